@@ -18,4 +18,5 @@ pub mod diffusion;
 pub mod event;
 pub mod experiment;
 pub mod kernels;
+pub mod photos;
 pub mod stage;
