@@ -20,3 +20,4 @@ pub mod experiment;
 pub mod kernels;
 pub mod photos;
 pub mod stage;
+pub mod store;

@@ -1,0 +1,94 @@
+//! What is in the store and how to get rid of it.
+
+use super::{Found, Key, Store, StoreError, error::At, files::remove, workspace::folder_bytes};
+use crate::stage::Stage;
+use std::{fs, path::PathBuf};
+
+/// One folder or record in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Which piece of work.
+    pub stage: Stage,
+    /// Its key.
+    pub key: Key,
+    /// What state it is in.
+    pub state: State,
+    /// Size of its files in bytes.
+    pub bytes: u64,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// The state of an [`Entry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A complete artifact.
+    Done,
+    /// An artifact that cannot be used, and why.
+    Damaged(String),
+    /// Work that was begun; with checkpoints to go on from.
+    Unfinished,
+    /// Only the record of a failure.
+    Failed,
+}
+
+impl Store {
+    /// Everything in the store, sorted by stage, key and place.
+    pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for stage in Stage::ALL {
+            for key in self.keys(stage) {
+                let path = self.artifact_dir(stage, &key);
+                let (state, bytes) = match self.look(stage, &key)? {
+                    Found::Done(artifact) => (State::Done, artifact.manifest.bytes()),
+                    Found::Damaged(what) => (State::Damaged(what), folder_bytes(&path)),
+                    Found::Missing => continue,
+                };
+                entries.push(Entry { stage, key, state, bytes, path });
+            }
+        }
+        for (folder, state) in [(".work", State::Unfinished), (".failed", State::Failed)] {
+            for (stage, key, path) in self.stage_key_entries(folder) {
+                let bytes = folder_bytes(&path);
+                entries.push(Entry { stage, key, state: state.clone(), bytes, path });
+            }
+        }
+        entries.sort_by(|a, b| (a.stage, &a.key, &a.path).cmp(&(b.stage, &b.key, &b.path)));
+        Ok(entries)
+    }
+
+    /// Removes an entry. `false`: a process works on it right now, nothing was touched.
+    pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
+        let lock = self.root().join(".locks").join(format!("{}-{}", entry.stage, entry.key));
+        let file = fs::File::options().create(true).truncate(false).write(true).open(&lock).at("open", &lock)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(false),
+            Err(fs::TryLockError::Error(e)) => return Err(e).at("lock", &lock),
+        }
+        let is_artifact = matches!(entry.state, State::Done | State::Damaged(_));
+        if is_artifact {
+            // Renamed first: a kill in between leaves no half artifact in its place.
+            let trash = self.trash_dir(entry.stage, &entry.key);
+            remove(&trash)?;
+            super::files::make_folder(&self.root().join(".trash"))?;
+            fs::rename(&entry.path, &trash).at("remove", &entry.path)?;
+            remove(&trash)?;
+        } else {
+            remove(&entry.path)?;
+        }
+        Ok(true)
+    }
+
+    /// `<folder>/<stage>-<key>[.json]` entries with a known stage and a good key.
+    fn stage_key_entries(&self, folder: &str) -> Vec<(Stage, Key, PathBuf)> {
+        let entries = fs::read_dir(self.root().join(folder)).into_iter().flatten().filter_map(Result::ok);
+        let parse = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_str()?.trim_end_matches(".json").to_owned();
+            let (stage, key) = name.split_once('-')?;
+            let stage = Stage::ALL.into_iter().find(|s| s.name() == stage)?;
+            Some((stage, Key::parse(key)?, entry.path()))
+        };
+        entries.filter_map(parse).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong on disk, said with the path and what to do.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// An error of the store. Every variant names the file or folder.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    Io {
+        /// What was tried, e.g. `write`.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file name that may not stand in an artifact.
+    #[error(
+        "`{name}` is not a file name an artifact may hold: use a relative path of plain names with forward slashes, \
+         not starting with a dot, at most 200 bytes"
+    )]
+    Name {
+        /// The name as given.
+        name: String,
+    },
+    /// A stored file is not what its manifest says.
+    #[error("{}: {what}; remove the folder, it is made again by the next run", path.display())]
+    Damaged {
+        /// The file or folder.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// Whether nothing more can be written: the disk or the quota is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => " (free some space, e.g. with `runner clean`, and run again: nothing is lost)",
+        io::ErrorKind::QuotaExceeded => " (your disk quota is used up; free some space and run again: nothing is lost)",
+        io::ErrorKind::PermissionDenied => " (check who owns the folder, or choose another with --reports-dir)",
+        io::ErrorKind::ReadOnlyFilesystem => " (choose a folder that can be written with --reports-dir)",
+        io::ErrorKind::Unsupported => {
+            " (this file system has no file locks; choose a folder on a local disk with --reports-dir)"
+        }
+        _ => "",
+    }
+}
+
+/// Attaches what was tried on which path to an I/O result.
+pub(super) trait At<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, StoreError>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Io { action, path: path.to_path_buf(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_with_path_and_advice() {
+        let error =
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at("write", Path::new("r/x")).unwrap_err();
+        assert!(error.is_disk_full());
+        let text = error.to_string();
+        assert!(text.starts_with("cannot write r/x: ") && text.contains("runner clean"), "{text}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Small durable file operations: write by temp file, fsync and rename.
+
+use super::error::{At, StoreError};
+use super::name::TEMP_PREFIX;
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Largest manifest, failure record or DONE file that is read; more is damage.
+const SMALL: u64 = 64 << 20;
+
+/// Writes a file so that a kill at any moment leaves the old or the new content, never a part.
+/// Missing folders on the way are made.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let temp = folder.join(format!("{TEMP_PREFIX}{}-{n}", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&temp)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temp, path)
+    })();
+    if written.is_err() {
+        // The first error matters; a leftover is removed at the next claim.
+        let _ = fs::remove_file(&temp);
+    }
+    written.at("write", path)?;
+    sync_folder(folder)
+}
+
+/// Makes a folder and those above it.
+pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(path).at("make the folder", path)
+}
+
+/// Makes renames and new names in a folder survive a power cut. Folders cannot be opened on Windows: nothing there.
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) { File::open(path).and_then(|folder| folder.sync_all()).at("write", path) } else { Ok(()) }
+}
+
+/// The content of a small file, `None` if there is none.
+pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let file = match File::open(path) {
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        other => other.at("read", path)?,
+    };
+    let mut bytes = Vec::new();
+    file.take(SMALL + 1).read_to_end(&mut bytes).at("read", path)?;
+    if bytes.len() as u64 > SMALL {
+        return Err(StoreError::Damaged { path: path.to_path_buf(), what: "unexpectedly large".to_owned() });
+    }
+    Ok(Some(bytes))
+}
+
+/// Removes a file or a folder with all it holds; nothing there is fine.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    let gone = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match gone {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).at("remove", path),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_as_a_whole_and_leaves_no_temp() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.txt");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(read_small(&path).unwrap().unwrap(), b"new");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(read_small(&folder.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_leaves_no_temp() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        let error = write_atomic(&folder.path().join("taken"), b"x").unwrap_err().to_string();
+        assert!(error.contains("taken"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,193 @@
+//! What an artifact depends on, and the key made of it.
+
+use crate::stage::Stage;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt};
+
+/// The first 32 hex digits (128 bits) of the BLAKE3 of a stage's canonical inputs; names an artifact's folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Key(String);
+
+impl Key {
+    /// The key in that text, if it is 32 lower-case hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// The 32 hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a key")))
+    }
+}
+
+/// Everything the result of a stage depends on, by name: resolved settings, hashes of photos and weights, versions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyInputs(pub BTreeMap<String, Value>);
+
+impl KeyInputs {
+    /// No inputs yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an input, replacing one of the same name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The key of `stage` with these inputs. Equal inputs give equal keys whatever the order of object members.
+    #[must_use]
+    pub fn key(&self, stage: Stage) -> Key {
+        let mut text = format!("{{\"stage\":\"{}\",\"inputs\":{{", stage.name());
+        for (i, (name, value)) in self.0.iter().enumerate() {
+            text.push_str(if i == 0 { "" } else { "," });
+            canonical(&Value::from(name.as_str()), &mut text);
+            text.push(':');
+            canonical(value, &mut text);
+        }
+        text.push_str("}}");
+        Key(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+    }
+
+    /// What differs from an older set of inputs, by name.
+    #[must_use]
+    pub fn changes_from(&self, old: &Self) -> Vec<Change> {
+        let names: std::collections::BTreeSet<_> = self.0.keys().chain(old.0.keys()).collect();
+        let change = |name: &String| {
+            let (old, new) = (old.0.get(name), self.0.get(name));
+            (old != new).then(|| Change { name: name.clone(), old: old.cloned(), new: new.cloned() })
+        };
+        names.into_iter().filter_map(change).collect()
+    }
+}
+
+/// JSON without spaces, members sorted by name at every depth: one text for equal values.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let sorted: BTreeMap<_, _> = members.iter().collect();
+            out.push('{');
+            for (i, (name, value)) in sorted.into_iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { "," });
+                out.push_str(&Value::from(name.as_str()).to_string());
+                out.push(':');
+                canonical(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { "," });
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        plain => out.push_str(&plain.to_string()),
+    }
+}
+
+/// One input that differs. Prints as `learning_rate 0.0001 → 0.0002`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The input's name.
+    pub name: String,
+    /// Its value in the stored artifact; `None` if it had no such input.
+    pub old: Option<Value>,
+    /// Its value now.
+    pub new: Option<Value>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.old, &self.new) {
+            (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() != new.len() => {
+                write!(f, "{} {} → {} items", self.name, old.len(), new.len())
+            }
+            (Some(Value::Array(old)), Some(Value::Array(new))) => {
+                let differ = old.iter().zip(new).filter(|(a, b)| a != b).count();
+                write!(f, "{}: {differ} of {} items differ", self.name, new.len())
+            }
+            (old, new) => write!(f, "{} {} → {}", self.name, short(old.as_ref()), short(new.as_ref())),
+        }
+    }
+}
+
+/// A value in at most about 40 characters.
+fn short(value: Option<&Value>) -> String {
+    let text = match value {
+        None => return "none".to_owned(),
+        Some(Value::String(text)) => format!("\"{text}\""),
+        Some(other) => other.to_string(),
+    };
+    if text.chars().count() <= 40 { text } else { format!("{}…", text.chars().take(39).collect::<String>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_key_depends_on_stage_names_and_values_only() {
+        let inputs = KeyInputs::new().with("b", json!({"x": 1, "a": [1.5, "é\""]})).with("a", 0.0001);
+        let same = KeyInputs::new().with("a", 1e-4).with("b", json!({"a": [1.5, "é\""], "x": 1}));
+        assert_eq!(inputs.key(Stage::Train), same.key(Stage::Train));
+        // A key of an earlier release must stay: results already stored depend on it.
+        assert_eq!(inputs.key(Stage::Train).as_str(), "5d6a80402127bed406e9e8041cc71ccb");
+        let keys = [
+            inputs.key(Stage::Train),
+            inputs.key(Stage::Generate),
+            inputs.clone().with("a", 0.0002).key(Stage::Train),
+            inputs.clone().with("c", Value::Null).key(Stage::Train),
+            inputs.clone().with("b", json!({"x": 1, "a": ["é\"", 1.5]})).key(Stage::Train),
+            KeyInputs::new().key(Stage::Train),
+        ];
+        let distinct: std::collections::BTreeSet<_> = keys.into_iter().collect();
+        assert_eq!(distinct.len(), 6);
+    }
+
+    #[test]
+    fn a_key_is_checked() {
+        let good = "0123456789abcdef0123456789abcdef";
+        assert_eq!(Key::parse(good).unwrap().as_str(), good);
+        assert!(["", "../../etc", "0123456789ABCDEF0123456789ABCDEF"].iter().all(|bad| Key::parse(bad).is_none()));
+        assert!(serde_json::from_str::<Key>("\"..\"").is_err());
+    }
+
+    #[test]
+    fn changes_read_like_a_sentence() {
+        let old = KeyInputs::new().with("lr", 1e-4).with("photos", json!([1, 2])).with("same", 1).with("gone", "x");
+        let new =
+            KeyInputs::new().with("lr", 2e-4).with("photos", json!([1, 2, 3])).with("same", 1).with("added", true);
+        let texts: Vec<_> = new.changes_from(&old).iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["added none → true", "gone \"x\" → none", "lr 0.0001 → 0.0002", "photos 2 → 3 items"]);
+        let swapped = KeyInputs::new().with("photos", json!([1, 9]));
+        assert_eq!(
+            swapped.changes_from(&KeyInputs::new().with("photos", json!([1, 2])))[0].to_string(),
+            "photos: 1 of 2 items differ"
+        );
+    }
+}
