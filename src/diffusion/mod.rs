@@ -5,5 +5,6 @@
 //! [`LoadError`], which names the file and the tensors or keys at fault.
 
 mod error;
+pub mod lora;
 
 pub use error::{LoadError, TensorProblems};

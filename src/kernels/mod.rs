@@ -1,1 +1,5 @@
 //! Fast operations, each with a slow differentiable twin.
+
+mod lora_pair;
+
+pub use lora_pair::LoraPair;
