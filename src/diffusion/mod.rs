@@ -6,5 +6,6 @@
 
 mod error;
 pub mod lora;
+pub mod noise;
 
 pub use error::{LoadError, TensorProblems};
