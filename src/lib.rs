@@ -19,5 +19,7 @@ pub mod event;
 pub mod experiment;
 pub mod kernels;
 pub mod photos;
+pub mod plan;
 pub mod stage;
+pub mod stages;
 pub mod store;
