@@ -9,14 +9,20 @@
 //! diffusers scripts do. A TIFF of several pages counts by its first page.
 
 mod caption;
+mod crop;
+mod decode;
 mod error;
 mod format;
 mod header;
+mod jpeg;
+mod load;
 mod order;
+mod resize;
 mod scan;
 
 pub use error::PhotoError;
 pub use format::Format;
+pub use load::{check_all, check_decodes, load};
 pub use order::order;
 pub use scan::scan;
 

@@ -1,0 +1,125 @@
+//! From a scanned photo to the square a model trains on.
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use super::decode::decode;
+use super::scan::read_photo;
+use super::{Crop, Photo, PhotoError, crop, resize};
+
+/// Photos beyond this many pixels are checked one at a time, so that decoding needs no more than a few GB.
+const LARGE_PIXELS: u64 = 40_000_000;
+
+/// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
+///
+/// The shorter side is resized to `resolution` (at least 1) as
+/// `torchvision.transforms.functional.resize(image, resolution, InterpolationMode.LANCZOS)` does on PIL images, bit
+/// for bit, then the square is cut out. `seed` matters for [`Crop::Random`] only.
+pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
+    let image = upright(photo)?;
+    let (x, y) = crop::square(image.dimensions(), &photo.hash, resolution, crop, seed);
+    Ok(resize::resize_and_crop(&image, x, y))
+}
+
+/// Decodes a photo completely and throws the pixels away: whatever [`load`] could fail with later, this fails with now.
+pub fn check_decodes(photo: &Photo) -> Result<(), PhotoError> {
+    upright(photo).map(drop)
+}
+
+/// [`check_decodes`] of every photo, on all cores; all errors are told at once, in the order of `photos`.
+pub fn check_all(photos: &[Photo]) -> Result<(), PhotoError> {
+    let large = |photo: &&Photo| u64::from(photo.width) * u64::from(photo.height) > LARGE_PIXELS;
+    let small: Vec<_> =
+        photos.par_iter().map(|photo| if large(&photo) { Ok(()) } else { check_decodes(photo) }).collect();
+    let results = photos.iter().zip(small).map(|(photo, done)| if large(&photo) { check_decodes(photo) } else { done });
+    PhotoError::all(results.filter_map(Result::err).collect()).map_or(Ok(()), Err)
+}
+
+/// The whole photo, upright, if it still is the one that was scanned.
+fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
+    let bytes = read_photo(&photo.path)?;
+    if blake3::hash(&bytes).to_hex().as_str() != photo.hash {
+        return Err(PhotoError::Changed { path: photo.path.clone() });
+    }
+    decode(&photo.path, &bytes, photo.format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        input: String,
+        upright: String,
+        tolerance: u8,
+        squares: Vec<Square>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Square {
+        resolution: usize,
+        file: String,
+    }
+
+    /// `tests/golden/photos`, made by its `make.py`.
+    fn golden(name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos").join(name)
+    }
+
+    fn cases() -> Vec<Case> {
+        let text = std::fs::read_to_string(golden("cases.json")).expect("cases.json");
+        serde_json::from_str(&text).expect("cases")
+    }
+
+    fn expected(name: &str) -> RgbImage {
+        let bytes = std::fs::read(golden("expected").join(name)).expect("expected image");
+        image::load_from_memory(&bytes).expect("a PNG").into_rgb8()
+    }
+
+    fn photo(input: &str) -> Photo {
+        let scan = crate::photos::scan(&[golden("inputs").join(input)]).expect("scan");
+        scan.photos.into_iter().next().expect("one photo")
+    }
+
+    /// Largest difference of a channel; also asserts that differences are rare or small.
+    fn difference(a: &RgbImage, b: &RgbImage) -> u8 {
+        assert_eq!(a.dimensions(), b.dimensions());
+        let differences: Vec<u8> = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| a.abs_diff(*b)).collect();
+        let mean = differences.iter().map(|&d| f64::from(d)).sum::<f64>() / differences.len() as f64;
+        assert!(mean < 1.0, "mean difference {mean}");
+        differences.into_iter().max().unwrap_or(0)
+    }
+
+    #[test]
+    fn every_kind_of_photo_is_read_as_pil_reads_it() {
+        let mut wrong = Vec::new();
+        for case in cases() {
+            let photo = photo(&case.input);
+            let image = upright(&photo).unwrap_or_else(|e| panic!("{}: {e}", case.input));
+            assert_eq!(image.dimensions(), (photo.width, photo.height), "{}", case.input);
+            let difference = difference(&image, &expected(&case.upright));
+            if difference > case.tolerance {
+                wrong.push((case.input, difference));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn squares_equal_torchvision_bit_for_bit() {
+        let mut wrong = Vec::new();
+        for case in cases() {
+            let photo = photo(&case.input);
+            for square in case.squares {
+                let image = load(&photo, square.resolution, Crop::Center, 0).expect("loads");
+                let difference = difference(&image, &expected(&square.file));
+                if difference > case.tolerance {
+                    wrong.push((square.file, difference));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Photos as a user has them: cut off, damaged, changed, huge.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use runner::photos::{Crop, Photo, PhotoError, check_all, check_decodes, load, scan};
+
+fn golden(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos/inputs").join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// One of every format, small.
+const SAMPLES: [&str; 9] = [
+    "orientation_6.jpg",
+    "progressive.jpg",
+    "cmyk.jpg",
+    "orientation_6.png",
+    "palette.gif",
+    "palette.bmp",
+    "rgb.tiff",
+    "rgba.webp",
+    "lossy.webp",
+];
+
+/// What becomes of a file: the square of 16 pixels, or an error's message, or `None` if it was skipped.
+fn read(folder: &Path, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
+    let path = folder.join("photo");
+    std::fs::write(&path, bytes).expect("write");
+    let result = scan(&[folder.to_owned()]).and_then(|scan| {
+        let Some(photo) = scan.photos.first() else { return Ok(None) };
+        check_decodes(photo)?;
+        load(photo, 16, Crop::Center, 0).map(|image| Some(image.into_raw()))
+    });
+    result.map_err(|e| e.to_string()).transpose()
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_whole_or_refused_by_name() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for name in SAMPLES {
+        let bytes = golden(name);
+        let whole = read(folder.path(), &bytes).expect("a photo").expect("decodes");
+        let mut refused = 0;
+        for cut in (0..bytes.len()).step_by(1 + bytes.len() / 400) {
+            match read(folder.path(), &bytes[..cut]) {
+                Some(Ok(pixels)) => {
+                    assert!(pixels == whole, "{name} cut at {cut} of {} is another picture", bytes.len())
+                }
+                Some(Err(message)) => {
+                    assert!(message.contains("photo: "), "{message}");
+                    assert!(message.contains("save it again"), "{message}");
+                    refused += 1;
+                }
+                None => assert!(cut < 64, "{name} cut at {cut} was not recognised"),
+            }
+        }
+        assert!(refused > 100, "{name}: {refused}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn damaged_files_never_panic(
+        sample in 0..SAMPLES.len(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = golden(SAMPLES[sample]);
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let _ = read(folder.path(), &bytes);
+    }
+}
+
+fn scanned(folder: &Path) -> Vec<Photo> {
+    scan(&[folder.to_owned()]).expect("scan").photos
+}
+
+#[test]
+fn all_broken_photos_are_told_at_once() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let half = |name: &str| {
+        let bytes = golden(name);
+        bytes[..bytes.len() * 3 / 4].to_vec()
+    };
+    std::fs::write(folder.path().join("a.jpg"), half("444.jpg")).expect("write");
+    std::fs::write(folder.path().join("b.jpg"), golden("422.jpg")).expect("write");
+    std::fs::write(folder.path().join("c.png"), half("rgba.png")).expect("write");
+    let photos = scanned(folder.path());
+    assert_eq!(photos.len(), 3, "headers are fine");
+    let error = check_all(&photos).expect_err("two are broken");
+    assert!(matches!(&error, PhotoError::Several(errors) if errors.len() == 2));
+    let message = error.to_string();
+    assert!(message.contains("a.jpg: the JPEG file ends in the middle of the image; open it"), "{message}");
+    assert!(message.contains("c.png: a damaged PNG file"), "{message}");
+    assert!(check_all(&photos[1..2]).is_ok());
+}
+
+#[test]
+fn a_photo_that_changed_since_the_scan_is_not_used() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("a.png");
+    std::fs::write(&path, golden("rgba.png")).expect("write");
+    let photo = scanned(folder.path()).remove(0);
+    std::fs::write(&path, golden("grey.png")).expect("write");
+    assert!(matches!(load(&photo, 16, Crop::Center, 0), Err(PhotoError::Changed { .. })));
+    std::fs::remove_file(&path).expect("remove");
+    assert!(matches!(check_decodes(&photo), Err(PhotoError::Missing { .. })));
+}
+
+#[test]
+fn a_random_crop_is_a_part_of_the_photo_and_repeats() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::write(folder.path().join("a.png"), golden("size_101x33.png")).expect("write");
+    let photo = scanned(folder.path()).remove(0);
+    let whole = image::load_from_memory(&golden("size_101x33.png")).expect("PNG").into_rgb8();
+    // At its own height nothing is resampled, so the square must be found in the photo.
+    let places: Vec<u32> = (0..6)
+        .map(|seed| {
+            let square = load(&photo, 33, Crop::Random, seed).expect("loads");
+            assert_eq!(square, load(&photo, 33, Crop::Random, seed).expect("loads"));
+            let at = |x: &u32| image::imageops::crop_imm(&whole, *x, 0, 33, 33).to_image() == square;
+            (0..=101 - 33).find(at).expect("a part of the photo")
+        })
+        .collect();
+    assert!(places.windows(2).any(|pair| pair[0] != pair[1]), "{places:?}");
+}
+
+#[test]
+fn a_very_long_photo_costs_no_more_than_its_square() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path: PathBuf = folder.path().join("long.png");
+    image::RgbImage::from_pixel(60_000, 1, image::Rgb([9, 8, 7])).save(&path).expect("save");
+    let photo = scanned(folder.path()).remove(0);
+    // Resized as a whole it would have 512 × 30,720,000 pixels.
+    let square = load(&photo, 512, Crop::Center, 0).expect("loads");
+    assert!(square.pixels().all(|pixel| pixel.0 == [9, 8, 7]));
+}
+
+#[test]
+fn animations_are_skipped_by_name() {
+    use image::codecs::gif::GifEncoder;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    for grey in [10, 200] {
+        let frame = image::RgbaImage::from_pixel(4, 4, image::Rgba([grey, grey, grey, 255]));
+        encoder.encode_frame(image::Frame::new(frame)).expect("frame");
+    }
+    drop(encoder);
+    std::fs::write(folder.path().join("a.gif"), &bytes).expect("write");
+    let scan = scan(&[folder.path().to_owned()]).expect("scan");
+    assert!(scan.photos.is_empty());
+    assert_eq!(scan.skipped[0].reason, "an animated GIF: save the frame you want as JPEG or PNG");
+}
