@@ -1,5 +1,34 @@
-//! Fast operations, each with a slow differentiable twin.
+//! Fast operations on activations, each with a slow differentiable twin in [`reference`].
+//!
+//! Layout: feature maps are `(batch, height, width, channels)`, sequences `(batch, tokens, channels)`,
+//! on every device. Weights are *frozen*: they never receive a gradient and no kernel gradient is ever
+//! computed; only activations and the two LoRA factors do. Activations are f32 on the CPU whatever the
+//! storage dtype of the weights; on CUDA and Metal they have the storage dtype ([`activation_dtype`]).
+//!
+//! Every function picks its own path from device and dtype; callers never see a `cfg(feature)`.
 
-mod lora_pair;
+mod activation;
+mod attention;
+mod conv;
+mod frozen;
+mod linear;
+mod lora;
+mod norm;
+pub mod reference;
+mod upsample;
 
-pub use lora_pair::LoraPair;
+use candle_core::{DType, Device};
+
+pub use activation::{geglu, gelu_erf, quick_gelu, silu};
+pub use attention::attention;
+pub use conv::{Conv2d, Padding, conv2d};
+pub use linear::{Linear, linear};
+pub use lora::{LoraPair, lora_linear};
+pub use norm::{Activation, GroupNorm, LayerNorm, group_norm, layer_norm};
+pub use upsample::upsample_nearest_2x;
+
+/// The dtype activations must have on `device` when the frozen weights are stored as `storage`.
+#[must_use]
+pub fn activation_dtype(device: &Device, storage: DType) -> DType {
+    if device.is_cpu() { DType::F32 } else { storage }
+}

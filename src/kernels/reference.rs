@@ -1,0 +1,211 @@
+//! Each kernel in plain candle ops: the definition the fast paths are tested against, and what runs on
+//! devices without a fast path.
+
+use candle_core::{D, DType, Result, Tensor, bail};
+use candle_nn::ops::softmax;
+
+use super::frozen::with_input_gradient;
+use super::norm::Affine;
+use super::{Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
+
+/// See [`linear`](super::linear()).
+pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
+    let (rows, dims) = flatten(x, w.in_features())?;
+    let weight = w.weight(x.dtype())?;
+    let bias = w.bias(x.dtype())?;
+    let backward_weight = weight.clone();
+    let y = with_input_gradient(
+        &rows,
+        |x| {
+            let y = x.matmul(&weight.t()?)?;
+            bias.iter().try_fold(y, |y, b| y.broadcast_add(b))
+        },
+        move |grad| grad.contiguous()?.matmul(&backward_weight),
+    )?;
+    unflatten(&y, dims, w.out_features())
+}
+
+/// See [`lora_linear`](super::lora_linear).
+pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
+    let base = linear(x, w)?;
+    let masked = match &lora.dropout_mask {
+        Some(mask) => x.mul(&mask.to_dtype(x.dtype())?)?,
+        None => x.clone(),
+    };
+    let (rows, dims) = flatten(&masked, w.in_features())?;
+    let hidden = rows.matmul(&lora.down.to_dtype(x.dtype())?.t()?)?;
+    let up = hidden.matmul(&lora.up.to_dtype(x.dtype())?.t()?)?;
+    base.add(&(unflatten(&up, dims, w.out_features())? * lora.scale)?)
+}
+
+/// See [`conv2d`](super::conv2d()).
+pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
+    let (_, height, width, channels) = x.dims4()?;
+    let (kernel, stride, padding) = (w.kernel(), w.stride(), w.padding());
+    let weight = w.weight(x.dtype())?;
+    if weight.dim(1)? != channels {
+        bail!("conv2d: {channels} channels, the weight is {:?}", weight.dims());
+    }
+    if height + padding.top + padding.bottom < kernel.0 || width + padding.left + padding.right < kernel.1 {
+        bail!("conv2d: {height}×{width} pixels are fewer than the kernel's {}×{}", kernel.0, kernel.1);
+    }
+    let bias = w.bias(x.dtype())?;
+    let backward_weight = weight.clone();
+    with_input_gradient(
+        x,
+        |x| {
+            let y = pad(&x.permute((0, 3, 1, 2))?, padding)?.contiguous()?.conv2d(&weight, 0, stride, 1, 1)?;
+            let y = y.permute((0, 2, 3, 1))?;
+            bias.iter().try_fold(y, |y, b| y.broadcast_add(b))
+        },
+        // The gradient, spread by the stride, convolved with the flipped, transposed kernel.
+        move |grad| {
+            let flipped = backward_weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous()?;
+            let spread = spread(&grad.permute((0, 3, 1, 2))?, stride)?;
+            let (_, _, rows, columns) = spread.dims4()?;
+            let reach = Padding {
+                top: kernel.0 - 1,
+                bottom: height + padding.top + padding.bottom - rows,
+                left: kernel.1 - 1,
+                right: width + padding.left + padding.right - columns,
+            };
+            let full = pad(&spread, reach)?.contiguous()?.conv2d(&flipped, 0, 1, 1, 1)?;
+            full.narrow(2, padding.top, height)?.narrow(3, padding.left, width)?.permute((0, 2, 3, 1))?.contiguous()
+        },
+    )
+}
+
+/// See [`group_norm`](super::group_norm).
+pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
+    let channels = n.affine.weight().dim(0)?;
+    let (rows, dims) = flatten(x, channels)?;
+    let batch = x.dim(0)?;
+    let pixels = rows.dim(0)? / batch;
+    let x32 = rows.to_dtype(DType::F32)?.reshape((batch, pixels, n.groups, channels / n.groups))?;
+    let centred = x32.broadcast_sub(&x32.mean_keepdim((1, 3))?)?;
+    let deviation = (centred.sqr()?.mean_keepdim((1, 3))? + n.eps)?.sqrt()?;
+    let normed = affine(&centred.broadcast_div(&deviation)?.reshape((batch * pixels, channels))?, &n.affine)?;
+    let y = match act {
+        Activation::None => normed,
+        Activation::Silu => normed.silu()?,
+    };
+    unflatten(&y.to_dtype(x.dtype())?, dims, channels)
+}
+
+/// See [`layer_norm`](super::layer_norm).
+pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
+    let channels = n.affine.weight().dim(0)?;
+    let (rows, dims) = flatten(x, channels)?;
+    let x32 = rows.to_dtype(DType::F32)?;
+    let centred = x32.broadcast_sub(&x32.mean_keepdim(D::Minus1)?)?;
+    let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + n.eps)?.sqrt()?;
+    let y = affine(&centred.broadcast_div(&deviation)?, &n.affine)?;
+    unflatten(&y.to_dtype(x.dtype())?, dims, channels)
+}
+
+/// See [`attention`](super::attention()).
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
+    let (batch, queries, channels) = q.dims3()?;
+    let (_, keys, _) = k.dims3()?;
+    let head_dim = channels / heads.max(1);
+    if heads == 0 || head_dim * heads != channels || k.dims() != [batch, keys, channels] || k.dims() != v.dims() {
+        bail!("attention: {:?} {:?} {:?} do not form {heads} heads", q.dims(), k.dims(), v.dims());
+    }
+    if causal && queries != keys {
+        bail!("attention: a causal mask needs as many queries as keys, not {queries} and {keys}");
+    }
+    let split = |x: &Tensor, tokens: usize| {
+        x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
+    };
+    let (q32, k32, v32) = (split(q, queries)?, split(k, keys)?, split(v, keys)?);
+    let mut scores = (q32.matmul(&k32.transpose(2, 3)?.contiguous()?)? / (head_dim as f64).sqrt())?;
+    if causal {
+        let mask = (0..queries).flat_map(|t| (0..keys).map(move |s| if s > t { f32::NEG_INFINITY } else { 0. }));
+        let mask = Tensor::from_iter(mask, q.device())?.reshape((1, 1, queries, keys))?;
+        scores = scores.broadcast_add(&mask)?;
+    }
+    let y = softmax(&scores, D::Minus1)?.matmul(&v32)?;
+    y.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
+}
+
+/// See [`geglu`](super::geglu).
+pub fn geglu(x: &Tensor) -> Result<Tensor> {
+    let channels = x.dim(D::Minus1)?;
+    if !channels.is_multiple_of(2) {
+        bail!("geglu: {channels} channels are not two halves");
+    }
+    let (value, gate) = (x.narrow(D::Minus1, 0, channels / 2)?, x.narrow(D::Minus1, channels / 2, channels / 2)?);
+    value.mul(&gate.contiguous()?.gelu_erf()?)
+}
+
+/// See [`silu`](super::silu).
+pub fn silu(x: &Tensor) -> Result<Tensor> {
+    x.silu()
+}
+
+/// See [`gelu_erf`](super::gelu_erf).
+pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
+    x.gelu_erf()
+}
+
+/// See [`quick_gelu`](super::quick_gelu).
+pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    x.mul(&candle_nn::ops::sigmoid(&(x * 1.702)?)?)
+}
+
+/// See [`upsample_nearest_2x`](super::upsample_nearest_2x).
+pub fn upsample_nearest_2x(x: &Tensor) -> Result<Tensor> {
+    let (batch, height, width, channels) = x.dims4()?;
+    let repeated = x
+        .reshape((batch, height, 1, width, 1, channels))?
+        .broadcast_as((batch, height, 2, width, 2, channels))?
+        .contiguous()?;
+    repeated.reshape((batch, 2 * height, 2 * width, channels))
+}
+
+/// `x · weight + bias` over the last dimension of `(rows, channels)`, in f32.
+fn affine(x: &Tensor, affine: &Affine) -> Result<Tensor> {
+    let weight = affine.weight().clone();
+    let scale = weight.clone();
+    with_input_gradient(
+        x,
+        |x| x.broadcast_mul(&weight)?.broadcast_add(affine.bias()),
+        move |grad| grad.broadcast_mul(&scale),
+    )
+}
+
+/// `(..., channels)` as `(rows, channels)`, and the leading dimensions.
+fn flatten(x: &Tensor, channels: usize) -> Result<(Tensor, Vec<usize>)> {
+    match x.dims() {
+        [leading @ .., last] if *last == channels && !leading.is_empty() => {
+            Ok((x.reshape(((), channels))?, leading.to_vec()))
+        }
+        dims => bail!("expected {channels} channels in the last dimension, got shape {dims:?}"),
+    }
+}
+
+fn unflatten(rows: &Tensor, mut leading: Vec<usize>, channels: usize) -> Result<Tensor> {
+    leading.push(channels);
+    rows.reshape(leading)
+}
+
+/// Zero padding of `(batch, channels, height, width)`.
+fn pad(x: &Tensor, p: Padding) -> Result<Tensor> {
+    x.pad_with_zeros(2, p.top, p.bottom)?.pad_with_zeros(3, p.left, p.right)
+}
+
+/// Puts `stride - 1` zeros between neighbouring pixels of `(batch, channels, height, width)`.
+fn spread(x: &Tensor, stride: usize) -> Result<Tensor> {
+    if stride == 1 {
+        return Ok(x.clone());
+    }
+    let (batch, channels, height, width) = x.dims4()?;
+    let zeros = stride - 1;
+    x.contiguous()?
+        .reshape((batch, channels, height, 1, width, 1))?
+        .pad_with_zeros(3, 0, zeros)?
+        .pad_with_zeros(5, 0, zeros)?
+        .reshape((batch, channels, height * stride, width * stride))?
+        .narrow(2, 0, (height - 1) * stride + 1)?
+        .narrow(3, 0, (width - 1) * stride + 1)
+}
