@@ -7,5 +7,7 @@
 mod error;
 pub mod lora;
 pub mod noise;
+pub mod samplers;
+pub mod schedule;
 
 pub use error::{LoadError, TensorProblems};

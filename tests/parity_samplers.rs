@@ -1,0 +1,107 @@
+//! Noise schedules and samplers against diffusers 0.42.1; the numbers come from `tests/golden/samplers/make.py`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Result, Tensor};
+use runner::diffusion::noise::TorchRng;
+use runner::diffusion::samplers::{Sampler, SamplerKind};
+use runner::diffusion::schedule::NoiseSchedule;
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    configs: BTreeMap<String, serde_json::Value>,
+    loops: Vec<Loop>,
+}
+
+#[derive(serde::Deserialize)]
+struct Loop {
+    config: String,
+    sampler: String,
+    steps: usize,
+    init_noise_sigma: f32,
+    timesteps: Vec<f32>,
+    sigmas: Option<Vec<f32>>,
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/samplers")
+}
+
+fn golden() -> Golden {
+    serde_json::from_slice(&std::fs::read(folder().join("loops.json")).unwrap()).unwrap()
+}
+
+fn tensors(name: &str) -> std::collections::HashMap<String, Tensor> {
+    candle_core::safetensors::load(folder().join(name), &Device::Cpu).unwrap()
+}
+
+fn schedule(golden: &Golden, name: &str) -> NoiseSchedule {
+    NoiseSchedule::from_config_json(&golden.configs[name].to_string()).unwrap()
+}
+
+/// `fake_model` of make.py.
+fn fake_model(x: &Tensor, t: f32) -> Result<Tensor> {
+    let s = f64::from(t) / 1000.0;
+    let wave = ((x * (1.0 + s))?.sin()? * 0.7)?;
+    (wave + (x * (s / (s + 1.0)))?.affine(0.5, -0.1)?)? + 0.0
+}
+
+#[test]
+fn schedules_equal_torch() {
+    let golden = golden();
+    for (name, expected) in tensors("schedules.safetensors") {
+        let expected = expected.to_vec1::<f32>().unwrap();
+        let got = schedule(&golden, &name).alphas_cumprod;
+        assert_eq!(got.len(), expected.len(), "{name}");
+        let worst = got.iter().zip(&expected).map(|(a, b)| a.to_bits().abs_diff(b.to_bits())).max().unwrap();
+        // rescaling to zero SNR subtracts nearly equal roots, and torch's vectorised root is not always the nearest
+        let allowed = if name == "zero_snr" { 64 } else { 0 };
+        assert!(worst <= allowed, "{name}: {worst} ulp");
+    }
+}
+
+#[test]
+fn loops_equal_diffusers() {
+    let golden = golden();
+    let finals = tensors("loops.safetensors");
+    let mut worst: BTreeMap<(String, String), f32> = BTreeMap::new();
+    for case in &golden.loops {
+        let Loop { config, sampler: name, steps, .. } = case;
+        let label = format!("{config}/{name}/{steps}");
+        let kind: SamplerKind = name.parse().unwrap();
+        let mut sampler = Sampler::new(kind, &schedule(&golden, config), *steps).unwrap();
+        assert_eq!(sampler.timesteps(), case.timesteps, "{label}");
+        if let (Some(got), Some(expected)) = (sampler.sigmas(), &case.sigmas) {
+            assert_eq!(got.len(), expected.len(), "{label}");
+            for (a, b) in got.iter().zip(expected) {
+                assert!((a - b).abs() <= 1e-6 * b.abs(), "{label}: sigma {a} instead of {b}");
+            }
+        }
+        let init = sampler.init_noise_sigma();
+        assert!((init - case.init_noise_sigma).abs() <= 1e-6 * init, "{label}: initial sigma {init}");
+
+        let mut rng = TorchRng::new(*steps as u64);
+        let mut x = (rng.randn_tensor(&[1, 2, 2, 3]).unwrap() * f64::from(init)).unwrap();
+        for (i, t) in case.timesteps.iter().enumerate() {
+            let output = fake_model(&sampler.scale_model_input(&x, i).unwrap(), *t).unwrap();
+            x = sampler.step(&output, i, &x, &mut |shape| rng.randn_tensor(shape)).unwrap();
+        }
+        let got = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let expected = finals[&label].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let size = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let error = got.iter().zip(&expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+        let entry = worst.entry((name.clone(), config.clone())).or_default();
+        *entry = entry.max(error);
+        // Two corners lose digits in diffusers itself, which starts from latents of size 4096 or divides by ᾱ = 2e-9.
+        let corner = matches!(
+            (config.as_str(), kind),
+            ("zero_snr", SamplerKind::Euler | SamplerKind::EulerA) | ("cosine", SamplerKind::Pndm)
+        );
+        let allowed = if corner { 1e-3 } else { 1e-5 };
+        assert!(error <= allowed, "{label}: relative error {error:e}");
+    }
+    for ((sampler, config), error) in worst {
+        println!("{sampler:15} {config:13} {error:.1e}");
+    }
+}
