@@ -20,6 +20,7 @@ pub mod experiment;
 pub mod kernels;
 pub mod photos;
 pub mod plan;
+pub mod run;
 pub mod stage;
 pub mod stages;
 pub mod store;

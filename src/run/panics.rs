@@ -1,0 +1,81 @@
+//! A panic is a bug of this program: it becomes one readable sentence, and inside a job it costs only that job.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::Mutex,
+};
+
+/// Where the last panic happened and what it said; written by the hook, read by [`catch`].
+static LAST: Mutex<Option<String>> = Mutex::new(None);
+/// How many [`catch`] calls are running; the hook is silent inside one.
+static CATCHING: Mutex<usize> = Mutex::new(0);
+
+/// Where bugs are reported.
+const PLEASE_REPORT: &str = "please report it with the command and the experiment file";
+
+/// Replaces the raw panic text by `this is a bug in runner …` on standard error and exit code 1; inside
+/// [`catch`] nothing is printed. Call once, at the start of the program. `RUST_BACKTRACE=1` adds a backtrace.
+pub fn install_hook() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
+        let message = format!("{}{place}", payload_text(info.payload()));
+        let caught = CATCHING.lock().is_ok_and(|depth| *depth > 0);
+        if !caught {
+            let trace = std::backtrace::Backtrace::capture();
+            let trace = if trace.status() == std::backtrace::BacktraceStatus::Captured {
+                format!("\n{trace}")
+            } else {
+                String::new()
+            };
+            // Nobody is left to tell when standard error is closed.
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("error: this is a bug in runner, {PLEASE_REPORT}: {message}{trace}\n").as_bytes(),
+            );
+            std::process::exit(1);
+        }
+        if let Ok(mut last) = LAST.lock() {
+            // The first of several is the cause.
+            last.get_or_insert(message);
+        }
+    }));
+}
+
+/// Runs a job; a panic anywhere in it becomes an error text.
+pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let step = |by: isize| {
+        if let Ok(mut depth) = CATCHING.lock() {
+            *depth = depth.saturating_add_signed(by);
+        }
+    };
+    step(1);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    step(-1);
+    result.map_err(|payload| {
+        let hooked = LAST.lock().ok().and_then(|mut last| last.take());
+        let message = hooked.unwrap_or_else(|| payload_text(payload.as_ref()));
+        format!("this is a bug in runner, {PLEASE_REPORT}: {message}")
+    })
+}
+
+fn payload_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_sentence() {
+        assert_eq!(catch(|| 7), Ok(7));
+        let text = catch(|| {
+            if std::hint::black_box(true) {
+                panic!("index {}", 9)
+            }
+        })
+        .unwrap_err();
+        assert!(text.contains("please report") && text.contains("index 9"), "{text}");
+    }
+}
