@@ -21,10 +21,10 @@ pub enum LoadError {
     Unsupported { file: PathBuf, key: String, found: String, supported: String },
     /// The weights do not fit the configuration.
     #[error("{}: the weights do not fit the configuration\n{problems}", file.display())]
-    Tensors { file: PathBuf, problems: TensorProblems },
+    Tensors { file: PathBuf, problems: Box<TensorProblems> },
     /// A tensor operation failed while the weights were put in place, e.g. the device is out of memory.
     #[error("{}: {source}", file.display())]
-    Tensor { file: PathBuf, source: candle_core::Error },
+    Tensor { file: PathBuf, source: Box<candle_core::Error> },
 }
 
 /// Tensors that are absent, superfluous or of the wrong shape, by name, sorted.

@@ -4,10 +4,21 @@
 //! progress bars, no global random numbers. Models return `candle_core::Result`; loading returns
 //! [`LoadError`], which names the file and the tensors or keys at fault.
 
+pub mod config;
 mod error;
+mod layers;
 pub mod lora;
 pub mod noise;
+mod resnet;
 pub mod samplers;
 pub mod schedule;
+pub mod text_encoder;
+pub mod unet;
+pub mod vae;
+pub mod weights;
 
 pub use error::{LoadError, TensorProblems};
+pub use text_encoder::ClipTextModel;
+pub use unet::UNet2DConditionModel;
+pub use vae::AutoencoderKl;
+pub use weights::Weights;

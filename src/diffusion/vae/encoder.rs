@@ -1,0 +1,63 @@
+use candle_core::{Result, Tensor};
+
+use super::attention::Middle;
+use super::{GROUP_NORM_EPS, resnet_size};
+use crate::diffusion::LoadError;
+use crate::diffusion::config::VaeConfig;
+use crate::diffusion::layers::Layers;
+use crate::diffusion::resnet::{Downsample, ResnetBlock};
+use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm};
+
+/// From an image to the moments of its latents.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    conv_in: Conv2d,
+    blocks: Vec<(Vec<ResnetBlock>, Option<Downsample>)>,
+    middle: Middle,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+/// Zeros below and to the right only, `F.pad(x, (0, 1, 0, 1))`.
+const PADDING: Padding = Padding { top: 0, bottom: 1, left: 0, right: 1 };
+
+impl Encoder {
+    pub(super) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let mut width = config.channels[0];
+        let conv_in = at.conv("conv_in", (config.image_channels, width), 3, 1, Padding::same(1))?;
+        let mut blocks = Vec::new();
+        for (i, channels) in config.channels.iter().enumerate() {
+            let at = at.at("down_blocks").at(i);
+            let mut resnets = Vec::new();
+            for j in 0..config.layers {
+                resnets.push(ResnetBlock::new(resnet_size(width, *channels, config), &at.at("resnets").at(j))?);
+                width = *channels;
+            }
+            let last = i + 1 == config.channels.len();
+            let down = (!last).then(|| Downsample::new(width, PADDING, &at.at("downsamplers.0"))).transpose()?;
+            blocks.push((resnets, down));
+        }
+        Ok(Self {
+            conv_in,
+            blocks,
+            middle: Middle::new(width, config, &at.at("mid_block"))?,
+            norm_out: at.group_norm("conv_norm_out", width, config.groups, GROUP_NORM_EPS)?,
+            conv_out: at.conv("conv_out", (width, 2 * config.latent_channels), 3, 1, Padding::same(1))?,
+        })
+    }
+
+    /// `(B,H,W,3)` → `(B,H/8,W/8,8)`: mean, then logarithm of the variance.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = conv2d(x, &self.conv_in)?;
+        for (resnets, down) in &self.blocks {
+            for resnet in resnets {
+                x = resnet.forward(&x, None)?;
+            }
+            if let Some(down) = down {
+                x = down.forward(&x)?;
+            }
+        }
+        let x = self.middle.forward(&x)?;
+        conv2d(&group_norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
+    }
+}

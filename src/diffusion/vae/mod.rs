@@ -1,0 +1,124 @@
+//! The autoencoder between images and latents, diffusers' `AutoencoderKL`.
+
+mod attention;
+mod decoder;
+mod encoder;
+
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+use super::config::VaeConfig;
+use super::layers::Layers;
+use super::{LoadError, Weights};
+use crate::kernels::{Linear, linear};
+use decoder::Decoder;
+use encoder::Encoder;
+
+/// Encodes images to a distribution of latents, decodes latents to images. Frozen.
+#[derive(Debug)]
+pub struct AutoencoderKl {
+    config: VaeConfig,
+    encoder: Encoder,
+    quant: Option<Linear>,
+    post_quant: Option<Linear>,
+    decoder: Decoder,
+    dtype: DType,
+}
+
+/// Epsilon of every group norm in the autoencoder.
+const GROUP_NORM_EPS: f64 = 1e-6;
+
+impl AutoencoderKl {
+    /// Loads the weights onto `device`, stored as `dtype`. The attention's layers may have their names of before
+    /// 2023 (`query`, `key`, `value`, `proj_attn`).
+    ///
+    /// # Errors
+    /// Names every tensor that is missing, superfluous or of the wrong shape.
+    pub fn load(
+        config: &VaeConfig,
+        weights: &Weights,
+        device: &Device,
+        dtype: DType,
+    ) -> std::result::Result<Self, LoadError> {
+        super::layers::load(weights, device, dtype, |at| Self::new(config, at))
+    }
+
+    pub(crate) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let z = config.latent_channels;
+        Ok(Self {
+            encoder: Encoder::new(config, &at.at("encoder"))?,
+            quant: config.use_quant_conv.then(|| at.pointwise("quant_conv", 2 * z, 2 * z)).transpose()?,
+            post_quant: config.use_post_quant_conv.then(|| at.pointwise("post_quant_conv", z, z)).transpose()?,
+            decoder: Decoder::new(config, &at.at("decoder"))?,
+            dtype: at.activation_dtype(),
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration it was built from.
+    #[must_use]
+    pub fn config(&self) -> &VaeConfig {
+        &self.config
+    }
+
+    /// The UNet's latents are `(z - shift_factor) · scaling_factor`.
+    #[must_use]
+    pub fn scaling_factor(&self) -> f64 {
+        self.config.scaling_factor
+    }
+
+    /// See [`scaling_factor`](Self::scaling_factor); 0 in Stable Diffusion.
+    #[must_use]
+    pub fn shift_factor(&self) -> f64 {
+        self.config.shift_factor
+    }
+
+    /// How many pixels wide a latent is: 8.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        1 << (self.config.channels.len() - 1)
+    }
+
+    /// `images` `(B,3,H,W)` in -1..1, `H` and `W` multiples of [`scale`](Self::scale) → mean and standard deviation of
+    /// the latents, `(B,4,H/8,W/8)` f32, not scaled. The logarithm of the variance is clamped to -30..20 as in
+    /// <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/autoencoders/vae.py#L696>.
+    ///
+    /// # Errors
+    /// If the shape is wrong.
+    pub fn encode(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (_, channels, height, width) = images.dims4()?;
+        let scale = self.scale();
+        if channels != self.config.image_channels || height % scale != 0 || width % scale != 0 || height * width == 0 {
+            bail!("the VAE encodes (B,3,H,W) with H and W multiples of {scale}, not {:?}", images.dims());
+        }
+        let x = images.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
+        let mut moments = self.encoder.forward(&x)?;
+        if let Some(quant) = &self.quant {
+            moments = linear(&moments, quant)?;
+        }
+        let moments = moments.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()?;
+        let z = self.config.latent_channels;
+        let mean = moments.narrow(1, 0, z)?.contiguous()?;
+        let log_variance = moments.narrow(1, z, z)?.clamp(-30f32, 20f32)?;
+        Ok((mean, (log_variance * 0.5)?.exp()?))
+    }
+
+    /// `latents` `(B,4,h,w)`, already `/ scaling_factor + shift_factor` → images `(B,3,8h,8w)` f32, around -1..1.
+    ///
+    /// # Errors
+    /// If the shape is wrong.
+    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let mut x = latents.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
+        if x.dim(3)? != self.config.latent_channels {
+            bail!("the VAE decodes (B,{},h,w), not {:?}", self.config.latent_channels, latents.dims());
+        }
+        if let Some(post_quant) = &self.post_quant {
+            x = linear(&x, post_quant)?;
+        }
+        self.decoder.forward(&x)?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
+    }
+}
+
+/// A residual block's sizes in the VAE.
+fn resnet_size(input: usize, output: usize, config: &VaeConfig) -> super::resnet::ResnetSize {
+    super::resnet::ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None }
+}
