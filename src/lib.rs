@@ -24,3 +24,4 @@ pub mod run;
 pub mod stage;
 pub mod stages;
 pub mod store;
+pub mod term;

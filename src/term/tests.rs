@@ -1,0 +1,112 @@
+//! What a user sees of a run.
+
+use super::*;
+use crate::stage::Stage;
+use std::sync::Arc;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Behaves like a closed pipe.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn events() -> Vec<Event> {
+    let label = || "dataset.size=5".to_owned();
+    let key = || "0123456789abcdef0123456789abcdef".to_owned();
+    let (prepare, train) = (Stage::Prepare, Stage::Train);
+    let progress =
+        |done| Event::JobProgress { stage: train, done, total: 400, unit: "steps".into(), detail: "loss 0.123".into() };
+    vec![
+        Event::RunStarted { name: "shin\x1bchan".into(), cells: 1, jobs: 3, todo: 2, device: "cpu".into() },
+        Event::JobReused { stage: prepare, label: "30 photos".into(), key: key() },
+        Event::JobStarted { stage: train, label: label(), key: key(), reason: "first time".into(), index: 1, todo: 2 },
+        progress(120),
+        progress(121),
+        progress(160),
+        progress(400),
+        Event::JobFinished { stage: train, label: label(), key: key(), seconds: 125.0 },
+        Event::JobFailed {
+            stage: Stage::Generate,
+            label: label(),
+            reason: "out of memory".into(),
+            cells: vec![label(), "b".into()],
+        },
+        Event::Warning { message: "odd".into() },
+        Event::ReportWritten { folder: "reports/shinchan".into() },
+        Event::RunFinished { done: 0, failed: 1, skipped: 2, seconds: 130.0 },
+    ]
+}
+
+fn shown(mode: ProgressMode) -> String {
+    let buffer = Buffer::default();
+    let terminal = Terminal::to_writers(mode, Paint::OFF, Box::new(buffer.clone()), None);
+    let start = Instant::now();
+    let seconds = [0, 0, 0, 0, 1, 20, 140];
+    for (index, event) in events().iter().enumerate() {
+        let at = start + Duration::from_secs(*seconds.get(index).unwrap_or(&141));
+        terminal.state.lock().unwrap().show(event, at);
+    }
+    String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn plain_lines_are_few_and_readable() {
+    insta::assert_snapshot!(shown(ProgressMode::Plain), @r"
+    shin\u{1b}chan: 1 cell, 3 jobs, 2 to do, on cpu
+    in the store: prepare 30 photos
+    [1/2] train dataset.size=5 (first time)
+    train dataset.size=5  120/400 steps  loss 0.123
+    train dataset.size=5  160/400 steps  loss 0.123  2.0 steps/s  ETA 2 min
+    train dataset.size=5  400/400 steps  loss 0.123  2.0 steps/s
+    done train dataset.size=5 in 2 min 5 s
+    failed generate dataset.size=5: out of memory
+           needed by dataset.size=5; b
+    warning: odd
+    0 cells done, 1 failed, 2 not finished in 2 min 10 s
+    report: reports/shinchan/index.html
+    ");
+}
+
+#[test]
+fn none_shows_warnings_and_failures_only() {
+    insta::assert_snapshot!(shown(ProgressMode::None), @r"
+    failed generate dataset.size=5: out of memory
+           needed by dataset.size=5; b
+    warning: odd
+    ");
+}
+
+#[test]
+fn json_is_one_event_a_line_and_reads_back() {
+    let (lines, json) = (Buffer::default(), Buffer::default());
+    let terminal = Terminal::to_writers(ProgressMode::None, Paint::OFF, Box::new(lines), Some(Box::new(json.clone())));
+    events().iter().for_each(|event| terminal.observe(event));
+    let text = String::from_utf8(json.0.lock().unwrap().clone()).unwrap();
+    let back: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(back, events());
+}
+
+#[test]
+fn closed_streams_do_no_harm() {
+    let terminal = Terminal::to_writers(ProgressMode::Plain, Paint::OFF, Box::new(Closed), Some(Box::new(Closed)));
+    events().iter().for_each(|event| terminal.observe(event));
+}
