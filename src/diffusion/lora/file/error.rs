@@ -1,0 +1,64 @@
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why an adapter file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoraFileError {
+    /// The file could not be read.
+    #[error("cannot read the adapter {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("{} is not a readable adapter: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Some tensors of the file would not change the model.
+    #[error("{}: {tensors}", path.display())]
+    NotApplied {
+        /// The file.
+        path: PathBuf,
+        /// Which, and why.
+        tensors: NotApplied,
+    },
+    /// A tensor operation failed, e.g. the device is out of memory.
+    #[error("{}: {source}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Candle's reason.
+        source: candle_core::Error,
+    },
+}
+
+/// Tensors of an adapter file that cannot be applied, sorted by name, each with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotApplied {
+    /// How many tensors the file has.
+    pub of: usize,
+    /// Tensor name and reason.
+    pub tensors: Vec<(String, String)>,
+}
+
+/// At most this many tensors are printed; the count is always exact.
+const SHOWN: usize = 10;
+
+impl fmt::Display for NotApplied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} tensors cannot be applied to this model:", self.tensors.len(), self.of)?;
+        for (name, reason) in self.tensors.iter().take(SHOWN) {
+            write!(f, "\n  {name}: {reason}")?;
+        }
+        if self.tensors.len() > SHOWN {
+            write!(f, "\n  … and {} more", self.tensors.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}

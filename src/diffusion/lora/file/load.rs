@@ -1,0 +1,65 @@
+use super::error::LoraFileError;
+use super::key::{self, Part};
+use super::parsed::{Pair, RawModule, read};
+use crate::diffusion::lora::{LoraModule, LoraSet};
+use crate::kernels::LoraPair;
+use candle_core::{DType, Device};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads an adapter for a UNet with these modules, `strength` times as strong as the file says.
+///
+/// Understands the names of diffusers (new and old), peft and kohya; alpha comes from the file's alpha tensors, its
+/// `lora_adapter_metadata` or an `adapter_config.json` beside it, else it is the rank. Matrices are widened to f32
+/// and put on `device`.
+///
+/// # Errors
+/// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,
+/// without its partner, not finite, or of a shape for another architecture.
+pub fn load(path: &Path, modules: &[LoraModule], strength: f64, device: &Device) -> Result<LoraSet, LoraFileError> {
+    let parsed = read(path)?;
+    let by_name: BTreeMap<&str, &LoraModule> = modules.iter().map(|m| (m.name.as_str(), m)).collect();
+    let by_flat_name: BTreeMap<String, &LoraModule> =
+        modules.iter().map(|m| (key::with_underscores(&m.name), m)).collect();
+    let mut pairs: BTreeMap<&str, Pair> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for ((part, name), raw) in &parsed.modules {
+        let module = by_name.get(name.as_str()).or_else(|| by_flat_name.get(name)).copied();
+        let pair = match (part, module) {
+            (Part::Unet, Some(module)) if pairs.contains_key(module.name.as_str()) => {
+                Err("the module appears twice, under two names".to_owned())
+            }
+            (Part::Unet, Some(module)) => fitting_pair(raw, module, &parsed.alphas).map(|pair| (module, pair)),
+            (Part::Unet, None) => Err(format!("the model has no adaptable layer {name}")),
+            _ => Err("it is for the text encoder, which this program leaves unchanged".to_owned()),
+        };
+        match pair {
+            Ok((module, pair)) => drop(pairs.insert(&module.name, pair)),
+            Err(reason) => refused.extend(raw.tensor_names().map(|tensor| (tensor.clone(), reason.clone()))),
+        }
+    }
+    parsed.refuse(path, refused)?;
+    let place = |pair: Pair| -> candle_core::Result<LoraPair> {
+        let place = |t: candle_core::Tensor| t.to_dtype(DType::F32)?.to_device(device);
+        let (down, up) = (place(pair.down)?, place(pair.up)?);
+        Ok(LoraPair { down, up, scale: pair.scale * strength, dropout_mask: None })
+    };
+    pairs
+        .into_iter()
+        .map(|(name, pair)| Ok((name.to_owned(), place(pair)?)))
+        .collect::<candle_core::Result<_>>()
+        .map_err(|source| LoraFileError::Tensor { path: path.to_owned(), source })
+}
+
+/// The pair, if its shapes are those of `module`.
+fn fitting_pair(raw: &RawModule, module: &LoraModule, alphas: &super::parsed::Alphas) -> Result<Pair, String> {
+    let pair = raw.pair(&module.name, alphas)?;
+    let (input, output) = (pair.down.dims()[1], pair.up.dims()[0]);
+    if (input, output) == (module.in_features, module.out_features) {
+        return Ok(pair);
+    }
+    Err(format!(
+        "made for another architecture: a layer {input} → {output}, but this model's is {} → {}",
+        module.in_features, module.out_features
+    ))
+}
