@@ -18,6 +18,7 @@ pub mod diffusion;
 pub mod event;
 pub mod experiment;
 pub mod kernels;
+pub mod metrics;
 pub mod photos;
 pub mod plan;
 pub mod run;

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::{MAX_CAPTION_BYTES, PhotoError};
 
-/// The caption of the photo at `path`: the text of the file of the same name with `.txt`, white space (line breaks
+/// The caption of a photo: the text of the file of the same name with `.txt`, white space (line breaks
 /// too) collapsed to single spaces. `None` if there is no such file or no text in it.
-pub(super) fn read(path: &Path) -> Result<Option<String>, PhotoError> {
-    let path = path.with_extension("txt");
-    // Anything but a regular file (a folder, a named pipe) is no caption.
-    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+pub(super) fn read(photo: &Path) -> Result<Option<String>, PhotoError> {
+    let path = photo.with_extension("txt");
+    // Anything but a regular file (a folder, a named pipe) is no caption, nor is a photo that is named `.txt` itself.
+    if path == photo || !path.metadata().is_ok_and(|meta| meta.is_file()) {
         return Ok(None);
     }
     let fail = |reason: &str| PhotoError::Caption { path: path.clone(), reason: reason.into() };
@@ -69,5 +69,7 @@ mod tests {
         assert_eq!(read(&folder.path().join("a.jpg")).expect("none"), None);
         std::fs::create_dir(folder.path().join("a.txt")).expect("folder");
         assert_eq!(read(&folder.path().join("a.jpg")).expect("none"), None);
+        std::fs::write(folder.path().join("photo.txt"), b"\xff\xd8").expect("write");
+        assert_eq!(read(&folder.path().join("photo.txt")).expect("none"), None);
     }
 }

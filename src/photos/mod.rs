@@ -1,7 +1,7 @@
 //! The user's photos: found, recognised by content, checked, decoded, cropped and resized.
 //!
-//! [`scan`] reads headers only and says what it found, skipped and why; [`check_decodes`] decodes a photo
-//! completely, so that no photo fails after training began; [`load`] makes the square a model trains on.
+//! [`scan`] reads headers only and says what it found, skipped and why; [`check_all`] decodes the photos
+//! completely, so that none fails after training began; [`load`] makes the square a model trains on.
 //!
 //! Pixels are what `PIL.Image.convert("RGB")` gives after `ImageOps.exif_transpose`, with two decisions of our own:
 //! transparency is laid over white (PIL drops it, which shows whatever colour lies below), and a file with more than
@@ -84,7 +84,7 @@ pub struct Duplicate {
 pub struct Scan {
     /// Usable photos: in the order of the named folders, each sorted by [`Photo::name`]; contents are distinct.
     pub photos: Vec<Photo>,
-    /// What is not used, and why. Hidden files and captions that were read are not listed.
+    /// What is not used, and why, sorted by path. Hidden files and captions that were read are not listed.
     pub skipped: Vec<Skipped>,
     /// Copies of photos.
     pub duplicates: Vec<Duplicate>,

@@ -29,10 +29,7 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, PhotoError> {
             Err(error) => found.errors.push(error),
         }
     }
-    match PhotoError::all(found.errors) {
-        Some(error) => Err(error),
-        None => Ok(found.scan),
-    }
+    found.finish()
 }
 
 #[derive(Default)]
@@ -43,6 +40,8 @@ struct Found {
     by_hash: BTreeMap<String, usize>,
     /// Paths that were looked at: folders may be named twice or lie in one another.
     seen: BTreeSet<PathBuf>,
+    /// Text files, which may be captions.
+    texts: Vec<PathBuf>,
 }
 
 impl Found {
@@ -64,13 +63,33 @@ impl Found {
                     self.scan.photos.push(photo);
                 }
             }
-            Ok(Look::Caption) => {}
+            Ok(Look::Text) if !named_by_user => self.texts.push(path.to_owned()),
+            Ok(Look::Text) => {
+                self.errors.push(PhotoError::NotAPhoto { path: path.to_owned(), reason: "not an image".into() });
+            }
             Ok(Look::Other(reason)) if named_by_user => {
                 self.errors.push(PhotoError::NotAPhoto { path: path.to_owned(), reason });
             }
             Ok(Look::Other(reason)) => self.skip(path, reason),
             Err(error) => self.errors.push(error),
         }
+    }
+
+    fn finish(mut self) -> Result<Scan, PhotoError> {
+        if let Some(error) = PhotoError::all(self.errors) {
+            return Err(error);
+        }
+        let used = self.scan.photos.iter().map(|photo| &photo.path);
+        let copies = self.scan.duplicates.iter().map(|copy| &copy.path);
+        let stems: BTreeSet<PathBuf> = used.chain(copies).map(|path| path.with_extension("")).collect();
+        for path in self.texts {
+            if !stems.contains(&path.with_extension("")) {
+                let reason = "a text file without a photo of the same name".into();
+                self.scan.skipped.push(Skipped { path, reason });
+            }
+        }
+        self.scan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self.scan)
     }
 }
 
@@ -124,8 +143,8 @@ fn relative_name(path: &Path, root: &Path) -> String {
 
 enum Look {
     Photo(Photo),
-    /// A caption of a photo: used, so not worth a line.
-    Caption,
+    /// A text file, a caption if there is a photo of the same name.
+    Text,
     /// Not a photo, because of this.
     Other(String),
 }
@@ -137,12 +156,8 @@ fn look(path: &Path, name: String) -> Result<Look, PhotoError> {
     }
     let start = read(path, 4096)?;
     if let Err(reason) = format::recognise(&start) {
-        let text = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
-        return Ok(match text {
-            true if has_photo_beside(path) => Look::Caption,
-            true => Look::Other("a text file without a photo of the same name".into()),
-            false => Look::Other(reason),
-        });
+        let text = path.extension().is_some_and(|extension| extension == "txt");
+        return Ok(if text { Look::Text } else { Look::Other(reason) });
     }
     let bytes = read_photo(path)?;
     // Once more on the whole file: the directory of a TIFF may stand at its end.
@@ -150,10 +165,10 @@ fn look(path: &Path, name: String) -> Result<Look, PhotoError> {
         Ok(format) => format,
         Err(reason) => return Ok(Look::Other(reason)),
     };
+    let header = header::read(path, &bytes, format)?;
     if header::is_animated(&bytes, format) {
         return Ok(Look::Other(format!("an animated {format}: save the frame you want as JPEG or PNG")));
     }
-    let header = header::read(path, &bytes, format)?;
     Ok(Look::Photo(Photo {
         path: path.to_owned(),
         name,
@@ -163,20 +178,6 @@ fn look(path: &Path, name: String) -> Result<Look, PhotoError> {
         height: header.height,
         caption: caption::read(path)?,
     }))
-}
-
-/// True if a file of the same name with another ending is an image.
-fn has_photo_beside(caption: &Path) -> bool {
-    let Some(folder) = caption.parent() else { return false };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let Ok(entries) = folder.read_dir() else { return false };
-    entries.flatten().any(|entry| {
-        let path = entry.path();
-        path.file_stem() == caption.file_stem()
-            && path.file_name() != caption.file_name()
-            && path.metadata().is_ok_and(|meta| meta.is_file())
-            && read(&path, 4096).is_ok_and(|start| format::recognise(&start).is_ok())
-    })
 }
 
 /// The bytes of a photo, refused if there are more than [`MAX_FILE_BYTES`].
@@ -338,8 +339,6 @@ mod tests {
         symlink(elsewhere.path("b.png"), folder.path("link.png")).expect("link");
         assert_eq!(names(&folder.scan()), ["a/a.png", "link.png"]);
         let expected = [("a/up", "a link to a folder above it"), ("dangling", "a link that leads nowhere")];
-        let mut skipped = folder.skipped();
-        skipped.sort();
-        assert_eq!(skipped, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(folder.skipped(), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 }

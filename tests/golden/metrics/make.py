@@ -1,0 +1,119 @@
+"""Makes the golden numbers of the metrics with numpy, scikit-image and scipy.
+
+    /work/venv/bin/python tests/golden/metrics/make.py
+
+numpy 2.4.6, scikit-image 0.26.0, scipy 1.17.1, Pillow 13.0.0. Writes `*.png` and `golden.json` beside itself.
+"""
+
+import itertools
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageFilter
+from scipy import stats
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+HERE = pathlib.Path(__file__).parent
+rng = np.random.default_rng(1)
+
+
+def picture(width, height, phase):
+    y, x = np.mgrid[0:height, 0:width]
+    rgb = [127 + 90 * np.sin(x / (5 + c) + phase) * np.cos(y / (9 - c)) + rng.normal(0, 8, x.shape) for c in range(3)]
+    return np.stack(rgb, -1).clip(0, 255).astype(np.uint8)
+
+
+first = picture(61, 45, 0.0)
+noisy = (first.astype(float) + rng.normal(0, 20, first.shape)).clip(0, 255).astype(np.uint8)
+images = {
+    "first": first,
+    "noisy": noisy,
+    "blurred": np.asarray(Image.fromarray(first).filter(ImageFilter.GaussianBlur(1.5))),
+    "other": picture(61, 45, 2.0),
+    "inverted": 255 - first,
+    "large": picture(150, 131, 0.0),
+    "smallest": first[:11, :11],
+    "smallest_noisy": noisy[:11, :11],
+}
+for name, pixels in images.items():
+    Image.fromarray(pixels).save(HERE / f"{name}.png", optimize=True)
+
+
+def thumbnail(pixels):
+    """Area average to 64 × 64: every pixel repeated 64 times, then blocks of the image's length averaged."""
+    values = pixels.astype(float)
+    for axis in (0, 1):
+        length = values.shape[axis]
+        values = np.moveaxis(np.repeat(values, 64, axis=axis), axis, 0)
+        values = np.moveaxis(values.reshape(64, length, *values.shape[1:]).mean(1), 0, axis)
+    values = values - values.mean((0, 1))
+    return values / np.sqrt((values**2).sum())
+
+
+def pair(a, b):
+    x, y = images[a], images[b]
+    case = {"a": a, "b": b, "ncc": float((thumbnail(x) * thumbnail(y)).sum())}
+    if x.shape == y.shape:
+        case["rmse"] = float(np.sqrt(((x / 255.0 - y / 255.0) ** 2).mean()))
+        case["psnr"] = float(peak_signal_noise_ratio(x, y, data_range=255))
+        case["ssim"] = float(
+            structural_similarity(
+                x, y, data_range=255, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+            )
+        )
+    return case
+
+
+def permutation(a, b):
+    pool, observed, hits, ways = np.array(a + b), abs(np.mean(a) - np.mean(b)), 0, 0
+    for picked in itertools.combinations(range(len(pool)), len(a)):
+        mask = np.zeros(len(pool), bool)
+        mask[list(picked)] = True
+        hits += abs(pool[mask].mean() - pool[~mask].mean()) >= observed - 1e-12
+        ways += 1
+    return int(hits) / ways
+
+
+def paired(a, b):
+    d = np.array(a) - np.array(b)
+    signs = itertools.product([1, -1], repeat=len(d))
+    means = np.array([abs((np.array(s) * d).mean()) for s in signs])
+    return float((means >= abs(d.mean()) - 1e-12).mean())
+
+
+def group(a, b):
+    t = stats.ttest_ind(a, b, equal_var=False)
+    case = {"a": a, "b": b, "t": float(t.statistic), "df": float(t.df), "p": float(t.pvalue)}
+    case["permutation"] = permutation(a, b)
+    if len(a) == len(b):
+        case["paired"] = paired(a, b)
+    case["summary"] = [float(f(a)) for f in (np.mean, lambda v: np.std(v, ddof=1), stats.sem, np.min, np.median, np.max)]
+    return case
+
+
+normal = lambda mean, sd, n: rng.normal(mean, sd, n).round(4).tolist()
+golden = {
+    "pairs": [
+        pair(a, b)
+        for a, b in [
+            ("first", "noisy"),
+            ("first", "blurred"),
+            ("first", "other"),
+            ("first", "inverted"),
+            ("noisy", "blurred"),
+            ("smallest", "smallest_noisy"),
+            ("first", "large"),
+            ("smallest", "large"),
+        ]
+    ],
+    "groups": [
+        group(normal(0, 1, 4), normal(0.5, 1, 4)),
+        group(normal(0, 1, 8), normal(3, 0.2, 8)),
+        group(normal(0.3, 0.01, 3), normal(0.3, 0.5, 9)),
+        group(normal(5, 1, 2), normal(5, 1, 2)),
+        group(normal(0, 1, 7), normal(8, 1, 5)),
+        group([1.0, 2.0, 2.0, 3.0], [2.0, 2.0, 3.0, 4.0]),
+    ],
+}
+(HERE / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
