@@ -1,0 +1,195 @@
+//! A whole Stable Diffusion model: found, checked, loaded.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+
+use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index};
+use super::layers::check;
+use super::lora::LoraModule;
+use super::schedule::{NoiseSchedule, PredictionType};
+use super::tokenizer::PROMPT_TOKENS;
+use super::{AutoencoderKl, ClipTextModel, LoadError, Tokenizer, UNet2DConditionModel, Weights};
+
+/// A loaded Stable Diffusion 1.x or 2.x model. All weights are frozen.
+#[derive(Debug)]
+pub struct StableDiffusion {
+    /// Prompt → token ids.
+    pub tokenizer: Tokenizer,
+    /// Token ids → context.
+    pub text_encoder: ClipTextModel,
+    /// The denoiser.
+    pub unet: UNet2DConditionModel,
+    /// Images ↔ latents.
+    pub vae: AutoencoderKl,
+    /// How the model was trained to denoise.
+    pub schedule: NoiseSchedule,
+    /// Where the weights are.
+    pub device: Device,
+    /// How the frozen weights are stored.
+    pub dtype: DType,
+}
+
+/// What can be said about a model without loading its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSummary {
+    /// Channels of the latents, 4.
+    pub latent_channels: usize,
+    /// Pixels per latent, 8.
+    pub vae_scale_factor: usize,
+    /// Width and height of images must be multiples of this many pixels: `vae_scale_factor` times the UNet's downsampling.
+    pub unet_multiple: usize,
+    /// What the UNet predicts.
+    pub prediction_type: PredictionType,
+    /// Training timesteps, 1000.
+    pub train_timesteps: usize,
+    /// Width of the text encoder's output.
+    pub cross_attention_dim: usize,
+    /// Numbers in the UNet's tensors.
+    pub unet_parameters: u64,
+    /// Numbers in the text encoder's tensors.
+    pub text_encoder_parameters: u64,
+    /// Numbers in the VAE's tensors.
+    pub vae_parameters: u64,
+    /// The layers an adapter can change, sorted by name.
+    pub lora_modules: Vec<LoraModule>,
+}
+
+impl ModelSummary {
+    /// Numbers in all tensors together.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        self.unet_parameters + self.text_encoder_parameters + self.vae_parameters
+    }
+}
+
+/// The parts of a model with their weights still on disk, from a diffusers folder or another kind of file.
+#[derive(Debug)]
+pub struct Parts {
+    /// What the parts came from, for messages.
+    pub source: PathBuf,
+    /// The denoiser.
+    pub unet: (UNetConfig, Weights),
+    /// The autoencoder.
+    pub vae: (VaeConfig, Weights),
+    /// The text encoder.
+    pub text_encoder: (TextConfig, Weights),
+    /// Prompt → token ids.
+    pub tokenizer: Tokenizer,
+    /// How the model was trained to denoise.
+    pub schedule: NoiseSchedule,
+}
+
+impl StableDiffusion {
+    /// Loads a diffusers folder onto `device`, its weights stored as `dtype` (f32, bf16 or f16).
+    ///
+    /// # Errors
+    /// Everything [`StableDiffusion::check`] finds, and a device without room.
+    pub fn load(folder: &Path, device: &Device, dtype: DType) -> Result<Self, LoadError> {
+        Parts::from_folder(folder)?.load(device, dtype)
+    }
+
+    /// Reads configurations and safetensors headers only: takes milliseconds and no memory for weights.
+    ///
+    /// # Errors
+    /// Names the file and the key, or every tensor that is missing, superfluous or of the wrong shape.
+    pub fn check(folder: &Path) -> Result<ModelSummary, LoadError> {
+        Parts::from_folder(folder)?.check()
+    }
+}
+
+impl Parts {
+    /// Opens a folder as diffusers' `save_pretrained` writes it.
+    ///
+    /// # Errors
+    /// Names what is missing or not supported.
+    pub fn from_folder(folder: &Path) -> Result<Self, LoadError> {
+        let index = folder.join("model_index.json");
+        if !index.is_file() {
+            let wanted = "model_index.json".to_owned();
+            let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
+            return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
+        }
+        check_model_index(&index)?;
+        let (unet, vae, text) = (folder.join("unet"), folder.join("vae"), folder.join("text_encoder"));
+        let scheduler = folder.join("scheduler/scheduler_config.json");
+        let schedule = std::fs::read_to_string(&scheduler)
+            .map_err(|source| LoadError::Read { file: scheduler.clone(), source })?;
+        Ok(Self {
+            source: folder.to_owned(),
+            unet: (
+                UNetConfig::read(&unet.join("config.json"))?,
+                Weights::open_folder(&unet, "diffusion_pytorch_model")?,
+            ),
+            vae: (VaeConfig::read(&vae.join("config.json"))?, Weights::open_folder(&vae, "diffusion_pytorch_model")?),
+            text_encoder: (TextConfig::read(&text.join("config.json"))?, Weights::open_folder(&text, "model")?),
+            tokenizer: Tokenizer::load(&folder.join("tokenizer"))?,
+            schedule: NoiseSchedule::from_config_json(&schedule)
+                .map_err(|e| LoadError::Invalid { file: scheduler, reason: e.to_string() })?,
+        })
+    }
+
+    /// Checks that every tensor is there and that the parts fit together.
+    ///
+    /// # Errors
+    /// As [`StableDiffusion::check`].
+    pub fn check(&self) -> Result<ModelSummary, LoadError> {
+        self.fit()?;
+        let (unet, unet_size) = check(&self.unet.1, |at| UNet2DConditionModel::new(&self.unet.0, at))?;
+        let (vae, vae_size) = check(&self.vae.1, |at| AutoencoderKl::new(&self.vae.0, at))?;
+        let (_, text_size) = check(&self.text_encoder.1, |at| ClipTextModel::new(&self.text_encoder.0, at))?;
+        Ok(ModelSummary {
+            latent_channels: self.vae.0.latent_channels,
+            vae_scale_factor: vae.scale(),
+            unet_multiple: vae.scale() << (self.unet.0.blocks.len() - 1),
+            prediction_type: self.schedule.prediction_type,
+            train_timesteps: self.schedule.train_timesteps(),
+            cross_attention_dim: self.unet.0.cross_attention_dim,
+            unet_parameters: unet_size.parameters,
+            text_encoder_parameters: text_size.parameters,
+            vae_parameters: vae_size.parameters,
+            lora_modules: unet.lora_modules(),
+        })
+    }
+
+    /// Loads the weights.
+    ///
+    /// # Errors
+    /// As [`StableDiffusion::load`].
+    pub fn load(self, device: &Device, dtype: DType) -> Result<StableDiffusion, LoadError> {
+        self.check()?;
+        Ok(StableDiffusion {
+            text_encoder: ClipTextModel::load(&self.text_encoder.0, &self.text_encoder.1, device, dtype)?,
+            unet: UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, dtype)?,
+            vae: AutoencoderKl::load(&self.vae.0, &self.vae.1, device, dtype)?,
+            tokenizer: self.tokenizer,
+            schedule: self.schedule,
+            device: device.clone(),
+            dtype,
+        })
+    }
+
+    fn fit(&self) -> Result<(), LoadError> {
+        let wrong = |reason: String| Err(LoadError::Invalid { file: self.source.clone(), reason });
+        let (unet, vae, text) = (&self.unet.0, &self.vae.0, &self.text_encoder.0);
+        if unet.in_channels != vae.latent_channels || unet.out_channels != vae.latent_channels {
+            return wrong(format!(
+                "the UNet goes from {} to {} channels, the VAE has {} latent channels; inpainting and upscaling \
+                 models are not supported",
+                unet.in_channels, unet.out_channels, vae.latent_channels
+            ));
+        }
+        if unet.cross_attention_dim != text.hidden_size {
+            let (unet, text) = (unet.cross_attention_dim, text.hidden_size);
+            return wrong(format!("the UNet wants a context of width {unet}, the text encoder gives {text}"));
+        }
+        if text.positions < PROMPT_TOKENS {
+            return wrong(format!("the text encoder takes {} tokens, not {PROMPT_TOKENS}", text.positions));
+        }
+        let largest = self.tokenizer.largest_id();
+        if largest as usize >= text.vocab_size {
+            return wrong(format!("the tokenizer has ids up to {largest}, the text encoder knows {}", text.vocab_size));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! CLIP's tokenizer: prompt → 77 token ids, equal to transformers 5.23's `CLIPTokenizer`.
+//!
+//! Only vocabulary and merges are taken from the files; the steps are those of transformers, whatever a
+//! `tokenizer.json` says: NFC, white space to single spaces, lower case, split by CLIP's expression, byte-level
+//! BPE. <https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py>
+
+use std::path::Path;
+
+use serde_json::Value;
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{Model, SplitDelimiterBehavior};
+
+use super::LoadError;
+use files::Files;
+
+mod files;
+
+/// Tokens of a prompt with its two markers and its padding.
+pub const PROMPT_TOKENS: usize = 77;
+
+const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// Turns prompts into token ids.
+#[derive(Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    begin: u32,
+    end: u32,
+    pad: u32,
+}
+
+impl Tokenizer {
+    /// Reads a diffusers `tokenizer` folder: `tokenizer.json`, or `vocab.json` and `merges.txt`, and the names
+    /// of the special tokens from `tokenizer_config.json` or `special_tokens_map.json`.
+    ///
+    /// # Errors
+    /// Names the file that is missing or not valid.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        let files = Files::read(folder)?;
+        let invalid = |reason: String| LoadError::Invalid { file: files.source.clone(), reason };
+        let model = BPE::builder()
+            .vocab_and_merges(files.vocab, files.merges)
+            .unk_token(files.special.unknown.content.clone())
+            .continuing_subword_prefix(String::new())
+            .end_of_word_suffix("</w>".to_owned())
+            .build()
+            .map_err(|e| invalid(e.to_string()))?;
+        // A character outside a small vocabulary becomes this token, which must exist for `encode` never to fail.
+        if model.token_to_id(&files.special.unknown.content).is_none() {
+            return Err(invalid(format!("the vocabulary has no {:?}", files.special.unknown.content)));
+        }
+        let mut inner = tokenizers::Tokenizer::new(model);
+        let build = || -> tokenizers::Result<_> {
+            let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?;
+            let split = Split::new(SplitPattern::Regex(PIECES.to_owned()), SplitDelimiterBehavior::Removed, true)?;
+            Ok((spaces, split))
+        };
+        let (spaces, split) = build().map_err(|e| invalid(e.to_string()))?;
+        inner.with_normalizer(Some(Normalizers::new(vec![NFC.into(), spaces.into(), Lowercase.into()])));
+        let bytes = ByteLevel::new(false, true, true);
+        inner.with_pre_tokenizer(Some(PreTokenizers::new(vec![split.into(), bytes.into()])));
+        inner.add_tokens(&files.added);
+        let id = |token: &str| {
+            inner.token_to_id(token).ok_or_else(|| invalid(format!("the vocabulary has no special token {token:?}")))
+        };
+        let (begin, end) = (id(&files.special.begin.content)?, id(&files.special.end.content)?);
+        let pad = id(&files.special.pad.content)?;
+        Ok(Self { inner, begin, end, pad })
+    }
+
+    /// The ids of `prompt`, always [`PROMPT_TOKENS`]: begin, the prompt cut to 75 tokens, end, padding.
+    #[must_use]
+    pub fn encode(&self, prompt: &str) -> Vec<u32> {
+        let mut ids = vec![self.begin];
+        ids.extend(self.pieces(prompt).into_iter().take(PROMPT_TOKENS - 2));
+        ids.push(self.end);
+        ids.resize(PROMPT_TOKENS, self.pad);
+        ids
+    }
+
+    /// Tokens of `prompt` with begin and end, not cut: more than [`PROMPT_TOKENS`] means that the model will not
+    /// see all of it.
+    #[must_use]
+    pub fn token_count(&self, prompt: &str) -> usize {
+        self.pieces(prompt).len() + 2
+    }
+
+    /// The largest id that [`encode`](Self::encode) can return; the text encoder must have more rows than this.
+    #[must_use]
+    pub fn largest_id(&self) -> u32 {
+        self.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    }
+
+    fn pieces(&self, prompt: &str) -> Vec<u32> {
+        // BPE fails only without an unknown token, and `load` checked that there is one. The expressions have
+        // neither look-around nor back-references on text that has two white spaces in a row.
+        let encoding = self.inner.encode_fast(prompt, false).expect("CLIP's tokenizer accepts every string");
+        encoding.get_ids().to_vec()
+    }
+}
+
+/// A JSON file of at most 64 MiB.
+fn read_json(file: &Path) -> Result<Value, LoadError> {
+    let text = read_text(file)?;
+    serde_json::from_str(&text).map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })
+}
+
+fn read_text(file: &Path) -> Result<String, LoadError> {
+    let failed = |source| LoadError::Read { file: file.to_owned(), source };
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > 64 << 20 {
+        return Err(LoadError::Invalid { file: file.to_owned(), reason: format!("{length} bytes are too many") });
+    }
+    std::fs::read_to_string(file).map_err(failed)
+}
