@@ -7,6 +7,7 @@
 pub mod config;
 mod error;
 mod layers;
+pub mod hub;
 pub mod lora;
 pub mod model;
 pub mod noise;

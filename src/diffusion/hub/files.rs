@@ -1,0 +1,136 @@
+//! Which files of a diffusers repository are needed.
+
+/// A component with weights: folder and the stem of its weight file.
+const COMPONENTS: [(&str, &str); 3] =
+    [("text_encoder", "model"), ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")];
+
+/// Configurations without which nothing can be loaded.
+const CONFIGS: [&str; 5] = [
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "text_encoder/config.json",
+    "unet/config.json",
+    "vae/config.json",
+];
+
+/// What a folder lacks; `has` says whether it has a file. A list of shards counts as weights: the shards
+/// themselves are checked when the weights are opened.
+pub(super) fn missing(has: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut missing: Vec<String> = CONFIGS.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
+    if !has("tokenizer/tokenizer.json") && !(has("tokenizer/vocab.json") && has("tokenizer/merges.txt")) {
+        missing.push("tokenizer/vocab.json and tokenizer/merges.txt".to_owned());
+    }
+    for (folder, stem) in COMPONENTS {
+        if weight_files(folder, stem).iter().all(|name| !has(name)) {
+            missing.push(format!("{folder}/{stem}.safetensors"));
+        }
+    }
+    missing
+}
+
+/// The names a component's weights can have, in order of preference: full precision before fp16, one file
+/// before shards.
+fn weight_files(folder: &str, stem: &str) -> [String; 4] {
+    [".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json"]
+        .map(|end| format!("{folder}/{stem}{end}"))
+}
+
+/// The files to download of those the repository lists: sorted, each a plain relative path.
+pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
+    let has = |name: &str| listed.iter().any(|n| n == name);
+    let mut chosen: Vec<&str> = Vec::new();
+    for (folder, stem) in COMPONENTS {
+        let Some(first) = weight_files(folder, stem).into_iter().position(|name| has(&name)) else { continue };
+        let name = &weight_files(folder, stem)[first];
+        chosen.extend(listed.iter().map(String::as_str).filter(|n| n == name));
+        // `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a variant
+        let (sharded, half) = (first % 2 == 1, first >= 2);
+        chosen.extend(listed.iter().map(String::as_str).filter(|n| {
+            sharded
+                && n.strip_prefix(&format!("{folder}/{stem}"))
+                    .is_some_and(|rest| rest.ends_with(".safetensors") && rest.contains("-of-"))
+                && n.contains(".fp16") == half
+        }));
+    }
+    chosen.extend(listed.iter().map(String::as_str).filter(|name| {
+        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| {
+            ["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+                .contains(&file)
+        });
+        tokenizer || CONFIGS.contains(name)
+    }));
+    chosen.retain(|name| is_plain(name));
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}
+
+/// At most one folder deep, nothing hidden, no way out of the snapshot.
+fn is_plain(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('/').collect();
+    parts.len() <= 2
+        && parts.iter().all(|part| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(names: &[&str]) -> Vec<String> {
+        CONFIGS.iter().chain(names).map(|n| (*n).to_owned()).collect()
+    }
+
+    #[test]
+    fn full_precision_is_preferred_and_fp16_taken_where_it_is_all_there_is() {
+        let names = listing(&[
+            "v1-5-pruned.ckpt",
+            "README.md",
+            "tokenizer/vocab.json",
+            "tokenizer/merges.txt",
+            "text_encoder/model.fp16.safetensors",
+            "text_encoder/model.safetensors",
+            "text_encoder/pytorch_model.bin",
+            "unet/diffusion_pytorch_model.fp16.safetensors",
+            "vae/diffusion_pytorch_model.safetensors.index.json",
+            "vae/diffusion_pytorch_model-00001-of-00002.safetensors",
+            "vae/diffusion_pytorch_model-00002-of-00002.safetensors",
+            "vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+        ]);
+        let wanted = wanted(&names);
+        assert_eq!(wanted.len(), CONFIGS.len() + 2 + 1 + 1 + 3, "{wanted:?}");
+        assert!(wanted.contains(&"text_encoder/model.safetensors"));
+        assert!(!wanted.contains(&"text_encoder/model.fp16.safetensors"));
+        assert!(wanted.contains(&"unet/diffusion_pytorch_model.fp16.safetensors"));
+        assert!(missing(&|name| names.iter().any(|n| n == name)).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let names = listing(&["unet/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.safetensors"]);
+        let lacking = missing(&|name| names.iter().any(|n| n == name));
+        assert_eq!(
+            lacking,
+            [
+                "tokenizer/vocab.json and tokenizer/merges.txt",
+                "text_encoder/model.safetensors",
+                "unet/diffusion_pytorch_model.safetensors"
+            ]
+        );
+    }
+
+    #[test]
+    fn hostile_names_are_never_downloaded() {
+        let names: Vec<String> = [
+            "unet/../../diffusion_pytorch_model.safetensors",
+            "unet/diffusion_pytorch_model.safetensors.index.json",
+            "unet/diffusion_pytorch_model/../-of-.safetensors",
+        ]
+        .map(String::from)
+        .to_vec();
+        assert_eq!(wanted(&names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
+    }
+}
