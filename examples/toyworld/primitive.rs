@@ -1,0 +1,213 @@
+//! Unit shapes under an affine map, and where a ray hits them.
+
+use crate::vec3::{Mat3, Vec3, add, apply, dot, inverse, length, normalize, scale, scale_columns, sub};
+
+/// The unit shape; all are centred at the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Sphere of radius 1.
+    Ellipsoid,
+    /// Cube from −1 to 1.
+    Box,
+    /// Radius 1 around y, from y = −1 to 1.
+    Cylinder,
+    /// Base of radius 1 at y = −1, apex at y = 1.
+    Cone,
+}
+
+/// What is drawn on the surface, in the shape's local coordinates.
+#[derive(Clone, Copy, Debug)]
+pub enum Paint {
+    Plain,
+    Face(Face),
+    /// Windows `across` wide on the sides of a box, `rows` high.
+    Windows {
+        across: f32,
+        rows: f32,
+        color: Vec3,
+    },
+    /// Horizontal bands.
+    Stripes {
+        bands: f32,
+        color: Vec3,
+    },
+    /// Segments around y, as on an umbrella.
+    Segments {
+        per_radian: f32,
+        color: Vec3,
+    },
+}
+
+/// A face on the front (+z) of a head; lengths in head radii.
+#[derive(Clone, Copy, Debug)]
+pub struct Face {
+    pub eye: [f32; 2],
+    pub eye_radius: f32,
+    /// 0 round, 1 tall, 2 white with a pupil.
+    pub eye_style: u8,
+    pub brow_y: f32,
+    pub brow_length: f32,
+    pub brow_thickness: f32,
+    pub brow_tilt: f32,
+    pub brow_color: Vec3,
+    pub mouth_width: f32,
+    pub mouth_y: f32,
+    /// 0 smile, 1 open, 2 straight.
+    pub mouth_style: u8,
+    pub blush: bool,
+    pub sunglasses: bool,
+}
+
+/// A shape in the world.
+#[derive(Clone, Debug)]
+pub struct Primitive {
+    pub shape: Shape,
+    to_local: Mat3,
+    offset: Vec3,
+    pub center: Vec3,
+    /// Radius of a sphere around `center` that holds it all.
+    pub radius: f32,
+    pub color: Vec3,
+    pub specular: f32,
+    pub paint: Paint,
+    /// Keep the part where `normal · p ≥ distance`, local coordinates.
+    pub clip: Option<(Vec3, f32)>,
+}
+
+/// Where a ray meets a primitive.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// Distance in lengths of the ray's direction.
+    pub t: f32,
+    /// The point in local coordinates.
+    pub local: Vec3,
+}
+
+impl Primitive {
+    /// A unit shape scaled by `size`, turned by `frame`, moved to `center`.
+    pub fn new(shape: Shape, frame: &Mat3, center: Vec3, size: Vec3, color: Vec3) -> Self {
+        let to_local = inverse(&scale_columns(frame, size));
+        let radius = match shape {
+            Shape::Ellipsoid => size[0].max(size[1]).max(size[2]),
+            Shape::Box => length(size),
+            Shape::Cylinder | Shape::Cone => size[0].max(size[2]).hypot(size[1]),
+        };
+        let offset = scale(apply(&to_local, center), -1.0);
+        Self { shape, to_local, offset, center, radius, color, specular: 0.25, paint: Paint::Plain, clip: None }
+    }
+
+    /// The nearest hit of the ray `origin + t·direction`, t > 0.001.
+    pub fn intersect(&self, origin: Vec3, direction: Vec3) -> Option<Hit> {
+        let o = add(apply(&self.to_local, origin), self.offset);
+        let d = apply(&self.to_local, direction);
+        let mut best: Option<Hit> = None;
+        let mut offer = |t: f32| {
+            if t > 1e-3 && best.is_none_or(|hit| t < hit.t) {
+                let local = add(o, scale(d, t));
+                if self.clip.is_none_or(|(normal, distance)| dot(normal, local) >= distance) {
+                    best = Some(Hit { t, local });
+                }
+            }
+        };
+        match self.shape {
+            Shape::Ellipsoid => {
+                let (a, b, c) = (dot(d, d), dot(o, d), dot(o, o) - 1.0);
+                let root = (b * b - a * c).max(-1.0);
+                if root >= 0.0 {
+                    let root = root.sqrt();
+                    offer((-b - root) / a);
+                    offer((-b + root) / a);
+                }
+            }
+            Shape::Box => {
+                let (mut near, mut far) = (f32::NEG_INFINITY, f32::INFINITY);
+                for i in 0..3 {
+                    let inverse = 1.0 / if d[i].abs() < 1e-9 { 1e-9 } else { d[i] };
+                    let (a, b) = ((-1.0 - o[i]) * inverse, (1.0 - o[i]) * inverse);
+                    near = near.max(a.min(b));
+                    far = far.min(a.max(b));
+                }
+                if near <= far {
+                    offer(near);
+                    offer(far);
+                }
+            }
+            Shape::Cylinder => {
+                let (a, b, c) = (d[0] * d[0] + d[2] * d[2], o[0] * d[0] + o[2] * d[2], o[0] * o[0] + o[2] * o[2] - 1.0);
+                for t in roots(a, b, c).into_iter().flatten() {
+                    if (o[1] + d[1] * t).abs() <= 1.0 {
+                        offer(t);
+                    }
+                }
+                for end in [-1.0, 1.0] {
+                    disc(o, d, end).map(&mut offer);
+                }
+            }
+            Shape::Cone => {
+                let (oy, dy) = (1.0 - o[1], -d[1]);
+                let a = d[0] * d[0] + d[2] * d[2] - 0.25 * dy * dy;
+                let b = o[0] * d[0] + o[2] * d[2] - 0.25 * oy * dy;
+                let c = o[0] * o[0] + o[2] * o[2] - 0.25 * oy * oy;
+                for t in roots(a, b, c).into_iter().flatten() {
+                    if (o[1] + d[1] * t).abs() <= 1.0 {
+                        offer(t);
+                    }
+                }
+                disc(o, d, -1.0).map(&mut offer);
+            }
+        }
+        best
+    }
+
+    /// Does anything of it lie between `origin` and the sun? Cheap sphere test first.
+    pub fn shades(&self, origin: Vec3, sun: Vec3) -> bool {
+        let to_center = sub(self.center, origin);
+        let (ahead, distance2, radius2) = (dot(to_center, sun), dot(to_center, to_center), self.radius * self.radius);
+        if distance2 > radius2 && (ahead < 0.0 || distance2 - ahead * ahead > radius2) {
+            return false;
+        }
+        self.intersect(origin, sun).is_some()
+    }
+
+    /// Unit normal at a local point, turned against the view direction.
+    pub fn normal(&self, local: Vec3, direction: Vec3) -> Vec3 {
+        let q = local;
+        let n = match self.shape {
+            Shape::Ellipsoid => q,
+            Shape::Box => {
+                let axis = (1..3).fold(0, |best, i| if q[i].abs() > q[best].abs() { i } else { best });
+                let mut n = [0.0; 3];
+                n[axis] = q[axis];
+                n
+            }
+            Shape::Cylinder if q[1].abs() > 0.999 && q[0] * q[0] + q[2] * q[2] < 0.998 => [0.0, q[1], 0.0],
+            Shape::Cylinder => [q[0], 0.0, q[2]],
+            Shape::Cone if q[1] < -0.999 => [0.0, -1.0, 0.0],
+            Shape::Cone => [q[0], 0.25 * (1.0 - q[1]), q[2]],
+        };
+        // Normals transform with the transposed inverse, and `to_local` is the inverse.
+        let m = &self.to_local;
+        let world = normalize([0, 1, 2].map(|i| m[0][i] * n[0] + m[1][i] * n[1] + m[2][i] * n[2]));
+        if dot(world, direction) > 0.0 { scale(world, -1.0) } else { world }
+    }
+}
+
+/// Solutions of `a t² + 2 b t + c = 0`.
+fn roots(a: f32, b: f32, c: f32) -> [Option<f32>; 2] {
+    let root = b * b - a * c;
+    if root < 0.0 || a.abs() <= 1e-12 {
+        return [None, None];
+    }
+    let root = root.sqrt();
+    [Some((-b - root) / a), Some((-b + root) / a)]
+}
+
+/// Where the ray meets the unit disc at height `y`.
+fn disc(o: Vec3, d: Vec3, y: f32) -> Option<f32> {
+    if d[1].abs() <= 1e-9 {
+        return None;
+    }
+    let t = (y - o[1]) / d[1];
+    let (x, z) = (o[0] + d[0] * t, o[2] + d[2] * t);
+    (x * x + z * z <= 1.0).then_some(t)
+}
