@@ -36,7 +36,7 @@ pub struct Model {
 }
 
 /// Where the base model comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
     /// A diffusers folder (with `model_index.json`).
@@ -189,6 +189,8 @@ pub struct PriorPreservation {
     pub images: usize,
     /// Weight of the class loss.
     pub weight: f64,
+    /// Seeds the class images; not `train.seed`, so that cells with different training seeds share them.
+    pub seed: u64,
 }
 
 /// `[generate]`: the comparison images.

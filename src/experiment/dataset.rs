@@ -1,0 +1,79 @@
+//! `[dataset]`: which photos, how many, how they are cropped.
+
+use super::model::missing;
+use super::problem::Problem;
+use super::reader::{Reader, resolve};
+use super::settings::{Crop, Dataset};
+
+pub(super) const KEYS: &[&str] = &[
+    "dataset.images",
+    "dataset.size",
+    "dataset.held_out",
+    "dataset.resolution",
+    "dataset.crop",
+    "dataset.captions",
+    "dataset.seed",
+];
+
+/// Largest seed TOML can hold.
+pub(super) const MAX_SEED: u64 = i64::MAX as u64;
+/// Side of the largest picture in pixels.
+pub(super) const MAX_SIDE: u64 = 4096;
+/// The VAE halves a picture three times.
+const SIDE_MULTIPLE: u64 = 8;
+
+/// Reads and checks the section.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
+    let images = read_images(reader);
+    let size = reader.whole_or("dataset.size", 1..=1_000_000, "10");
+    let held_out = reader.count("dataset.held_out", 0..=1_000_000);
+    let resolution = side(reader, "dataset.resolution");
+    let crop = reader.choice("dataset.crop", &[("center", Crop::Center), ("random", Crop::Random)]);
+    let captions = reader.flag("dataset.captions");
+    let seed = reader.whole("dataset.seed", 0..=MAX_SEED);
+    Some(Dataset {
+        images: images?,
+        size: usize::try_from(size?).ok()?,
+        held_out: held_out?,
+        resolution: resolution?,
+        crop: crop?,
+        captions: captions?,
+        seed: seed?,
+    })
+}
+
+/// The side of a picture: a multiple of 8 pixels. What the model needs beyond that is known when it is opened.
+pub(super) fn side(reader: &mut Reader<'_>, key: &str) -> Option<usize> {
+    let side = reader.whole(key, SIDE_MULTIPLE..=MAX_SIDE)?;
+    if side % SIDE_MULTIPLE != 0 {
+        let near = side.div_ceil(SIDE_MULTIPLE) * SIDE_MULTIPLE;
+        let problem = Problem::error(reader.place(key), format!("`{key}` cannot be {side}"));
+        reader.push(problem.expected("a multiple of 8").suggestion(Some(near.to_string())));
+        return None;
+    }
+    usize::try_from(side).ok()
+}
+
+fn read_images(reader: &mut Reader<'_>) -> Option<Vec<std::path::PathBuf>> {
+    let texts = reader.texts("dataset.images", "\"photos\"")?;
+    if texts.is_empty() {
+        let place = reader.place("dataset.images");
+        reader.push(Problem::error(place, "`dataset.images` is empty").expected("at least one folder of photos"));
+        return None;
+    }
+    let mut paths: Vec<std::path::PathBuf> = Vec::new();
+    let mut complete = true;
+    for (text, origin) in &texts {
+        let path = resolve(text, origin);
+        if text.is_empty() || !path.exists() {
+            reader.push(missing("dataset.images", text, &path, origin).expected("a folder of photos"));
+            complete = false;
+        } else if paths.contains(&path) {
+            let message = format!("`dataset.images` names {text} twice");
+            reader.push(Problem::error(origin.value(), message).help("remove one of them"));
+            complete = false;
+        }
+        paths.push(path);
+    }
+    complete.then_some(paths)
+}

@@ -1,0 +1,119 @@
+//! `[generate]`: the comparison images.
+
+use super::dataset::{MAX_SEED, side};
+use super::problem::Problem;
+use super::prompt;
+use super::reader::{Bounds, Reader};
+use super::settings::{Generate, Sampler, Subject};
+
+pub(super) const KEYS: &[&str] = &[
+    "generate.sampler",
+    "generate.steps",
+    "generate.guidance_scale",
+    "generate.negative_prompt",
+    "generate.seeds",
+    "generate.baseline_prompts",
+    "generate.prompts",
+    "generate.width",
+    "generate.height",
+    "generate.lora_scale",
+    "generate.batch_size",
+];
+
+/// More images a prompt than this are a mistake.
+const MAX_SEEDS: usize = 10_000;
+
+/// Reads and checks the section. `resolution` is the training resolution, if it is known.
+pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
+    let sampler = sampler(reader);
+    let steps = reader.count("generate.steps", 1..=1000);
+    let guidance_scale = reader.number("generate.guidance_scale", Bounds::from_to(0.0, 100.0));
+    let negative_prompt = negative_prompt(reader, subject);
+    let seeds = seeds(reader);
+    let baseline_prompts = prompt::list(reader, "generate.baseline_prompts", "[]", subject);
+    let prompts = prompts(reader, subject);
+    let width = size(reader, "generate.width", resolution);
+    let height = size(reader, "generate.height", resolution);
+    let lora_scale = reader.number("generate.lora_scale", Bounds::from_to(-10.0, 10.0));
+    let batch_size = reader.count("generate.batch_size", 1..=1024);
+    Some(Generate {
+        sampler: sampler?,
+        steps: steps?,
+        guidance_scale: guidance_scale?,
+        negative_prompt: negative_prompt?,
+        seeds: seeds?,
+        baseline_prompts: baseline_prompts?,
+        prompts: prompts?,
+        width: width?,
+        height: height?,
+        lora_scale: lora_scale?,
+        batch_size: batch_size?,
+    })
+}
+
+fn sampler(reader: &mut Reader<'_>) -> Option<Sampler> {
+    let choices = [
+        ("ddim", Sampler::Ddim),
+        ("pndm", Sampler::Pndm),
+        ("euler", Sampler::Euler),
+        ("euler-a", Sampler::EulerA),
+        ("dpm++2m", Sampler::DpmPp2m),
+        ("dpm++2m-karras", Sampler::DpmPp2mKarras),
+        ("unipc", Sampler::UniPc),
+    ];
+    reader.choice("generate.sampler", &choices)
+}
+
+fn size(reader: &mut Reader<'_>, key: &str, resolution: Option<usize>) -> Option<usize> {
+    if reader.entry(key).is_some() { side(reader, key) } else { resolution }
+}
+
+fn negative_prompt(reader: &mut Reader<'_>, subject: &Subject) -> Option<String> {
+    let key = "generate.negative_prompt";
+    let text = reader.text(key, "\"\"")?;
+    let origin = reader.entry(key)?.origin.clone();
+    prompt::fill_or_empty(reader, key, &text, &origin, subject)
+}
+
+fn prompts(reader: &mut Reader<'_>, subject: &Subject) -> Option<Vec<String>> {
+    let key = "generate.prompts";
+    let prompts = prompt::list(reader, key, "[\"a {identifier} {class} on the beach\"]", subject)?;
+    let place = reader.place(key);
+    if prompts.is_empty() {
+        reader.push(Problem::error(place, format!("`{key}` is empty")).expected("at least one prompt"));
+        return None;
+    }
+    if !prompts.iter().any(|prompt| prompt.contains(&subject.identifier)) {
+        let problem = Problem::warning(place, format!("no prompt of `{key}` contains the identifier"));
+        reader.push(problem.help("write `{identifier}` where the subject should appear"));
+    }
+    Some(prompts)
+}
+
+fn seeds(reader: &mut Reader<'_>) -> Option<Vec<u64>> {
+    let key = "generate.seeds";
+    let seeds = reader.wholes(key)?;
+    let place = reader.place(key);
+    if seeds.is_empty() {
+        reader
+            .push(Problem::error(place, format!("`{key}` is empty")).expected("at least one seed, e.g. [0, 1, 2, 3]"));
+        return None;
+    }
+    if seeds.len() > MAX_SEEDS {
+        let message = format!("`{key}` has {} seeds", seeds.len());
+        reader.push(Problem::error(place, message).expected(format!("at most {MAX_SEEDS}")));
+        return None;
+    }
+    let mut read: Vec<u64> = Vec::new();
+    let mut complete = true;
+    for (seed, origin) in seeds {
+        debug_assert!(seed <= MAX_SEED);
+        if read.contains(&seed) {
+            let problem = Problem::error(origin.value(), format!("`{key}` has {seed} twice"));
+            reader.push(problem.help("the same seed gives the same image: remove one"));
+            complete = false;
+        }
+        read.push(seed);
+    }
+    complete.then_some(read)
+}

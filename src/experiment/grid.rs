@@ -1,0 +1,206 @@
+//! `[sweep]`, `[[cells]]` and `[[exclude]]`: which combinations make the study.
+//!
+//! The grid is the product of the sweep's axes in file order, the last axis changing fastest; the axes
+//! of an extended file come first. `[[cells]]` follow in file order. A combination that matches all
+//! keys of an `[[exclude]]` is dropped. A cell with the settings of an earlier one is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::layer::{Assignments, Entry};
+use super::problem::{Problem, Problems};
+use super::value::{label, same, shown};
+
+/// A larger grid is a mistake.
+const MAX_CELLS: usize = 10_000;
+
+/// Settings that a sweep cannot change, and why.
+const NOT_SWEPT: [(&str, &str); 6] = [
+    ("name", "all cells share one report"),
+    ("title", "all cells share one report"),
+    ("model.device", "the device is where the study runs, not what it studies"),
+    ("dataset.held_out", "all cells must be measured on the same held-out photos"),
+    ("generate.batch_size", "it never changes an image"),
+    ("train.checkpoint_every", "it never changes a result"),
+];
+
+/// One axis of the sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// The setting, e.g. `dataset.size`.
+    pub key: String,
+    /// Its values, in file order.
+    pub values: Vec<toml::Value>,
+}
+
+/// A combination before it is checked: what it assigns on top of the file's settings.
+pub(super) type Combination = Assignments;
+
+/// Checks the sweep: the axes, each value with its own place.
+pub(super) fn axes(sweep: &Assignments, problems: &mut Problems) -> Vec<(String, Vec<Entry>)> {
+    let mut axes = Vec::new();
+    for (key, entry) in sweep {
+        if refuse(key, entry, problems) {
+            continue;
+        }
+        let values = match entry.value.as_array() {
+            Some(values) if !values.is_empty() => values,
+            _ => {
+                let message = format!("`sweep.{key}` cannot be {}", shown(&entry.value));
+                problems.push(Problem::error(entry.origin.value(), message).expected("a list of at least one value"));
+                continue;
+            }
+        };
+        let item = |(i, value): (usize, &toml::Value)| assigned(value.clone(), entry.origin.item(i));
+        let entries: Vec<Entry> = values.iter().enumerate().map(item).collect();
+        for (i, entry) in entries.iter().enumerate() {
+            if entries[..i].iter().any(|earlier| same(&earlier.value, &entry.value)) {
+                let message = format!("`sweep.{key}` has {} twice", shown(&entry.value));
+                problems.push(Problem::error(entry.origin.value(), message).help("remove one of them"));
+            }
+        }
+        axes.push((key.clone(), entries));
+    }
+    axes
+}
+
+/// An assignment of a cell: it wins over every layer.
+fn assigned(value: toml::Value, origin: super::source::Origin) -> Entry {
+    Entry { value, origin, layer: usize::MAX }
+}
+
+fn refuse(key: &str, entry: &Entry, problems: &mut Problems) -> bool {
+    let reason = NOT_SWEPT.iter().find(|(refused, _)| *refused == key);
+    if let Some((_, reason)) = reason {
+        problems.push(Problem::error(entry.origin.key(), format!("`{key}` cannot be swept: {reason}")));
+    }
+    reason.is_some()
+}
+
+/// All combinations: the grid, then the explicit cells, without those excluded.
+///
+/// `base` holds the values of settings that a combination does not assign.
+pub(super) fn combinations(
+    axes: &[(String, Vec<Entry>)],
+    cells: &[Assignments],
+    exclude: &[Assignments],
+    base: &BTreeMap<String, Entry>,
+    problems: &mut Problems,
+) -> Vec<Combination> {
+    let grid = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
+    let count = grid.and_then(|grid| grid.checked_add(cells.len())).filter(|count| *count <= MAX_CELLS);
+    if count.is_none() {
+        let sizes: Vec<String> = axes.iter().map(|(_, values)| values.len().to_string()).collect();
+        let message = format!("the grid has {} cells", sizes.join(" × "));
+        let place = axes.last().and_then(|(_, values)| values.first()).or_else(|| cells.first().map(|c| &c[0].1));
+        if let Some(place) = place {
+            problems.push(Problem::error(place.origin.key(), message).expected(format!("at most {MAX_CELLS}")));
+        }
+        return Vec::new();
+    }
+    let mut all = product(axes);
+    if axes.is_empty() && !cells.is_empty() {
+        all.clear();
+    }
+    for cell in cells.iter().filter(|cell| !cell.is_empty()) {
+        let refused = cell.iter().filter(|(key, entry)| refuse(key, entry, problems)).count();
+        if refused == 0 {
+            let entry =
+                |(key, entry): &(String, Entry)| (key.clone(), assigned(entry.value.clone(), entry.origin.clone()));
+            all.push(cell.iter().map(entry).collect());
+        }
+    }
+    drop_excluded(all, exclude, base, problems)
+}
+
+/// The product of the axes; one empty combination without axes.
+fn product(axes: &[(String, Vec<Entry>)]) -> Vec<Combination> {
+    axes.iter().fold(vec![Vec::new()], |all, (key, values)| {
+        let extend = |combination: Combination| {
+            values.iter().map(move |value| {
+                let mut longer = combination.clone();
+                longer.push((key.clone(), value.clone()));
+                longer
+            })
+        };
+        all.into_iter().flat_map(extend).collect()
+    })
+}
+
+fn drop_excluded(
+    mut all: Vec<Combination>,
+    exclude: &[Assignments],
+    base: &BTreeMap<String, Entry>,
+    problems: &mut Problems,
+) -> Vec<Combination> {
+    let before = all.clone();
+    for rule in exclude.iter().filter(|rule| !rule.is_empty()) {
+        let matches = |combination: &Combination| {
+            rule.iter().all(|(key, entry)| {
+                let assigned = combination.iter().find(|(other, _)| other == key).map(|(_, entry)| entry);
+                assigned.or_else(|| base.get(key)).is_some_and(|other| same(&other.value, &entry.value))
+            })
+        };
+        if !before.iter().any(matches) {
+            let text: Vec<String> = rule.iter().map(|(key, entry)| format!("{key}={}", label(&entry.value))).collect();
+            let message = format!("this `[[exclude]]` matches no cell: {}", text.join(" "));
+            problems.push(Problem::warning(rule[0].1.origin.key(), message).help("remove it or mend its values"));
+        }
+        all.retain(|combination| !matches(combination));
+    }
+    if all.is_empty() && !before.is_empty() && !exclude.is_empty() {
+        let place = exclude.iter().flatten().next().map(|(_, entry)| entry.origin.key());
+        problems.extend(place.map_or_else(Problems::default, |place| {
+            Problem::error(place, "`[[exclude]]` drops every cell").help("nothing would be left to run").into()
+        }));
+    }
+    all
+}
+
+/// `dataset.size=5 train.rank=4`, or `default` for a study without a grid.
+pub(super) fn cell_label(combination: &[(String, toml::Value)]) -> String {
+    if combination.is_empty() {
+        return "default".to_owned();
+    }
+    let parts: Vec<String> = combination.iter().map(|(key, value)| format!("{key}={}", label(value))).collect();
+    parts.join(" ")
+}
+
+/// Folder names for labels: safe on every system, unique among the cells even where case does not count.
+pub(super) fn slugs(labels: &[String]) -> Vec<String> {
+    const LONGEST: usize = 80;
+    let mut seen = BTreeSet::new();
+    let mut slug = |label: &String| {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+        let plain: String = label.chars().map(safe).collect();
+        let plain = plain.trim_matches(['.', '-']).to_owned();
+        if !plain.is_empty() && plain.len() <= LONGEST && seen.insert(plain.to_lowercase()) {
+            return plain;
+        }
+        let hash = blake3::hash(label.as_bytes()).to_hex();
+        let start: String = plain.chars().take(LONGEST - 9).collect();
+        let unique = format!("{}-{}", start.trim_matches(['.', '-']), &hash[..8]).trim_start_matches('-').to_owned();
+        seen.insert(unique.to_lowercase());
+        unique
+    };
+    labels.iter().map(&mut slug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_safe_and_unique() {
+        let labels = ["a=x", "a=X", "a=../../b c", "default", &format!("a={}", "é".repeat(200)), "a=1", "a-1"];
+        let slugs = slugs(&labels.map(str::to_owned));
+        let lower: BTreeSet<String> = slugs.iter().map(|s| s.to_lowercase()).collect();
+        assert_eq!(lower.len(), labels.len(), "{slugs:?}");
+        for slug in &slugs {
+            assert!(slug.len() <= 80 && !slug.is_empty(), "{slug}");
+            assert!(slug.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)), "{slug}");
+            assert!(!slug.starts_with('.') && !slug.starts_with('-'), "{slug}");
+        }
+        assert_eq!(slugs[0], "a-x");
+        assert_eq!(slugs[3], "default");
+    }
+}

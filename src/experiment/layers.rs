@@ -1,0 +1,256 @@
+//! The layers put together: defaults, the `extends` chain, the file, the environment, `--set`.
+//!
+//! figment merges them; each value keeps the layer that won, and with it its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::layer::{Assignments, Entry, Layer, position};
+use super::problem::{Problem, Problems};
+use super::schema;
+use super::source::{Place, Source};
+use super::value::shown;
+
+/// An experiment file is text written by hand; a larger one is not an experiment file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// What is said outside the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `a.b=v` of each `--set`; a later one wins.
+    pub set: Vec<String>,
+    /// `RUNNER_A__B=v` variables: `(name, value)`. Others are ignored, and so are names without `__`
+    /// (CI machines set `RUNNER_NAME`, `RUNNER_OS` and more for themselves).
+    pub env: Vec<(String, String)>,
+    /// Relative paths in `set` and `env` start here. Empty = the process's.
+    pub current_dir: PathBuf,
+}
+
+impl Overrides {
+    /// `--set` values with this process's environment and working folder.
+    #[must_use]
+    pub fn from_process(set: Vec<String>) -> Self {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let mut env: Vec<_> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        env.retain(|(name, _)| name.starts_with("RUNNER_"));
+        env.sort();
+        Self { set, env, current_dir: std::env::current_dir().unwrap_or_default() }
+    }
+}
+
+/// All layers merged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Merged {
+    /// Every setting that has a value.
+    pub(super) values: BTreeMap<String, Entry>,
+    /// The axes of the grid; those of an extended file first, each file's in its order.
+    pub(super) sweep: Assignments,
+    pub(super) cells: Vec<Assignments>,
+    pub(super) exclude: Vec<Assignments>,
+    /// Where each section begins in the file that was asked for.
+    pub(super) sections: BTreeMap<String, Place>,
+    /// Settings that unknown keys were probably meant to be: not reported missing as well.
+    pub(super) meant: BTreeSet<String>,
+    /// The file that was asked for, for problems without a better place.
+    pub(super) file: PathBuf,
+}
+
+/// Reads and merges all layers. `None` after a problem that makes everything else unreadable.
+pub(super) fn load(path: &Path, overrides: &Overrides, problems: &mut Problems) -> Option<Merged> {
+    let defaults = Source { path: "defaults.toml".into(), folder: PathBuf::new(), text: super::DEFAULTS.to_owned() };
+    let mut layers = vec![Layer::from_source(&Arc::new(defaults), problems)?];
+    layers.extend(chain(path, problems)?);
+    layers.push(environment(overrides, problems));
+    layers.push(set(overrides, problems));
+    Some(merge(layers, path))
+}
+
+/// The file and all it extends, the root of the chain first.
+fn chain(path: &Path, problems: &mut Problems) -> Option<Vec<Layer>> {
+    let mut layers: Vec<Layer> = Vec::new();
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut next = Some((path.to_owned(), Place::Path(path.to_owned())));
+    while let Some((path, named_at)) = next.take() {
+        let canonical = match std::fs::canonicalize(&path) {
+            Ok(canonical) => canonical,
+            Err(error) => {
+                problems.push(unreadable(&path, named_at, &error.to_string(), error.kind()));
+                return None;
+            }
+        };
+        if seen.contains(&canonical) {
+            let message = format!("`extends` goes in a circle: {} is already part of the chain", path.display());
+            problems.push(Problem::error(named_at, message).help("remove this `extends` or name another file"));
+            return None;
+        }
+        seen.push(canonical);
+        let source = match read(&path) {
+            Ok(text) => {
+                let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                Arc::new(Source { folder: folder.to_owned(), path: path.clone(), text })
+            }
+            Err(error) => {
+                problems.push(unreadable(&path, named_at, &error.to_string(), error.kind()));
+                return None;
+            }
+        };
+        let layer = Layer::from_source(&source, problems)?;
+        if let Some(extends) = &layer.extends {
+            match &extends.value {
+                toml::Value::String(parent) if !parent.is_empty() => {
+                    let here = source.folder == Path::new(".");
+                    let parent = if here { PathBuf::from(parent) } else { source.folder.join(parent) };
+                    next = Some((parent, extends.origin.value()));
+                }
+                other => {
+                    let message = format!("`extends` cannot be {}", shown(other));
+                    problems.push(Problem::error(extends.origin.value(), message).expected("the path of a TOML file"));
+                }
+            }
+        }
+        layers.push(layer);
+    }
+    layers.reverse();
+    Some(layers)
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let invalid = |message: String| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(invalid("it is a folder".to_owned()));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(invalid(format!("it has {} bytes, more than an experiment file may have", metadata.len())));
+    }
+    let bytes = std::fs::read(path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
+        invalid(format!("it is not UTF-8 text (line {line})"))
+    })
+}
+
+fn unreadable(path: &Path, named_at: Place, error: &str, kind: std::io::ErrorKind) -> Problem {
+    let absent = kind == std::io::ErrorKind::NotFound;
+    let reason = if absent { "there is no such file" } else { error };
+    let at_itself = matches!(&named_at, Place::Path(_));
+    let subject = if at_itself { "cannot be read".to_owned() } else { format!("{} cannot be read", path.display()) };
+    let problem = Problem::error(named_at, format!("{subject}: {reason}")).suggestion(if absent {
+        neighbour(path)
+    } else {
+        None
+    });
+    if at_itself { problem } else { problem.help("paths are relative to the file that names them") }
+}
+
+/// A file or folder beside a missing `path` with a similar name, written like `path`.
+pub(super) fn neighbour(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).ok()?.take(1000).filter_map(Result::ok);
+    let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort();
+    let name = path.file_name()?.to_str()?;
+    let similar = super::problem::did_you_mean(name, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(similar).display().to_string())
+}
+
+fn environment(overrides: &Overrides, problems: &mut Problems) -> Layer {
+    let texts = overrides.env.iter().filter_map(|(name, value)| {
+        let path = name.strip_prefix("RUNNER_").filter(|path| path.contains("__"))?;
+        let what = format!("environment variable {name}={value}");
+        Some((what, path.to_lowercase().replace("__", "."), value.clone()))
+    });
+    Layer::from_texts(texts, &overrides.current_dir, problems)
+}
+
+fn set(overrides: &Overrides, problems: &mut Problems) -> Layer {
+    let mut texts = Vec::new();
+    for text in &overrides.set {
+        let what = format!("--set {text}");
+        match text.split_once('=') {
+            Some((path, value)) if !path.trim().is_empty() => {
+                texts.push((what, path.trim().to_owned(), value.trim().to_owned()));
+            }
+            _ => problems.push(
+                Problem::error(Place::Text(what), "this is no setting")
+                    .expected("a key and a value, e.g. `train.rank=8`"),
+            ),
+        }
+    }
+    Layer::from_texts(texts, &overrides.current_dir, problems)
+}
+
+/// A layer as figment sees it; its name is its number.
+struct Numbered<'a>(usize, &'a Layer);
+
+impl Provider for Numbered<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0.to_string())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut dict = Dict::new();
+        for (key, entry) in &self.1.settings {
+            insert(&mut dict, key, Value::serialize(&entry.value)?);
+        }
+        for (key, entry) in &self.1.sweep {
+            insert(&mut dict, &format!("sweep.{key}"), Value::serialize(&entry.value)?);
+        }
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+fn insert(dict: &mut Dict, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            dict.insert(path.to_owned(), value);
+        }
+        Some((section, rest)) => {
+            let inner = dict.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// Merges the layers, lowest precedence first.
+fn merge(layers: Vec<Layer>, path: &Path) -> Merged {
+    let figment = layers
+        .iter()
+        .enumerate()
+        .fold(Figment::new(), |figment, (number, layer)| figment.merge(Numbered(number, layer)));
+    let winner = |path: &str| -> Option<usize> { figment.find_metadata(path)?.name.parse().ok() };
+    let find = |assignments: &Assignments, key: &str, layer: usize| {
+        let (_, entry) = assignments.iter().find(|(other, _)| other == key)?;
+        Some(Entry { layer, ..entry.clone() })
+    };
+    let mut merged = Merged { file: path.to_owned(), ..Merged::default() };
+    for key in schema::KEYS.iter().copied() {
+        if let Some(layer) = winner(key)
+            && let Some(entry) = find(&layers[layer].settings, key, layer)
+        {
+            merged.values.insert(key.to_owned(), entry);
+        }
+        if let Some(layer) = winner(&format!("sweep.{key}"))
+            && let Some(entry) = find(&layers[layer].sweep, key, layer)
+        {
+            merged.sweep.push((key.to_owned(), entry));
+        }
+    }
+    merged.sweep.sort_by_key(|(_, entry)| (entry.layer, position(entry)));
+    for layer in layers {
+        merged.cells = layer.cells.unwrap_or(merged.cells);
+        merged.exclude = layer.exclude.unwrap_or(merged.exclude);
+        merged.sections.extend(layer.sections);
+        merged.meant.extend(layer.meant);
+    }
+    // Only headers in the user's own files are worth pointing at.
+    merged.sections.retain(|_, place| matches!(place, Place::File { source, .. } if source.path == path));
+    merged
+}

@@ -1,0 +1,226 @@
+//! Takes typed values out of the merged layers and notes everything that is wrong on the way.
+//!
+//! Every method returns `None` after a problem, so that an element can first read all its keys and
+//! then stop: all errors are told at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use super::layer::{Entry, one_of};
+use super::problem::{Problem, Problems, did_you_mean};
+use super::source::{Origin, Place};
+use super::value::shown;
+
+/// What a reader reads, and where its problems go.
+pub(super) struct Reader<'a> {
+    pub(super) values: &'a BTreeMap<String, Entry>,
+    pub(super) sections: &'a BTreeMap<String, Place>,
+    pub(super) meant: &'a BTreeSet<String>,
+    pub(super) file: &'a Path,
+    pub(super) problems: &'a mut Problems,
+}
+
+/// The numbers a setting may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    low: f64,
+    low_included: bool,
+    high: f64,
+    high_included: bool,
+}
+
+impl Bounds {
+    pub(super) const fn from_to(low: f64, high: f64) -> Self {
+        Self { low, low_included: true, high, high_included: true }
+    }
+
+    pub(super) const fn above_to(low: f64, high: f64) -> Self {
+        Self { low, low_included: false, high, high_included: true }
+    }
+
+    pub(super) const fn from_below(low: f64, high: f64) -> Self {
+        Self { low, low_included: true, high, high_included: false }
+    }
+
+    /// False for NaN.
+    fn contains(&self, value: f64) -> bool {
+        let above = value > self.low || (self.low_included && value == self.low);
+        let below = value < self.high || (self.high_included && value == self.high);
+        above && below
+    }
+
+    fn expected(&self) -> String {
+        let (low, high) = (super::value::number(self.low), super::value::number(self.high));
+        let low = if self.low_included { format!("from {low}") } else { format!("above {low}") };
+        let high = if self.high_included { format!("up to {high}") } else { format!("below {high}") };
+        format!("a number {low}, {high}")
+    }
+}
+
+impl Reader<'_> {
+    /// The value and origin of a key, if it has one.
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.values.get(key)
+    }
+
+    /// Where a key's value stands; for problems that concern several keys.
+    pub(super) fn place(&self, key: &str) -> Place {
+        self.entry(key).map_or_else(|| Place::Path(self.file.to_owned()), |entry| entry.origin.value())
+    }
+
+    /// Notes a problem.
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// A key that must be given; `example` is shown when it is missing.
+    fn required(&mut self, key: &str, example: &str) -> Option<Entry> {
+        if let Some(entry) = self.entry(key) {
+            return Some(entry.clone());
+        }
+        if !self.meant.contains(key) {
+            let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
+            let place = self.sections.get(section).cloned().unwrap_or_else(|| Place::Path(self.file.to_owned()));
+            let mut help = format!("add `{last} = {example}` to `[{section}]`");
+            if key == "dataset.size" {
+                help += ", or `dataset.size = [5, 15]` to `[sweep]`";
+            }
+            self.push(Problem::error(place, format!("`{key}` is missing")).help(help));
+        }
+        None
+    }
+
+    fn wrong(&mut self, key: &str, value: &toml::Value, origin: &Origin, expected: impl Into<String>) {
+        let message = format!("`{key}` cannot be {}", shown(value));
+        self.push(Problem::error(origin.value(), message).expected(expected));
+    }
+
+    /// A whole number in a range.
+    pub(super) fn whole(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        self.whole_or(key, range, "…")
+    }
+
+    /// A whole number in a range that has no default.
+    pub(super) fn whole_or(&mut self, key: &str, range: RangeInclusive<u64>, example: &str) -> Option<u64> {
+        let Entry { value, origin, .. } = self.required(key, example)?;
+        let number = match &value {
+            toml::Value::Integer(number) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let expected = if *range.end() == i64::MAX as u64 {
+                format!("a whole number, {} or more", range.start())
+            } else {
+                format!("a whole number from {} to {}", range.start(), range.end())
+            };
+            self.wrong(key, &value, &origin, expected);
+        }
+        number
+    }
+
+    /// As [`Self::whole`], for counts.
+    pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
+        usize::try_from(self.whole(key, range)?).ok()
+    }
+
+    /// A number within bounds; a whole number will do.
+    pub(super) fn number(&mut self, key: &str, bounds: Bounds) -> Option<f64> {
+        let Entry { value, origin, .. } = self.required(key, "…")?;
+        let number = match &value {
+            toml::Value::Float(number) => Some(*number),
+            #[allow(clippy::cast_precision_loss)] // bounds are far below 2^53
+            toml::Value::Integer(number) => Some(*number as f64),
+            _ => None,
+        };
+        let number = number.filter(|number| bounds.contains(*number));
+        if number.is_none() {
+            self.wrong(key, &value, &origin, bounds.expected());
+        }
+        number
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let Entry { value, origin, .. } = self.required(key, "false")?;
+        if value.as_bool().is_none() {
+            self.wrong(key, &value, &origin, "true or false");
+        }
+        value.as_bool()
+    }
+
+    /// A text; `example` is shown when it is missing.
+    pub(super) fn text(&mut self, key: &str, example: &str) -> Option<String> {
+        let Entry { value, origin, .. } = self.required(key, example)?;
+        let text = as_text(&value, &origin);
+        if text.is_none() {
+            self.wrong(key, &value, &origin, "a text in quotes");
+        }
+        text
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let Entry { value, origin, .. } = self.required(key, "…")?;
+        let text = as_text(&value, &origin);
+        let found = choices.iter().find(|(name, _)| Some(*name) == text.as_deref());
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            let message = format!("`{key}` cannot be {}", shown(&value));
+            let suggestion = did_you_mean(&text.unwrap_or_default(), names.iter().copied());
+            self.push(Problem::error(origin.value(), message).expected(one_of(&names)).suggestion(suggestion));
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// A list of texts, or a single text instead of a list of one; each with its origin.
+    pub(super) fn texts(&mut self, key: &str, example: &str) -> Option<Vec<(String, Origin)>> {
+        let Entry { value, origin, .. } = self.required(key, example)?;
+        if let Some(text) = as_text(&value, &origin).filter(|_| !value.is_array()) {
+            return Some(vec![(text, origin)]);
+        }
+        let items = value.as_array().map(|items| {
+            let text = |(i, item): (usize, &toml::Value)| Some((item.as_str()?.to_owned(), origin.item(i)));
+            items.iter().enumerate().map(text).collect::<Option<Vec<_>>>()
+        });
+        let items = items.flatten();
+        if items.is_none() {
+            self.wrong(key, &value, &origin, "a text or a list of texts");
+        }
+        items
+    }
+
+    /// A list of whole numbers ≥ 0, or a single one; each with its origin.
+    pub(super) fn wholes(&mut self, key: &str) -> Option<Vec<(u64, Origin)>> {
+        let Entry { value, origin, .. } = self.required(key, "[0]")?;
+        let whole = |value: &toml::Value| value.as_integer().and_then(|number| u64::try_from(number).ok());
+        if let Some(number) = whole(&value) {
+            return Some(vec![(number, origin)]);
+        }
+        let items = value.as_array().map(|items| {
+            let number = |(i, item)| Some((whole(item)?, origin.item(i)));
+            items.iter().enumerate().map(number).collect::<Option<Vec<_>>>()
+        });
+        let items = items.flatten();
+        if items.is_none() {
+            self.wrong(key, &value, &origin, "a list of whole numbers, each 0 or more");
+        }
+        items
+    }
+}
+
+/// The text of a value. On the command line `8` may be meant as a text: what was typed counts.
+fn as_text(value: &toml::Value, origin: &Origin) -> Option<String> {
+    match (value, origin) {
+        (toml::Value::String(text), _) => Some(text.clone()),
+        (toml::Value::Array(_) | toml::Value::Table(_), _) | (_, Origin::File { .. }) => None,
+        (_, Origin::Text { raw, .. }) => Some(raw.clone()),
+    }
+}
+
+/// A path relative to the place that names it, made absolute.
+pub(super) fn resolve(path: &str, origin: &Origin) -> PathBuf {
+    let joined = origin.folder().join(path);
+    std::path::absolute(&joined).unwrap_or(joined)
+}

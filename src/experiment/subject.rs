@@ -1,0 +1,72 @@
+//! `[subject]`: the words of the study.
+
+use super::problem::Problem;
+use super::reader::Reader;
+use super::settings::Subject;
+
+pub(super) const KEYS: &[&str] = &["subject.identifier", "subject.class", "subject.name"];
+
+/// Longest word or name.
+const MAX_CHARS: usize = 100;
+
+/// Words a model already knows: as an identifier they bring their old meaning along. Frequent English
+/// words, usual classes, and `sks`, which is a rifle.
+const COMMON_WORDS: &str = "
+a an and are art as at baby bag ball banana bear beautiful bed best big bird black blue boat body book bottle boy bread brown
+bus cake camera candle car cartoon castle cat chair character child city clock clothes coat color cow cup cute day dog doll
+door dress duck face family figure figurine fire fish flower food forest fox friend frog fruit game garden girl glass gold
+green guitar hair hand hat head heart hero home horse house human image in instance it kid king kitchen lamp light lion
+little logo love man me men metal model mom monkey monster moon mother mountain mouse mug music my name new night nice
+object of old on orange painting paper park party pen penguin people person pet phone photo picture pig pink plant plate
+pot princess purple queen rabbit red river road robot rock rose sea shirt shoe sign sks sky small snow sofa star statue
+stone street style subject summer sun table teapot teddy test that the thing this tiger token toy train tree unicorn vase
+water white winter wolf woman women wood world yellow you your
+";
+
+/// Reads and checks the section.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Subject> {
+    let identifier = word(reader, "subject.identifier", "\"aawxbc\"", false);
+    let class = word(reader, "subject.class", "\"figurine\"", false);
+    let name = word(reader, "subject.name", "\"\"", true);
+    if let Some(identifier) = &identifier {
+        check_identifier(reader, identifier, class.as_deref());
+    }
+    Some(Subject { identifier: identifier.filter(|i| !i.contains(char::is_whitespace))?, class: class?, name: name? })
+}
+
+/// One line of text without spaces around it.
+fn word(reader: &mut Reader<'_>, key: &str, example: &str, may_be_empty: bool) -> Option<String> {
+    let text = reader.text(key, example)?;
+    let fine = (may_be_empty || !text.is_empty())
+        && text.trim() == text
+        && text.chars().count() <= MAX_CHARS
+        && !text.contains(char::is_control);
+    if !fine {
+        let message = format!("`{key}` cannot be {}", super::value::shown(&text.clone().into()));
+        let problem = Problem::error(reader.place(key), message);
+        reader.push(problem.expected(format!("1 to {MAX_CHARS} characters, no space at either end")));
+    }
+    fine.then_some(text)
+}
+
+fn check_identifier(reader: &mut Reader<'_>, identifier: &str, class: Option<&str>) {
+    let place = reader.place("subject.identifier");
+    let lower = identifier.to_lowercase();
+    if identifier.contains(char::is_whitespace) {
+        let message = format!("`subject.identifier` is more than one word: \"{identifier}\"");
+        reader.push(
+            Problem::error(place, message)
+                .expected("one made-up word")
+                .help("what people call the subject goes into `subject.name`"),
+        );
+    } else if class.is_some_and(|class| class.to_lowercase() == lower) {
+        let message = format!("`subject.identifier` and `subject.class` are both \"{identifier}\"");
+        reader.push(Problem::error(place, message).expected("one made-up word, e.g. `aawxbc`"));
+    } else if COMMON_WORDS.split_whitespace().any(|word| word == lower) {
+        let message = format!("\"{identifier}\" is a word the base model already knows");
+        reader.push(
+            Problem::warning(place, message)
+                .help("its old meaning will mix with your subject: a made-up word such as `aawxbc` is safer"),
+        );
+    }
+}

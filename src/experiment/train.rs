@@ -1,0 +1,159 @@
+//! `[train]`: the fine-tuning.
+//!
+//! `steps` or `epochs`: of two layers the higher one decides, in one layer only one of them may stand.
+//! An epoch is one pass over the training photos, with prior preservation too (diffusers' script makes
+//! it as long as the class images, so that an epoch means something else for every number of photos).
+//! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
+
+use super::problem::Problem;
+use super::reader::{Bounds, Reader};
+use super::settings::{LrScheduler, Subject, Train};
+use super::{dataset, prior_preservation, prompt};
+
+pub(super) const KEYS: &[&str] = &[
+    "train.instance_prompt",
+    "train.steps",
+    "train.epochs",
+    "train.batch_size",
+    "train.gradient_accumulation",
+    "train.learning_rate",
+    "train.lr_scheduler",
+    "train.lr_warmup_steps",
+    "train.lr_cycles",
+    "train.lr_power",
+    "train.rank",
+    "train.alpha",
+    "train.dropout",
+    "train.adam_beta1",
+    "train.adam_beta2",
+    "train.adam_epsilon",
+    "train.weight_decay",
+    "train.max_grad_norm",
+    "train.gradient_checkpointing",
+    "train.checkpoint_every",
+    "train.seed",
+];
+
+/// More steps than this are a mistake.
+const MAX_STEPS: u64 = 10_000_000;
+
+/// Reads and checks the section. `size` is the number of training photos, if it is known.
+pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usize>) -> Option<Train> {
+    let instance_prompt = instance_prompt(reader, subject);
+    let batch_size = reader.count("train.batch_size", 1..=1024);
+    let gradient_accumulation = reader.count("train.gradient_accumulation", 1..=4096);
+    let samples = batch_size.zip(gradient_accumulation).map(|(batch, accumulation)| batch * accumulation);
+    let steps = read_steps(reader, size, samples);
+    let learning_rate = reader.number("train.learning_rate", Bounds::above_to(0.0, 1.0));
+    let lr_scheduler = lr_scheduler(reader);
+    let lr_warmup_steps = reader.count("train.lr_warmup_steps", 0..=MAX_STEPS);
+    let lr_cycles = reader.count("train.lr_cycles", 1..=10_000);
+    let lr_power = reader.number("train.lr_power", Bounds::above_to(0.0, 100.0));
+    let rank = reader.count("train.rank", 1..=1024);
+    let alpha = match reader.entry("train.alpha") {
+        Some(_) => reader.number("train.alpha", Bounds::above_to(0.0, 10_000.0)),
+        #[allow(clippy::cast_precision_loss)] // at most 1024
+        None => rank.map(|rank| rank as f64),
+    };
+    let dropout = reader.number("train.dropout", Bounds::from_below(0.0, 1.0));
+    let adam_beta1 = reader.number("train.adam_beta1", Bounds::from_below(0.0, 1.0));
+    let adam_beta2 = reader.number("train.adam_beta2", Bounds::from_below(0.0, 1.0));
+    let adam_epsilon = reader.number("train.adam_epsilon", Bounds::above_to(0.0, 1.0));
+    let weight_decay = reader.number("train.weight_decay", Bounds::from_to(0.0, 100.0));
+    let max_grad_norm = reader.number("train.max_grad_norm", Bounds::from_to(0.0, 1e6));
+    let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
+    let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
+    let seed = reader.whole("train.seed", 0..=dataset::MAX_SEED);
+    let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
+    warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
+    Some(Train {
+        instance_prompt: instance_prompt?,
+        steps: steps?,
+        batch_size: batch_size?,
+        gradient_accumulation: gradient_accumulation?,
+        learning_rate: learning_rate?,
+        lr_scheduler: lr_scheduler?,
+        lr_warmup_steps: lr_warmup_steps?,
+        lr_cycles: lr_cycles?,
+        lr_power: lr_power?,
+        rank: rank?,
+        alpha: alpha?,
+        dropout: dropout?,
+        adam_beta1: adam_beta1?,
+        adam_beta2: adam_beta2?,
+        adam_epsilon: adam_epsilon?,
+        weight_decay: weight_decay?,
+        max_grad_norm: max_grad_norm?,
+        gradient_checkpointing: gradient_checkpointing?,
+        checkpoint_every: checkpoint_every?,
+        seed: seed?,
+        prior_preservation: prior_preservation?,
+    })
+}
+
+fn instance_prompt(reader: &mut Reader<'_>, subject: &Subject) -> Option<String> {
+    let key = "train.instance_prompt";
+    let text = reader.text(key, "\"a photo of {identifier} {class}\"")?;
+    let origin = reader.entry(key)?.origin.clone();
+    let prompt = prompt::fill(reader, key, &text, &origin, subject)?;
+    if !prompt.contains(&subject.identifier) {
+        reader.push(
+            Problem::warning(origin.value(), format!("`{key}` does not contain the identifier")).help(
+                "without `{identifier}` the photos change what the other words mean, and no word calls the subject",
+            ),
+        );
+    }
+    Some(prompt)
+}
+
+fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usize>) -> Option<usize> {
+    let layer = |key| reader.entry(key).map(|entry| entry.layer);
+    let (steps, epochs) = (layer("train.steps"), layer("train.epochs"));
+    if steps.is_some() && steps == epochs {
+        let problem = Problem::error(reader.place("train.epochs"), "`train.epochs` and `train.steps` are both given");
+        reader.push(problem.expected("one of them").help("remove one: an epoch is one pass over the training photos"));
+        return None;
+    }
+    if epochs <= steps {
+        return reader.count("train.steps", 1..=MAX_STEPS);
+    }
+    let epochs = reader.whole("train.epochs", 1..=MAX_STEPS)?;
+    let photos = u64::try_from(size?).ok()?;
+    let steps = epochs.saturating_mul(photos).div_ceil(u64::try_from(samples?).ok()?);
+    if steps > MAX_STEPS {
+        let message = format!("`train.epochs` = {epochs} would be {steps} steps");
+        let problem = Problem::error(reader.place("train.epochs"), message);
+        reader.push(problem.expected(format!("at most {MAX_STEPS} steps")));
+        return None;
+    }
+    usize::try_from(steps).ok()
+}
+
+fn lr_scheduler(reader: &mut Reader<'_>) -> Option<LrScheduler> {
+    let choices = [
+        ("constant", LrScheduler::Constant),
+        ("constant-with-warmup", LrScheduler::ConstantWithWarmup),
+        ("linear", LrScheduler::Linear),
+        ("cosine", LrScheduler::Cosine),
+        ("cosine-with-restarts", LrScheduler::CosineWithRestarts),
+        ("polynomial", LrScheduler::Polynomial),
+    ];
+    reader.choice("train.lr_scheduler", &choices)
+}
+
+fn warn_of_long_warmup(
+    reader: &mut Reader<'_>,
+    steps: Option<usize>,
+    warmup: Option<usize>,
+    scheduler: Option<LrScheduler>,
+) {
+    let (Some(steps), Some(warmup), Some(scheduler)) = (steps, warmup, scheduler) else { return };
+    let place = reader.place("train.lr_warmup_steps");
+    if scheduler == LrScheduler::Constant && warmup > 0 {
+        let message = "`train.lr_warmup_steps` has no effect with `lr_scheduler = \"constant\"`";
+        reader.push(Problem::warning(place, message).suggestion(Some("constant-with-warmup".to_owned())));
+    } else if scheduler != LrScheduler::Constant && warmup >= steps {
+        let message = "the warm-up is as long as the training: the learning rate never reaches its peak";
+        reader.push(Problem::warning(place, message).help("lower `train.lr_warmup_steps`"));
+    }
+}
