@@ -6,8 +6,8 @@
 
 pub mod config;
 mod error;
-mod layers;
 pub mod hub;
+mod layers;
 pub mod lora;
 pub mod model;
 pub mod noise;

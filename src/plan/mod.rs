@@ -1,7 +1,15 @@
 //! The plan: which cells the experiment has and which pieces of work they share. Pure.
+//!
+//! [`make`] divides the photos, gives every job the key of what it depends on (`keys.rs` has the table) and
+//! makes equal jobs one. [`status`] says what a store already has and why the rest is made.
 
+mod facts;
+mod keys;
+mod make;
 mod status;
 mod types;
 
+pub use facts::Facts;
+pub use make::make;
 pub use status::{JobStatus, status};
 pub use types::{Cell, Job, JobPhotos, Plan};

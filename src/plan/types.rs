@@ -8,7 +8,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// Everything a study will do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Name of the study and of its report folder.
     pub name: String,
@@ -18,6 +18,8 @@ pub struct Plan {
     pub cells: Vec<Cell>,
     /// The pieces of work, each once: a job stands after the jobs it needs, in the order cells need them.
     pub jobs: Vec<Job>,
+    /// What the photos are called, by content hash; for messages only.
+    pub photo_names: BTreeMap<String, String>,
 }
 
 /// One combination of the sweep.
@@ -56,11 +58,12 @@ pub struct Job {
     pub needs: Vec<usize>,
     /// Indices of the cells that need it.
     pub cells: Vec<usize>,
-    /// What people call it, e.g. `dataset.size=5`.
+    /// What people call it: the cell's label, `all cells`, or what its cells have in common.
     pub label: String,
 }
 
-/// Content hashes of the photos of a job, in order.
+/// Content hashes of the photos of a job, in order. `prepare` has all that were found in `train`; `baseline`,
+/// `class_images` and `generate` have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobPhotos {
     /// Trained on.

@@ -122,7 +122,7 @@ fn plan(cells: &[&str]) -> Plan {
             jobs: BTreeMap::from([(Stage::Baseline, 0), (Stage::Train, n - 2), (Stage::Generate, n - 1)]),
         });
     }
-    Plan { name: "test".into(), title: String::new(), cells: made, jobs }
+    Plan { name: "test".into(), cells: made, jobs, ..Plan::default() }
 }
 
 struct Ran {
