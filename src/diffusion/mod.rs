@@ -18,6 +18,7 @@ pub mod schedule;
 pub mod tensor_file;
 pub mod text_encoder;
 pub mod tokenizer;
+pub mod training;
 pub mod unet;
 pub mod vae;
 pub mod weights;
