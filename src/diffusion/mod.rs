@@ -12,6 +12,7 @@ pub mod lora;
 pub mod model;
 pub mod noise;
 pub mod optimizer;
+pub mod pipeline;
 mod resnet;
 pub mod samplers;
 pub mod schedule;

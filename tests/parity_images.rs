@@ -1,0 +1,165 @@
+//! Whole images against diffusers' `StableDiffusionPipeline`; expected pixels from `tests/golden/images/make.py`.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use runner::diffusion::StableDiffusion;
+use runner::diffusion::lora::{LoraSet, file};
+use runner::diffusion::pipeline::{ImageRequest, RgbImageData, generate};
+
+#[derive(serde::Deserialize)]
+struct Case {
+    model: String,
+    lora: bool,
+    sampler: String,
+    steps: usize,
+    width: usize,
+    height: usize,
+    seed: u64,
+    guidance_scale: f64,
+    prompt: String,
+    negative_prompt: String,
+}
+
+impl Case {
+    fn request<'a>(&'a self, seeds: &'a [u64], batch_size: usize) -> ImageRequest<'a> {
+        ImageRequest {
+            prompt: &self.prompt,
+            negative_prompt: &self.negative_prompt,
+            seeds,
+            width: self.width,
+            height: self.height,
+            sampler: self.sampler.parse().unwrap(),
+            steps: self.steps,
+            guidance_scale: self.guidance_scale,
+            batch_size,
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn golden() -> (Vec<Case>, std::collections::HashMap<String, Tensor>) {
+    let folder = root().join("tests/golden/images");
+    let cases = serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap();
+    (cases, candle_core::safetensors::load(folder.join("images.safetensors"), &Device::Cpu).unwrap())
+}
+
+fn model(name: &str) -> StableDiffusion {
+    let folder = match name {
+        "toyworld" => root().join("experiments/models/toyworld"),
+        other => root().join("tests/golden/models").join(other),
+    };
+    StableDiffusion::load(&folder, &Device::Cpu, DType::F32).unwrap()
+}
+
+fn adapter(name: &str, model: &StableDiffusion) -> LoraSet {
+    let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
+    file::load(&path, &model.unet.lora_modules(), 1.0, &Device::Cpu).unwrap()
+}
+
+/// Peak signal-to-noise ratio in dB; equal images have 99.
+fn psnr(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let squares: f64 = a.iter().zip(b).map(|(x, y)| f64::from(x.abs_diff(*y)).powi(2)).sum();
+    if squares == 0.0 { 99.0 } else { 10.0 * (255.0 * 255.0 * a.len() as f64 / squares).log10() }
+}
+
+fn go(_: usize, _: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn check(name: &str) {
+    let (cases, expected) = golden();
+    let model = model(name);
+    let mut lowest: BTreeMap<(&str, bool), f64> = BTreeMap::new();
+    let mut plain: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    for (index, case) in cases.iter().enumerate().filter(|(_, case)| case.model == name) {
+        let lora = if case.lora { adapter(name, &model) } else { LoraSet::empty() };
+        let images = generate(&model, &case.request(&[case.seed], 1), &lora, &mut go).unwrap();
+        let RgbImageData { width, height, pixels } = &images[0];
+        assert_eq!((*width, *height), (case.width, case.height));
+        let expected = &expected[&index.to_string()];
+        assert_eq!(expected.dims(), [case.height, case.width, 3]);
+        let expected = expected.flatten_all().unwrap().to_vec1::<u8>().unwrap();
+        let db = psnr(pixels, &expected);
+        let entry = lowest.entry((&case.sampler, case.lora)).or_insert(99.0);
+        *entry = entry.min(db);
+        assert!(db >= 45.0, "{name} {} {} steps, adapter {}: {db:.1} dB", case.sampler, case.steps, case.lora);
+        if case.lora {
+            // the witness would notice a missing adapter
+            let without = psnr(&plain[&case.seed], &expected);
+            assert!(without < 40.0, "{name} {}: {without:.1} dB without the adapter", case.sampler);
+        } else {
+            plain.insert(case.seed, expected);
+        }
+    }
+    for ((sampler, lora), db) in lowest {
+        println!("{name:9} {sampler:15} adapter {lora:5}  at least {db:.1} dB");
+    }
+}
+
+#[test]
+fn sd1_images_equal_diffusers() {
+    check("sd1");
+}
+
+#[test]
+fn sd2_images_equal_diffusers() {
+    check("sd2");
+}
+
+#[test]
+fn toyworld_images_equal_diffusers() {
+    check("toyworld");
+}
+
+#[test]
+fn an_image_does_not_depend_on_its_neighbours() {
+    let (cases, _) = golden();
+    let model = model("sd1");
+    for case in cases.iter().filter(|case| case.model == "sd1" && case.steps == 7 && !case.lora) {
+        if !["ddim", "euler-a", "unipc"].contains(&case.sampler.as_str()) {
+            continue;
+        }
+        let seeds = [case.seed, 1, 2];
+        let alone = generate(&model, &case.request(&seeds[..1], 1), &LoraSet::empty(), &mut go).unwrap();
+        let all = generate(&model, &case.request(&seeds, 1), &LoraSet::empty(), &mut go).unwrap();
+        let batched = generate(&model, &case.request(&seeds, 2), &LoraSet::empty(), &mut go).unwrap();
+        assert_eq!(alone[0], all[0], "{}", case.sampler);
+        assert_eq!(all, batched, "{}", case.sampler);
+        assert_ne!(all[0], all[1]);
+    }
+}
+
+#[test]
+fn progress_counts_and_stops() {
+    let (cases, _) = golden();
+    let case = &cases[0];
+    let model = model(&case.model);
+    let mut seen = Vec::new();
+    let images = generate(&model, &case.request(&[1, 2, 3], 1), &LoraSet::empty(), &mut |done, total| {
+        seen.push(done);
+        assert_eq!(total, 3 * case.steps);
+        if done == case.steps + 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .unwrap();
+    assert_eq!(images.len(), 1, "the first is finished, the second was stopped, the third never begun");
+    assert_eq!(seen, (1..=case.steps + 2).collect::<Vec<_>>());
+}
+
+#[test]
+fn impossible_requests_are_errors() {
+    let (cases, _) = golden();
+    let case = &cases[0];
+    let model = model(&case.model);
+    for (width, height, steps) in [(33, 24, 7), (0, 24, 7), (32, 24, 0), (32, 24, 1001)] {
+        let request = ImageRequest { width, height, steps, ..case.request(&[1], 1) };
+        assert!(generate(&model, &request, &LoraSet::empty(), &mut go).is_err(), "{width} {height} {steps}");
+    }
+    assert!(generate(&model, &case.request(&[], 1), &LoraSet::empty(), &mut go).unwrap().is_empty());
+}
