@@ -1,0 +1,367 @@
+//! The models against diffusers, transformers and peft: `tests/golden/models/make.py` made the numbers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor, Var};
+use runner::diffusion::lora::LoraSet;
+use runner::diffusion::unet::Recompute;
+use runner::diffusion::{LoadError, StableDiffusion, Tokenizer};
+use runner::kernels::LoraPair;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn folder(name: &str) -> PathBuf {
+    match name {
+        "toyworld" => root().join("experiments/models/toyworld"),
+        name => root().join("tests/golden/models").join(name),
+    }
+}
+
+struct Golden(HashMap<String, Tensor>);
+
+impl Golden {
+    fn load(name: &str) -> Self {
+        let file = root().join(format!("tests/golden/models/{name}.safetensors"));
+        Self(candle_core::safetensors::load(file, &Device::Cpu).unwrap())
+    }
+
+    fn get(&self, key: &str) -> &Tensor {
+        self.0.get(key).unwrap_or_else(|| panic!("no golden {key}"))
+    }
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Largest difference relative to the largest reference value.
+fn error(ours: &Tensor, reference: &Tensor) -> f32 {
+    assert_eq!(ours.dims(), reference.dims());
+    let (ours, reference) = (numbers(ours), numbers(reference));
+    let scale = reference.iter().fold(0f32, |m, x| m.max(x.abs()));
+    let worst = ours
+        .iter()
+        .zip(&reference)
+        .fold(0f32, |m, (a, b)| if (a - b).abs() > m || a.is_nan() { (a - b).abs() } else { m });
+    worst / scale
+}
+
+fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
+    let error = error(ours, reference);
+    println!("{what}: {error:.1e}");
+    assert!(error <= tolerance, "{what}: error {error:e} > {tolerance:e}");
+}
+
+fn load(name: &str, dtype: DType) -> (StableDiffusion, Golden) {
+    (StableDiffusion::load(&folder(name), &Device::Cpu, dtype).unwrap(), Golden::load(name))
+}
+
+/// Every output of a model against the golden numbers.
+fn outputs(name: &str, dtype: DType, tolerance: f32) {
+    let (model, golden) = load(name, dtype);
+    let label = |what: &str| format!("{name} {dtype:?} {what}");
+    let none = LoraSet::empty();
+    let ids = golden.get("ids").to_dtype(DType::U32).unwrap();
+    close(&label("text encoder"), &model.text_encoder.forward(&ids).unwrap(), golden.get("context"), tolerance);
+
+    let context = golden.get("context");
+    let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
+    let prediction = model.unet.forward(golden.get("latents"), &steps, context, &none).unwrap();
+    close(&label("unet"), &prediction, golden.get("prediction"), tolerance);
+    let odd = model.unet.forward(golden.get("odd.latents"), &[500.0], &context.narrow(0, 0, 1).unwrap(), &none);
+    close(&label("unet, odd size"), &odd.unwrap(), golden.get("odd.prediction"), tolerance);
+
+    let (mean, std) = model.vae.encode(golden.get("image")).unwrap();
+    close(&label("vae mean"), &mean, golden.get("mean"), tolerance);
+    let logarithms = (std.log().unwrap(), golden.get("std").log().unwrap());
+    close(&label("vae log std"), &logarithms.0, &logarithms.1, tolerance);
+    close(&label("vae decode"), &model.vae.decode(golden.get("z")).unwrap(), golden.get("decoded"), tolerance);
+}
+
+#[test]
+fn sd1_f32() {
+    outputs("sd1", DType::F32, 1e-5);
+}
+
+#[test]
+fn sd2_f32() {
+    outputs("sd2", DType::F32, 1e-5);
+}
+
+#[test]
+fn toyworld_f32() {
+    outputs("toyworld", DType::F32, 2e-5);
+}
+
+#[test]
+fn half_precision_storage_is_close() {
+    // The goldens' weights are f16, so storing them as f16 loses nothing while activations are f32.
+    for name in ["sd1", "sd2", "toyworld"] {
+        outputs(name, DType::F16, 2e-5);
+        outputs(name, DType::BF16, 0.1);
+    }
+}
+
+#[test]
+fn the_variance_is_clamped() {
+    let std = numbers(Golden::load("sd1").get("std"));
+    let (least, most) = std.iter().fold((f32::MAX, 0f32), |(l, m), x| (l.min(*x), m.max(*x)));
+    assert!((least / (-15f32).exp() - 1.0).abs() < 1e-5 && (most / 10f32.exp() - 1.0).abs() < 1e-5);
+}
+
+/// The adapter of the golden file, trainable, in the order of names.
+fn adapter(golden: &Golden) -> BTreeMap<String, (Var, Var)> {
+    let names: Vec<&str> = golden.0.keys().filter_map(|k| k.strip_prefix("lora.")?.strip_suffix(".down")).collect();
+    let var = |key: String| Var::from_tensor(golden.get(&key)).unwrap();
+    names.iter().map(|n| (n.to_string(), (var(format!("lora.{n}.down")), var(format!("lora.{n}.up"))))).collect()
+}
+
+fn set(adapter: &BTreeMap<String, (Var, Var)>) -> LoraSet {
+    let pair = |(down, up): &(Var, Var)| LoraPair {
+        down: down.as_tensor().clone(),
+        up: up.as_tensor().clone(),
+        scale: 2.0,
+        dropout_mask: None,
+    };
+    adapter.iter().map(|(name, vars)| (name.clone(), pair(vars))).collect()
+}
+
+fn gradients(name: &str) {
+    let (model, golden) = load(name, DType::F32);
+    let vars = adapter(&golden);
+    let lora = set(&vars);
+    assert_eq!(model.unet.lora_modules().iter().map(|m| &m.name).collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
+    for module in model.unet.lora_modules() {
+        let (down, up) = &vars[&module.name];
+        assert_eq!((down.dims()[1], up.dims()[0]), (module.in_features, module.out_features));
+    }
+
+    let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
+    let (latents, context) = (golden.get("latents"), golden.get("context"));
+    let adapted = model.unet.forward(latents, &steps, context, &lora).unwrap();
+    close(&format!("{name} prediction with adapter"), &adapted, golden.get("lora.prediction"), 1e-5);
+    assert!(error(&adapted, golden.get("prediction")) > 1e-2, "the adapter changes nothing");
+
+    for recompute in [Recompute::Nothing, Recompute::Blocks] {
+        let loss = |p: &Tensor| (p - golden.get("target"))?.sqr()?.mean_all();
+        let result = model.unet.loss_and_gradients(latents, &steps, context, &lora, recompute, loss).unwrap();
+        close(&format!("{name} {recompute:?} loss"), &result.loss, golden.get("lora.loss"), 1e-5);
+        assert_eq!(result.gradients.keys().collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
+        let mut worst = 0f32;
+        for (module, (down, up)) in &result.gradients {
+            for (ours, key) in [(down, "down"), (up, "up")] {
+                let reference = golden.get(&format!("grad.{module}.{key}"));
+                let error = error(ours, reference);
+                assert!(numbers(ours).iter().all(|g| *g != 0.0), "{module}.{key} has a zero gradient");
+                assert!(error <= 1e-3, "{name} {recompute:?} {module}.{key}: error {error:e}");
+                worst = worst.max(error);
+            }
+        }
+        println!("{name} {recompute:?} worst of {} gradients: {worst:.1e}", 2 * vars.len());
+    }
+}
+
+#[test]
+fn sd1_gradients_equal_pefts() {
+    gradients("sd1");
+}
+
+#[test]
+fn sd2_gradients_equal_pefts() {
+    gradients("sd2");
+}
+
+/// An adapter on a few late modules only: what lies before them needs no gradient.
+#[test]
+fn recomputing_works_for_part_of_the_modules() {
+    let (model, golden) = load("sd2", DType::F32);
+    let mut vars = adapter(&golden);
+    vars.retain(|name, _| name.starts_with("up_blocks.2") || name.contains("mid_block"));
+    let lora = set(&vars);
+    let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
+    let run = |recompute| {
+        let loss = |p: &Tensor| (p - golden.get("target"))?.sqr()?.mean_all();
+        let inputs = (golden.get("latents"), golden.get("context"));
+        model.unet.loss_and_gradients(inputs.0, &steps, inputs.1, &lora, recompute, loss).unwrap().gradients
+    };
+    let (plain, again) = (run(Recompute::Nothing), run(Recompute::Blocks));
+    assert_eq!(plain.keys().collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
+    for (name, (down, up)) in &plain {
+        assert!(error(&again[name].0, down) < 1e-5 && error(&again[name].1, up) < 1e-5, "{name}");
+    }
+}
+
+#[test]
+fn an_adapter_that_cannot_learn_is_an_error() {
+    let (model, golden) = load("sd1", DType::F32);
+    let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
+    let vars = adapter(&golden);
+    let (first, pair) = vars.first_key_value().unwrap();
+    let frozen: LoraSet = set(&vars)
+        .iter()
+        .map(|(n, p)| {
+            let down = if n == first { p.down.detach() } else { p.down.clone() };
+            (n.to_owned(), LoraPair { down, ..p.clone() })
+        })
+        .collect();
+    let stranger = set(&BTreeMap::from([("down_blocks.9.attn1.to_q".to_owned(), pair.clone())]));
+    for (lora, name) in [(frozen, first.as_str()), (stranger, "down_blocks.9.attn1.to_q")] {
+        for recompute in [Recompute::Nothing, Recompute::Blocks] {
+            let inputs = (golden.get("latents"), golden.get("context"));
+            let error = model
+                .unet
+                .loss_and_gradients(inputs.0, &steps, inputs.1, &lora, recompute, |p| p.sqr()?.mean_all())
+                .unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
+#[test]
+fn wrong_inputs_are_errors() {
+    let (model, golden) = load("sd1", DType::F32);
+    let (latents, context) = (golden.get("latents"), golden.get("context"));
+    let none = LoraSet::empty();
+    assert!(model.unet.forward(latents, &[1.0], context, &none).is_err());
+    assert!(model.unet.forward(&latents.narrow(1, 0, 3).unwrap(), &[1.0, 2.0], context, &none).is_err());
+    assert!(model.unet.forward(latents, &[1.0, 2.0], &context.narrow(2, 0, 8).unwrap(), &none).is_err());
+    assert!(model.vae.encode(&golden.get("image").narrow(2, 0, 11).unwrap()).is_err());
+    assert!(model.vae.decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
+    assert!(model.text_encoder.forward(&Tensor::zeros((1, 78), DType::U32, &Device::Cpu).unwrap()).is_err());
+    assert!(model.text_encoder.forward(&Tensor::full(100_000u32, (1, 3), &Device::Cpu).unwrap()).is_err());
+}
+
+#[test]
+fn tokens_equal_transformers() {
+    let text = std::fs::read_to_string(root().join("tests/golden/models/tokens.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let prompts: Vec<&str> = golden["prompts"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+    assert!(prompts.len() >= 50);
+    for name in ["sd1", "sd2", "toyworld"] {
+        let tokenizer = Tokenizer::load(&folder(name).join("tokenizer")).unwrap();
+        for (i, prompt) in prompts.iter().enumerate() {
+            let ids: Vec<String> = tokenizer.encode(prompt).iter().map(u32::to_string).collect();
+            assert_eq!(ids.join(" "), golden[name]["ids"][i].as_str().unwrap(), "{name} {prompt:?}");
+            assert_eq!(tokenizer.token_count(prompt) as u64, golden[name]["counts"][i].as_u64().unwrap());
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_prompt_gives_77_tokens(prompt in "\\PC{0,40}|[\\s\\S]{0,60}") {
+        let tokenizer = Tokenizer::load(&folder("sd2").join("tokenizer")).unwrap();
+        let ids = tokenizer.encode(&prompt);
+        proptest::prop_assert_eq!(ids.len(), 77);
+        proptest::prop_assert!(ids.iter().all(|id| *id <= tokenizer.largest_id()));
+    }
+}
+
+#[test]
+fn summary() {
+    let sd2 = StableDiffusion::check(&folder("sd2")).unwrap();
+    assert_eq!((sd2.latent_channels, sd2.vae_scale_factor, sd2.unet_multiple), (4, 4, 16));
+    assert_eq!(sd2.lora_modules.len() % 8, 0);
+    let toy = StableDiffusion::check(&folder("toyworld")).unwrap();
+    assert_eq!((toy.vae_scale_factor, toy.unet_multiple, toy.cross_attention_dim), (8, 32, 128));
+    // Half the bytes of the file less its header, and what diffusers counts.
+    assert_eq!(toy.unet_parameters, 8_788_228);
+}
+
+/// A copy of the small model to damage.
+fn copy(name: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in walkdir::WalkDir::new(folder(name)).into_iter().map(Result::unwrap) {
+        let to = dir.path().join(entry.path().strip_prefix(folder(name)).unwrap());
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(to).unwrap();
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+    dir
+}
+
+const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
+
+fn change(file: &Path, edit: impl FnOnce(&mut HashMap<String, Tensor>)) {
+    let mut tensors = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
+    edit(&mut tensors);
+    candle_core::safetensors::save(&tensors, file).unwrap();
+}
+
+#[test]
+fn every_tensor_that_does_not_fit_is_named() {
+    let dir = copy("sd1");
+    let turned = "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj.weight";
+    change(&dir.path().join(UNET), |tensors| {
+        tensors.remove("conv_in.bias");
+        tensors.remove("mid_block.resnets.1.norm2.weight");
+        let wide = tensors[turned].t().unwrap().contiguous().unwrap();
+        tensors.insert(turned.to_owned(), wide);
+        tensors.insert("conv_out.bias".to_owned(), Tensor::zeros(4, DType::U8, &Device::Cpu).unwrap());
+        tensors.insert("ema.decay".to_owned(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
+    });
+    for error in [
+        StableDiffusion::check(dir.path()).unwrap_err(),
+        StableDiffusion::load(dir.path(), &Device::Cpu, DType::F32).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        let LoadError::Tensors { file, problems } = error else { panic!("{text}") };
+        assert!(file.ends_with(UNET));
+        assert_eq!(
+            problems.missing.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(),
+            ["conv_in.bias", "mid_block.resnets.1.norm2.weight"]
+        );
+        assert_eq!(problems.unexpected, ["ema.decay"]);
+        assert_eq!(problems.misshapen, [(turned.to_owned(), vec![192, 24], vec![24, 192])]);
+        assert_eq!(problems.mistyped, [("conv_out.bias".to_owned(), "U8".to_owned())]);
+        for name in ["conv_in.bias [16]", "ema.decay", "missing (2)", "unexpected (1)", "wrong type (1)"] {
+            assert!(text.contains(name), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn damaged_folders_are_refused() {
+    let dir = copy("sd1");
+    let file = dir.path().join(UNET);
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() - 100]).unwrap();
+    let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+    assert!(text.contains(&whole.len().to_string()) && text.contains(&(whole.len() - 100).to_string()), "{text}");
+    std::fs::write(&file, &whole).unwrap();
+
+    for (path, from, to, wanted) in [
+        ("unet/config.json", "\"cross_attention_dim\": 24", "\"cross_attention_dim\": 20", "width 20"),
+        ("unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"identity\"", "class_embed_type"),
+        ("unet/config.json", "\"in_channels\": 4", "\"in_channels\": 9", "inpainting"),
+        ("vae/config.json", "\"silu\"", "\"relu\"", "act_fn"),
+        ("text_encoder/config.json", "\"vocab_size\": 612", "\"vocab_size\": 611", "ids up to 611"),
+        ("text_encoder/config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layers.2.mlp.fc1"),
+        ("scheduler/scheduler_config.json", "1000", "\"many\"", "scheduler_config.json"),
+        ("model_index.json", "\"StableDiffusionPipeline\"", "\"FluxPipeline\"", "FluxPipeline"),
+        ("tokenizer/merges.txt", "#version: 0.2", "zq zz zz", "merges.txt"),
+        ("tokenizer/vocab.json", "\"<|endoftext|>\"", "\"<|end|>\"", "<|endoftext|>"),
+        ("model_index.json", "", "", "model_index.json"),
+    ] {
+        let file = dir.path().join(path);
+        let good = std::fs::read_to_string(&file).unwrap();
+        if from.is_empty() {
+            std::fs::remove_file(&file).unwrap();
+        } else {
+            assert!(good.contains(from), "{path} has no {from}");
+            std::fs::write(&file, good.replace(from, to)).unwrap();
+        }
+        let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+        assert!(text.contains(wanted), "{path} {to}: {text}");
+        std::fs::write(&file, good).unwrap();
+    }
+    StableDiffusion::check(dir.path()).unwrap();
+    std::fs::rename(dir.path().join(UNET), dir.path().join("unet/diffusion_pytorch_model.bin")).unwrap();
+    let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+    assert!(text.contains("pickle"), "{text}");
+}
