@@ -1,43 +1,110 @@
 //! The frozen fully connected layer.
 
-use candle_core::{DType, Result, Tensor, bail};
+use std::sync::{Arc, OnceLock};
 
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
+
+use super::cpu::panels::{Panels, pack_tensor, pad_bias};
+use super::cpu::product::{Start, matmul};
+use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::reference;
 
 /// Frozen weights of a fully connected layer, `y = x Wᵀ + b`.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
+    in_features: usize,
+    out_features: usize,
+    weight: Weight,
     bias: Option<Tensor>,
+}
+
+/// CPU weights are kept only in the order the product reads them, in their storage dtype.
+#[derive(Clone, Debug)]
+enum Weight {
+    Packed(Arc<PackedLinear>),
+    Plain(Tensor),
+}
+
+/// Both directions of a CPU weight.
+#[derive(Debug)]
+pub(super) struct PackedLinear {
+    forward: Panels,
+    bias: Option<Vec<f32>>,
+    /// For the gradient of the input; made when first asked for.
+    backward: OnceLock<Panels>,
+}
+
+impl PackedLinear {
+    /// W, `(out, in)`.
+    pub(super) fn forward(&self) -> &Panels {
+        &self.forward
+    }
+
+    /// The padded bias, as the start of a product.
+    pub(super) fn start(&self) -> Start<'_> {
+        self.bias.as_deref().map_or(Start::Zero, Start::Bias)
+    }
+
+    /// Wᵀ, `(in, out)`.
+    pub(super) fn backward(&self) -> &Panels {
+        self.backward.get_or_init(|| self.forward.rearrange(self.forward.k, self.forward.n, |n, k| (k, n)))
+    }
 }
 
 impl Linear {
     /// Takes `weight` as `(out, in)` and `bias` as `(out)`, f32, bf16 or f16.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
-        let (out, _) = weight.dims2()?;
+        let (out_features, in_features) = weight.dims2()?;
+        if weight.elem_count() == 0 {
+            bail!("linear: the weight {:?} is empty", weight.dims());
+        }
         if let Some(b) = &bias
-            && b.dims() != [out]
+            && b.dims() != [out_features]
         {
             bail!("linear: the bias has shape {:?}, the weight {:?}", b.dims(), weight.dims());
         }
-        Ok(Self { weight: weight.detach(), bias: bias.map(|b| b.detach()) })
+        let bias = bias.map(|b| b.detach());
+        let weight = if weight.device().is_cpu() {
+            let forward = pack_tensor(&weight, out_features, in_features, |n, k| n * in_features + k)?;
+            let bias = bias.as_ref().map(pad_bias).transpose()?;
+            Weight::Packed(Arc::new(PackedLinear { forward, bias, backward: OnceLock::new() }))
+        } else {
+            Weight::Plain(weight.detach())
+        };
+        Ok(Self { in_features, out_features, weight, bias })
     }
 
     /// Number of input channels.
     #[must_use]
     pub fn in_features(&self) -> usize {
-        self.weight.dims()[1]
+        self.in_features
     }
 
     /// Number of output channels.
     #[must_use]
     pub fn out_features(&self) -> usize {
-        self.weight.dims()[0]
+        self.out_features
     }
 
-    /// The weight `(out, in)` widened or narrowed to `dtype`.
+    /// The CPU weight, if `x` is an activation the CPU path can take.
+    pub(super) fn packed_for(&self, x: &Tensor) -> Result<Option<&Arc<PackedLinear>>> {
+        let Weight::Packed(packed) = &self.weight else { return Ok(None) };
+        match x.dims() {
+            [_, .., channels] if *channels == self.in_features => Ok(is_fast(x).then_some(packed)),
+            dims => bail!("linear: expected {} channels in the last dimension of {dims:?}", self.in_features),
+        }
+    }
+
+    /// The weight `(out, in)` in `dtype`. On the CPU this is a slow copy.
     pub(super) fn weight(&self, dtype: DType) -> Result<Tensor> {
-        self.weight.to_dtype(dtype)
+        match &self.weight {
+            Weight::Plain(weight) => weight.to_dtype(dtype),
+            Weight::Packed(packed) => {
+                let (out, columns) = (self.out_features, self.in_features);
+                let numbers = (0..out * columns).map(|i| packed.forward.get(i / columns, i % columns));
+                Tensor::from_iter(numbers, &Device::Cpu)?.reshape((out, columns))?.to_dtype(dtype)
+            }
+        }
     }
 
     /// The bias `(out)` in `dtype`.
@@ -48,5 +115,43 @@ impl Linear {
 
 /// `x` `(..., in)` to `(..., out)`. The gradient goes to `x` only.
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
-    reference::linear(x, w)
+    match w.packed_for(x)? {
+        Some(packed) => x.contiguous()?.apply_op1(LinearOp(packed.clone())),
+        None => reference::linear(x, w),
+    }
+}
+
+/// `shape` with the last dimension replaced.
+pub(super) fn with_channels(shape: &Shape, channels: usize) -> Shape {
+    let mut dims = shape.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = channels;
+    }
+    Shape::from(dims)
+}
+
+struct LinearOp(Arc<PackedLinear>);
+
+impl CustomOp1 for LinearOp {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let weight = self.0.forward();
+        let x = slice(x, layout)?;
+        let mut y = vec![0f32; x.len() / weight.k * weight.n];
+        matmul(x, weight, self.0.start(), &mut y);
+        Ok((CpuStorage::F32(y), with_channels(layout.shape(), weight.n)))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let weight = self.0.backward();
+        let mut dx = vec![0f32; x.elem_count()];
+        with_slice(grad, |grad| {
+            matmul(grad, weight, Start::Zero, &mut dx);
+            Ok(())
+        })?;
+        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
+    }
 }

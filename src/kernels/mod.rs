@@ -10,6 +10,7 @@
 mod activation;
 mod attention;
 mod conv;
+mod cpu;
 mod frozen;
 mod linear;
 mod lora;

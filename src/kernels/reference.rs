@@ -40,15 +40,9 @@ pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
 
 /// See [`conv2d`](super::conv2d()).
 pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
-    let (_, height, width, channels) = x.dims4()?;
-    let (kernel, stride, padding) = (w.kernel(), w.stride(), w.padding());
+    let g = w.geometry(x)?;
+    let (height, width, kernel, stride, padding) = (g.height, g.width, w.kernel(), w.stride(), w.padding());
     let weight = w.weight(x.dtype())?;
-    if weight.dim(1)? != channels {
-        bail!("conv2d: {channels} channels, the weight is {:?}", weight.dims());
-    }
-    if height + padding.top + padding.bottom < kernel.0 || width + padding.left + padding.right < kernel.1 {
-        bail!("conv2d: {height}×{width} pixels are fewer than the kernel's {}×{}", kernel.0, kernel.1);
-    }
     let bias = w.bias(x.dtype())?;
     let backward_weight = weight.clone();
     with_input_gradient(

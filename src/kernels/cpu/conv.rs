@@ -1,0 +1,134 @@
+//! Convolution as a matrix product whose rows of A are found by address: one per output pixel and kernel
+//! tap, pointing into the feature map or, outside it, at zeros.
+//!
+//! The gradient of the input is a convolution too. With a stride, input pixels fall into `stride²` classes
+//! that are reached by different taps; each class is one product.
+
+use super::panels::Panels;
+use super::product::{Product, Shared, Start, split};
+
+/// Sizes of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) in_channels: usize,
+    pub(crate) out_height: usize,
+    pub(crate) out_width: usize,
+    pub(crate) out_channels: usize,
+    pub(crate) kernel_height: usize,
+    pub(crate) kernel_width: usize,
+    pub(crate) stride: usize,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
+}
+
+/// The taps `(row, column)` of the kernel that reach the input pixels with
+/// `(y + top) % stride == row % stride` and the same for columns, and their transposed weights.
+#[derive(Debug)]
+pub(crate) struct Class {
+    row: usize,
+    column: usize,
+    taps: Vec<(usize, usize)>,
+    /// `(in, tap · out + channel)`.
+    weight: Panels,
+}
+
+/// `(batch, height, width, in)` to `(batch, out height, out width, out)`.
+pub(crate) fn forward(g: &Geometry, weight: &Panels, start: Start<'_>, x: &[f32]) -> Vec<f32> {
+    assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");
+    let taps: Vec<(usize, usize)> =
+        (0..g.kernel_height).flat_map(|y| (0..g.kernel_width).map(move |x| (y, x))).collect();
+    let pixels = g.batch * g.out_height * g.out_width;
+    let mut y = vec![0f32; pixels * g.out_channels];
+    let out = Shared::new(&mut y);
+    let zeros = vec![0f32; g.in_channels];
+    split(pixels, weight, |rows, panels| {
+        let place = |row: usize| {
+            let (image, pixel) = (row / (g.out_height * g.out_width), row % (g.out_height * g.out_width));
+            (image, pixel / g.out_width, pixel % g.out_width)
+        };
+        let mut starts = Vec::with_capacity(taps.len() * rows.len());
+        for &(ky, kx) in &taps {
+            for row in rows.clone() {
+                let (image, oy, ox) = place(row);
+                // Outside the map these wrap around to huge numbers.
+                let iy = (oy * g.stride + ky).wrapping_sub(g.top);
+                let ix = (ox * g.stride + kx).wrapping_sub(g.left);
+                starts.push(if iy < g.height && ix < g.width {
+                    x[((image * g.height + iy) * g.width + ix) * g.in_channels..].as_ptr()
+                } else {
+                    zeros.as_ptr()
+                });
+            }
+        }
+        let ends: Vec<*mut f32> = rows.map(|row| out.at(row * g.out_channels)).collect();
+        let product = Product { rows: &starts, channels: g.in_channels, b: weight, out: &ends, start };
+        // SAFETY: every start is a whole pixel of `x` or `zeros`; `split` hands out disjoint parts of `y`.
+        unsafe { product.run(panels) };
+    });
+    y
+}
+
+/// The transposed weights for [`backward`], from the forward ones.
+pub(crate) fn backward_classes(g: &Geometry, forward: &Panels) -> Vec<Class> {
+    let classes = (0..g.stride).flat_map(|row| (0..g.stride).map(move |column| (row, column)));
+    classes
+        .map(|(row, column)| {
+            let rows = (row..g.kernel_height).step_by(g.stride);
+            let taps: Vec<(usize, usize)> =
+                rows.flat_map(|y| (column..g.kernel_width).step_by(g.stride).map(move |x| (y, x))).collect();
+            let weight = forward.rearrange(g.in_channels, taps.len() * g.out_channels, |n, k| {
+                let (y, x) = taps[k / g.out_channels];
+                (k % g.out_channels, (y * g.kernel_width + x) * g.in_channels + n)
+            });
+            Class { row, column, taps, weight }
+        })
+        .collect()
+}
+
+/// The gradient of the input from the gradient of the output.
+pub(crate) fn backward(g: &Geometry, classes: &[Class], grad: &[f32]) -> Vec<f32> {
+    assert_eq!(grad.len(), g.batch * g.out_height * g.out_width * g.out_channels, "a gradient of another size");
+    let mut dx = vec![0f32; g.batch * g.height * g.width * g.in_channels];
+    let out = Shared::new(&mut dx);
+    let zeros = vec![0f32; g.out_channels];
+    for class in classes.iter().filter(|class| !class.taps.is_empty()) {
+        // The first input row and column of the class, and how many there are.
+        let first = |class: usize, padding: usize| (class + g.stride - padding % g.stride) % g.stride;
+        let (y0, x0) = (first(class.row, g.top), first(class.column, g.left));
+        let (height, width) =
+            (g.height.saturating_sub(y0).div_ceil(g.stride), g.width.saturating_sub(x0).div_ceil(g.stride));
+        let place = |row: usize| {
+            let (image, pixel) = (row / (height * width), row % (height * width));
+            (image, y0 + pixel / width * g.stride, x0 + pixel % width * g.stride)
+        };
+        split(g.batch * height * width, &class.weight, |rows, panels| {
+            let mut starts = Vec::with_capacity(class.taps.len() * rows.len());
+            for &(ky, kx) in &class.taps {
+                for row in rows.clone() {
+                    let (image, iy, ix) = place(row);
+                    // Multiples of the stride, or wrapped around to huge numbers.
+                    let oy = (iy + g.top).wrapping_sub(ky) / g.stride;
+                    let ox = (ix + g.left).wrapping_sub(kx) / g.stride;
+                    starts.push(if iy + g.top >= ky && ix + g.left >= kx && oy < g.out_height && ox < g.out_width {
+                        grad[((image * g.out_height + oy) * g.out_width + ox) * g.out_channels..].as_ptr()
+                    } else {
+                        zeros.as_ptr()
+                    });
+                }
+            }
+            let pixel = |row| {
+                let (image, iy, ix) = place(row);
+                out.at(((image * g.height + iy) * g.width + ix) * g.in_channels)
+            };
+            let ends: Vec<*mut f32> = rows.map(pixel).collect();
+            let (channels, b) = (g.out_channels, &class.weight);
+            let product = Product { rows: &starts, channels, b, out: &ends, start: Start::Zero };
+            // SAFETY: every start is a whole pixel of `grad` or `zeros`; classes and parts are disjoint in `dx`.
+            unsafe { product.run(panels) };
+        });
+    }
+    dx
+}

@@ -1,0 +1,19 @@
+//! What the CPU paths share: vector instructions chosen at run time, the matrix product, packed weights.
+//!
+//! Results never depend on the number of threads nor on the batch a sample is in: every output number is
+//! one chain of fused multiply-adds in a fixed order, whoever computes it, and the few reductions over
+//! rows use chunks of a fixed size.
+
+pub(super) mod conv;
+pub(super) mod lora;
+mod math;
+pub(super) mod norm;
+pub(super) mod panels;
+pub(super) mod pointwise;
+pub(super) mod product;
+mod simd;
+pub(super) mod tensors;
+mod tile;
+
+#[cfg(test)]
+mod tests;

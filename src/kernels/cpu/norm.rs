@@ -1,0 +1,350 @@
+//! Group and layer normalisation, forward and backward.
+
+use rayon::prelude::*;
+
+use super::pointwise::{Pointwise, Silu};
+use super::simd::{Simd, Task, dispatch};
+
+/// Pixels of one piece of a group normalisation. Fixed, because the statistics are sums over pieces in order.
+const PIXELS: usize = 256;
+/// Numbers of one piece of a layer normalisation.
+const NUMBERS: usize = 1 << 13;
+
+/// Sizes and constants of a group normalisation of `(batch, pixels, channels)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Groups<'a> {
+    pub(crate) pixels: usize,
+    pub(crate) groups: usize,
+    pub(crate) eps: f32,
+    pub(crate) silu: bool,
+    pub(crate) weight: &'a [f32],
+    pub(crate) bias: &'a [f32],
+}
+
+impl Groups<'_> {
+    fn channels(&self) -> usize {
+        self.weight.len()
+    }
+
+    /// Adds numbers per channel up to groups and divides by their count.
+    fn group_means(&self, per_channel: &[f64]) -> Vec<f32> {
+        let size = self.channels() / self.groups;
+        let count = (size * self.pixels) as f64;
+        per_channel.chunks_exact(size).map(|c| (c.iter().sum::<f64>() / count) as f32).collect()
+    }
+
+    fn group(&self, channel: usize) -> usize {
+        channel / (self.channels() / self.groups)
+    }
+}
+
+/// Mean and 1 / standard deviation of every image and group.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statistics {
+    mean: Vec<f32>,
+    rstd: Vec<f32>,
+}
+
+/// The result and what the backward pass needs.
+pub(crate) fn group_norm(n: &Groups<'_>, x: &[f32]) -> (Vec<f32>, Statistics) {
+    let channels = n.channels();
+    let image = n.pixels * channels;
+    let no_shift = vec![0f32; channels];
+    let mut statistics = Statistics::default();
+    let (mut scales, mut shifts) = (Vec::new(), Vec::new());
+    for x in x.chunks_exact(image) {
+        let mean = n.group_means(&sums(x, &no_shift, Power::One));
+        let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
+        let variance = n.group_means(&sums(x, &centre, Power::Two));
+        let rstd: Vec<f32> = variance.iter().map(|v| 1. / (v + n.eps).sqrt()).collect();
+        for c in 0..channels {
+            let scale = n.weight[c] * rstd[n.group(c)];
+            scales.push(scale);
+            shifts.push(n.bias[c] - scale * mean[n.group(c)]);
+        }
+        statistics.mean.extend(mean);
+        statistics.rstd.extend(rstd);
+    }
+    let mut y = vec![0f32; x.len()];
+    y.par_chunks_mut(image).zip(x.par_chunks(image)).enumerate().for_each(|(b, (y, x))| {
+        let (scale, shift) = (&scales[b * channels..][..channels], &shifts[b * channels..][..channels]);
+        y.par_chunks_mut(PIXELS * channels)
+            .zip(x.par_chunks(PIXELS * channels))
+            .for_each(|(y, x)| dispatch(Scale { x, y, scale, shift, silu: n.silu }));
+    });
+    (y, statistics)
+}
+
+/// The gradient of the argument of [`group_norm`].
+pub(crate) fn group_norm_backward(n: &Groups<'_>, x: &[f32], statistics: &Statistics, grad: &[f32]) -> Vec<f32> {
+    let channels = n.channels();
+    let image = n.pixels * channels;
+    let mut dx = vec![0f32; x.len()];
+    let images = dx.par_chunks_mut(image).zip(x.par_chunks(image)).zip(grad.par_chunks(image)).enumerate();
+    images.for_each(|(b, ((dx, x), grad))| {
+        let mean = &statistics.mean[b * n.groups..][..n.groups];
+        let rstd = &statistics.rstd[b * n.groups..][..n.groups];
+        let scale: Vec<f32> = (0..channels).map(|c| n.weight[c] * rstd[n.group(c)]).collect();
+        let shift: Vec<f32> = (0..channels).map(|c| n.bias[c] - scale[c] * mean[n.group(c)]).collect();
+        let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
+        // First the gradient before the activation goes to `dx`, with its sums over the pixels.
+        let parts: Vec<Vec<f32>> = dx
+            .par_chunks_mut(PIXELS * channels)
+            .zip(x.par_chunks(PIXELS * channels))
+            .zip(grad.par_chunks(PIXELS * channels))
+            .map(|((dz, x), grad)| {
+                let mut sums = vec![0f32; 2 * channels];
+                let [scale, shift, centre] = [&scale, &shift, &centre].map(Vec::as_slice);
+                dispatch(BeforeActivation { x, grad, dz, scale, shift, centre, sums: &mut sums, silu: n.silu });
+                sums
+            })
+            .collect();
+        let total = add_up(&parts, 2 * channels);
+        let weigh = |sums: &[f64]| -> Vec<f64> { sums.iter().zip(n.weight).map(|(s, w)| s * f64::from(*w)).collect() };
+        let mean_gradient = n.group_means(&weigh(&total[..channels]));
+        let mean_product = n.group_means(&weigh(&total[channels..]));
+        // dx = scale · dz − rstd · (mean gradient + (x − mean) · rstd² · mean product).
+        let slope: Vec<f32> = (0..channels)
+            .map(|c| {
+                let g = n.group(c);
+                -(rstd[g] * rstd[g] * rstd[g]) * mean_product[g]
+            })
+            .collect();
+        let offset: Vec<f32> = (0..channels)
+            .map(|c| {
+                let g = n.group(c);
+                -rstd[g] * mean_gradient[g] - slope[c] * mean[g]
+            })
+            .collect();
+        dx.par_chunks_mut(PIXELS * channels)
+            .zip(x.par_chunks(PIXELS * channels))
+            .for_each(|(dx, x)| dispatch(Combine { dx, x, scale: &scale, slope: &slope, offset: &offset }));
+    });
+    dx
+}
+
+#[derive(Clone, Copy)]
+enum Power {
+    One,
+    Two,
+}
+
+/// Per channel, the sum over all pixels of `(x - centre)` to a power.
+fn sums(x: &[f32], centre: &[f32], power: Power) -> Vec<f64> {
+    let channels = centre.len();
+    let parts: Vec<Vec<f32>> = x
+        .par_chunks(PIXELS * channels)
+        .map(|x| {
+            let mut sums = vec![0f32; channels];
+            dispatch(Sums { x, centre, sums: &mut sums, power });
+            sums
+        })
+        .collect();
+    add_up(&parts, channels)
+}
+
+/// Adds the parts in order.
+fn add_up(parts: &[Vec<f32>], length: usize) -> Vec<f64> {
+    let mut total = vec![0f64; length];
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(t, p)| *t += f64::from(*p));
+    }
+    total
+}
+
+struct Sums<'a> {
+    x: &'a [f32],
+    centre: &'a [f32],
+    sums: &'a mut [f32],
+    power: Power,
+}
+
+impl Task for Sums<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for x in self.x.chunks_exact(self.centre.len()) {
+            let all = self.sums.iter_mut().zip(x).zip(self.centre);
+            match self.power {
+                Power::One => all.for_each(|((sum, x), centre)| *sum += x - centre),
+                Power::Two => all.for_each(|((sum, x), centre)| {
+                    let d = x - centre;
+                    *sum = S::mul_add(d, d, *sum);
+                }),
+            }
+        }
+    }
+}
+
+/// `y = act(x · scale + shift)`.
+struct Scale<'a> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    silu: bool,
+}
+
+impl Task for Scale<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let channels = self.scale.len();
+        for (y, x) in self.y.chunks_exact_mut(channels).zip(self.x.chunks_exact(channels)) {
+            let all = y.iter_mut().zip(x).zip(self.scale).zip(self.shift);
+            if self.silu {
+                all.for_each(|(((y, &x), &a), &b)| *y = Silu::value::<S>(S::mul_add(x, a, b)));
+            } else {
+                all.for_each(|(((y, &x), &a), &b)| *y = S::mul_add(x, a, b));
+            }
+        }
+    }
+}
+
+/// `dz = grad · act'(x · scale + shift)`, and per channel the sums of `dz` and `dz · (x - centre)`.
+struct BeforeActivation<'a> {
+    x: &'a [f32],
+    grad: &'a [f32],
+    dz: &'a mut [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    centre: &'a [f32],
+    sums: &'a mut [f32],
+    silu: bool,
+}
+
+impl Task for BeforeActivation<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let channels = self.scale.len();
+        let (first, second) = self.sums.split_at_mut(channels);
+        let rows = self.dz.chunks_exact_mut(channels).zip(self.x.chunks_exact(channels));
+        for ((dz, x), grad) in rows.zip(self.grad.chunks_exact(channels)) {
+            if self.silu {
+                let all = dz.iter_mut().zip(x).zip(grad).zip(self.scale).zip(self.shift);
+                all.for_each(|((((dz, &x), grad), &a), &b)| *dz = grad * Silu::slope::<S>(S::mul_add(x, a, b)));
+            } else {
+                dz.copy_from_slice(grad);
+            }
+            let all = first.iter_mut().zip(second.iter_mut()).zip(&*dz).zip(x).zip(self.centre);
+            all.for_each(|((((first, second), &dz), x), centre)| {
+                *first += dz;
+                *second = S::mul_add(dz, x - centre, *second);
+            });
+        }
+    }
+}
+
+/// `dx = dx · scale + x · slope + offset`.
+struct Combine<'a> {
+    dx: &'a mut [f32],
+    x: &'a [f32],
+    scale: &'a [f32],
+    slope: &'a [f32],
+    offset: &'a [f32],
+}
+
+impl Task for Combine<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let channels = self.scale.len();
+        for (dx, x) in self.dx.chunks_exact_mut(channels).zip(self.x.chunks_exact(channels)) {
+            let all = dx.iter_mut().zip(x).zip(self.scale).zip(self.slope).zip(self.offset);
+            all.for_each(|((((dx, &x), &a), &b), &c)| *dx = S::mul_add(*dx, a, S::mul_add(x, b, c)));
+        }
+    }
+}
+
+/// Layer normalisation of rows of `weight.len()` numbers.
+pub(crate) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
+    let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
+    let mut y = vec![0f32; x.len()];
+    y.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(y, x)| dispatch(Rows { x, y, weight, bias, eps }));
+    y
+}
+
+/// The gradient of the argument of [`layer_norm`].
+pub(crate) fn layer_norm_backward(x: &[f32], weight: &[f32], eps: f32, grad: &[f32]) -> Vec<f32> {
+    let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
+    let mut dx = vec![0f32; x.len()];
+    dx.par_chunks_mut(piece)
+        .zip(x.par_chunks(piece))
+        .zip(grad.par_chunks(piece))
+        .for_each(|((dx, x), grad)| dispatch(RowsBackward { x, grad, dx, weight, eps }));
+    dx
+}
+
+/// Sums `term(i)` for `i` in `0..count` in 16 interleaved chains, the same on every machine.
+#[inline(always)]
+fn sum(count: usize, term: impl Fn(usize) -> f32) -> f32 {
+    const CHAINS: usize = 16;
+    let mut chains = [0f32; CHAINS];
+    let whole = count - count % CHAINS;
+    for i in (0..whole).step_by(CHAINS) {
+        for (j, chain) in chains.iter_mut().enumerate() {
+            *chain += term(i + j);
+        }
+    }
+    (whole..count).for_each(|i| chains[i - whole] += term(i));
+    chains.iter().sum()
+}
+
+/// Mean and 1 / standard deviation of a row.
+#[inline(always)]
+fn row_statistics(x: &[f32], eps: f32) -> (f32, f32) {
+    let count = x.len() as f32;
+    let mean = sum(x.len(), |i| x[i]) / count;
+    let variance = sum(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / count;
+    (mean, 1. / (variance + eps).sqrt())
+}
+
+struct Rows<'a> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    eps: f32,
+}
+
+impl Task for Rows<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let channels = self.weight.len();
+        for (y, x) in self.y.chunks_exact_mut(channels).zip(self.x.chunks_exact(channels)) {
+            let (mean, rstd) = row_statistics(x, self.eps);
+            for (((y, x), &weight), &bias) in y.iter_mut().zip(x).zip(self.weight).zip(self.bias) {
+                *y = S::mul_add((x - mean) * rstd, weight, bias);
+            }
+        }
+    }
+}
+
+struct RowsBackward<'a> {
+    x: &'a [f32],
+    grad: &'a [f32],
+    dx: &'a mut [f32],
+    weight: &'a [f32],
+    eps: f32,
+}
+
+impl Task for RowsBackward<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (channels, weight) = (self.weight.len(), self.weight);
+        let rows = self.dx.chunks_exact_mut(channels).zip(self.x.chunks_exact(channels));
+        for ((dx, x), grad) in rows.zip(self.grad.chunks_exact(channels)) {
+            let (mean, rstd) = row_statistics(x, self.eps);
+            let grad = &grad[..channels];
+            let mean_gradient = sum(channels, |i| grad[i] * weight[i]) / channels as f32;
+            let product = sum(channels, |i| grad[i] * weight[i] * (x[i] - mean)) / channels as f32;
+            let slope = -product * rstd * rstd;
+            for (((dx, x), grad), weight) in dx.iter_mut().zip(x).zip(grad).zip(weight) {
+                *dx = rstd * S::mul_add(x - mean, slope, grad * weight - mean_gradient);
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The matrix product `C = A Bᵀ` with packed B, on rows given by address: plain matrices and, with one
+//! address per pixel and kernel tap, convolutions without an im2col buffer.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::panels::Panels;
+use super::simd::{Simd, Task, dispatch};
+use super::tile::{MAX_ROWS, Tile};
+
+/// The longest chain of multiply-adds before a partial sum is added to C: a panel of B stays in L1 or L2.
+const DEPTH: usize = 384;
+/// Rows of one piece of work: its part of A stays in L2.
+const CHUNK: usize = 96;
+/// Below this many multiply-adds a product is not worth other threads.
+const SERIAL: usize = 1 << 18;
+
+/// What C holds before the product is added.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// Nothing: C is overwritten.
+    Zero,
+    /// The bias, padded to whole panels: C is overwritten.
+    Bias(&'a [f32]),
+    /// The numbers in C.
+    Keep,
+}
+
+/// One product. A's row `r` is, for each of its equal segments (kernel taps) `s`, the `channels` numbers
+/// from `rows[s · out.len() + r]`; C's row `r` starts at `out[r]`.
+pub(crate) struct Product<'a> {
+    pub(crate) rows: &'a [*const f32],
+    pub(crate) channels: usize,
+    /// `(n, segments · channels)`.
+    pub(crate) b: &'a Panels,
+    pub(crate) out: &'a [*mut f32],
+    pub(crate) start: Start<'a>,
+}
+
+impl Product<'_> {
+    /// Computes the columns of C in `panels`.
+    ///
+    /// # Safety
+    /// Every address in `rows` has `channels` readable numbers, every one in `out` has `b.n` writable ones
+    /// that nobody else uses in the columns of `panels`.
+    pub(crate) unsafe fn run(&self, panels: Range<usize>) {
+        dispatch(Run { product: self, panels });
+    }
+}
+
+struct Run<'a, 'b> {
+    product: &'a Product<'b>,
+    panels: Range<usize>,
+}
+
+impl Task for Run<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let p = self.product;
+        let m = p.out.len();
+        let mut scratch = Vec::new();
+        let pieces = m.div_ceil(S::ROWS).max(1);
+        for (index, block) in blocks(p.b.k / p.channels, p.channels).enumerate() {
+            for panel in self.panels.clone() {
+                let column = panel * p.b.width;
+                let k0 = block.first * p.channels + block.offset;
+                let b = p.b.block(panel, k0, block.segments * block.depth, &mut scratch);
+                let bias = match p.start {
+                    Start::Bias(bias) if index == 0 => bias[column..column + p.b.width].as_ptr(),
+                    _ => std::ptr::null(),
+                };
+                for piece in 0..pieces {
+                    let (from, to) = (m * piece / pieces, m * (piece + 1) / pieces);
+                    let tile = Tile {
+                        rows: to - from,
+                        width: p.b.width.min(p.b.n - column),
+                        a: p.rows[block.first * m + from..].as_ptr(),
+                        a_stride: m,
+                        a_offset: block.offset,
+                        a_step: 1,
+                        segments: block.segments,
+                        depth: block.depth,
+                        b: b.as_ptr(),
+                        b_step: p.b.width,
+                        c: p.out[from..].as_ptr(),
+                        c_offset: column,
+                        bias,
+                        accumulate: index > 0 || matches!(p.start, Start::Keep),
+                    };
+                    // SAFETY: `Product::run`'s caller vouches for the addresses, `dispatch` for `S`.
+                    unsafe { S::tile(&tile) };
+                }
+            }
+        }
+    }
+}
+
+/// A run of the summation: whole segments, or a part of one.
+struct Block {
+    first: usize,
+    segments: usize,
+    offset: usize,
+    depth: usize,
+}
+
+/// Cuts `segments` of `channels` numbers into runs of at most [`DEPTH`], as even as possible.
+fn blocks(segments: usize, channels: usize) -> impl Iterator<Item = Block> {
+    let per_segment = channels.div_ceil(DEPTH);
+    let groups = if per_segment > 1 { segments } else { (segments * channels).div_ceil(DEPTH) };
+    (0..groups).flat_map(move |group| {
+        let (first, end) = (segments * group / groups, segments * (group + 1) / groups);
+        (0..per_segment).map(move |part| {
+            let (from, to) = (channels * part / per_segment, channels * (part + 1) / per_segment);
+            Block { first, segments: end - first, offset: from, depth: to - from }
+        })
+    })
+}
+
+/// Calls `work` with ranges of rows and panels that together cover a product, in parallel if it is large.
+/// The split may depend on the number of threads because no result depends on the split.
+pub(crate) fn split(m: usize, b: &Panels, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
+    let panels = b.count();
+    if m == 0 || panels == 0 {
+        return;
+    }
+    if m * b.n * b.k < SERIAL {
+        for chunk in 0..m.div_ceil(CHUNK) {
+            work(chunk * CHUNK..m.min((chunk + 1) * CHUNK), 0..panels);
+        }
+        return;
+    }
+    let chunks = m.div_ceil(CHUNK);
+    let chunk = m.div_ceil(chunks).next_multiple_of(MAX_ROWS);
+    let chunks = m.div_ceil(chunk);
+    let groups = (3 * rayon::current_num_threads()).div_ceil(chunks).clamp(1, panels);
+    (0..chunks * groups).into_par_iter().for_each(|item| {
+        let (row, group) = (item / groups, item % groups);
+        work(row * chunk..m.min((row + 1) * chunk), panels * group / groups..panels * (group + 1) / groups);
+    });
+}
+
+/// A start address that threads may share because they write to different places.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared(*mut f32);
+
+// SAFETY: users write disjoint ranges, which is the promise they make where they dereference.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(crate) fn new(numbers: &mut [f32]) -> Self {
+        Self(numbers.as_mut_ptr())
+    }
+
+    /// The address of number `index`, which must be inside the slice.
+    #[inline(always)]
+    pub(crate) fn at(self, index: usize) -> *mut f32 {
+        self.0.wrapping_add(index)
+    }
+}
+
+/// `C (m, b.n) = A (m, k) Bᵀ + start`, all rows contiguous; on several threads.
+pub(crate) fn matmul(a: &[f32], b: &Panels, start: Start<'_>, c: &mut [f32]) {
+    let (k, n) = (b.k, b.n);
+    let m = c.len() / n.max(1);
+    assert!(a.len() == m * k && c.len() == m * n, "a product of mismatched matrices");
+    let out = Shared::new(c);
+    split(m, b, |rows, panels| {
+        let starts: Vec<*const f32> = rows.clone().map(|r| a[r * k..].as_ptr()).collect();
+        let ends: Vec<*mut f32> = rows.map(|r| out.at(r * n)).collect();
+        let product = Product { rows: &starts, channels: k, b, out: &ends, start };
+        // SAFETY: the assertion above; `split` hands out disjoint parts of C.
+        unsafe { product.run(panels) };
+    });
+}
+
+/// Adds `Aᵀ B` to `c` `(width, columns)` for `a` `(rows, width)` and `b` `(rows, columns)`, on this thread.
+pub(crate) fn outer(a: &[f32], b: &[f32], width: usize, c: &mut [f32]) {
+    let (rows, columns) = (a.len() / width, c.len() / width);
+    assert!(a.len() == rows * width && b.len() == rows * columns, "an outer product of mismatched matrices");
+    dispatch(Outer { a, b, rows, width, columns, c });
+}
+
+struct Outer<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    rows: usize,
+    width: usize,
+    columns: usize,
+    c: &'a mut [f32],
+}
+
+impl Task for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { a, b, rows, width, columns, c } = self;
+        let ends: Vec<*mut f32> = c.chunks_exact_mut(columns).map(<[f32]>::as_mut_ptr).collect();
+        let starts: Vec<*const f32> = (0..width).map(|i| a.as_ptr().wrapping_add(i)).collect();
+        let mut edge = Vec::new();
+        for column in (0..columns).step_by(2 * S::LANES) {
+            let tile_width = (columns - column).min(2 * S::LANES);
+            let whole = tile_width % S::LANES == 0;
+            if !whole {
+                // The last columns, padded so that whole vectors can be read.
+                edge.resize(rows * 2 * S::LANES, 0f32);
+                for (to, from) in edge.chunks_exact_mut(2 * S::LANES).zip(b.chunks_exact(columns)) {
+                    to[..tile_width].copy_from_slice(&from[column..]);
+                }
+            }
+            for first in (0..width).step_by(S::ROWS) {
+                let tile = Tile {
+                    rows: S::ROWS.min(width - first),
+                    width: tile_width,
+                    a: starts[first..].as_ptr(),
+                    a_stride: 0,
+                    a_offset: 0,
+                    a_step: width,
+                    segments: 1,
+                    depth: rows,
+                    b: if whole { b.as_ptr().wrapping_add(column) } else { edge.as_ptr() },
+                    b_step: if whole { columns } else { 2 * S::LANES },
+                    c: ends[first..].as_ptr(),
+                    c_offset: column,
+                    bias: std::ptr::null(),
+                    accumulate: true,
+                };
+                // SAFETY: sizes are asserted by `outer`; edges read from the padded copy.
+                unsafe { S::tile(&tile) };
+            }
+        }
+    }
+}

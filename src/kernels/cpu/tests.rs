@@ -1,0 +1,82 @@
+//! The building blocks against plain f64 loops, on every instruction set this machine has.
+
+use half::bf16;
+
+use super::math::{erf, exp};
+use super::panels::Panels;
+use super::product::{Start, matmul};
+use super::simd::{Portable, Simd, Task, dispatch};
+
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn products_of_awkward_shapes_equal_f64() {
+    for (m, n, k) in [(1, 1, 1), (5, 17, 3), (6, 16, 384), (13, 33, 385), (97, 40, 1000), (200, 7, 70), (3, 100, 769)] {
+        let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
+        let bias: Vec<f32> = numbers(n, 3).into_iter().chain(std::iter::repeat_n(0., 64)).collect();
+        let panels = Panels::pack(n, k, |n, k0| b[n * k + k0]);
+        let mut c = vec![f32::NAN; m * n];
+        matmul(&a, &panels, Start::Bias(&bias), &mut c);
+        for (i, &c) in c.iter().enumerate() {
+            let (row, column) = (i / n, i % n);
+            let exact: f64 = (0..k).map(|k0| f64::from(a[row * k + k0]) * f64::from(b[column * k + k0])).sum();
+            let exact = exact + f64::from(bias[column]);
+            assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
+        }
+        // Every row is the same alone, and adding keeps what is there.
+        let mut last = vec![1f32; n];
+        matmul(&a[(m - 1) * k..], &panels, Start::Bias(&bias), &mut last);
+        assert_eq!(last, c[(m - 1) * n..]);
+        let mut kept = c.clone();
+        matmul(&a, &panels, Start::Keep, &mut kept);
+        let mut zero = c.clone();
+        matmul(&a, &panels, Start::Zero, &mut zero);
+        assert!(kept.iter().zip(&c).zip(&zero).all(|((kept, c), zero)| (kept - c - zero).abs() < 1e-4));
+    }
+}
+
+#[test]
+fn half_precision_weights_are_widened_exactly() {
+    let (m, n, k) = (7, 37, 500);
+    let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
+    let mut results = [vec![0f32; m * n], vec![0f32; m * n]];
+    let narrow = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]));
+    let wide = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]).to_f32());
+    matmul(&a, &narrow, Start::Zero, &mut results[0]);
+    matmul(&a, &wide, Start::Zero, &mut results[1]);
+    assert_eq!(results[0], results[1]);
+}
+
+/// Largest relative error of `exp` and absolute error of `erf` against f64.
+struct Errors;
+
+impl Task for Errors {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> (f64, f64) {
+        let mut worst = (0f64, 0f64);
+        for i in 0..200_000 {
+            let x = (i as f32 / 100_000. - 1.) * 87.;
+            let exact = f64::from(x).exp();
+            worst.0 = worst.0.max((f64::from(exp::<S>(x)) - exact).abs() / exact);
+            let x = x / 20.;
+            worst.1 = worst.1.max((f64::from(erf::<S>(x)) - candle_core::cpu::erf::erf_f64(f64::from(x))).abs());
+        }
+        worst
+    }
+}
+
+#[test]
+fn exp_and_erf_are_accurate() {
+    for (exp, erf) in [dispatch(Errors), Errors.run::<Portable>()] {
+        assert!(exp < 1.2e-7 && erf < 1.2e-7, "exp {exp:e}, erf {erf:e}");
+    }
+}

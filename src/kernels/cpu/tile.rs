@@ -1,0 +1,124 @@
+//! The register tile all matrix products are made of.
+
+use super::simd::Simd;
+
+/// The most rows any instruction set uses.
+pub(crate) const MAX_ROWS: usize = 12;
+/// The most columns any instruction set uses.
+const MAX_WIDTH: usize = 32;
+
+/// `C[r][..width] = Σ_segment Σ_k A[segment][r][k] · B[segment·depth + k][..width] (+ bias) (+ C)`.
+///
+/// Each number is one chain of fused multiply-adds in the order of `k`, independent of `rows` and `width`.
+pub(crate) struct Tile {
+    /// Rows, `1..=S::ROWS`.
+    pub(crate) rows: usize,
+    /// Columns, `1..=2·LANES`.
+    pub(crate) width: usize,
+    /// Start of row `r` in segment `s` is `a[s · a_stride + r] + a_offset`.
+    pub(crate) a: *const *const f32,
+    pub(crate) a_stride: usize,
+    pub(crate) a_offset: usize,
+    /// Distance of neighbouring `k` in A.
+    pub(crate) a_step: usize,
+    pub(crate) segments: usize,
+    pub(crate) depth: usize,
+    /// Rows of B, `b_step` apart; each has `LANES` readable numbers per begun vector of `width`.
+    pub(crate) b: *const f32,
+    pub(crate) b_step: usize,
+    /// Start of row `r` of C is `c[r] + c_offset`.
+    pub(crate) c: *const *mut f32,
+    pub(crate) c_offset: usize,
+    /// Added once, as many numbers as B is wide; may be null.
+    pub(crate) bias: *const f32,
+    /// Add to what C holds instead of overwriting it.
+    pub(crate) accumulate: bool,
+}
+
+/// Computes one tile.
+///
+/// # Safety
+/// The instructions of `S` exist, and all addresses described by `t` are valid and C is not aliased.
+#[inline(always)]
+pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
+    macro_rules! rows {
+        ($($n:literal)*) => {
+            match t.rows {
+                // SAFETY: the caller's promise.
+                $($n if $n <= S::ROWS => unsafe {
+                    if t.width > S::LANES { body::<S, $n, 2>(t) } else { body::<S, $n, 1>(t) }
+                },)*
+                rows => debug_assert!(rows == 0, "a tile of {rows} rows"),
+            }
+        };
+    }
+    rows!(1 2 3 4 5 6 7 8 9 10 11 12);
+}
+
+#[inline(always)]
+unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize>(t: &Tile) {
+    // SAFETY: the promise of `tile`, for every address below.
+    unsafe {
+        let mut sum = [[S::splat(0.); VECTORS]; ROWS];
+        let mut b = t.b;
+        for segment in 0..t.segments {
+            let mut a = [std::ptr::null::<f32>(); ROWS];
+            for (r, start) in a.iter_mut().enumerate() {
+                *start = (*t.a.add(segment * t.a_stride + r)).add(t.a_offset);
+            }
+            if t.a_step == 1 {
+                steps::<S, ROWS, VECTORS>(&mut sum, &a, 1, &mut b, t);
+            } else {
+                steps::<S, ROWS, VECTORS>(&mut sum, &a, t.a_step, &mut b, t);
+            }
+        }
+        let full = t.width == VECTORS * S::LANES;
+        for (r, row) in sum.iter().enumerate() {
+            let c = (*t.c.add(r)).add(t.c_offset);
+            let mut edge = [0f32; MAX_WIDTH];
+            let target = if full { c } else { edge.as_mut_ptr() };
+            if t.accumulate && !full {
+                std::ptr::copy_nonoverlapping(c, target, t.width);
+            }
+            for (j, &v) in row.iter().enumerate() {
+                let mut v = v;
+                if !t.bias.is_null() {
+                    v = S::add(v, S::load(t.bias.add(j * S::LANES)));
+                }
+                if t.accumulate {
+                    v = S::add(v, S::load(target.add(j * S::LANES)));
+                }
+                S::store(target.add(j * S::LANES), v);
+            }
+            if !full {
+                std::ptr::copy_nonoverlapping(target, c, t.width);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn steps<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    sum: &mut [[S::V; VECTORS]; ROWS],
+    a: &[*const f32; ROWS],
+    step: usize,
+    b: &mut *const f32,
+    t: &Tile,
+) {
+    // SAFETY: the promise of `tile`.
+    unsafe {
+        for k in 0..t.depth {
+            let mut columns = [S::splat(0.); VECTORS];
+            for (j, v) in columns.iter_mut().enumerate() {
+                *v = S::load(b.add(j * S::LANES));
+            }
+            for r in 0..ROWS {
+                let x = S::splat(*a[r].add(k * step));
+                for j in 0..VECTORS {
+                    sum[r][j] = S::fma(x, columns[j], sum[r][j]);
+                }
+            }
+            *b = b.add(t.b_step);
+        }
+    }
+}
