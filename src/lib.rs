@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod photos;
 pub mod plan;
 pub mod run;
+pub mod report;
 pub mod stage;
 pub mod stages;
 pub mod store;

@@ -1,0 +1,89 @@
+//! `cost.html`: how long it took and what it needed. The only page with wall-clock values.
+
+use maud::{Markup, html};
+
+use crate::report::data::{Cost, StudyData};
+use crate::report::{html as page, words};
+
+/// The whole page.
+pub(crate) fn page(data: &StudyData) -> String {
+    let once: f64 = data.costs.iter().map(|c| c.seconds).sum();
+    let alone: f64 = data.costs.iter().map(|c| c.seconds * c.cells.len().max(1) as f64).sum();
+    let body = html! {
+        header.top {
+            h1 dir="auto" { "What it cost: " (page::title(data)) }
+            p.finding { (duration(once)) " of work. Without sharing between cells it would have been " (duration(alone)) "." }
+            p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }
+        }
+        main {
+            section {
+                div.scroll.plain {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "stage" }
+                                th scope="col" { "used by" }
+                                th.n scope="col" { "time" }
+                                th.n scope="col" { "steps/s" }
+                                th.n scope="col" { "peak memory" }
+                                th scope="col" { "device" }
+                                th scope="col" { "made" }
+                            }
+                        }
+                        tbody { @for cost in &data.costs { (row(cost, data.cells.len())) } }
+                    }
+                }
+                p.soft { "A stage is made once and kept in the store; “made” says when. A date before this run means it was reused." }
+            }
+        }
+    };
+    page::document(&format!("Cost – {}", page::title(data)), &body)
+}
+
+fn row(cost: &Cost, cells: usize) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (cost.stage) small.mono { (cost.key.get(..12).unwrap_or(&cost.key)) } }
+            td dir="auto" {
+                @if cost.cells.len() == cells && cells > 1 { "all " (cells) " cells" } @else { (cost.cells.join("; ")) }
+            }
+            td.n { (duration(cost.seconds)) }
+            td.n { (words::number_or_dash(cost.steps_per_second)) }
+            td.n { (cost.peak_memory_bytes.map_or_else(|| "–".to_owned(), memory)) }
+            td { (cost.device) small { (words::count(cost.threads, "thread")) } }
+            td { (cost.created) small { "runner " (cost.runner_version) } }
+        }
+    }
+}
+
+/// `1 h 02 min`, `3 min 05 s`, `12.3 s`.
+fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "–".to_owned();
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn memory(bytes: u64) -> String {
+    let mib = bytes as f64 / (1024.0 * 1024.0);
+    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_readable() {
+        assert_eq!(duration(12.34), "12.3 s");
+        assert_eq!(duration(185.0), "3 min 05 s");
+        assert_eq!(duration(3720.0), "1 h 02 min");
+        assert_eq!(duration(f64::NAN), "–");
+        assert_eq!(memory(1_610_612_736), "1.5 GiB");
+    }
+}

@@ -1,0 +1,182 @@
+//! The tables as CSV files: what a spreadsheet or a notebook reads.
+
+use crate::report::data::{CellData, StudyData, Table};
+
+/// One table from every cell's table, with the cell's label in front.
+pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &Table) -> Vec<u8> {
+    let mut columns: Vec<&str> = Vec::new();
+    for cell in &data.cells {
+        for column in &table(cell).columns {
+            if !columns.contains(&column.as_str()) {
+                columns.push(column);
+            }
+        }
+    }
+    let mut out = Writer::new(std::iter::once("cell").chain(columns.iter().copied()));
+    for cell in &data.cells {
+        let t = table(cell);
+        for row in &t.rows {
+            let fields = columns.iter().map(|c| t.field(row, c).unwrap_or_default());
+            out.row(std::iter::once(cell.label.as_str()).chain(fields));
+        }
+    }
+    out.bytes()
+}
+
+/// One row a cell: what it was and what came out.
+pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
+    let axes = data.axes.iter().map(|a| a.key.as_str());
+    let mut out = Writer::new(["cell"].into_iter().chain(axes).chain(CELL_COLUMNS));
+    for cell in &data.cells {
+        let m = cell.metrics.clone().unwrap_or_default();
+        let problem = cell.problems.first();
+        let mut row = vec![cell.label.clone()];
+        for axis in &data.axes {
+            let own = cell.assignments.iter().find(|s| s.key == axis.key);
+            row.push(own.map(|s| s.value.clone()).unwrap_or_default());
+        }
+        let state = match problem {
+            None => "done",
+            Some(p) if p.failed => "failed",
+            Some(_) => "not run",
+        };
+        row.push(state.to_owned());
+        row.push(problem.map(|p| format!("{}: {}", p.stage, p.reason)).unwrap_or_default());
+        row.push(cell.train_photos.len().to_string());
+        row.push(cell.held_out_photos.len().to_string());
+        row.push(cell.steps.to_string());
+        row.push(cell.epochs.to_string());
+        row.push(cell.train_seed.to_string());
+        row.push(cell.images.len().to_string());
+        let numbers = [
+            m.probe_train,
+            m.probe_held_out,
+            m.probe_class,
+            m.baseline_probe_train,
+            m.baseline_probe_held_out,
+            m.baseline_probe_class,
+            m.drift_rmse,
+            m.mean_nearest_similarity,
+            m.max_nearest_similarity,
+            m.photo_similarity,
+            m.mean_baseline_rmse,
+        ];
+        row.extend(numbers.map(|v| v.map(|v| v.to_string()).unwrap_or_default()));
+        out.row(row.iter().map(String::as_str));
+    }
+    out.bytes()
+}
+
+const CELL_COLUMNS: [&str; 19] = [
+    "state",
+    "problem",
+    "photos",
+    "held_out_photos",
+    "steps",
+    "epochs",
+    "train_seed",
+    "images",
+    "probe_train",
+    "probe_held_out",
+    "probe_class",
+    "baseline_probe_train",
+    "baseline_probe_held_out",
+    "baseline_probe_class",
+    "drift_rmse",
+    "mean_nearest_similarity",
+    "max_nearest_similarity",
+    "photo_similarity",
+    "mean_baseline_rmse",
+];
+
+/// Wall-clock values, one row a stored artifact.
+pub(crate) fn costs(data: &StudyData) -> Vec<u8> {
+    let mut out = Writer::new([
+        "stage",
+        "key",
+        "cells",
+        "created",
+        "seconds",
+        "steps_per_second",
+        "peak_memory_bytes",
+        "device",
+        "threads",
+        "runner_version",
+    ]);
+    for c in &data.costs {
+        let speed = c.steps_per_second.map(|v| v.to_string()).unwrap_or_default();
+        let memory = c.peak_memory_bytes.map(|v| v.to_string()).unwrap_or_default();
+        out.row([
+            c.stage.name(),
+            &c.key,
+            &c.cells.join("; "),
+            &c.created,
+            &c.seconds.to_string(),
+            &speed,
+            &memory,
+            &c.device,
+            &c.threads.to_string(),
+            &c.runner_version,
+        ]);
+    }
+    out.bytes()
+}
+
+/// A CSV file in memory, where writing cannot fail.
+struct Writer(csv::Writer<Vec<u8>>);
+
+impl Writer {
+    fn new<'f>(columns: impl IntoIterator<Item = &'f str>) -> Self {
+        let mut out = Self(csv::WriterBuilder::new().from_writer(Vec::new()));
+        out.row(columns);
+        out
+    }
+
+    fn row<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
+        self.0.write_record(fields).expect("rows have as many fields as the head, and memory takes them");
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        self.0.into_inner().expect("memory takes every byte")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn stacked_tables_name_their_cell() {
+        let csv = text(stacked(&fixture::study(), |c| &c.probe));
+        let mut lines = csv.lines();
+        assert_eq!(lines.next(), Some("cell,step,split,loss"));
+        assert_eq!(lines.next(), Some("dataset.size=2,0,train,0.320000"));
+        assert_eq!(csv.lines().count(), 1 + 2 * 18);
+    }
+
+    #[test]
+    fn one_row_a_cell_with_its_problem() {
+        let csv = text(cells(&fixture::study()));
+        insta::assert_snapshot!(csv, @"");
+    }
+
+    #[test]
+    fn quotes_and_line_breaks_are_escaped() {
+        let mut data = fixture::study();
+        data.cells[2].problems[0].reason = "a \"quoted\",\nbroken reason".into();
+        let csv = text(cells(&data));
+        let read = Table::parse(csv.as_bytes());
+        assert_eq!(read.rows.len(), 3);
+        assert_eq!(read.field(&read.rows[2], "problem"), Some("train: a \"quoted\",\nbroken reason"));
+    }
+
+    #[test]
+    fn costs_have_one_row_an_artifact() {
+        assert_eq!(text(costs(&fixture::study())).lines().count(), 2);
+    }
+}

@@ -1,0 +1,154 @@
+//! Files of a report folder: each written to a temporary file, flushed and renamed, so that a reader
+//! never sees half of one; files of an earlier report that are no longer part of it are removed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use crate::report::ReportError;
+
+/// Names the files the report made, one a line, so that only those are ever removed.
+const LIST: &str = ".report-files";
+
+/// A report folder being written.
+pub(crate) struct Folder {
+    root: PathBuf,
+    written: BTreeSet<String>,
+}
+
+impl Folder {
+    /// Opens the folder, making it if needed.
+    pub(crate) fn open(root: &Path) -> Result<Self, ReportError> {
+        fs::create_dir_all(root).map_err(|e| ReportError::write(root, e))?;
+        Ok(Self { root: root.to_owned(), written: BTreeSet::new() })
+    }
+
+    /// Writes one file; leaves it alone when it already holds these bytes.
+    pub(crate) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+        let path = self.path(name)?;
+        if !holds(&path, bytes) {
+            replace(&path, bytes).map_err(|e| ReportError::write(&path, e))?;
+        }
+        self.written.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// Copies one file of the store.
+    pub(crate) fn copy(&mut self, name: &str, from: &Path) -> Result<(), ReportError> {
+        let bytes = fs::read(from).map_err(|e| ReportError::read(from, e))?;
+        self.write(name, &bytes)
+    }
+
+    /// Reads a file written before.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, ReportError> {
+        let path = self.path(name)?;
+        fs::read(&path).map_err(|e| ReportError::read(&path, e))
+    }
+
+    /// Removes what an earlier report wrote and this one did not, then writes the list.
+    pub(crate) fn finish(mut self) -> Result<(), ReportError> {
+        let earlier = fs::read_to_string(self.root.join(LIST)).unwrap_or_default();
+        for name in earlier.lines().filter(|n| !self.written.contains(*n)) {
+            // A damaged list names nothing outside the folder: such a name is skipped.
+            let Ok(path) = self.path(name) else { continue };
+            if path.is_file() && fs::remove_file(&path).is_ok() {
+                self.remove_empty_parents(&path);
+            }
+        }
+        let mut list = String::new();
+        for name in &self.written {
+            list.push_str(name);
+            list.push('\n');
+        }
+        self.write(LIST, list.as_bytes())
+    }
+
+    fn remove_empty_parents(&self, path: &Path) {
+        for parent in path.ancestors().skip(1).take_while(|p| *p != self.root) {
+            // Fails, as wanted, on a folder that is not empty.
+            if fs::remove_dir(parent).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, ReportError> {
+        let plain = !name.is_empty()
+            && !name.contains(['\\', '\n', '\0'])
+            && Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
+        if plain { Ok(self.root.join(name)) } else { Err(ReportError::Name(name.to_owned())) }
+    }
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let same_length = fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64);
+    same_length && fs::read(path).is_ok_and(|old| old == bytes)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary file is private; a report is for everybody.
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_stale_files_are_removed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut first = Folder::open(dir.path()).expect("opens");
+        first.write("images/a/p00.png", b"x").expect("writes");
+        first.write("index.html", b"x").expect("writes");
+        first.finish().expect("finishes");
+        fs::write(dir.path().join("notes.txt"), "mine").expect("writes");
+
+        let mut second = Folder::open(dir.path()).expect("opens");
+        second.write("index.html", b"y").expect("writes");
+        second.finish().expect("finishes");
+        assert!(!dir.path().join("images").exists());
+        assert!(dir.path().join("notes.txt").exists());
+        assert_eq!(fs::read(dir.path().join("index.html")).expect("reads"), b"y");
+        assert_eq!(fs::read_to_string(dir.path().join(LIST)).expect("reads"), "index.html\n");
+    }
+
+    #[test]
+    fn a_damaged_list_removes_nothing_outside() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let inside = dir.path().join("report");
+        fs::create_dir(&inside).expect("makes");
+        fs::write(dir.path().join("precious"), "mine").expect("writes");
+        fs::write(inside.join(LIST), "../precious\n/etc/hostname\n\n.\n").expect("writes");
+        Folder::open(&inside).expect("opens").finish().expect("finishes");
+        assert!(dir.path().join("precious").exists());
+    }
+
+    #[test]
+    fn names_stay_inside() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut folder = Folder::open(dir.path()).expect("opens");
+        for name in ["../x", "/x", "a/../../x", "", "a\\b"] {
+            assert!(folder.write(name, b"").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        fs::write(dir.path().join("file"), "").expect("writes");
+        let error = Folder::open(&dir.path().join("file/report")).err().expect("refused");
+        assert!(error.to_string().contains("file/report"), "{error}");
+    }
+}

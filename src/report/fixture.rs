@@ -1,0 +1,236 @@
+//! A made-up study for the tests of this module.
+
+use image::{Rgb, RgbImage, imageops};
+use std::path::Path;
+
+use crate::report::data::{
+    Axis, CellData, Cost, Group, ImageSet, Metrics, PhotoData, Picture, Problem, ReportFile, Setting, SkippedFile,
+    StudyData, Table,
+};
+use crate::stage::Stage;
+
+const PROMPTS: [&str; 2] =
+    ["a aawxbc figurine on the beach, wearing a hat", "a aawxbc figurine in the forest, holding a cup"];
+const SEEDS: [u64; 2] = [0, 1];
+/// Side of the made-up images in pixels.
+const SIDE: u32 = 128;
+
+/// Sizes 2, 4, 6; the last cell's training failed. Names files but has none.
+pub(crate) fn study() -> StudyData {
+    let mut data = StudyData {
+        name: "shinchan".into(),
+        title: "How many photos does one figurine need?".into(),
+        axes: vec![Axis { key: "dataset.size".into(), values: vec!["2".into(), "4".into(), "6".into()] }],
+        fixed: vec![
+            setting("model.base", "models/toyworld"),
+            setting("train.learning_rate", "0.0001"),
+            setting("train.rank", "4"),
+            setting("generate.sampler", "dpm++2m"),
+            setting("generate.steps", "25"),
+            setting("generate.guidance_scale", "7.5"),
+        ],
+        cells: [2, 4].into_iter().map(|n| cell(&[("dataset.size", n)], n)).collect(),
+        baselines: vec![ImageSet { images: baseline(), cells: vec![0, 1, 2], ..ImageSet::default() }],
+        class_images: vec![ImageSet { images: class_images(), cells: vec![0, 1, 2], ..ImageSet::default() }],
+        photos: (0..8).map(photo).collect(),
+        skipped: vec![SkippedFile { name: "notes.txt".into(), reason: "is not an image".into() }],
+        provenance: vec![setting("base model", "9d1c0f2ab4"), setting("runner", "0.1.0")],
+        settings_json: r#"{"dataset.size=2":{"train":{"rank":4}}}"#.into(),
+        costs: vec![Cost {
+            stage: Stage::Train,
+            key: "ab12".into(),
+            cells: vec!["dataset.size=2".into()],
+            created: "2026-08-30T10:00:00Z".into(),
+            seconds: 61.5,
+            steps_per_second: Some(6.5),
+            peak_memory_bytes: Some(1_500_000_000),
+            device: "cpu".into(),
+            threads: 2,
+            runner_version: "0.1.0".into(),
+        }],
+        ..StudyData::default()
+    };
+    let mut failed = cell(&[("dataset.size", 6)], 6);
+    failed.images.clear();
+    failed.adapters.clear();
+    failed.metrics = None;
+    failed.loss = Table::default();
+    failed.probe = Table::default();
+    failed.problems =
+        vec![Problem { stage: Stage::Train, failed: true, reason: "the loss is not finite at step 17".into() }];
+    data.cells.push(failed);
+    data
+}
+
+/// Sizes 2 and 4 × ranks 4 and 16, one baseline.
+pub(crate) fn two_axes() -> StudyData {
+    let mut data = study();
+    data.axes.push(Axis { key: "train.rank".into(), values: vec!["4".into(), "16".into()] });
+    data.fixed.retain(|s| s.key != "train.rank");
+    data.cells =
+        [2, 4].into_iter().flat_map(|n| [4, 16].map(|r| cell(&[("dataset.size", n), ("train.rank", r)], n))).collect();
+    data
+}
+
+/// As [`study`], with pictures: the shipped sample photos, tinted. `sources` receives them.
+pub(crate) fn with_files(mut data: StudyData, sources: &Path) -> StudyData {
+    let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");
+    let load = |i: usize| {
+        let photo = image::open(photos.join(format!("{:02}.jpg", i % 30))).expect("sample photo decodes").to_rgb8();
+        imageops::resize(&photo, SIDE, SIDE, imageops::FilterType::Triangle)
+    };
+    let mut wanted: Vec<(String, RgbImage)> = Vec::new();
+    for (i, p) in data.photos.iter().enumerate() {
+        wanted.extend(p.file.clone().map(|f| (f, load(i))));
+    }
+    let pictures = data.cells.iter().enumerate().flat_map(|(c, cell)| cell.images.iter().map(move |p| (p, 3 + c)));
+    let base = data.baselines.iter().chain(&data.class_images).flat_map(|s| s.images.iter().map(|p| (p, 0)));
+    for (p, tint) in pictures.chain(base) {
+        let image = load(8 + p.prompt_index * 5 + p.seed as usize);
+        wanted.push((p.file.clone(), tinted(&image, tint)));
+    }
+    let mut files = Vec::new();
+    for (i, (to, image)) in wanted.into_iter().enumerate() {
+        let from = sources.join(format!("{i:03}.png"));
+        image.save(&from).expect("writable folder");
+        files.push(ReportFile { to, from });
+    }
+    for to in data.cells.iter().flat_map(|c| &c.adapters) {
+        let from = sources.join("adapter.safetensors");
+        std::fs::write(&from, b"not a real adapter").expect("writable folder");
+        files.push(ReportFile { to: to.clone(), from });
+    }
+    data.files = files;
+    data
+}
+
+fn tinted(image: &RgbImage, tint: usize) -> RgbImage {
+    let mut out = image.clone();
+    for Rgb([r, g, b]) in out.pixels_mut() {
+        match tint {
+            0 => (*r, *g, *b) = (*r / 2 + 60, *g / 2 + 60, *b / 2 + 60),
+            t => *b = b.saturating_sub((t * 12) as u8),
+        }
+    }
+    out
+}
+
+fn setting(key: &str, value: &str) -> Setting {
+    Setting { key: key.into(), value: value.into() }
+}
+
+fn photo(i: usize) -> PhotoData {
+    let hash = format!("{i:016x}");
+    PhotoData {
+        name: format!("{i:02}.jpg"),
+        file: Some(format!("photos/{hash}.png")),
+        hash,
+        width: SIDE,
+        height: SIDE,
+        caption: (i == 1).then(|| "a figurine on a desk".into()),
+    }
+}
+
+fn picture(folder: &str, group: Group, index: usize, seed: u64, prompt: &str) -> Picture {
+    let prefix = match group {
+        Group::Baseline => "name_",
+        Group::Drift => "drift_",
+        Group::Prompt | Group::Class => "",
+    };
+    Picture {
+        file: format!("images/{folder}/{prefix}p{index:02}_s{seed}.png"),
+        width: SIDE,
+        height: SIDE,
+        prompt: prompt.into(),
+        prompt_index: index,
+        seed,
+        group,
+        ..Picture::default()
+    }
+}
+
+fn prompt_images(folder: &str) -> Vec<Picture> {
+    let mut out = Vec::new();
+    for (i, p) in PROMPTS.iter().enumerate() {
+        out.extend(SEEDS.map(|s| picture(folder, Group::Prompt, i, s, p)));
+    }
+    out.extend(SEEDS.map(|s| picture(folder, Group::Drift, 0, s, "a red ball on a table")));
+    out
+}
+
+fn baseline() -> Vec<Picture> {
+    let mut out: Vec<_> =
+        SEEDS.iter().map(|s| picture("baseline", Group::Baseline, 0, *s, "a crayon shin-chan figurine")).collect();
+    out.extend(prompt_images("baseline"));
+    out
+}
+
+fn class_images() -> Vec<Picture> {
+    (0..6).map(|s| picture("class", Group::Class, 0, s, "a photo of a figurine")).collect()
+}
+
+fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
+    let slug = assignments.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("_");
+    let mut images = prompt_images(&slug);
+    for (i, p) in images.iter_mut().enumerate() {
+        p.nearest_photo = Some(i % size);
+        p.nearest_similarity = Some(0.9 - 0.05 * size as f64 - 0.01 * i as f64);
+        p.baseline_rmse = Some(0.1 + 0.01 * i as f64);
+        p.baseline_ssim = Some(0.6);
+    }
+    let held_out = 0.30 - 0.01 * size as f64;
+    CellData {
+        label: assignments.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" "),
+        adapters: vec![format!("adapters/{slug}/pytorch_lora_weights.safetensors")],
+        slug,
+        assignments: assignments.iter().map(|(k, v)| setting(k, &v.to_string())).collect(),
+        steps: 400,
+        epochs: 400.0 / size as f64,
+        train_photos: (0..size).collect(),
+        held_out_photos: vec![6, 7],
+        prompts: PROMPTS.map(str::to_owned).to_vec(),
+        drift_prompts: vec!["a red ball on a table".into()],
+        seeds: SEEDS.to_vec(),
+        baseline: Some(0),
+        images,
+        loss: loss(size),
+        probe: probe(size, held_out),
+        metrics: Some(Metrics {
+            probe_train: Some(0.15 + 0.01 * size as f64),
+            probe_held_out: Some(held_out),
+            probe_class: Some(0.21),
+            baseline_probe_train: Some(0.32),
+            baseline_probe_held_out: Some(0.31),
+            baseline_probe_class: Some(0.2),
+            drift_rmse: Some(0.05),
+            mean_nearest_similarity: Some(0.7),
+            max_nearest_similarity: Some(0.9 - 0.05 * size as f64),
+            mean_baseline_rmse: Some(0.12),
+            photo_similarity: Some(0.72),
+        }),
+        ..CellData::default()
+    }
+}
+
+/// A noisy, falling loss from a small linear congruence.
+fn loss(size: usize) -> Table {
+    let mut text = "step,epoch,loss,instance_loss,prior_loss,learning_rate,grad_norm\n".to_owned();
+    let mut state = size as u32;
+    for step in 1..=400 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let noise = f64::from(state >> 16) / 65536.0;
+        let v = (0.12 + 0.02 * size as f64 + 0.15 * (-f64::from(step) / 120.0).exp()) * (0.3 + 1.4 * noise);
+        text.push_str(&format!("{step},{},{v:.6},{v:.6},,0.0001,0.5\n", step / size as i32));
+    }
+    Table::parse(text.as_bytes())
+}
+
+fn probe(size: usize, held_out: f64) -> Table {
+    let mut text = "step,split,loss\n".to_owned();
+    for step in (0..=400).step_by(50) {
+        let done = 1.0 - (-f64::from(step) / 120.0).exp();
+        text.push_str(&format!("{step},train,{:.6}\n", 0.32 - (0.17 - 0.01 * size as f64) * done));
+        text.push_str(&format!("{step},held_out,{:.6}\n", 0.31 - (0.31 - held_out) * done));
+    }
+    Table::parse(text.as_bytes())
+}

@@ -1,0 +1,167 @@
+//! The numbers, and the check for copied photos.
+
+use maud::{Markup, html};
+
+use crate::report::data::{CellData, Group, Metrics, Picture, StudyData};
+use crate::report::html::Shot;
+use crate::report::{layout, words};
+
+/// One row a cell.
+pub(super) fn table(data: &StudyData) -> Markup {
+    let class = data.cells.iter().filter_map(|c| c.metrics.as_ref()).any(|m| m.probe_class.is_some());
+    html! {
+        section id="numbers" {
+            h2 { "The numbers" }
+            p { "Losses are probe losses after training; the small number is the change from the base model on the same photos." }
+            div.scroll.plain tabindex="0" role="region" aria-label="Numbers" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "cell" }
+                            th.n scope="col" { "steps" small { "passes over the photos" } }
+                            th.n scope="col" { "held-out loss" small { "↓ lower is better" } }
+                            th.n scope="col" { "training loss" small { "far below held-out: memorised" } }
+                            @if class { th.n scope="col" { "class loss" small { "↑ means forgetting" } } }
+                            th.n scope="col" { "drift" small { "RMSE 0–1, ↓ is better" } }
+                            th.n scope="col" { "effect of the LoRA" small { "RMSE to baseline, 0–1" } }
+                            th.n scope="col" { "images" small { "prompts × seeds" } }
+                        }
+                    }
+                    tbody { @for cell in &data.cells { (row(data, cell, class)) } }
+                }
+            }
+            p { "All columns: " a href="cells.csv" { "cells.csv" } "." }
+        }
+    }
+}
+
+fn row(data: &StudyData, cell: &CellData, class: bool) -> Markup {
+    let images = cell.images.iter().filter(|p| p.group == Group::Prompt).count();
+    let problem = cell.problems.first();
+    html! {
+        tr {
+            th scope="row" dir="auto" { (layout::full_title(data, cell)) }
+            td.n { (cell.steps) small { (short(cell.epochs)) } }
+            @match &cell.metrics {
+                Some(m) => {
+                    (loss(m.probe_held_out, m.baseline_probe_held_out))
+                    (loss(m.probe_train, m.baseline_probe_train))
+                    @if class { (loss(m.probe_class, m.baseline_probe_class)) }
+                    td.n { (words::number_or_dash(m.drift_rmse)) }
+                    td.n { (words::number_or_dash(m.mean_baseline_rmse)) }
+                }
+                None => td colspan=(if class { 5 } else { 4 }) {
+                    @match problem {
+                        Some(p) if p.failed => { (words::stage_name(p.stage)) " failed: " (p.reason) }
+                        Some(p) => { (p.reason) }
+                        None => "not measured",
+                    }
+                },
+            }
+            td.n { (images) }
+        }
+    }
+}
+
+fn loss(value: Option<f64>, base: Option<f64>) -> Markup {
+    html! {
+        td.n {
+            (words::number_or_dash(value))
+            @if let (Some(v), Some(b)) = (value, base) { small { (words::change(b, v)) } }
+        }
+    }
+}
+
+fn short(epochs: f64) -> String {
+    if epochs >= 10.0 { format!("{epochs:.0}") } else { format!("{epochs:.1}") }
+}
+
+/// Nearest training photo of each cell's images, with the closest pair side by side.
+pub(super) fn memorisation(data: &StudyData) -> Markup {
+    let measured: Vec<(&CellData, &Metrics)> = data
+        .cells
+        .iter()
+        .filter_map(|c| Some((c, c.metrics.as_ref().filter(|m| m.max_nearest_similarity.is_some())?)))
+        .collect();
+    html! {
+        section id="copying" {
+            h2 { "Does it copy a photo?" }
+            p {
+                "Similarity (normalised cross-correlation, at most 1) of every image to the training photo it resembles most. "
+                "The ceiling is how much real photos of the subject resemble each other: an image above it is closer to one "
+                "photo than another photo would be."
+            }
+            @if measured.is_empty() { p.soft { "Not measured yet." } } @else {
+                div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "cell" }
+                                th.n scope="col" { "mean" }
+                                th.n scope="col" { "largest" }
+                                th.n scope="col" { "ceiling" small { "photo to photo" } }
+                                th scope="col" { "closest pair: image and photo" }
+                            }
+                        }
+                        tbody { @for (i, (cell, m)) in measured.iter().enumerate() { (copy_row(data, cell, m, i)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn copy_row(data: &StudyData, cell: &CellData, m: &Metrics, row: usize) -> Markup {
+    let over = m.max_nearest_similarity.zip(m.photo_similarity).is_some_and(|(s, c)| s > c);
+    let name = layout::full_title(data, cell);
+    html! {
+        tr data-set="pairs" {
+            th scope="row" dir="auto" { (name) }
+            td.n { (words::number_or_dash(m.mean_nearest_similarity)) }
+            td class=(if over { "n over" } else { "n" }) {
+                (words::number_or_dash(m.max_nearest_similarity))
+                @if over { small { "above the ceiling" } }
+            }
+            td.n { (words::number_or_dash(m.photo_similarity)) }
+            td { @if let Some(p) = closest(cell) { (pair(data, p, &name, row)) } }
+        }
+    }
+}
+
+/// The image most like a training photo.
+pub(crate) fn closest(cell: &CellData) -> Option<&Picture> {
+    cell.images
+        .iter()
+        .filter(|p| p.group == Group::Prompt && p.nearest_photo.is_some())
+        .filter_map(|p| Some((p, p.nearest_similarity.filter(|s| s.is_finite())?)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(p, _)| p)
+}
+
+fn pair(data: &StudyData, p: &Picture, cell: &str, row: usize) -> Markup {
+    let photo = p.nearest_photo.and_then(|i| data.photos.get(i));
+    let image = Shot {
+        file: &p.file,
+        size: (p.width, p.height),
+        alt: format!("{cell}, seed {}: {}", p.seed, p.prompt),
+        base: None,
+        at: (row, 0),
+        badge: None,
+    };
+    html! {
+        div.pair {
+            figure { (image.markup()) }
+            @if let Some((photo, file)) = photo.and_then(|p| Some((p, p.file.as_deref()?))) {
+                @let shot = Shot {
+                    file,
+                    size: (photo.width, photo.height),
+                    alt: format!("training photo {}", photo.name),
+                    base: None,
+                    at: (row, 1),
+                    badge: None,
+                };
+                figure { (shot.markup()) }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The photos each cell trained on, and the class images.
+
+use maud::{Markup, html};
+
+use crate::report::data::{PhotoData, StudyData};
+use crate::report::html::{Shot, settings};
+use crate::report::words;
+
+/// One strip for each set of photos; what a set adds to the one before is outlined.
+pub(super) fn training(data: &StudyData) -> Markup {
+    let mut sets: Vec<&[usize]> = Vec::new();
+    for cell in &data.cells {
+        if !sets.contains(&cell.train_photos.as_slice()) {
+            sets.push(&cell.train_photos);
+        }
+    }
+    sets.sort_by_key(|s| s.len());
+    let mut held_out: Vec<&[usize]> = Vec::new();
+    for cell in &data.cells {
+        if !cell.held_out_photos.is_empty() && !held_out.contains(&cell.held_out_photos.as_slice()) {
+            held_out.push(&cell.held_out_photos);
+        }
+    }
+    html! {
+        section id="photos" {
+            h2 { "The photos" }
+            p {
+                "Square crops as the model sees them."
+                @if sets.len() > 1 { " Photos that a set adds to the one before are outlined." }
+            }
+            @for (i, set) in sets.iter().enumerate() {
+                @let before: &[usize] = if i == 0 { &[] } else { sets[i - 1] };
+                h3 { (words::count(set.len(), "training photo")) }
+                (strip(data, set, |p| i > 0 && !before.contains(&p)))
+            }
+            @for set in &held_out {
+                h3 { (words::count(set.len(), "held-out photo")) ", never trained on" }
+                (strip(data, set, |_| false))
+            }
+            @if !data.skipped.is_empty() {
+                details {
+                    summary { (words::count(data.skipped.len(), "file")) " of the photo folder not used" }
+                    (settings::list(data.skipped.iter().map(|s| (s.name.as_str(), s.reason.as_str()))))
+                }
+            }
+        }
+    }
+}
+
+fn strip(data: &StudyData, set: &[usize], new: impl Fn(usize) -> bool) -> Markup {
+    html! {
+        ul.strip data-set="photos" {
+            @for (n, index) in set.iter().enumerate() {
+                @if let Some(photo) = data.photos.get(*index) {
+                    li class=[new(*index).then_some("new")] { (one(photo, n, new(*index))) }
+                }
+            }
+        }
+    }
+}
+
+fn one(photo: &PhotoData, n: usize, new: bool) -> Markup {
+    let mut alt = format!("photo {}", photo.name);
+    if let Some(caption) = &photo.caption {
+        alt.push_str(&format!(": {caption}"));
+    }
+    if new {
+        alt.push_str(" (new in this set)");
+    }
+    match &photo.file {
+        Some(file) => {
+            Shot { file, size: (photo.width, photo.height), alt, base: None, at: (0, n), badge: None }.markup()
+        }
+        None => html! { span dir="auto" { (photo.name) } },
+    }
+}
+
+/// Images of the class made by the base model, for prior preservation.
+pub(super) fn class_images(data: &StudyData) -> Markup {
+    /// More would only push the rest of the page away.
+    const SHOWN: usize = 60;
+    html! {
+        @if !data.class_images.is_empty() {
+            section id="class" {
+                h2 { "Class images" }
+                p {
+                    "Made by the base model and trained on beside the photos, so that the class keeps its meaning "
+                    "(prior preservation)."
+                }
+                @for set in &data.class_images {
+                    @if !set.label.is_empty() { h3 dir="auto" { (set.label) } }
+                    p.soft dir="auto" {
+                        (words::count(set.images.len(), "image"))
+                        @if let Some(p) = set.images.first() { " of “" bdi { (p.prompt) } "”" }
+                        @if set.cells.len() > 1 { ", shared by " (words::count(set.cells.len(), "cell")) }
+                    }
+                    @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
+                    ul.strip data-set="class" {
+                        @for (n, p) in set.images.iter().take(SHOWN).enumerate() {
+                            @let alt = format!("class image, seed {}: {}", p.seed, p.prompt);
+                            li {
+                                (Shot { file: &p.file, size: (p.width, p.height), alt, base: None, at: (0, n), badge: None }.markup())
+                            }
+                        }
+                    }
+                    @if set.images.len() > SHOWN { p.soft { (set.images.len() - SHOWN) " more in the images folder." } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! How the cells become rows and columns: columns along the main axis, other axes as groups of
+//! columns, rows by prompt and seed. The page and `grid.png` share it.
+
+use crate::report::data::{CellData, Group, Picture, Problem, Setting, StudyData, find};
+use crate::report::words;
+
+/// Columns and rows of a comparison grid.
+pub(crate) struct Layout {
+    /// Groups of columns, in plan order.
+    pub(crate) groups: Vec<ColumnGroup>,
+    /// Rows by prompt.
+    pub(crate) prompts: Vec<PromptRows>,
+}
+
+/// Columns that share the values of every axis but the main one.
+pub(crate) struct ColumnGroup {
+    /// What they share; empty if there is nothing else to say.
+    pub(crate) title: String,
+    /// At least one.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// A set of base model images, by index.
+    Baseline(usize),
+    /// A cell, by index.
+    Cell(usize),
+}
+
+/// One prompt with its seeds.
+pub(crate) struct PromptRows {
+    /// Position in the list of prompts.
+    pub(crate) index: usize,
+    /// The first cell's wording.
+    pub(crate) prompt: String,
+    /// Every seed any cell uses.
+    pub(crate) seeds: Vec<u64>,
+}
+
+/// What stands where a row and a column meet.
+pub(crate) enum Slot<'d> {
+    /// An image.
+    Picture(&'d Picture),
+    /// Why there is none.
+    Missing(Option<&'d Problem>),
+}
+
+impl Layout {
+    /// Rows and columns for the images of one group.
+    pub(crate) fn new(data: &StudyData, group: Group) -> Self {
+        Self { groups: column_groups(data), prompts: prompt_rows(data, group) }
+    }
+
+    /// All columns, group after group.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.groups.iter().flat_map(|g| &g.columns)
+    }
+}
+
+impl Column {
+    /// The column's head.
+    pub(crate) fn title(&self, data: &StudyData) -> String {
+        match self {
+            Self::Baseline(i) => match data.baselines.get(*i).map(|b| b.label.as_str()) {
+                None | Some("") => "baseline".to_owned(),
+                Some(label) => format!("baseline, {label}"),
+            },
+            Self::Cell(i) => data.cells.get(*i).map(|c| cell_title(data, c)).unwrap_or_default(),
+        }
+    }
+
+    /// What stands in this column at a prompt and seed.
+    pub(crate) fn slot<'d>(&self, data: &'d StudyData, group: Group, prompt: usize, seed: u64) -> Slot<'d> {
+        match self {
+            Self::Baseline(i) => {
+                let set = data.baselines.get(*i);
+                match set.and_then(|s| find(&s.images, group, prompt, seed)) {
+                    Some(p) => Slot::Picture(p),
+                    None => Slot::Missing(set.and_then(|s| s.problem.as_ref())),
+                }
+            }
+            Self::Cell(i) => {
+                let cell = data.cells.get(*i);
+                match cell.and_then(|c| c.picture(group, prompt, seed)) {
+                    Some(p) => Slot::Picture(p),
+                    None => Slot::Missing(cell.and_then(|c| c.problems.first())),
+                }
+            }
+        }
+    }
+}
+
+/// The axis along which columns of a group differ: the number of photos if it is swept.
+pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
+    let keys = || data.axes.iter().map(|a| a.key.as_str());
+    keys().find(|k| *k == "dataset.size").or_else(|| keys().find(|k| *k != "train.seed")).or_else(|| keys().next())
+}
+
+/// A cell's name inside its group: the main axis' value, or everything when it has none.
+pub(crate) fn cell_title(data: &StudyData, cell: &CellData) -> String {
+    let main = main_axis(data);
+    match cell.assignments.iter().find(|s| Some(s.key.as_str()) == main) {
+        Some(s) => words::say(&s.key, &s.value),
+        None if cell.assignments.is_empty() => words::count(cell.train_photos.len(), "photo"),
+        None => words::say_all(&cell.assignments),
+    }
+}
+
+/// A cell's full name, main axis first.
+pub(crate) fn full_title(data: &StudyData, cell: &CellData) -> String {
+    let others = words::say_all(other_assignments(data, cell));
+    let own = cell_title(data, cell);
+    let has_main = cell.assignments.iter().any(|s| Some(s.key.as_str()) == main_axis(data));
+    if others.is_empty() || !has_main { own } else { format!("{own}, {others}") }
+}
+
+/// The assignments that are not the main axis.
+pub(crate) fn other_assignments<'c>(
+    data: &'c StudyData,
+    cell: &'c CellData,
+) -> impl Iterator<Item = &'c Setting> + use<'c> {
+    let main = main_axis(data);
+    cell.assignments.iter().filter(move |s| Some(s.key.as_str()) != main)
+}
+
+fn column_groups(data: &StudyData) -> Vec<ColumnGroup> {
+    let mut groups: Vec<ColumnGroup> = Vec::new();
+    for (index, cell) in data.cells.iter().enumerate() {
+        let title = words::say_all(other_assignments(data, cell));
+        match groups.iter_mut().find(|g| g.title == title) {
+            Some(group) => group.columns.push(Column::Cell(index)),
+            None => groups.push(ColumnGroup { title, columns: vec![Column::Cell(index)] }),
+        }
+    }
+    add_baselines(data, &mut groups);
+    groups
+}
+
+/// One baseline for all goes first, on its own; otherwise each stands before the cells that use it.
+fn add_baselines(data: &StudyData, groups: &mut Vec<ColumnGroup>) {
+    if data.baselines.len() == 1 {
+        match groups.as_mut_slice() {
+            [only] => only.columns.insert(0, Column::Baseline(0)),
+            _ => groups.insert(0, ColumnGroup { title: String::new(), columns: vec![Column::Baseline(0)] }),
+        }
+        return;
+    }
+    for group in groups {
+        let mut shown = None;
+        let mut columns = Vec::with_capacity(group.columns.len() + 1);
+        for column in group.columns.drain(..) {
+            if let Column::Cell(i) = column {
+                let baseline = data.cells.get(i).and_then(|c| c.baseline);
+                if let Some(b) = baseline.filter(|b| shown != Some(*b)) {
+                    columns.push(Column::Baseline(b));
+                    shown = Some(b);
+                }
+            }
+            columns.push(column);
+        }
+        group.columns = columns;
+    }
+}
+
+fn prompt_rows(data: &StudyData, group: Group) -> Vec<PromptRows> {
+    let mut rows: Vec<PromptRows> = Vec::new();
+    for cell in &data.cells {
+        let prompts = match group {
+            Group::Drift => &cell.drift_prompts,
+            _ => &cell.prompts,
+        };
+        for (index, prompt) in prompts.iter().enumerate() {
+            if rows.len() == index {
+                rows.push(PromptRows { index, prompt: prompt.clone(), seeds: Vec::new() });
+            }
+            for seed in &cell.seeds {
+                if !rows[index].seeds.contains(seed) {
+                    rows[index].seeds.push(*seed);
+                }
+            }
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn one_axis_gives_one_group_with_the_baseline_first() {
+        let data = fixture::study();
+        let layout = Layout::new(&data, Group::Prompt);
+        let titles: Vec<_> = layout.columns().map(|c| c.title(&data)).collect();
+        assert_eq!(titles, ["baseline", "2 photos", "4 photos", "6 photos"]);
+        assert_eq!(layout.groups.len(), 1);
+        assert_eq!(layout.prompts.len(), 2);
+        assert_eq!(layout.prompts[0].seeds, [0, 1]);
+    }
+
+    #[test]
+    fn other_axes_become_groups() {
+        let data = fixture::two_axes();
+        let layout = Layout::new(&data, Group::Prompt);
+        let titles: Vec<_> = layout.groups.iter().map(|g| g.title.as_str()).collect();
+        assert_eq!(titles, ["", "rank 4", "rank 16"]);
+        assert_eq!(full_title(&data, &data.cells[1]), "2 photos, rank 16");
+    }
+
+    #[test]
+    fn several_baselines_stand_before_their_cells() {
+        let mut data = fixture::two_axes();
+        let mut other = data.baselines[0].clone();
+        other.label = "rank 16".into();
+        data.baselines.push(other);
+        for (i, cell) in data.cells.iter_mut().enumerate() {
+            cell.baseline = Some(i % 2);
+        }
+        let layout = Layout::new(&data, Group::Prompt);
+        assert_eq!(layout.groups[0].columns[0], Column::Baseline(0));
+        assert_eq!(layout.groups[1].columns[0], Column::Baseline(1));
+        assert_eq!(layout.groups.len(), 2);
+    }
+}

@@ -1,0 +1,259 @@
+//! `loss.png`, `probe.png` and `summary.png`: one small chart a cell on shared axes, so that cells
+//! can be compared at a glance.
+
+use plotters::style::RGBColor;
+
+use crate::report::chart::{Curve, Figure, GREY, Look, Panel, line};
+use crate::report::data::StudyData;
+use crate::report::{ReportError, layout, words};
+
+/// More cells than this share one chart.
+const MAX_PANELS: usize = 12;
+
+/// Okabe and Ito's colours, which stay apart for colour-blind readers.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 0, 0),
+];
+const BLUE: RGBColor = COLOURS[0];
+const ORANGE: RGBColor = COLOURS[1];
+const GREEN: RGBColor = COLOURS[2];
+
+/// The training loss of every cell: raw and smoothed, the other cells in grey behind. `None` without data.
+pub(crate) fn loss(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
+    let raw: Vec<(String, Vec<(f64, f64)>)> = data
+        .cells
+        .iter()
+        .map(|c| (layout::full_title(data, c), c.loss.points("step", "instance_loss", |_| true)))
+        .filter(|(_, p)| !p.is_empty())
+        .collect();
+    let smooth: Vec<Vec<(f64, f64)>> = raw.iter().map(|(_, p)| zero_phase_average(p)).collect();
+    let thick = |i: usize| line(COLOURS[i % COLOURS.len()], 2.4);
+    let mut legend = Vec::new();
+    let panels = if raw.len() <= MAX_PANELS {
+        let thin = |i: usize| Look { opacity: 0.22, width: 1.0, ..thick(i) };
+        let behind = Look { opacity: 0.35, ..line(GREY, 1.2) };
+        legend.push(("each step".to_owned(), thin(0)));
+        legend.push(("smoothed".to_owned(), thick(0)));
+        if raw.len() > 1 {
+            legend.push(("smoothed, other cells".to_owned(), behind));
+        }
+        let panel = |i: usize, title: &str, points: &[(f64, f64)]| {
+            let others = smooth.iter().enumerate().filter(|(j, _)| *j != i);
+            let mut curves: Vec<Curve> = others.map(|(_, p)| Curve { points: p.clone(), look: behind }).collect();
+            curves.push(Curve { points: points.to_vec(), look: thin(i) });
+            curves.push(Curve { points: smooth[i].clone(), look: thick(i) });
+            Panel { title: title.to_owned(), curves }
+        };
+        raw.iter().enumerate().map(|(i, (title, points))| panel(i, title, points)).collect()
+    } else {
+        let curves = smooth.iter().enumerate().map(|(i, p)| Curve { points: p.clone(), look: many(i) });
+        vec![Panel { title: format!("{} cells, smoothed", raw.len()), curves: curves.collect() }]
+    };
+    Figure {
+        name: "loss.png",
+        title: "Training loss on the photos".into(),
+        x_label: "step",
+        y_label: "loss",
+        y: (0.0, percentile(raw.iter().flat_map(|(_, p)| p), 0.98)),
+        panels,
+        legend,
+    }
+    .draw()
+}
+
+/// The probe loss over the steps, on training photos and on photos never trained on. `None` without data.
+pub(crate) fn probe(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
+    let held_out = line(ORANGE, 2.6);
+    let train = Look { dash: Some((9, 5)), ..line(BLUE, 2.2) };
+    let class = Look { dash: Some((3, 4)), ..line(GREEN, 2.0) };
+    let base = Look { dash: Some((2, 3)), ..line(GREY, 1.4) };
+    let mut panels = Vec::new();
+    let mut any_class = false;
+    let measured: Vec<_> = data.cells.iter().filter(|c| !c.probe.rows.is_empty()).collect();
+    if measured.len() <= MAX_PANELS {
+        for cell in measured {
+            let unseen = cell.probe.probe("held_out");
+            let mut curves = vec![Curve { points: level(&unseen), look: base }];
+            let on_class = cell.probe.probe("class");
+            any_class |= !on_class.is_empty();
+            curves.push(Curve { points: on_class, look: class });
+            curves.push(Curve { points: cell.probe.probe("train"), look: train });
+            curves.push(Curve { points: unseen, look: held_out });
+            panels.push(Panel { title: layout::full_title(data, cell), curves });
+        }
+    } else {
+        let curves =
+            measured.iter().enumerate().map(|(i, c)| Curve { points: c.probe.probe("held_out"), look: many(i) });
+        panels.push(Panel { title: format!("{} cells, held-out photos", measured.len()), curves: curves.collect() });
+    }
+    let mut legend = Vec::new();
+    if panels.len() > 1 || data.cells.len() <= MAX_PANELS {
+        legend.push(("held-out photos (never trained on)".to_owned(), held_out));
+        legend.push(("training photos".to_owned(), train));
+        if any_class {
+            legend.push(("class images".to_owned(), class));
+        }
+        legend.push(("base model on held-out photos".to_owned(), base));
+    }
+    Figure {
+        name: "probe.png",
+        title: "Denoising loss at fixed noise: does it learn the subject or its photos?".into(),
+        x_label: "step",
+        y_label: "probe loss",
+        y: spread(&panels),
+        panels,
+        legend,
+    }
+    .draw()
+}
+
+/// Final losses over the main axis; `None` unless that axis has two or more numbers.
+pub(crate) fn summary(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
+    let Some(axis) = layout::main_axis(data) else { return Ok(None) };
+    let held_out = Look { dots: true, ..line(ORANGE, 2.6) };
+    let train = Look { dots: true, dash: Some((9, 5)), ..line(BLUE, 2.2) };
+    let base = Look { dash: Some((2, 3)), ..line(GREY, 1.4) };
+    let mut panels: Vec<Panel> = Vec::new();
+    for cell in &data.cells {
+        let Some(x) = cell.assignments.iter().find(|s| s.key == axis).and_then(|s| s.value.parse().ok()) else {
+            continue;
+        };
+        let Some(m) = &cell.metrics else { continue };
+        let title = words::say_all(layout::other_assignments(data, cell));
+        if panels.last().is_none_or(|p| p.title != title) && !panels.iter().any(|p| p.title == title) {
+            let curves = [base, train, held_out].map(|look| Curve { points: Vec::new(), look });
+            panels.push(Panel { title: title.clone(), curves: curves.into() });
+        }
+        let Some(panel) = panels.iter_mut().find(|p| p.title == title) else { continue };
+        let values = [m.baseline_probe_held_out, m.probe_train, m.probe_held_out];
+        for (curve, y) in panel.curves.iter_mut().zip(values) {
+            curve.points.extend(y.filter(|y| y.is_finite()).map(|y| (x, y)));
+        }
+    }
+    panels.retain(|p| p.curves[2].points.len() > 1);
+    for curve in panels.iter_mut().flat_map(|p| &mut p.curves) {
+        curve.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    if panels.len() > MAX_PANELS {
+        return Ok(None);
+    }
+    let photos = axis == "dataset.size";
+    Figure {
+        name: "summary.png",
+        title: "Denoising loss after training".into(),
+        x_label: if photos { "training photos" } else { "swept value" },
+        y_label: "probe loss",
+        y: spread(&panels),
+        panels,
+        legend: vec![
+            ("held-out photos (never trained on)".into(), held_out),
+            ("training photos".into(), train),
+            ("base model on held-out photos".into(), base),
+        ],
+    }
+    .draw()
+}
+
+/// A look for the i-th of many lines: colours first, then dashes.
+fn many(i: usize) -> Look {
+    let dashes = [None, Some((9, 5)), Some((3, 4)), Some((14, 4))];
+    Look { dash: dashes[i / COLOURS.len() % dashes.len()], ..line(COLOURS[i % COLOURS.len()], 1.8) }
+}
+
+/// The first value, drawn across: what the model did before training.
+fn level(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    match (points.first(), points.last()) {
+        (Some(first), Some(last)) => vec![*first, (last.0, first.1)],
+        _ => Vec::new(),
+    }
+}
+
+/// Lowest and highest value with a margin.
+fn spread(panels: &[Panel]) -> (f64, f64) {
+    let ys = panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points).map(|p| p.1);
+    let (low, high) = ys.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
+    let margin = ((high - low) * 0.08).max(1e-9 + high.abs() * 1e-3);
+    (low - margin, high + margin)
+}
+
+fn percentile<'p>(points: impl Iterator<Item = &'p (f64, f64)>, share: f64) -> f64 {
+    let mut ys: Vec<f64> = points.map(|p| p.1).collect();
+    ys.sort_by(f64::total_cmp);
+    let last = ys.len().saturating_sub(1);
+    let v = ys.get((last as f64 * share).round() as usize).copied().unwrap_or(1.0);
+    if v > 0.0 { v * 1.05 } else { 1.0 }
+}
+
+/// An exponential average run forward and then backward, so that the smooth line does not lag.
+fn zero_phase_average(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    // The window is a twentieth of the run: enough to see a trend, short enough to see it bend.
+    let decay = (-1.0 / (points.len() as f64 / 20.0).max(2.0)).exp();
+    let pass = |values: &mut dyn Iterator<Item = f64>| {
+        let (mut sum, mut weight) = (0.0, 0.0);
+        values
+            .map(|v| {
+                sum = sum * decay + v;
+                weight = weight * decay + 1.0;
+                sum / weight
+            })
+            .collect::<Vec<f64>>()
+    };
+    let forward = pass(&mut points.iter().map(|p| p.1));
+    let mut both = pass(&mut forward.iter().rev().copied());
+    both.reverse();
+    points.iter().zip(both).map(|(p, y)| (p.0, y)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{fixture, picture};
+
+    #[test]
+    fn smoothing_neither_lags_nor_shifts() {
+        let ramp: Vec<_> = (0..200).map(|i| (f64::from(i), f64::from(i))).collect();
+        let smooth = zero_phase_average(&ramp);
+        // Forward and backward lag cancel in the middle of a straight line.
+        assert!((smooth[100].1 - 100.0).abs() < 0.2, "{:?}", smooth[100]);
+        let flat: Vec<_> = (0..50).map(|i| (f64::from(i), 0.5)).collect();
+        assert!(zero_phase_average(&flat).iter().all(|p| (p.1 - 0.5).abs() < 1e-12));
+        assert_eq!(zero_phase_average(&[]), []);
+    }
+
+    #[test]
+    fn charts_are_drawn_and_repeat() {
+        let data = fixture::study();
+        for draw in [loss, probe, summary] {
+            let first = draw(&data).expect("draws").expect("has data");
+            assert_eq!(Some(&first), draw(&data).expect("draws").as_ref());
+            let image = picture::decode("chart", &first).expect("decodes");
+            assert!(image.width() <= 1700 && image.pixels().any(|p| p.0 != [255; 3]));
+        }
+    }
+
+    #[test]
+    fn without_data_there_is_no_chart() {
+        let data = StudyData::default();
+        assert!(loss(&data).expect("no error").is_none());
+        assert!(probe(&data).expect("no error").is_none());
+        assert!(summary(&data).expect("no error").is_none());
+    }
+
+    #[test]
+    fn one_point_or_many_cells_are_drawn() {
+        let mut data = fixture::study();
+        data.cells[0].loss.rows.truncate(1);
+        data.cells.truncate(1);
+        assert!(loss(&data).expect("draws").is_some());
+        let cell = fixture::study().cells[0].clone();
+        data.cells = vec![cell; 40];
+        assert!(loss(&data).expect("draws").is_some());
+        assert!(probe(&data).expect("draws").is_some());
+    }
+}
