@@ -4,7 +4,7 @@
 use plotters::style::RGBColor;
 
 use crate::report::chart::{Curve, Figure, GREY, Look, Panel, line};
-use crate::report::data::StudyData;
+use crate::report::data::{CellData, StudyData};
 use crate::report::{ReportError, layout, words};
 
 /// More cells than this share one chart.
@@ -29,8 +29,7 @@ pub(crate) fn loss(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
     let raw: Vec<(String, Vec<(f64, f64)>)> = data
         .cells
         .iter()
-        .map(|c| (layout::full_title(data, c), c.loss.points("step", "instance_loss", |_| true)))
-        .filter(|(_, p)| !p.is_empty())
+        .map(|c| (panel_title(data, c, c.loss.rows.is_empty()), c.loss.points("step", "instance_loss", |_| true)))
         .collect();
     let smooth: Vec<Vec<(f64, f64)>> = raw.iter().map(|(_, p)| zero_phase_average(p)).collect();
     let thick = |i: usize| line(COLOURS[i % COLOURS.len()], 2.4);
@@ -75,9 +74,8 @@ pub(crate) fn probe(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
     let base = Look { dash: Some((2, 3)), ..line(GREY, 1.4) };
     let mut panels = Vec::new();
     let mut any_class = false;
-    let measured: Vec<_> = data.cells.iter().filter(|c| !c.probe.rows.is_empty()).collect();
-    if measured.len() <= MAX_PANELS {
-        for cell in measured {
+    if data.cells.len() <= MAX_PANELS {
+        for cell in &data.cells {
             let unseen = cell.probe.probe("held_out");
             let mut curves = vec![Curve { points: level(&unseen), look: base }];
             let on_class = cell.probe.probe("class");
@@ -85,15 +83,16 @@ pub(crate) fn probe(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
             curves.push(Curve { points: on_class, look: class });
             curves.push(Curve { points: cell.probe.probe("train"), look: train });
             curves.push(Curve { points: unseen, look: held_out });
-            panels.push(Panel { title: layout::full_title(data, cell), curves });
+            panels.push(Panel { title: panel_title(data, cell, cell.probe.rows.is_empty()), curves });
         }
     } else {
         let curves =
-            measured.iter().enumerate().map(|(i, c)| Curve { points: c.probe.probe("held_out"), look: many(i) });
-        panels.push(Panel { title: format!("{} cells, held-out photos", measured.len()), curves: curves.collect() });
+            data.cells.iter().enumerate().map(|(i, c)| Curve { points: c.probe.probe("held_out"), look: many(i) });
+        let title = format!("{} cells, held-out photos", data.cells.len());
+        panels.push(Panel { title, curves: curves.collect() });
     }
     let mut legend = Vec::new();
-    if panels.len() > 1 || data.cells.len() <= MAX_PANELS {
+    if data.cells.len() <= MAX_PANELS {
         legend.push(("held-out photos (never trained on)".to_owned(), held_out));
         legend.push(("training photos".to_owned(), train));
         if any_class {
@@ -158,6 +157,16 @@ pub(crate) fn summary(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> 
         ],
     }
     .draw()
+}
+
+/// A cell's name, with the reason why its chart is empty.
+fn panel_title(data: &StudyData, cell: &CellData, empty: bool) -> String {
+    let name = layout::full_title(data, cell);
+    match cell.problems.first() {
+        Some(p) if empty && p.failed => format!("{name}: failed"),
+        _ if empty => format!("{name}: no values"),
+        _ => name,
+    }
 }
 
 /// A look for the i-th of many lines: colours first, then dashes.

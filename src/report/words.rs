@@ -73,7 +73,7 @@ pub(crate) fn number_or_dash(v: Option<f64>) -> String {
     v.map_or_else(|| "–".to_owned(), number)
 }
 
-/// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %`.
+/// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %` with a space that does not break.
 #[must_use]
 pub(crate) fn change(old: f64, new: f64) -> String {
     let percent = (new - old) / old * 100.0;
@@ -88,7 +88,7 @@ pub(crate) fn change(old: f64, new: f64) -> String {
     } else {
         "±"
     };
-    format!("{sign}{:.1} %", rounded.abs())
+    format!("{sign}{:.1}\u{a0}%", rounded.abs())
 }
 
 /// `n thing` or `n things`.
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn changes_have_a_sign() {
-        assert_eq!(change(2.0, 1.0), "−50.0 %");
-        assert_eq!(change(2.0, 2.1), "+5.0 %");
-        assert_eq!(change(2.0, 2.000_01), "±0.0 %");
+        assert_eq!(change(2.0, 1.0), "−50.0\u{a0}%");
+        assert_eq!(change(2.0, 2.1), "+5.0\u{a0}%");
+        assert_eq!(change(2.0, 2.000_01), "±0.0\u{a0}%");
         assert_eq!(change(0.0, 1.0), "–");
     }
 

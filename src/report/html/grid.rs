@@ -78,7 +78,7 @@ fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) -> Markup {
     let mut row = 0;
     html! {
         div.scroll tabindex="0" role="region" aria-label="Comparison grid" {
-            table.grid data-set=(set) {
+            table.grid data-set=(set) style=(format!("--n:{}", columns.len())) {
                 thead {
                     @if titled {
                         tr {

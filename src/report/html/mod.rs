@@ -157,7 +157,7 @@ fn curves(charts: Charts) -> Markup {
 
 fn chart(file: &str, (width, height): (u32, u32), alt: &str) -> Markup {
     html! {
-        div.plot { a href=(file) { img src=(file) width=(width) height=(height) alt=(alt) loading="lazy" decoding="async"; } }
+        div.plot { a href=(file) { img src=(file) width=(width) height=(height) alt=(alt); } }
     }
 }
 
