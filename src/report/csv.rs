@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn one_row_a_cell_with_its_problem() {
         let csv = text(cells(&fixture::study()));
-        insta::assert_snapshot!(csv, @"");
+        insta::assert_snapshot!(csv);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct StudyData {
     pub axes: Vec<Axis>,
     /// Settings that are the same in every cell.
     pub fixed: Vec<Setting>,
+    /// Settings that are not swept but follow a swept one, e.g. `alpha` the rank.
+    pub derived: Vec<Axis>,
     /// The grid, in plan order.
     pub cells: Vec<CellData>,
     /// Images of the base model; most studies have one set that all cells share.

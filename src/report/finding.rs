@@ -165,8 +165,8 @@ mod tests {
     #[test]
     fn single_seed_claims_no_winner() {
         let f = finding(&fixture::study());
-        insta::assert_snapshot!(f.headline, @"");
-        insta::assert_snapshot!(f.notes.join("\n"), @"");
+        insta::assert_snapshot!(f.headline);
+        insta::assert_snapshot!(f.notes.join("\n"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything but `cost.html` and `cost.csv` is byte-identical whenever the stored artifacts are.
 
 mod chart;
+mod collect;
 mod cost;
 mod csv;
 pub mod data;
@@ -21,9 +22,13 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+pub use collect::collect;
 pub use data::StudyData;
 use files::Folder;
 use html::Charts;
+
+use crate::plan::Plan;
+use crate::store::Store;
 
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,17 @@ pub enum ReportError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A stored list does not say what it should.
+    #[error("{path}: {reason}", path = path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// An image of the store is damaged.
     #[error("{name} is not a readable image: {reason}")]
@@ -73,6 +89,13 @@ impl ReportError {
     fn read(path: &Path, source: std::io::Error) -> Self {
         Self::Read { path: path.to_owned(), source }
     }
+}
+
+/// Collects a study from the store and writes its report folder.
+pub fn build(plan: &Plan, store: &Store, out: &Path) -> Result<StudyData, ReportError> {
+    let data = collect(plan, store)?;
+    write(&data, out)?;
+    Ok(data)
 }
 
 /// Writes the report folder: everything that `data` describes and nothing else.

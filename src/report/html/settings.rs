@@ -18,6 +18,12 @@ pub(super) fn asked(data: &StudyData) -> Markup {
                     }
                 }
             }
+            @if !data.derived.is_empty() {
+                p { "These follow the swept settings:" }
+                dl.set {
+                    @for axis in &data.derived { dt { code { (axis.key) } } dd dir="auto" { (axis.values.join(", ")) } }
+                }
+            }
             details {
                 summary { (words::count(data.fixed.len(), "setting")) " the same in every cell" }
                 (pairs(&data.fixed))

@@ -1,0 +1,89 @@
+//! `images.json` of an artifact → pictures with sensible file names.
+
+use serde::Deserialize;
+
+use crate::report::ReportError;
+use crate::report::data::{Group, Picture, ReportFile};
+use crate::store::Artifact;
+
+#[derive(Deserialize)]
+struct ImageList {
+    images: Vec<ImageEntry>,
+    settings: ImageSettings,
+}
+
+#[derive(Deserialize)]
+struct ImageEntry {
+    file: String,
+    prompt: String,
+    seed: u64,
+    group: Group,
+}
+
+#[derive(Deserialize)]
+struct ImageSettings {
+    width: u32,
+    height: u32,
+}
+
+/// Where an image of an artifact goes in the report.
+pub(super) struct Place {
+    /// Relative to the report.
+    pub(super) file: String,
+    prompt_index: usize,
+}
+
+/// The images of an artifact under `images/<folder>/` of the report, and what to copy.
+pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, Vec<ReportFile>), ReportError> {
+    let list: ImageList = super::json(artifact, "images.json")?;
+    let (mut pictures, mut files) = (Vec::new(), Vec::new());
+    for entry in list.images {
+        let Some(place) = place(&entry.file, folder) else {
+            let reason = format!("`{}` is not the name of a generated image", entry.file);
+            return Err(ReportError::Content { path: artifact.dir.join("images.json"), reason });
+        };
+        files.push(ReportFile { to: place.file.clone(), from: artifact.path(&entry.file)? });
+        pictures.push(Picture {
+            file: place.file,
+            width: list.settings.width,
+            height: list.settings.height,
+            prompt: entry.prompt,
+            prompt_index: place.prompt_index,
+            seed: entry.seed,
+            group: entry.group,
+            ..Picture::default()
+        });
+    }
+    Ok((pictures, files))
+}
+
+/// `images/prompt_01_7.png` → `images/<folder>/p01_s7.png`; other groups have their name in front.
+pub(super) fn place(stored: &str, folder: &str) -> Option<Place> {
+    let (group, rest) = stored.strip_prefix("images/")?.strip_suffix(".png")?.split_once('_')?;
+    let (index, seed) = rest.split_once('_')?;
+    let seed: u64 = seed.parse().ok()?;
+    let prompt_index: usize = index.parse().ok()?;
+    let prefix = match group {
+        "prompt" | "class" => "",
+        "baseline" => "name_",
+        "drift" => "drift_",
+        _ => return None,
+    };
+    Some(Place { file: format!("images/{folder}/{prefix}p{prompt_index:02}_s{seed}.png"), prompt_index })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_prompt_and_seed() {
+        let file = |stored: &str| place(stored, "size-5").map(|p| p.file);
+        assert_eq!(file("images/prompt_01_7.png").as_deref(), Some("images/size-5/p01_s7.png"));
+        assert_eq!(file("images/drift_00_3.png").as_deref(), Some("images/size-5/drift_p00_s3.png"));
+        assert_eq!(file("images/baseline_123_3.png").as_deref(), Some("images/size-5/name_p123_s3.png"));
+        for bad in ["images/other_00_1.png", "prompt_00_1.png", "images/prompt_00_x.png", "images/../prompt_0_1.png"] {
+            assert_eq!(file(bad), None, "{bad}");
+        }
+    }
+}
