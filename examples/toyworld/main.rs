@@ -24,6 +24,7 @@ mod primitive;
 mod random;
 mod render;
 mod sample;
+mod shadow;
 mod vec3;
 
 use std::{
@@ -101,7 +102,7 @@ fn main() -> Result<()> {
             .par_iter()
             .map(|number| {
                 let sample = sample::sample(&wish, arguments.seed, *number);
-                let pixels = render::render(&sample.scene, arguments.side);
+                let pixels = render::render(&sample.scene, arguments.side, arguments.side);
                 (sample, pixels)
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Unit shapes under an affine map, and where a ray hits them.
 
-use crate::vec3::{Mat3, Vec3, add, apply, dot, inverse, length, normalize, scale, scale_columns, sub};
+use crate::vec3::{Mat3, Vec3, add, along, apply, dot, inverse, normalize, scale, scale_columns};
 
 /// The unit shape; all are centred at the origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,9 @@ pub struct Primitive {
     pub shape: Shape,
     to_local: Mat3,
     offset: Vec3,
+    /// Half edges of the turned box around it: columns of the local-to-world matrix.
+    pub edges: [Vec3; 3],
     pub center: Vec3,
-    /// Radius of a sphere around `center` that holds it all.
-    pub radius: f32,
     pub color: Vec3,
     pub specular: f32,
     pub paint: Paint,
@@ -74,45 +74,40 @@ pub struct Primitive {
     pub clip: Option<(Vec3, f32)>,
 }
 
-/// Where a ray meets a primitive.
-#[derive(Clone, Copy, Debug)]
-pub struct Hit {
-    /// Distance in lengths of the ray's direction.
-    pub t: f32,
-    /// The point in local coordinates.
-    pub local: Vec3,
-}
-
 impl Primitive {
     /// A unit shape scaled by `size`, turned by `frame`, moved to `center`.
     pub fn new(shape: Shape, frame: &Mat3, center: Vec3, size: Vec3, color: Vec3) -> Self {
-        let to_local = inverse(&scale_columns(frame, size));
-        let radius = match shape {
-            Shape::Ellipsoid => size[0].max(size[1]).max(size[2]),
-            Shape::Box => length(size),
-            Shape::Cylinder | Shape::Cone => size[0].max(size[2]).hypot(size[1]),
-        };
+        let to_world = scale_columns(frame, size);
+        let to_local = inverse(&to_world);
+        let edges = [0, 1, 2].map(|j| to_world.map(|row| row[j]));
         let offset = scale(apply(&to_local, center), -1.0);
-        Self { shape, to_local, offset, center, radius, color, specular: 0.25, paint: Paint::Plain, clip: None }
+        Self { shape, to_local, offset, edges, center, color, specular: 0.25, paint: Paint::Plain, clip: None }
     }
 
-    /// The nearest hit of the ray `origin + t·direction`, t > 0.001.
-    pub fn intersect(&self, origin: Vec3, direction: Vec3) -> Option<Hit> {
-        let o = add(apply(&self.to_local, origin), self.offset);
-        let d = apply(&self.to_local, direction);
-        let mut best: Option<Hit> = None;
+    /// A point of the world in local coordinates.
+    pub fn localize(&self, point: Vec3) -> Vec3 {
+        add(apply(&self.to_local, point), self.offset)
+    }
+
+    /// A direction of the world in local coordinates, not a unit vector.
+    pub fn localize_direction(&self, direction: Vec3) -> Vec3 {
+        apply(&self.to_local, direction)
+    }
+
+    /// Where the ray `o + t·d`, in local coordinates, first hits: t > 0.001, in lengths of the world's direction.
+    #[inline]
+    pub fn intersect(&self, o: Vec3, d: Vec3) -> Option<f32> {
+        let mut best = f32::INFINITY;
         let mut offer = |t: f32| {
-            if t > 1e-3 && best.is_none_or(|hit| t < hit.t) {
-                let local = add(o, scale(d, t));
-                if self.clip.is_none_or(|(normal, distance)| dot(normal, local) >= distance) {
-                    best = Some(Hit { t, local });
-                }
+            let inside = |(normal, distance): (Vec3, f32)| dot(normal, along(o, d, t)) >= distance;
+            if t > 1e-3 && t < best && self.clip.is_none_or(inside) {
+                best = t;
             }
         };
         match self.shape {
             Shape::Ellipsoid => {
                 let (a, b, c) = (dot(d, d), dot(o, d), dot(o, o) - 1.0);
-                let root = (b * b - a * c).max(-1.0);
+                let root = b * b - a * c;
                 if root >= 0.0 {
                     let root = root.sqrt();
                     offer((-b - root) / a);
@@ -156,17 +151,7 @@ impl Primitive {
                 disc(o, d, -1.0).map(&mut offer);
             }
         }
-        best
-    }
-
-    /// Does anything of it lie between `origin` and the sun? Cheap sphere test first.
-    pub fn shades(&self, origin: Vec3, sun: Vec3) -> bool {
-        let to_center = sub(self.center, origin);
-        let (ahead, distance2, radius2) = (dot(to_center, sun), dot(to_center, to_center), self.radius * self.radius);
-        if distance2 > radius2 && (ahead < 0.0 || distance2 - ahead * ahead > radius2) {
-            return false;
-        }
-        self.intersect(origin, sun).is_some()
+        best.is_finite().then_some(best)
     }
 
     /// Unit normal at a local point, turned against the view direction.
