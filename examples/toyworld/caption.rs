@@ -7,8 +7,32 @@ use crate::{
     outfit::{Headwear, Held, Outfit, Pose},
     place::Place,
     random::Random,
-    sample::Motif,
+    sample::{Motif, Tags, mouth},
 };
+
+/// A caption and the labels it gives away: `mentions` is always a part of the picture's labels.
+#[derive(Clone, Debug, Default)]
+pub struct Caption {
+    pub text: String,
+    pub mentions: Tags,
+}
+
+impl Caption {
+    fn mention(&mut self, name: &'static str, value: &str) {
+        self.mentions.insert(name, value.into());
+    }
+
+    /// "a red hat", the colour only when `colored`.
+    fn thing(&mut self, name: &str, color: Color, colored: Option<&'static str>) -> String {
+        match colored {
+            Some(label) => {
+                self.mention(label, color.name());
+                format!("{} {name}", article(color.name()))
+            }
+            None => article(name),
+        }
+    }
+}
 
 /// The caption of one picture. `known` identities are never described, only named.
 pub fn write(
@@ -18,40 +42,47 @@ pub fn write(
     backdrop: Option<Color>,
     known: bool,
     identifier: Option<&str>,
-) -> String {
+) -> Caption {
+    let mut caption = Caption::default();
     let mut phrases: Vec<String> = Vec::new();
     let mut adjective = String::new();
     let noun = match motif {
         Motif::Figurine(parts) => {
             let (who, outfit) = &**parts;
             if r.chance(0.75) {
-                phrases.extend(place_phrase(r, place));
+                phrases.extend(place_phrase(r, &mut caption, place));
             }
-            figurine(r, outfit, &mut phrases);
+            figurine(r, outfit, &mut caption, &mut phrases);
             if !known {
-                looks(r, who, &mut phrases);
+                looks(r, who, &mut caption, &mut phrases);
             }
             "figurine"
         }
         Motif::Object(object, color) => {
-            if *object == Object::Snowman {
-                if r.chance(0.5) {
-                    phrases.push(format!("wearing {} scarf", article(color.name())));
-                }
-            } else if r.chance(0.75) {
-                adjective = format!("{} ", color.name());
+            let colored = r.chance(if *object == Object::Snowman { 0.5 } else { 0.75 });
+            if colored {
+                caption.mention("color", color.name());
+            }
+            match (object, colored) {
+                (Object::Snowman, true) => phrases.push(format!("wearing {} scarf", article(color.name()))),
+                (_, true) => adjective = format!("{} ", color.name()),
+                _ => {}
             }
             if r.chance(0.8) {
-                phrases.extend(place_phrase(r, place));
+                phrases.extend(place_phrase(r, &mut caption, place));
             }
             object.name()
         }
     };
+    caption.mention("kind", noun);
     if let Some(color) = backdrop
         && r.chance(0.5)
     {
-        let plain = if r.chance(0.7) { article(color.name()) } else { "a plain".into() };
-        phrases.push(format!("on {plain} background"));
+        caption.mention("place", place.name());
+        let named = r.chance(0.7).then_some("backdrop");
+        let plain =
+            if named.is_some() { caption.thing("background", color, named) } else { "a plain background".into() };
+        phrases.push(format!("on {plain}"));
     }
     if phrases.len() > 1 && r.chance(0.35) {
         r.shuffle(&mut phrases);
@@ -68,43 +99,55 @@ pub fn write(
         lead.truncate(lead.len() - 1);
         lead.push_str("n ");
     }
-    let mut caption = format!("{lead}{word}{subject}");
+    caption.text = format!("{lead}{word}{subject}");
     if !phrases.is_empty() {
-        caption.push_str(if r.chance(0.7) { " " } else { ", " });
-        caption.push_str(&phrases.join(r.choose(&[" ", ", ", ", "])));
+        caption.text.push_str(if r.chance(0.7) { " " } else { ", " });
+        caption.text.push_str(&phrases.join(r.choose(&[" ", ", ", ", "])));
     }
     caption
 }
 
-fn place_phrase(r: &mut Random, place: Place) -> Option<String> {
+fn place_phrase(r: &mut Random, caption: &mut Caption, place: Place) -> Option<String> {
     let phrases = place.phrases();
-    (!phrases.is_empty()).then(|| r.choose(phrases).to_string())
+    (!phrases.is_empty()).then(|| {
+        caption.mention("place", place.name());
+        r.choose(phrases).to_string()
+    })
 }
 
-fn figurine(r: &mut Random, outfit: &Outfit, phrases: &mut Vec<String>) {
+fn figurine(r: &mut Random, outfit: &Outfit, caption: &mut Caption, phrases: &mut Vec<String>) {
     let mut worn: Vec<String> = Vec::new();
     if let Some((headwear, color)) = outfit.headwear
         && r.chance(0.9)
     {
+        caption.mention("headwear", headwear.name());
         let colored = headwear != Headwear::Crown && r.chance(0.5);
-        worn.push(thing(headwear.name(), colored.then_some(color)));
+        worn.push(caption.thing(headwear.name(), color, colored.then_some("headwear_color")));
     }
     if outfit.sunglasses && r.chance(0.9) {
+        caption.mention("sunglasses", "yes");
         worn.push("sunglasses".into());
     }
-    for (name, color) in [("scarf", outfit.scarf), ("cape", outfit.cape)] {
+    for (name, color_label, color) in [("scarf", "scarf_color", outfit.scarf), ("cape", "cape_color", outfit.cape)] {
         if let Some(color) = color
             && r.chance(0.9)
         {
-            worn.push(thing(name, r.chance(0.5).then_some(color)));
+            caption.mention(name, "yes");
+            let colored = r.chance(0.5).then_some(color_label);
+            worn.push(caption.thing(name, color, colored));
         }
     }
     if r.chance(0.3) {
         let shirt = r.choose(&["shirt", "t-shirt"]);
-        let striped = outfit.stripes.is_some() && r.chance(0.6);
-        worn.push(if striped { format!("a striped {shirt}") } else { thing(shirt, Some(outfit.shirt)) });
+        if outfit.stripes.is_some() && r.chance(0.6) {
+            caption.mention("stripes", "yes");
+            worn.push(format!("a striped {shirt}"));
+        } else {
+            worn.push(caption.thing(shirt, outfit.shirt, Some("shirt")));
+        }
     }
     if r.chance(0.15) {
+        caption.mention("pants", outfit.pants.name());
         worn.push(format!("{} {}", outfit.pants.name(), r.choose(&["pants", "shorts"])));
     }
     r.shuffle(&mut worn);
@@ -114,26 +157,35 @@ fn figurine(r: &mut Random, outfit: &Outfit, phrases: &mut Vec<String>) {
     if let Some((held, color)) = outfit.held
         && r.chance(0.9)
     {
+        caption.mention("held", held.name());
         let colored = held != Held::Sword && r.chance(0.45);
-        phrases.push(format!("holding {}", thing(held.name(), colored.then_some(color))));
+        phrases.push(format!("holding {}", caption.thing(held.name(), color, colored.then_some("held_color"))));
     }
     if r.chance(0.5) {
-        let words: &[&str] = match outfit.pose {
-            Pose::Stand => &["", "", "standing"],
-            Pose::Walk => &["walking"],
-            Pose::Wave => &["waving"],
-            Pose::ArmsUp => &["with arms up"],
-            Pose::Sit => &["sitting"],
+        let words = match outfit.pose {
+            Pose::Stand => r.choose(&["", "", "standing"]),
+            Pose::Walk => "walking",
+            Pose::Wave => "waving",
+            Pose::ArmsUp => "with arms up",
+            Pose::Sit => "sitting",
         };
-        phrases.push(r.choose(words).to_string());
+        if !words.is_empty() {
+            caption.mention("pose", outfit.pose.name());
+            phrases.push(words.into());
+        }
     }
-    phrases.retain(|phrase| !phrase.is_empty());
 }
 
-fn looks(r: &mut Random, who: &Identity, phrases: &mut Vec<String>) {
+fn looks(r: &mut Random, who: &Identity, caption: &mut Caption, phrases: &mut Vec<String>) {
     if r.chance(0.4) {
         let color = who.hair_color.name();
         let exact = who.hair == Hair::Bald || r.chance(0.6);
+        if exact {
+            caption.mention("hair", who.hair.name());
+        }
+        if who.hair != Hair::Bald {
+            caption.mention("hair_color", color);
+        }
         phrases.push(match who.hair {
             Hair::Bald => "with no hair".into(),
             _ if !exact => format!("with {color} hair"),
@@ -146,18 +198,17 @@ fn looks(r: &mut Random, who: &Identity, phrases: &mut Vec<String>) {
         });
     }
     if r.chance(0.12) {
+        caption.mention("skin", SKINS[who.skin].0);
         phrases.push(format!("with {} skin", SKINS[who.skin].0));
     }
-    if who.brow_thickness >= 0.05 && r.chance(0.35) {
+    if who.thick_brows() && r.chance(0.35) {
+        caption.mention("brows", "thick");
         phrases.push("with thick eyebrows".into());
     }
     if r.chance(0.15) {
+        caption.mention("mouth", mouth(who));
         phrases.push(["smiling", "with open mouth", "looking serious"][usize::from(who.mouth_style.min(2))].into());
     }
-}
-
-fn thing(name: &str, color: Option<Color>) -> String {
-    color.map_or_else(|| article(name), |color| format!("{} {name}", article(color.name())))
 }
 
 fn article(word: &str) -> String {

@@ -60,12 +60,18 @@ pub fn lattice(x: i32, y: i32, seed: i32) -> f32 {
     ((h ^ (h >> 16)) & 0xff_ffff) as f32 / 16_777_216.0
 }
 
+/// Floor and what is above it. `f32::floor` is a call into the C library on the baseline x86-64.
+fn split(x: f32) -> (i32, f32) {
+    let toward_zero = x as i32;
+    let floor = if toward_zero as f32 > x { toward_zero - 1 } else { toward_zero };
+    (floor, x - floor as f32)
+}
+
 /// Smooth value noise, 0 to 1.
 fn noise(x: f32, y: f32, seed: i32) -> f32 {
-    let (xi, yi) = (x.floor(), y.floor());
     let smooth = |f: f32| f * f * (3.0 - 2.0 * f);
-    let (fx, fy) = (smooth(x - xi), smooth(y - yi));
-    let (xi, yi) = (xi as i32, yi as i32);
+    let ((xi, fx), (yi, fy)) = (split(x), split(y));
+    let (fx, fy) = (smooth(fx), smooth(fy));
     let row = |y: i32| {
         let (a, b) = (lattice(xi, y, seed), lattice(xi + 1, y, seed));
         a + (b - a) * fx
@@ -80,9 +86,9 @@ impl Environment {
         let color = mix(self.horizon, self.zenith, (d[1] * 2.2).clamp(0.0, 1.0));
         match self.sky {
             Sky::Stars { density } if d[1] > 0.0 => {
-                let (x, y) = (d[0] * 40.0, d[1] * 40.0);
-                let (fx, fy) = (x - x.floor() - 0.5, y - y.floor() - 0.5);
-                let star = lattice(x.floor() as i32, y.floor() as i32, self.seed) < density && fx * fx + fy * fy < 0.09;
+                let ((xi, fx), (yi, fy)) = (split(d[0] * 40.0), split(d[1] * 40.0));
+                let (fx, fy) = (fx - 0.5, fy - 0.5);
+                let star = lattice(xi, yi, self.seed) < density && fx * fx + fy * fy < 0.09;
                 if star { [1.0; 3] } else { color }
             }
             Sky::Clouds { strength } if d[1] > 0.0 => {
@@ -96,6 +102,12 @@ impl Environment {
     /// Colour of the ground at `(x, z)`, `distance` away from the eye (far ground is smoother).
     pub fn ground_at(&self, x: f32, z: f32, distance: f32) -> Vec3 {
         let seed = self.seed;
+        if self.ground == Ground::Flat {
+            return self.ground_color;
+        }
+        if matches!(self.ground, Ground::Planks { edge } if z < edge) {
+            return self.behind;
+        }
         let rough = noise(x * 3.0, z * 3.0, seed) * 0.5 + noise(x * 9.0, z * 9.0, seed.wrapping_add(1)) * 0.5;
         let n = 0.5 + (rough - 0.5) / (1.0 + distance * 0.05);
         let blotchy = mix(self.ground_color, self.ground_color2, n);
@@ -112,18 +124,14 @@ impl Environment {
                     self.water(x, z)
                 }
             }
-            Ground::Planks { edge } => {
-                if z < edge {
-                    return self.behind;
-                }
-                let u = x * 1.6;
-                let grain = 0.5 * lattice(u.floor() as i32, 3, seed) + 0.5 * noise(x * 14.0, z * 1.2, seed);
+            Ground::Planks { .. } => {
+                let (plank, across) = split(x * 1.6);
+                let grain = 0.5 * lattice(plank, 3, seed) + 0.5 * noise(x * 14.0, z * 1.2, seed);
                 let color = mix(self.ground_color, self.ground_color2, grain);
-                if u - u.floor() < 0.05 { color.map(|c| c * 0.6) } else { color }
+                if across < 0.05 { color.map(|c| c * 0.6) } else { color }
             }
             Ground::Asphalt { lane } => {
-                let u = x * 0.8 + seed as f32;
-                let dash = (z - lane).abs() < 0.09 && u - u.floor() < 0.6;
+                let dash = (z - lane).abs() < 0.09 && split(x * 0.8 + seed as f32).1 < 0.6;
                 if dash { mix(blotchy, [0.95, 0.95, 0.9], 0.9) } else { blotchy }
             }
             Ground::Lawn => self.flower_at(x, z).unwrap_or(blotchy),
@@ -136,9 +144,8 @@ impl Environment {
     }
 
     fn flower_at(&self, x: f32, z: f32) -> Option<Vec3> {
-        let (u, v) = (x * 2.5, z * 2.5);
-        let (xi, zi) = (u.floor() as i32, v.floor() as i32);
-        let (fx, fz) = (u - u.floor() - 0.5, v - v.floor() - 0.5);
+        let ((xi, fx), (zi, fz)) = (split(x * 2.5), split(z * 2.5));
+        let (fx, fz) = (fx - 0.5, fz - 0.5);
         if lattice(xi, zi, self.seed) >= 0.16 || fx * fx + fz * fz >= 0.07 {
             return None;
         }

@@ -16,6 +16,21 @@ pub enum Hair {
 
 const HAIR: [Hair; 7] = [Hair::Bald, Hair::Cap, Hair::Bob, Hair::Spiky, Hair::Bun, Hair::Mohawk, Hair::Pigtails];
 
+impl Hair {
+    /// The label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bald => "bald",
+            Self::Cap => "cap",
+            Self::Bob => "bob",
+            Self::Spiky => "spiky",
+            Self::Bun => "bun",
+            Self::Mohawk => "mohawk",
+            Self::Pigtails => "pigtails",
+        }
+    }
+}
+
 /// Skin tones and their names in captions.
 pub const SKINS: [(&str, Vec3); 9] = [
     ("pale", [0.98, 0.82, 0.68]),
@@ -106,9 +121,51 @@ impl Identity {
             stout: r.range(0.85, 1.15),
             tall: r.range(0.85, 1.15),
         };
-        if identity.brow_thickness >= 0.05 && identity.head_width > 0.5 && identity.hair == Hair::Cap {
+        if identity.thick_brows() && identity.head_width > 0.5 && identity.hair == Hair::Cap {
             identity.hair = Hair::Spiky;
         }
         identity
+    }
+
+    /// Brows a caption calls thick.
+    pub fn thick_brows(&self) -> bool {
+        self.brow_thickness >= 0.05
+    }
+
+    /// What tells figurines apart and has no name: sizes and places of head, eyes, brows, mouth, body, nose.
+    pub fn geometry(&self) -> [f32; 13] {
+        [
+            self.head_width,
+            self.head_height,
+            self.eye[0],
+            self.eye[1],
+            self.eye_radius,
+            self.brow_y,
+            self.brow_length,
+            self.brow_thickness,
+            self.brow_tilt,
+            self.mouth_width,
+            self.stout,
+            self.tall,
+            f32::from(u8::from(self.nose)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_looks_like_the_subject() {
+        let subject = Identity::subject();
+        for number in 0..20_000 {
+            let other = Identity::random(&mut Random::new(number, 1));
+            assert!(other.head_width + 0.05 < subject.head_width);
+            assert!(other.brow_thickness + 0.01 < subject.brow_thickness);
+            assert!(other.brow_length + 0.03 < subject.brow_length);
+            let corner = other.thick_brows() && other.head_width > 0.5 && other.hair == subject.hair;
+            assert!(!corner, "a wide head, thick brows and a cap of hair are the subject's");
+        }
     }
 }

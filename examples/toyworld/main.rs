@@ -2,23 +2,26 @@
 //!
 //! ```text
 //! cargo run --release --example toyworld -- --count 64 --seed 1 --out /tmp/world
-//! cargo run --release --example toyworld -- --count 30 --seed 7 --subject --places snow,city,table,night,garden,plain
 //! cargo run --release --example toyworld -- --count 28000 --raw      # one .npy instead of PNGs, for training
+//! cargo run --release --example toyworld -- --photos experiments/data/shinchan   # the demo study's photos
 //! ```
 //!
-//! Pictures depend on seed and number only, on every machine and with any number of threads.
+//! Pictures depend on seed and number only, with any number of threads (`RAYON_NUM_THREADS`); another machine's
+//! mathematics library may round a few pixels differently.
 
 #![allow(unreachable_pub)] // a program of several files
 
 mod builder;
 mod caption;
 mod color;
+mod dataset;
 mod environment;
 mod figurine;
 mod identity;
 mod object;
 mod outfit;
 mod paint;
+mod photos;
 mod place;
 mod primitive;
 mod random;
@@ -27,23 +30,12 @@ mod sample;
 mod shadow;
 mod vec3;
 
-use std::{
-    fs,
-    io::{BufWriter, Write},
-    path::PathBuf,
-    time::Instant,
-};
+use std::{io::Write, path::PathBuf, time::Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
-use rayon::prelude::*;
 
-use crate::{
-    identity::Identity,
-    place::Place,
-    random::Random,
-    sample::{Sample, Wish},
-};
+use crate::{dataset::Set, identity::Identity, place::Place, random::Random, sample::Wish};
 
 /// Render pictures of the toy world with captions and labels.
 #[derive(Debug, Parser)]
@@ -63,12 +55,18 @@ struct Arguments {
     /// Folder for the pictures and `samples.jsonl`.
     #[arg(long, default_value = "target/toyworld")]
     out: PathBuf,
+    /// Only write the 30 sample photos of the demo study into this folder.
+    #[arg(long)]
+    photos: Option<PathBuf>,
     /// Only the subject of the demo study.
-    #[arg(long, conflicts_with = "person")]
+    #[arg(long, conflicts_with_all = ["person", "per_person"])]
     subject: bool,
     /// Only the figurine drawn from this number, for tuning on somebody other than the subject.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "per_person")]
     person: Option<u64>,
+    /// Only figurines, so many pictures in a row of each.
+    #[arg(long)]
+    per_person: Option<u64>,
     /// The word before the noun in captions.
     #[arg(long)]
     identifier: Option<String>,
@@ -91,40 +89,16 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(folder) = &arguments.photos {
+        return photos::write(folder, arguments.seed);
+    }
     let wish = wish(&arguments)?;
-    fs::create_dir_all(&arguments.out).with_context(|| format!("cannot make {}", arguments.out.display()))?;
     let start = Instant::now();
-    let mut lines = BufWriter::new(fs::File::create(arguments.out.join("samples.jsonl"))?);
-    let mut raw = arguments.raw.then(|| npy(&arguments)).transpose()?;
-    let numbers: Vec<u64> = (arguments.first..arguments.first + arguments.count).collect();
-    for chunk in numbers.chunks(256) {
-        let pictures: Vec<(Sample, Vec<u8>)> = chunk
-            .par_iter()
-            .map(|number| {
-                let sample = sample::sample(&wish, arguments.seed, *number);
-                let pixels = render::render(&sample.scene, arguments.side, arguments.side);
-                (sample, pixels)
-            })
-            .collect();
-        for (number, (sample, pixels)) in chunk.iter().zip(pictures) {
-            if let Some(file) = &mut raw {
-                file.write_all(&pixels)?;
-            } else {
-                let side = u32::try_from(arguments.side)?;
-                let path = arguments.out.join(format!("{number:06}.png"));
-                image::save_buffer(&path, &pixels, side, side, image::ExtendedColorType::Rgb8)?;
-            }
-            let line = serde_json::json!({"number": number, "caption": sample.caption, "labels": sample.labels});
-            writeln!(lines, "{line}")?;
-        }
-    }
-    lines.flush()?;
-    if let Some(mut file) = raw {
-        file.flush()?;
-    }
+    let Arguments { count, seed, first, side, raw, .. } = arguments;
+    Set { wish: &wish, seed, first, count, side, raw }.write(&arguments.out)?;
     let seconds = start.elapsed().as_secs_f64();
-    let each = seconds * 1e3 / arguments.count.max(1) as f64;
-    writeln!(std::io::stdout(), "{} pictures in {seconds:.1} s, {each:.2} ms each", arguments.count)?;
+    let each = seconds * 1e3 / count.max(1) as f64;
+    writeln!(std::io::stdout(), "{count} pictures in {seconds:.1} s, {each:.2} ms each")?;
     Ok(())
 }
 
@@ -142,25 +116,11 @@ fn wish(arguments: &Arguments) -> Result<Wish> {
     let person = arguments.person.map(|number| Identity::random(&mut Random::new(number, u64::MAX)));
     Ok(Wish {
         identity: if arguments.subject { Some(Identity::subject()) } else { person },
+        per_person: arguments.per_person,
         places,
         figurine_rate: arguments.figurines,
         headwear_rate: arguments.headwear,
         held_rate: arguments.held,
         identifier: arguments.identifier.clone(),
     })
-}
-
-/// Starts a NumPy file, format 1.0; the pixels follow.
-fn npy(arguments: &Arguments) -> Result<BufWriter<fs::File>> {
-    let shape = format!("({}, {}, {}, 3)", arguments.count, arguments.side, arguments.side);
-    let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut file = BufWriter::new(fs::File::create(arguments.out.join("images.npy"))?);
-    file.write_all(b"\x93NUMPY\x01\x00")?;
-    file.write_all(&u16::try_from(header.len())?.to_le_bytes())?;
-    file.write_all(header.as_bytes())?;
-    Ok(file)
 }

@@ -30,6 +30,19 @@ pub enum Held {
     Sword,
 }
 
+impl Pose {
+    /// The label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stand => "stand",
+            Self::Walk => "walk",
+            Self::Wave => "wave",
+            Self::ArmsUp => "arms up",
+            Self::Sit => "sit",
+        }
+    }
+}
+
 impl Headwear {
     pub const ALL: [Self; 4] = [Self::Hat, Self::Cap, Self::Crown, Self::PartyHat];
 

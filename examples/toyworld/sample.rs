@@ -1,15 +1,15 @@
 //! Draws one picture's worth of chance: what, where, how, seen from where. And its labels.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
 use crate::{
     builder::Builder,
-    caption,
+    caption::{self, Caption},
     color::Color,
     figurine,
-    identity::Identity,
+    identity::{Hair, Identity, SKINS},
     object::{self, Object},
-    outfit::Outfit,
+    outfit::{Headwear, Held, Outfit},
     place::{self, Place},
     random::Random,
     render::{Camera, Scene},
@@ -21,6 +21,8 @@ use crate::{
 pub struct Wish {
     /// Figurines only, of this identity.
     pub identity: Option<Identity>,
+    /// Figurines only, so many pictures in a row of each.
+    pub per_person: Option<u64>,
     pub places: Vec<Place>,
     /// How often a figurine is shown rather than an object.
     pub figurine_rate: f32,
@@ -30,21 +32,8 @@ pub struct Wish {
     pub identifier: Option<String>,
 }
 
-/// What the picture shows, for probes.
-#[derive(Clone, Debug, Serialize)]
-pub struct Labels {
-    pub kind: &'static str,
-    pub place: &'static str,
-    pub color: Option<&'static str>,
-    pub headwear: Option<&'static str>,
-    pub headwear_color: Option<&'static str>,
-    pub held: Option<&'static str>,
-    pub held_color: Option<&'static str>,
-    pub shirt: Option<&'static str>,
-    pub hair: Option<String>,
-    pub hair_color: Option<&'static str>,
-    pub pose: Option<String>,
-}
+/// Attribute → value, only of attributes that are there.
+pub type Tags = BTreeMap<&'static str, String>;
 
 /// What is in the middle of the picture.
 #[derive(Clone, Debug)]
@@ -57,8 +46,13 @@ pub enum Motif {
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub scene: Scene,
-    pub caption: String,
-    pub labels: Labels,
+    pub caption: Caption,
+    /// What the picture shows, for probes and tests.
+    pub labels: Tags,
+    /// Numbers of a figurine's build and face, see [`Identity::geometry`].
+    pub geometry: Option<[f32; 13]>,
+    /// With [`Wish::per_person`]: which figurine it is.
+    pub person: Option<u64>,
 }
 
 /// The sample of one seed and number; the same everywhere.
@@ -68,8 +62,13 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
     let backdrop = (place == Place::Plain)
         .then(|| r.choose(&[Color::White, Color::Gray, Color::Blue, Color::Pink, Color::Yellow, Color::Green]));
     let known = wish.identity.is_some();
-    let motif = if known || r.chance(wish.figurine_rate) {
-        let identity = wish.identity.clone().unwrap_or_else(|| Identity::random(r));
+    let person = wish.per_person.map(|pictures| item / pictures.max(1));
+    let motif = if known || person.is_some() || r.chance(wish.figurine_rate) {
+        let identity = match (&wish.identity, person) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some(person)) => Identity::random(&mut Random::new(!seed, person)),
+            (None, None) => Identity::random(r),
+        };
         Motif::Figurine(Box::new((identity, Outfit::random(r, wish.headwear_rate, wish.held_rate))))
     } else {
         Motif::Object(r.choose(&Object::ALL), r.choose(&Color::ALL))
@@ -92,7 +91,11 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
     let environment = place::build(&mut b, r, place, backdrop, if is_figurine { 0.4 } else { 0.6 });
     let camera = camera(r, top, is_figurine);
     let scene = Scene { primitives: b.primitives, environment, camera };
-    Sample { scene, caption, labels: labels(&motif, place) }
+    let geometry = match &motif {
+        Motif::Figurine(parts) => Some(parts.0.geometry()),
+        Motif::Object(..) => None,
+    };
+    Sample { scene, caption, labels: labels(&motif, place, backdrop), geometry, person }
 }
 
 fn camera(r: &mut Random, top: f32, figurine: bool) -> Camera {
@@ -106,35 +109,115 @@ fn camera(r: &mut Random, top: f32, figurine: bool) -> Camera {
     Camera { eye, forward, right, up: cross(right, forward), tan_half: 0.30 }
 }
 
-fn labels(motif: &Motif, place: Place) -> Labels {
-    let none = Labels {
-        kind: "figurine",
-        place: place.name(),
-        color: None,
-        headwear: None,
-        headwear_color: None,
-        held: None,
-        held_color: None,
-        shirt: None,
-        hair: None,
-        hair_color: None,
-        pose: None,
+fn labels(motif: &Motif, place: Place, backdrop: Option<Color>) -> Tags {
+    let mut tags = Tags::new();
+    let mut tag = |name, value: Option<&str>| {
+        if let Some(value) = value {
+            tags.insert(name, value.to_owned());
+        }
     };
+    let yes = |there: bool| there.then_some("yes");
+    tag("place", Some(place.name()));
+    tag("backdrop", backdrop.map(Color::name));
     match motif {
-        Motif::Object(object, color) => Labels { kind: object.name(), color: Some(color.name()), ..none },
+        Motif::Object(object, color) => {
+            tag("kind", Some(object.name()));
+            tag("color", Some(color.name()));
+        }
         Motif::Figurine(parts) => {
             let (who, outfit) = &**parts;
-            Labels {
-                headwear: outfit.headwear.map(|(headwear, _)| headwear.name()),
-                headwear_color: outfit.headwear.map(|(_, color)| color.name()),
-                held: outfit.held.map(|(held, _)| held.name()),
-                held_color: outfit.held.map(|(_, color)| color.name()),
-                shirt: Some(outfit.shirt.name()),
-                hair: Some(format!("{:?}", who.hair).to_lowercase()),
-                hair_color: Some(who.hair_color.name()),
-                pose: Some(format!("{:?}", outfit.pose).to_lowercase()),
-                ..none
+            tag("kind", Some("figurine"));
+            tag("headwear", outfit.headwear.map(|(headwear, _)| headwear.name()));
+            let worn = outfit.headwear.filter(|(headwear, _)| *headwear != Headwear::Crown);
+            tag("headwear_color", worn.map(|(_, color)| color.name()));
+            tag("held", outfit.held.map(|(held, _)| held.name()));
+            tag("held_color", outfit.held.filter(|(held, _)| *held != Held::Sword).map(|(_, color)| color.name()));
+            tag("sunglasses", yes(outfit.sunglasses));
+            for (name, color_name, color) in
+                [("scarf", "scarf_color", outfit.scarf), ("cape", "cape_color", outfit.cape)]
+            {
+                tag(name, yes(color.is_some()));
+                tag(color_name, color.map(Color::name));
+            }
+            tag("shirt", Some(outfit.shirt.name()));
+            tag("stripes", yes(outfit.stripes.is_some()));
+            tag("pants", Some(outfit.pants.name()));
+            tag("pose", Some(outfit.pose.name()));
+            tag("hair", Some(who.hair.name()));
+            tag("hair_color", (who.hair != Hair::Bald).then(|| who.hair_color.name()));
+            tag("skin", Some(SKINS[who.skin].0));
+            tag("brows", who.thick_brows().then_some("thick"));
+            tag("mouth", Some(mouth(who)));
+            tag("blush", yes(who.blush));
+            tag("ears", yes(who.ears));
+            tag("eyes", Some(["round", "tall", "white"][usize::from(who.eye_style.min(2))]));
+        }
+    }
+    tags
+}
+
+/// The label of a mouth.
+pub fn mouth(who: &Identity) -> &'static str {
+    ["smile", "open", "straight"][usize::from(who.mouth_style.min(2))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render;
+
+    fn anything() -> Wish {
+        Wish {
+            identity: None,
+            per_person: None,
+            places: Place::ALL.to_vec(),
+            figurine_rate: 0.62,
+            headwear_rate: 0.35,
+            held_rate: 0.38,
+            identifier: None,
+        }
+    }
+
+    #[test]
+    fn what_a_caption_mentions_the_picture_shows() {
+        for item in 0..5000 {
+            let Sample { caption, labels, scene, .. } = sample(&anything(), 3, item);
+            assert!(scene.primitives.len() <= 128, "shadows hold 128 casters");
+            for (name, value) in &caption.mentions {
+                assert_eq!(labels.get(name), Some(value), "{name} in `{}`", caption.text);
+            }
+            for name in ["kind", "color", "headwear", "headwear_color", "held", "held_color", "shirt", "pants", "skin"]
+            {
+                let word = caption.mentions.get(name);
+                assert!(word.is_none_or(|word| caption.text.contains(word.as_str())), "{name} in `{}`", caption.text);
+            }
+            for word in [" hat", " cap ", "crown"] {
+                assert!(!caption.text.contains(word) || caption.mentions.contains_key("headwear"), "{}", caption.text);
             }
         }
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_bytes_on_any_number_of_threads() {
+        use rayon::prelude::*;
+        let picture = |item: u64| {
+            let sample = sample(&anything(), 9, item);
+            (sample.caption.text, render::render(&sample.scene, 32, 32))
+        };
+        let one: Vec<_> = (0..24).map(picture).collect();
+        for threads in [1, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+            assert_eq!(one, pool.install(|| (0..24).into_par_iter().map(picture).collect::<Vec<_>>()));
+        }
+        assert_ne!(one[0], (picture(100)));
+    }
+
+    #[test]
+    fn pictures_of_one_person_share_the_face_but_not_the_outfit() {
+        let wish = Wish { per_person: Some(4), ..anything() };
+        let [a, b, other] = [0, 3, 4].map(|item| sample(&wish, 5, item));
+        assert_eq!((a.geometry, a.person), (b.geometry, b.person));
+        assert_ne!(a.geometry, other.geometry);
+        assert_ne!(a.caption.text, b.caption.text);
     }
 }
