@@ -163,7 +163,7 @@ impl Hub {
     /// # Errors
     /// See [`HubError`].
     pub fn resolve(&self, id: &ModelId, progress: &mut dyn FnMut(&Download)) -> Result<PathBuf, HubError> {
-        let cached = self.snapshot(id);
+        let cached = self.cached_folder(id);
         let missing = match &cached {
             Some(folder) => files::missing(&|name| folder.join(name).is_file()),
             None => vec!["the whole model".to_owned()],
@@ -176,7 +176,8 @@ impl Hub {
     }
 
     /// The snapshot folder the cache has for the revision, complete or not.
-    fn snapshot(&self, id: &ModelId) -> Option<PathBuf> {
+    #[must_use]
+    pub fn cached_folder(&self, id: &ModelId) -> Option<PathBuf> {
         let repo = self.cache.join(format!("models--{}--{}", id.owner, id.name));
         let commit = match std::fs::read_to_string(repo.join("refs").join(&id.revision)) {
             Ok(commit) => commit.trim().to_owned(),
@@ -229,7 +230,7 @@ impl Hub {
         }
         cache.repo(repo(&id.revision)).create_ref(&info.sha).map_err(|e| failed(ApiError::IoError(e)))?;
         let unusable = |missing| HubError::Unusable { id: id.clone(), missing };
-        let folder = self.snapshot(&commit).ok_or_else(|| unusable(vec![commit.revision.clone()]))?;
+        let folder = self.cached_folder(&commit).ok_or_else(|| unusable(vec![commit.revision.clone()]))?;
         match files::missing(&|name| folder.join(name).is_file()) {
             missing if missing.is_empty() => Ok(folder),
             missing => Err(unusable(missing)),

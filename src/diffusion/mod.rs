@@ -16,6 +16,7 @@ pub mod pipeline;
 mod resnet;
 pub mod samplers;
 pub mod schedule;
+pub mod single_file;
 pub mod tensor_file;
 pub mod text_encoder;
 pub mod tokenizer;

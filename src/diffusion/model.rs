@@ -81,24 +81,32 @@ pub struct Parts {
 }
 
 impl StableDiffusion {
-    /// Loads a diffusers folder onto `device`, its weights stored as `dtype` (f32, bf16 or f16).
+    /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `dtype` (f32, bf16 or f16).
     ///
     /// # Errors
     /// Everything [`StableDiffusion::check`] finds, and a device without room.
-    pub fn load(folder: &Path, device: &Device, dtype: DType) -> Result<Self, LoadError> {
-        Parts::from_folder(folder)?.load(device, dtype)
+    pub fn load(model: &Path, device: &Device, dtype: DType) -> Result<Self, LoadError> {
+        Parts::open(model)?.load(device, dtype)
     }
 
     /// Reads configurations and safetensors headers only: takes milliseconds and no memory for weights.
     ///
     /// # Errors
     /// Names the file and the key, or every tensor that is missing, superfluous or of the wrong shape.
-    pub fn check(folder: &Path) -> Result<ModelSummary, LoadError> {
-        Parts::from_folder(folder)?.check()
+    pub fn check(model: &Path) -> Result<ModelSummary, LoadError> {
+        Parts::open(model)?.check()
     }
 }
 
 impl Parts {
+    /// Opens a diffusers folder, or a checkpoint in one file.
+    ///
+    /// # Errors
+    /// Names what is missing or not supported.
+    pub fn open(model: &Path) -> Result<Self, LoadError> {
+        if model.is_file() { super::single_file::open(model) } else { Self::from_folder(model) }
+    }
+
     /// Opens a folder as diffusers' `save_pretrained` writes it.
     ///
     /// # Errors

@@ -139,6 +139,36 @@ impl Weights {
         Ok(Self { entries, ..self })
     }
 
+    /// Cuts tensors into equal parts along their first dimension; `names` gives the names of the parts of a
+    /// tensor to cut, `None` for one to keep. Nothing is read: parts are ranges of the same bytes.
+    ///
+    /// # Errors
+    /// Rows that cannot be divided equally, and names that exist already.
+    pub fn split_rows(self, names: impl Fn(&str) -> Option<Vec<String>>) -> Result<Self, LoadError> {
+        let invalid = |reason: String| LoadError::Invalid { file: self.source.clone(), reason };
+        let mut entries = BTreeMap::new();
+        for (name, entry) in &self.entries {
+            let parts = names(name).unwrap_or_else(|| vec![name.clone()]);
+            let count = parts.len();
+            let rows = entry.shape.first().copied().unwrap_or(0);
+            if count > 1 && (rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
+                return Err(invalid(format!("{name:?} of shape {:?} cannot be cut into {count}", entry.shape)));
+            }
+            for (index, part) in parts.into_iter().enumerate() {
+                let mut cut = entry.clone();
+                if count > 1 {
+                    cut.shape[0] = rows / count;
+                    cut.bytes /= count as u64;
+                    cut.start += index as u64 * cut.bytes;
+                }
+                if entries.insert(part.clone(), cut).is_some() {
+                    return Err(invalid(format!("{name:?} and another tensor both stand for {part:?}")));
+                }
+            }
+        }
+        Ok(Self { entries, ..self })
+    }
+
     /// The file or index this was opened from.
     #[must_use]
     pub fn source(&self) -> &Path {
