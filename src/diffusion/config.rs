@@ -101,7 +101,7 @@ impl<'a> ConfigFile<'a> {
         self.in_range("norm_num_groups", groups, 1024)?;
         for width in widths {
             self.in_range("block_out_channels", *width, 1 << 14)?;
-            if width % groups != 0 {
+            if !width.is_multiple_of(groups) {
                 return Err(self.invalid(format!("{width} channels cannot be split into {groups} norm groups")));
             }
         }

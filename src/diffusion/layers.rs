@@ -128,10 +128,15 @@ impl Layers<'_> {
         self.dense(name, &[&[output, input]], bias)
     }
 
-    /// A 1×1 convolution, the same as a linear layer with channels last: weight `(output, input, 1, 1)`, or
-    /// `(output, input)` as in Stable Diffusion 2.
+    /// A 1×1 convolution, the same as a linear layer with channels last: weight `(output, input, 1, 1)`; one of a
+    /// linear layer is taken too.
     pub(crate) fn pointwise(&self, name: &str, input: usize, output: usize) -> Result<Linear, LoadError> {
         self.dense(name, &[&[output, input, 1, 1], &[output, input]], true)
+    }
+
+    /// A linear layer that older files have as a 1×1 convolution: weight `(output, input)` or `(output, input, 1, 1)`.
+    pub(crate) fn projection(&self, name: &str, input: usize, output: usize) -> Result<Linear, LoadError> {
+        self.dense(name, &[&[output, input], &[output, input, 1, 1]], true)
     }
 
     fn dense(&self, name: &str, shapes: &[&[usize]], bias: bool) -> Result<Linear, LoadError> {

@@ -93,7 +93,7 @@ impl TextConfig {
         file.in_range("num_hidden_layers", raw.num_hidden_layers, 128)?;
         file.in_range("num_attention_heads", raw.num_attention_heads, 1024)?;
         file.in_range("max_position_embeddings", raw.max_position_embeddings, 4096)?;
-        if raw.hidden_size % raw.num_attention_heads != 0 {
+        if !raw.hidden_size.is_multiple_of(raw.num_attention_heads) {
             let (width, heads) = (raw.hidden_size, raw.num_attention_heads);
             return Err(file.invalid(format!("{width} channels cannot be split into {heads} heads")));
         }

@@ -158,7 +158,7 @@ impl UNetConfig {
         if raw.down_block_types.len() != n || raw.up_block_types.len() != n {
             return Err(file.invalid(format!("`down_block_types` and `up_block_types` must have {n} entries each")));
         }
-        if raw.block_out_channels[0] % 2 != 0 {
+        if !raw.block_out_channels[0].is_multiple_of(2) {
             return Err(file.invalid("the first width must be even, for the sines and cosines of the timestep"));
         }
         file.in_range("in_channels", raw.in_channels, 64)?;
@@ -177,7 +177,7 @@ impl UNetConfig {
             file.in_range("layers_per_block", layers[i], 16)?;
             file.in_range("transformer_layers_per_block", depth[i], 32)?;
             file.in_range("attention_head_dim", heads[i], 1024)?;
-            if channels % heads[i] != 0 {
+            if !channels.is_multiple_of(heads[i]) {
                 return Err(file.invalid(format!("{channels} channels cannot be split into {} heads", heads[i])));
             }
             blocks.push(UNetBlockConfig {

@@ -111,8 +111,11 @@ impl VaeConfig {
         };
         file.in_range("layers_per_block", layers, 16)?;
         let scale = raw.scaling_factor;
-        if !(scale.is_finite() && scale > 0.0) || !raw.shift_factor.unwrap_or(0.0).is_finite() {
-            return Err(file.invalid(format!("`scaling_factor` is {scale}, it must be positive")));
+        let shift = raw.shift_factor.unwrap_or(0.0);
+        if !scale.is_finite() || scale <= 0.0 || !shift.is_finite() {
+            let reason =
+                format!("`scaling_factor` is {scale} and `shift_factor` {shift}: not a positive and a finite number");
+            return Err(file.invalid(reason));
         }
         Ok(Self {
             image_channels: raw.in_channels,
@@ -121,7 +124,7 @@ impl VaeConfig {
             layers,
             groups: raw.norm_num_groups,
             scaling_factor: scale,
-            shift_factor: raw.shift_factor.unwrap_or(0.0),
+            shift_factor: shift,
             use_quant_conv: raw.use_quant_conv,
             use_post_quant_conv: raw.use_post_quant_conv,
             mid_block_add_attention: raw.mid_block_add_attention,

@@ -123,6 +123,7 @@ pub(super) struct TransformerSize {
     pub(super) layers: usize,
     pub(super) context: usize,
     pub(super) groups: usize,
+    pub(super) linear_projection: bool,
     pub(super) upcast_attention: bool,
 }
 
@@ -139,13 +140,17 @@ pub(super) struct Transformer {
 impl Transformer {
     pub(super) fn new(size: &TransformerSize, at: &Layers) -> std::result::Result<Self, LoadError> {
         let width = size.channels;
+        let projection = |name| match size.linear_projection {
+            true => at.projection(name, width, width),
+            false => at.pointwise(name, width, width),
+        };
         Ok(Self {
             norm: at.group_norm("norm", width, size.groups, TRANSFORMER_GROUP_NORM_EPS)?,
-            proj_in: at.pointwise("proj_in", width, width)?,
+            proj_in: projection("proj_in")?,
             blocks: (0..size.layers)
                 .map(|i| TransformerBlock::new(size, &at.at("transformer_blocks").at(i)))
                 .collect::<std::result::Result<_, _>>()?,
-            proj_out: at.pointwise("proj_out", width, width)?,
+            proj_out: projection("proj_out")?,
         })
     }
 

@@ -138,6 +138,7 @@ pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec
             layers: block.transformer_layers,
             context: config.cross_attention_dim,
             groups: config.groups,
+            linear_projection: config.use_linear_projection,
             upcast_attention: config.upcast_attention,
         };
         Transformer::new(&size, at).map(|t| Some(Box::new(t)))

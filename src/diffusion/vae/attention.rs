@@ -50,7 +50,7 @@ impl SelfAttention {
         // Weights of before 2023 have the old names, and those taken from the original files are 1×1 convolutions.
         let layer = |new: &str, old: &str| {
             let name = if at.has(&format!("{old}.weight")) { old } else { new };
-            at.pointwise(name, channels, channels)
+            at.projection(name, channels, channels)
         };
         Ok(Self {
             norm: at.group_norm("group_norm", channels, groups, GROUP_NORM_EPS)?,

@@ -87,7 +87,11 @@ impl AutoencoderKl {
     pub fn encode(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         let (_, channels, height, width) = images.dims4()?;
         let scale = self.scale();
-        if channels != self.config.image_channels || height % scale != 0 || width % scale != 0 || height * width == 0 {
+        if channels != self.config.image_channels
+            || !height.is_multiple_of(scale)
+            || !width.is_multiple_of(scale)
+            || height * width == 0
+        {
             bail!("the VAE encodes (B,3,H,W) with H and W multiples of {scale}, not {:?}", images.dims());
         }
         let x = images.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;

@@ -4,7 +4,8 @@ Made with torch 2.15, diffusers 0.42.1, transformers 5.23, peft 0.21.2; run from
     python tests/golden/models/make.py
 `sd1` and `sd2` are diffusers folders with weights in f16; `<model>.safetensors` holds inputs, outputs and adapter
 gradients, computed in f64 from those weights and stored in f32. `toyworld.safetensors` is the same for the model in
-`experiments/models/toyworld`, without gradients. `tokens.json` holds the ids of awkward prompts.
+`experiments/models/toyworld`, without gradients. `tokens.json` holds the ids of awkward prompts,
+`real_sizes.json` what tensors the real models have.
 """
 
 import json
@@ -278,6 +279,32 @@ def toyworld():
     golden("toyworld", text, unet, vae, ids, (8, 12), (10, 8), (32, 48), lora=False)
 
 
+def real_sizes():
+    """Names and shapes of the real models, as a count, a sum and a hash (64-bit FNV-1a of `name [shape]` lines)."""
+    vae = dict(block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4,
+               down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+    clip = lambda **k: CLIPTextModel(CLIPTextConfig(vocab_size=49408, **k))
+    with torch.device("meta"):
+        models = {
+            "sd1 unet": UNet2DConditionModel(cross_attention_dim=768),
+            "sd2 unet": UNet2DConditionModel(cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20),
+                                             use_linear_projection=True),
+            "vae": AutoencoderKL(**vae),
+            "sd1 text": clip(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12),
+            "sd2 text": clip(hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16,
+                             hidden_act="gelu"),
+        }
+    out = {}
+    for name, model in models.items():
+        state = sorted((k, list(v.shape)) for k, v in model.state_dict().items())
+        fnv = 0xCBF29CE484222325
+        for byte in "".join(f"{k} {s}\n" for k, s in state).encode():
+            fnv = (fnv ^ byte) * 0x100000001B3 % 2**64
+        numbers = sum(torch.Size(s).numel() for _, s in state)
+        out[name] = {"tensors": len(state), "numbers": numbers, "fnv": f"{fnv:016x}"}
+    (HERE / "real_sizes.json").write_text(json.dumps(out, indent=1) + "\n")
+
+
 if __name__ == "__main__":
     for old in ["sd1", "sd2"]:
         shutil.rmtree(HERE / old, ignore_errors=True)
@@ -285,5 +312,6 @@ if __name__ == "__main__":
     sd2()
     toyworld()
     tokens()
+    real_sizes()
     total = sum(f.stat().st_size for f in HERE.rglob("*") if f.is_file())
     print(f"{total / 1e6:.2f} MB")
