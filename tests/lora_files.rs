@@ -5,8 +5,10 @@ use candle_core::{DType, Device, Tensor};
 use runner::diffusion::config::UNetConfig;
 use runner::diffusion::lora::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
 use runner::diffusion::lora::{Adapter, LoraModule, LoraSet};
-use runner::diffusion::{UNet2DConditionModel, Weights, tensor_file};
+use runner::diffusion::pipeline::{ImageRequest, generate};
+use runner::diffusion::{StableDiffusion, UNet2DConditionModel, Weights, tensor_file};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 fn golden(name: &str) -> PathBuf {
@@ -142,9 +144,34 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
     let merged =
         UNet2DConditionModel::load(&config, &Weights::open(&merged).unwrap(), &Device::Cpu, DType::F32).unwrap();
     assert!(distance(&predict(&merged, &inputs, &LoraSet::empty()), &live) < 1e-5);
-    // For check_file.py: what our UNet predicts with the adapter.
-    let out = BTreeMap::from([("prediction".to_owned(), live)]);
-    write("prediction.safetensors", &tensor_file::write(&out, &BTreeMap::new()).unwrap());
+
+    // For check_file.py: what we compute and draw with the adapter.
+    let model = StableDiffusion::load(&golden("models/sd1"), &Device::Cpu, DType::F32).unwrap();
+    let request = ImageRequest {
+        prompt: "a red house on the beach",
+        negative_prompt: "",
+        seeds: &[7],
+        width: 48,
+        height: 32,
+        sampler: "ddim".parse().unwrap(),
+        steps: 7,
+        guidance_scale: 5.0,
+        batch_size: 1,
+    };
+    let draw = |set: &LoraSet| {
+        let picture = generate(&model, &request, set, &mut |_, _| ControlFlow::Continue(())).unwrap().remove(0);
+        Tensor::from_vec(picture.pixels, (32, 48, 3), &Device::Cpu).unwrap()
+    };
+    let [picture, again, base] = [
+        draw(&adapter.frozen_set(1.0).unwrap()),
+        draw(&load(&diffusers, &modules, 1.0, &Device::Cpu).unwrap()),
+        draw(&LoraSet::empty()),
+    ];
+    let pixels = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<u8>().unwrap();
+    assert!(pixels(&picture).iter().zip(pixels(&again)).all(|(a, b)| a.abs_diff(b) <= 1));
+    assert_ne!(pixels(&picture), pixels(&base));
+    let out = [("prediction", live), ("picture", picture), ("base", base)].map(|(k, t)| (k.to_owned(), t)).into();
+    write("ours.safetensors", &tensor_file::write(&out, &BTreeMap::new()).unwrap());
 }
 
 #[test]
