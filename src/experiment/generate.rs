@@ -25,7 +25,7 @@ const MAX_SEEDS: usize = 10_000;
 
 /// Reads and checks the section. `resolution` is the training resolution, if it is known.
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
-    let sampler = sampler(reader);
+    let sampler = sampler(reader, "generate.sampler");
     let steps = reader.count("generate.steps", 1..=1000);
     let guidance_scale = reader.number("generate.guidance_scale", Bounds::from_to(0.0, 100.0));
     let negative_prompt = negative_prompt(reader, subject);
@@ -51,7 +51,8 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Optio
     })
 }
 
-fn sampler(reader: &mut Reader<'_>) -> Option<Sampler> {
+/// One of the samplers.
+pub(super) fn sampler(reader: &mut Reader<'_>, key: &str) -> Option<Sampler> {
     let choices = [
         ("ddim", Sampler::Ddim),
         ("pndm", Sampler::Pndm),
@@ -61,7 +62,7 @@ fn sampler(reader: &mut Reader<'_>) -> Option<Sampler> {
         ("dpm++2m-karras", Sampler::DpmPp2mKarras),
         ("unipc", Sampler::UniPc),
     ];
-    reader.choice("generate.sampler", &choices)
+    reader.choice(key, &choices)
 }
 
 fn size(reader: &mut Reader<'_>, key: &str, resolution: Option<usize>) -> Option<usize> {

@@ -191,6 +191,33 @@ pub struct PriorPreservation {
     pub weight: f64,
     /// Seeds the class images; not `train.seed`, so that cells with different training seeds share them.
     pub seed: u64,
+    /// Sampler of the class images; not that of `[generate]`, so that a change there does not retrain.
+    pub sampler: Sampler,
+    /// Its steps.
+    pub steps: usize,
+    /// Its guidance scale.
+    pub guidance_scale: f64,
+}
+
+impl PriorPreservation {
+    /// How the class images are made: squares of `resolution` pixels from `seed`, `seed + 1`, …, without a negative
+    /// prompt, `batch_size` at once.
+    #[must_use]
+    pub fn generate(&self, resolution: usize, batch_size: usize) -> Generate {
+        Generate {
+            sampler: self.sampler,
+            steps: self.steps,
+            guidance_scale: self.guidance_scale,
+            negative_prompt: String::new(),
+            seeds: (0..self.images as u64).map(|image| self.seed.wrapping_add(image)).collect(),
+            baseline_prompts: Vec::new(),
+            prompts: vec![self.class_prompt.clone()],
+            width: resolution,
+            height: resolution,
+            lora_scale: 0.0,
+            batch_size,
+        }
+    }
 }
 
 /// `[generate]`: the comparison images.

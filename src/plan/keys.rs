@@ -8,9 +8,9 @@
 //! | captions | ● | | | if `dataset.captions` | via train | via train |
 //! | `dataset.resolution`, `dataset.crop`, `dataset.seed` if the crop is random | ● | | resolution | ● | via train | via train |
 //! | `train.*` | | | | ● (1) | via train | via train |
-//! | `train.prior_preservation.*` | | | prompt, images, seed | weight, key of class_images | via train | via train |
-//! | `generate.sampler`, `steps`, `guidance_scale`, `negative_prompt` | | ● | ● | via class_images | ● | via generate |
-//! | `generate.seeds`, `prompts`, `width`, `height`, `evaluate.drift_prompts` | | ● | | | ● | via generate |
+//! | `train.prior_preservation.*` | | | all but the weight | weight, key of class_images | via train | via train |
+//! | `generate.sampler`, `steps`, `guidance_scale`, `negative_prompt`, `seeds`, `prompts`, `width`, `height` | | ● | | | ● | via generate |
+//! | `evaluate.drift_prompts` | | ● | | | ● | via generate |
 //! | `generate.baseline_prompts` | | ● | | | | via baseline |
 //! | `generate.lora_scale` | | | | | ● | via generate |
 //! | `evaluate.probe_*` | | | | ● | via train | via train |
@@ -101,8 +101,13 @@ impl Ingredients<'_> {
 
     /// The images of the prompts: with and without the adapter the same, so that they can be compared.
     fn images(&self, inputs: KeyInputs) -> KeyInputs {
-        let Generate { seeds, prompts, width, height, .. } = &self.settings.generate;
-        self.sampling(inputs)
+        let Generate { sampler, steps, guidance_scale, negative_prompt, seeds, prompts, width, height, .. } =
+            &self.settings.generate;
+        inputs
+            .with("generate.sampler", word(*sampler))
+            .with("generate.steps", *steps)
+            .with("generate.guidance_scale", *guidance_scale)
+            .with("generate.negative_prompt", negative_prompt.clone())
             .with("generate.seeds", seeds.clone())
             .with("generate.prompts", prompts.clone())
             .with("generate.width", *width)
@@ -110,23 +115,17 @@ impl Ingredients<'_> {
             .with("evaluate.drift_prompts", self.settings.evaluate.drift_prompts.clone())
     }
 
-    fn sampling(&self, inputs: KeyInputs) -> KeyInputs {
-        let Generate { sampler, steps, guidance_scale, negative_prompt, .. } = &self.settings.generate;
-        inputs
-            .with("generate.sampler", word(*sampler))
-            .with("generate.steps", *steps)
-            .with("generate.guidance_scale", *guidance_scale)
-            .with("generate.negative_prompt", negative_prompt.clone())
-    }
-
     fn class_images(&self, inputs: KeyInputs) -> KeyInputs {
-        let inputs = self.sampling(self.model(inputs)).with("dataset.resolution", self.settings.dataset.resolution);
+        let inputs = self.model(inputs).with("dataset.resolution", self.settings.dataset.resolution);
         match &self.settings.train.prior_preservation {
             None => inputs,
             Some(prior) => inputs
                 .with("train.prior_preservation.class_prompt", prior.class_prompt.clone())
                 .with("train.prior_preservation.images", prior.images)
-                .with("train.prior_preservation.seed", prior.seed),
+                .with("train.prior_preservation.seed", prior.seed)
+                .with("train.prior_preservation.sampler", word(prior.sampler))
+                .with("train.prior_preservation.steps", prior.steps)
+                .with("train.prior_preservation.guidance_scale", prior.guidance_scale),
         }
     }
 

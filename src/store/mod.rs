@@ -120,11 +120,11 @@ impl Store {
     }
 
     /// The stored artifact of that stage with the fewest differing inputs (the newest of several), to say why
-    /// something is made again. Unreadable ones are passed over.
+    /// something is made again. Only keys that `counts` says yes to are looked at, unreadable ones are passed over.
     #[must_use]
-    pub fn nearest(&self, stage: Stage, inputs: &KeyInputs) -> Option<Manifest> {
+    pub fn nearest(&self, stage: Stage, inputs: &KeyInputs, counts: &dyn Fn(&Key) -> bool) -> Option<Manifest> {
         let mut best: Option<(usize, Manifest)> = None;
-        for key in self.keys(stage) {
+        for key in self.keys(stage).into_iter().filter(|key| counts(key)) {
             let Ok(Some(Artifact { manifest, .. })) = self.find(stage, &key) else { continue };
             let differing = inputs.changes_from(&manifest.inputs).len();
             let better = best.as_ref().is_none_or(|(least, old)| {

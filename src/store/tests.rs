@@ -221,11 +221,11 @@ fn failures_are_remembered_until_success() {
 #[test]
 fn the_nearest_artifact_explains_a_rerun() {
     let (_folder, store) = store();
-    assert!(store.nearest(Stage::Train, &inputs(1)).is_none());
+    assert!(store.nearest(Stage::Train, &inputs(1), &|_| true).is_none());
     commit(&store, &inputs(1).with("rate", 0.5));
     commit(&store, &inputs(1));
     let new = inputs(1).with("rate", 2e-4);
-    let old = store.nearest(Stage::Train, &inputs(2)).unwrap();
+    let old = store.nearest(Stage::Train, &inputs(2), &|_| true).unwrap();
     assert_eq!(old.inputs, inputs(1));
     assert_eq!(new.changes_from(&old.inputs)[0].to_string(), "rate 0.0001 → 0.0002");
 }

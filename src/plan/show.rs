@@ -1,0 +1,145 @@
+//! The plan for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::make::count;
+use super::{Estimate, JobStatus, Plan};
+
+/// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
+#[must_use]
+pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}: {}", plan.name, plan.title);
+    for cell in &plan.cells {
+        let (train, held_out) = (count(cell.train_photos.len(), "photo"), cell.held_out_photos.len());
+        let jobs = cell.jobs.values().filter(|job| statuses.get(**job) == Some(&JobStatus::Cached)).count();
+        let _ =
+            writeln!(out, "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)", cell.label, cell.jobs.len());
+    }
+    out.push('\n');
+    let rows: Vec<[&str; 4]> = plan
+        .jobs
+        .iter()
+        .zip(statuses)
+        .map(|(job, status)| {
+            let (state, reason) = state(status);
+            [job.stage.name(), job.label.as_str(), state, reason]
+        })
+        .collect();
+    columns(&mut out, ["stage", "cells", "state", "reason"], &rows);
+    let cached = statuses.iter().filter(|status| **status == JobStatus::Cached).count();
+    let todo = statuses.len() - cached;
+    let _ = writeln!(out, "\n{}: {cached} cached, {todo} to do", count(statuses.len(), "job"));
+    if todo > 0 {
+        let _ = writeln!(out, "{}", cost(estimate));
+    }
+    out
+}
+
+/// `--format json`: the same as one object.
+#[must_use]
+pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
+    let name = |hash: &String| plan.photo_names.get(hash).unwrap_or(hash).clone();
+    let cells = plan.cells.iter().map(|cell| {
+        let assignments: serde_json::Map<String, Value> =
+            cell.assignments.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        json!({
+            "label": cell.label,
+            "slug": cell.slug,
+            "assignments": assignments,
+            "train_photos": cell.train_photos.iter().map(name).collect::<Vec<_>>(),
+            "held_out_photos": cell.held_out_photos.iter().map(name).collect::<Vec<_>>(),
+            "jobs": cell.jobs.values().collect::<Vec<_>>(),
+            "settings": cell.settings,
+        })
+    });
+    let jobs = plan.jobs.iter().zip(statuses).map(|(job, status)| {
+        let (state, reason) = state(status);
+        json!({
+            "stage": job.stage,
+            "key": job.key,
+            "label": job.label,
+            "cells": job.cells,
+            "needs": job.needs,
+            "state": state,
+            "reason": reason,
+            "inputs": job.inputs,
+        })
+    });
+    json!({
+        "name": plan.name,
+        "title": plan.title,
+        "cells": cells.collect::<Vec<_>>(),
+        "jobs": jobs.collect::<Vec<_>>(),
+        "estimate": estimate,
+    })
+}
+
+fn state(status: &JobStatus) -> (&'static str, &str) {
+    match status {
+        JobStatus::Cached => ("cached", ""),
+        JobStatus::Todo { reason } => ("to do", reason),
+        JobStatus::Failed { reason } => ("failed", reason),
+    }
+}
+
+fn cost(estimate: &Estimate) -> String {
+    let Estimate { seconds, bytes, known, unknown } = estimate;
+    let unknown_jobs = count(*unknown, "job");
+    match (known, unknown) {
+        (0, _) => "time and disk unknown: nothing like it was made here before".to_owned(),
+        (_, 0) => format!("about {} and {}", duration(*seconds), size(*bytes)),
+        (known, _) => {
+            let known = count(*known, "job");
+            format!("about {} and {} for {known}, unknown for {unknown_jobs}", duration(*seconds), size(*bytes))
+        }
+    }
+}
+
+/// `40 s`, `12 min`, `3.5 h`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{:.0} s", s.max(1.0)),
+        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// `300 kB`, `12 MB`, `1.2 GB`.
+#[allow(clippy::cast_precision_loss)] // shown with two digits
+fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}
+
+/// Left-aligned columns, two spaces apart; the last one is not padded.
+fn columns<const N: usize>(out: &mut String, head: [&str; N], rows: &[[&str; N]]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column]).chain([head[column]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let _ = writeln!(out, "{}", line.join("  ").trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_honest() {
+        let estimate = |seconds, bytes, known, unknown| cost(&Estimate { seconds, bytes, known, unknown });
+        assert_eq!(estimate(0.0, 0, 0, 3), "time and disk unknown: nothing like it was made here before");
+        assert_eq!(estimate(0.2, 10, 1, 0), "about 1 s and 1 kB");
+        assert_eq!(estimate(600.0, 12_300_000, 2, 1), "about 10 min and 12 MB for 2 jobs, unknown for 1 job");
+        assert_eq!(estimate(9000.0, 2_500_000_000, 2, 0), "about 2.5 h and 2.5 GB");
+    }
+}
