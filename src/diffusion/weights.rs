@@ -169,6 +169,12 @@ impl Weights {
         Ok(Self { entries, ..self })
     }
 
+    /// The files the tensors lie in.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.shards
+    }
+
     /// The file or index this was opened from.
     #[must_use]
     pub fn source(&self) -> &Path {

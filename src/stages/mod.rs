@@ -1,8 +1,24 @@
 //! The only place where models meet files. The run loop sees a stage only through [`Worker`].
 
+mod base;
+mod baseline;
+mod class_images;
+pub mod device;
+pub mod evaluate;
+mod generate;
+mod help;
+pub mod images;
+mod png;
+pub mod prepare;
+pub mod probe;
 mod stop;
+pub mod train;
+pub mod train_log;
+mod worker;
 
+pub use base::BaseModel;
 pub use stop::StopFlag;
+pub use worker::Stages;
 
 use crate::{
     event::Observer,

@@ -1,0 +1,31 @@
+//! Images with the trained adapter, on the same prompts, seeds and noise as the baseline's.
+
+use std::path::Path;
+
+use super::{
+    Context, StageError,
+    help::{failed, need},
+    images::{self, Group, ImageList, ImageSettings},
+    train::ADAPTER,
+};
+use crate::{
+    diffusion::{StableDiffusion, lora},
+    experiment::Settings,
+    stage::Stage,
+};
+
+/// Makes the images of one adapter.
+pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
+    let wanted = &settings.generate;
+    let mut images = images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds);
+    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
+    let list = ImageList { images, settings: ImageSettings::new(wanted, wanted.lora_scale) };
+    let file = need(ctx, Stage::Train)?.path(ADAPTER)?;
+    let adapter = adapter(model, &file, wanted.lora_scale)?;
+    images::render(model, &list, &adapter, wanted.batch_size, Stage::Generate, ctx)
+}
+
+/// The adapter as everybody else would load it: from its file.
+fn adapter(model: &StableDiffusion, file: &Path, scale: f64) -> Result<lora::LoraSet, StageError> {
+    lora::file::load(file, &model.unet.lora_modules(), scale, &model.device).map_err(failed)
+}
