@@ -27,14 +27,8 @@ pub(crate) struct ConfigFile<'a> {
 }
 
 impl<'a> ConfigFile<'a> {
-    /// Reads a file of at most 1 MiB.
     pub(crate) fn read(path: &'a Path) -> Result<Self, LoadError> {
-        let read = |source| LoadError::Read { file: path.to_owned(), source };
-        let length = std::fs::metadata(path).map_err(read)?.len();
-        if length > 1 << 20 {
-            return Err(LoadError::Invalid { file: path.to_owned(), reason: format!("{length} bytes are too many") });
-        }
-        Self::parse(path, &std::fs::read_to_string(path).map_err(read)?)
+        Self::parse(path, &read_text(path, 1 << 20)?)
     }
 
     pub(crate) fn parse(path: &'a Path, text: &str) -> Result<Self, LoadError> {
@@ -107,6 +101,17 @@ impl<'a> ConfigFile<'a> {
         }
         Ok(())
     }
+}
+
+/// The text of a file of at most `most` bytes.
+pub(super) fn read_text(file: &Path, most: u64) -> Result<String, LoadError> {
+    let failed = |source| LoadError::Read { file: file.to_owned(), source };
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > most {
+        let reason = format!("{length} bytes are more than such a file has");
+        return Err(LoadError::Invalid { file: file.to_owned(), reason });
+    }
+    std::fs::read_to_string(file).map_err(failed)
 }
 
 /// A JSON value that is either one item or a list with one item per block.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 
-use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index};
+use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, read_text};
 use super::layers::check;
 use super::lora::LoraModule;
 use super::schedule::{NoiseSchedule, PredictionType};
@@ -121,8 +121,7 @@ impl Parts {
         check_model_index(&index)?;
         let (unet, vae, text) = (folder.join("unet"), folder.join("vae"), folder.join("text_encoder"));
         let scheduler = folder.join("scheduler/scheduler_config.json");
-        let schedule = std::fs::read_to_string(&scheduler)
-            .map_err(|source| LoadError::Read { file: scheduler.clone(), source })?;
+        let schedule = read_text(&scheduler, 1 << 20)?;
         Ok(Self {
             source: folder.to_owned(),
             unet: (

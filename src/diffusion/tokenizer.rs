@@ -6,7 +6,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -101,19 +100,4 @@ impl Tokenizer {
         let encoding = self.inner.encode_fast(prompt, false).expect("CLIP's tokenizer accepts every string");
         encoding.get_ids().to_vec()
     }
-}
-
-/// A JSON file of at most 64 MiB.
-fn read_json(file: &Path) -> Result<Value, LoadError> {
-    let text = read_text(file)?;
-    serde_json::from_str(&text).map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })
-}
-
-fn read_text(file: &Path) -> Result<String, LoadError> {
-    let failed = |source| LoadError::Read { file: file.to_owned(), source };
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > 64 << 20 {
-        return Err(LoadError::Invalid { file: file.to_owned(), reason: format!("{length} bytes are too many") });
-    }
-    std::fs::read_to_string(file).map_err(failed)
 }

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{Merges, Vocab};
 
-use super::{read_json, read_text};
 use crate::diffusion::LoadError;
+use crate::diffusion::config::read_text;
 
 pub(super) struct Files {
     /// The file with the vocabulary, for messages.
@@ -33,6 +33,9 @@ pub(super) struct Special {
 
 /// The names of `SPECIAL_TOKENS_ATTRIBUTES`, in order.
 const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// More bytes than any vocabulary has; CLIP's is 1 MB.
+const LARGEST: u64 = 64 << 20;
 
 impl Files {
     pub(super) fn read(folder: &Path) -> Result<Self, LoadError> {
@@ -55,7 +58,7 @@ impl Files {
                     return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice: None });
                 }
                 let merges = folder.join("merges.txt");
-                let lines = merges_of_text(&read_text(&merges)?, &merges)?;
+                let lines = merges_of_text(&read_text(&merges, LARGEST)?, &merges)?;
                 (source.clone(), vocabulary(&read_json(&source)?, &source)?, lines)
             }
         };
@@ -130,6 +133,11 @@ impl Files {
         }
         Ok(Self { source, vocab, merges, special, added })
     }
+}
+
+fn read_json(file: &Path) -> Result<Value, LoadError> {
+    let text = read_text(file, LARGEST)?;
+    serde_json::from_str(&text).map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })
 }
 
 /// A string, or an object with the fields of `AddedToken`.
