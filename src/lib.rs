@@ -14,6 +14,7 @@
 //! | L1 | `diffusion`, `event`, `experiment`, `metrics`, `photos`, `store` |
 //! | L0 | `kernels`, `stage` |
 
+pub mod cli;
 pub mod diffusion;
 pub mod event;
 pub mod experiment;

@@ -37,6 +37,8 @@ pub struct ModelSummary {
     pub latent_channels: usize,
     /// Pixels per latent, 8.
     pub vae_scale_factor: usize,
+    /// Width and height in pixels of the images the model was trained on, e.g. 512.
+    pub native_size: usize,
     /// Width and height of images must be multiples of this many pixels: `vae_scale_factor` times the UNet's downsampling.
     pub unet_multiple: usize,
     /// What the UNet predicts.
@@ -148,6 +150,7 @@ impl Parts {
         Ok(ModelSummary {
             latent_channels: self.vae.0.latent_channels,
             vae_scale_factor: vae.scale(),
+            native_size: self.unet.0.sample_size * vae.scale(),
             unet_multiple: vae.scale() << (self.unet.0.blocks.len() - 1),
             prediction_type: self.schedule.prediction_type,
             train_timesteps: self.schedule.train_timesteps(),

@@ -32,7 +32,29 @@ pub enum State {
     Failed,
 }
 
+/// What is going on at a piece of work that is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing was begun.
+    None,
+    /// It was begun and can go on.
+    Begun,
+    /// A process works on it now.
+    Working,
+}
+
 impl Store {
+    /// Whether a piece of work was begun, or is being worked on.
+    #[must_use]
+    pub fn attempt(&self, stage: Stage, key: &Key) -> Attempt {
+        let lock = fs::File::open(self.root().join(".locks").join(format!("{stage}-{key}")));
+        // Held for a moment only; a claim that comes right now is told "busy" and asks again.
+        if lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))) {
+            return Attempt::Working;
+        }
+        if self.work_dir(stage, key).is_dir() { Attempt::Begun } else { Attempt::None }
+    }
+
     /// Everything in the store, sorted by stage, key and place.
     pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
         let mut entries = Vec::new();

@@ -49,11 +49,9 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull => " (free some space, e.g. with `runner clean`, and run again: nothing is lost)",
         io::ErrorKind::QuotaExceeded => " (your disk quota is used up; free some space and run again: nothing is lost)",
-        io::ErrorKind::PermissionDenied => " (check who owns the folder, or choose another with --reports-dir)",
-        io::ErrorKind::ReadOnlyFilesystem => " (choose a folder that can be written with --reports-dir)",
-        io::ErrorKind::Unsupported => {
-            " (this file system has no file locks; choose a folder on a local disk with --reports-dir)"
-        }
+        io::ErrorKind::PermissionDenied => " (check who owns the folder, or choose another one)",
+        io::ErrorKind::ReadOnlyFilesystem => " (choose another folder)",
+        io::ErrorKind::Unsupported => " (this file system has no file locks; choose a folder on a local disk)",
         _ => "",
     }
 }

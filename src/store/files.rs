@@ -16,7 +16,8 @@ const SMALL: u64 = 64 << 20;
 /// Missing folders on the way are made.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // The parent of `a.png` is the empty path: the current folder.
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(folder)?;
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temp = folder.join(format!("{TEMP_PREFIX}{}-{n}", std::process::id()));

@@ -23,7 +23,7 @@ mod name;
 mod workspace;
 
 pub use artifact::{Artifact, Found};
-pub use clean::{Entry, State};
+pub use clean::{Attempt, Entry, State};
 pub use error::StoreError;
 pub use failure::Failure;
 pub use files::write_atomic;

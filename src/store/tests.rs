@@ -75,10 +75,14 @@ fn checkpoints_and_time_survive_an_attempt() {
 #[test]
 fn only_one_worker_at_a_time() {
     let (_folder, store) = store();
+    let key = inputs(1).key(Stage::Train);
+    assert_eq!(store.attempt(Stage::Train, &key), Attempt::None);
     let held = work(&store, &inputs(1));
+    assert_eq!(store.attempt(Stage::Train, &key), Attempt::Working);
     assert!(matches!(store.clone().claim(Stage::Train, &inputs(1)).unwrap(), Claim::Busy));
     assert!(matches!(store.claim(Stage::Train, &inputs(2)).unwrap(), Claim::Work(_)));
     drop(held);
+    assert_eq!(store.attempt(Stage::Train, &key), Attempt::Begun);
     work(&store, &inputs(1));
 }
 

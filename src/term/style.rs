@@ -36,6 +36,12 @@ impl Paint {
     /// Leaves every text alone.
     pub const OFF: Self = Self(false);
 
+    /// Whether it colours.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.0
+    }
+
     fn wrap(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -9,6 +9,8 @@ use crate::diffusion::LoadError;
 /// The part of `unet/config.json` that shapes the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UNetConfig {
+    /// Width and height of the latents it was trained on, 64 for SD 1.x.
+    pub sample_size: usize,
     /// Channels of the latents, 4.
     pub in_channels: usize,
     /// Channels of the prediction, 4.
@@ -52,6 +54,7 @@ pub struct UNetBlockConfig {
 #[derive(Deserialize)]
 #[serde(default)]
 struct Raw {
+    sample_size: OneOrMany<usize>,
     in_channels: usize,
     out_channels: usize,
     block_out_channels: Vec<usize>,
@@ -74,6 +77,7 @@ impl Default for Raw {
         let cross = "CrossAttnDownBlock2D".to_owned();
         let up = "CrossAttnUpBlock2D".to_owned();
         Self {
+            sample_size: OneOrMany::One(64),
             in_channels: 4,
             out_channels: 4,
             block_out_channels: vec![320, 640, 1280, 1280],
@@ -161,6 +165,11 @@ impl UNetConfig {
         if !raw.block_out_channels[0].is_multiple_of(2) {
             return Err(file.invalid("the first width must be even, for the sines and cosines of the timestep"));
         }
+        let sample_size = match &raw.sample_size {
+            OneOrMany::One(size) => *size,
+            OneOrMany::Many(sizes) => sizes.first().copied().unwrap_or(0),
+        };
+        file.in_range("sample_size", sample_size, 1024)?;
         file.in_range("in_channels", raw.in_channels, 64)?;
         file.in_range("out_channels", raw.out_channels, 64)?;
         let layers = raw.layers_per_block.per_block(n, "layers_per_block", file)?;
@@ -189,6 +198,7 @@ impl UNetConfig {
             });
         }
         Ok(Self {
+            sample_size,
             in_channels: raw.in_channels,
             out_channels: raw.out_channels,
             blocks,

@@ -1,6 +1,7 @@
 //! The adapter as a model sees it: module name → pair of small matrices.
 
 use crate::kernels::LoraPair;
+use candle_core::{Result, Tensor};
 use std::collections::BTreeMap;
 
 /// A linear layer of the UNet that an adapter can change.
@@ -43,6 +44,29 @@ impl LoraSet {
         self.0.is_empty()
     }
 
+    /// Both adapters at once: where both change a module, their updates are added.
+    ///
+    /// `s₁B₁A₁ + s₂B₂A₂ = [s₁B₁ s₂B₂] [A₁; A₂]`, so the sum is again one pair, of rank `r₁ + r₂`. For inference:
+    /// dropout masks are dropped.
+    ///
+    /// # Errors
+    /// Pairs for layers of different sizes.
+    pub fn plus(mut self, other: Self) -> Result<Self> {
+        for (name, second) in other.0 {
+            let sum = match self.0.remove(&name) {
+                None => second,
+                Some(first) => LoraPair {
+                    down: Tensor::cat(&[&first.down, &second.down], 0)?,
+                    up: Tensor::cat(&[&(first.up * first.scale)?, &(second.up * second.scale)?], 1)?,
+                    scale: 1.0,
+                    dropout_mask: None,
+                },
+            };
+            self.0.insert(name, sum);
+        }
+        Ok(self)
+    }
+
     /// The changed modules and their pairs, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &LoraPair)> {
         self.0.iter().map(|(name, pair)| (name.as_str(), pair))
@@ -52,5 +76,29 @@ impl LoraSet {
 impl FromIterator<(String, LoraPair)> for LoraSet {
     fn from_iter<I: IntoIterator<Item = (String, LoraPair)>>(pairs: I) -> Self {
         Self(pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn the_sum_of_two_adapters_is_the_sum_of_their_updates() -> Result<()> {
+        let random =
+            |shape| Tensor::from_vec(crate::diffusion::noise::TorchRng::new(7).randn(&shape), &shape, &Device::Cpu);
+        let pair = |rank: usize, scale| -> Result<LoraPair> {
+            Ok(LoraPair { down: random([rank, 5])?, up: random([3, rank])?, scale, dropout_mask: None })
+        };
+        let update = |pair: &LoraPair| pair.up.matmul(&pair.down)? * pair.scale;
+        let set = |name: &str, pair: &LoraPair| LoraSet::from_iter([(name.to_owned(), pair.clone())]);
+        let (a, b) = (pair(2, 0.5)?, pair(4, -2.0)?);
+        let both = set("x", &a).plus(set("x", &b))?.plus(set("y", &b))?;
+        let sum = both.get("x").map(update).transpose()?.unwrap();
+        let error = (sum - (update(&a)? + update(&b)?)?)?.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        assert!(error < 1e-5, "{error}");
+        assert_eq!(both.len(), 2);
+        Ok(())
     }
 }

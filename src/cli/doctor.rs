@@ -1,0 +1,146 @@
+//! `runner doctor`: what this machine offers, and what is in the way.
+
+use super::{
+    arguments::{OutputArgs, ReportsDir},
+    exit::{Exit, Failure},
+    output::{emit, emit_json, table},
+};
+use crate::{
+    diffusion::hub::Hub,
+    term::{bytes, plain_text},
+};
+use candle_core::{Device, utils};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Show what this machine offers: versions, devices, memory, disk
+///
+/// Nothing is changed and the network is not used.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  runner doctor\n\nResult: a table; a line that begins with ! names a problem.")]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    reports: ReportsDir,
+}
+
+/// One line of the answer.
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// It is in the way of a run.
+    problem: bool,
+}
+
+fn fact(name: &'static str, value: impl Into<String>) -> Fact {
+    Fact { name, value: value.into(), problem: false }
+}
+
+fn problem(name: &'static str, value: impl Into<String>) -> Fact {
+    Fact { name, value: value.into(), problem: true }
+}
+
+pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let folder = &args.reports.reports_dir;
+    let mut facts = vec![
+        fact("runner", env!("CARGO_PKG_VERSION")),
+        fact("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        fact("cpu", cpu()),
+        fact("threads", threads()),
+        memory(),
+        cuda(),
+        fact("metal", if utils::metal_is_available() { "compiled in" } else { "not compiled in" }),
+        writable(folder),
+    ];
+    facts.extend(free_disk(folder));
+    facts.push(match Hub::from_env(true) {
+        Ok(hub) => fact("hub cache", hub.cache.display().to_string()),
+        Err(e) => problem("hub cache", e.to_string()),
+    });
+    facts.extend(
+        ["HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS"]
+            .into_iter()
+            .filter_map(|name| Some(fact(name, std::env::var_os(name)?.to_string_lossy()))),
+    );
+    if output.json() {
+        let members =
+            facts.iter().map(|f| (f.name.to_owned(), serde_json::json!({"value": f.value, "problem": f.problem})));
+        emit_json(&members.collect::<serde_json::Map<_, _>>().into())?;
+    } else {
+        let mark = |f: &Fact| if f.problem { "!" } else { "" };
+        let row = |f: &Fact| vec![mark(f).to_owned(), f.name.to_owned(), plain_text(&f.value)];
+        emit(&table(&facts.iter().map(row).collect::<Vec<_>>()))?;
+    }
+    Ok(if facts.iter().any(|f| f.problem) { Exit::Experiment } else { Exit::Done })
+}
+
+/// Instruction sets the numeric code can use here.
+fn cpu() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let present = [
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("f16c", std::arch::is_x86_feature_detected!("f16c")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let present = [("neon", utils::with_neon())];
+    let names: Vec<&str> = present.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
+    if names.is_empty() { "no vector instructions".to_owned() } else { names.join(" ") }
+}
+
+fn threads() -> String {
+    std::thread::available_parallelism().map_or_else(|e| e.to_string(), |n| n.to_string())
+}
+
+/// Free memory: what Linux calls available, and the container's limit if it is smaller.
+fn memory() -> Fact {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let field = |name: &str| -> Option<u64> {
+        let line = info.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    let (Some(total), Some(available)) = (field("MemTotal:"), field("MemAvailable:")) else {
+        return fact("memory", "unknown on this system");
+    };
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let limit = limit.filter(|&limit: &u64| limit < total);
+    let limited = limit.map(|limit| format!(", this container may use {}", bytes(limit))).unwrap_or_default();
+    fact("memory", format!("{} of {} available{limited}", bytes(available), bytes(total)))
+}
+
+fn cuda() -> Fact {
+    if !utils::cuda_is_available() {
+        return fact("cuda", "not compiled in");
+    }
+    match Device::new_cuda(0) {
+        Ok(_) => fact("cuda", "compiled in, device 0 works"),
+        Err(e) => problem("cuda", format!("compiled in, but device 0 does not work: {e}")),
+    }
+}
+
+/// The folder itself or the nearest one above it that exists.
+fn existing(folder: &Path) -> PathBuf {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    absolute.ancestors().find(|path| path.exists()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+fn writable(folder: &Path) -> Fact {
+    let there = existing(folder);
+    let made =
+        if there.is_dir() { tempfile::tempfile_in(&there) } else { Err(std::io::ErrorKind::NotADirectory.into()) };
+    match made {
+        Ok(_) => fact("reports", format!("{} can be written", folder.display())),
+        Err(e) => problem("reports", format!("{} cannot be written: {}: {e}", folder.display(), there.display())),
+    }
+}
+
+#[cfg(unix)]
+fn free_disk(folder: &Path) -> Option<Fact> {
+    let stat = rustix::fs::statvfs(existing(folder)).ok()?;
+    Some(fact("disk", format!("{} free", bytes(stat.f_bavail.saturating_mul(stat.f_frsize)))))
+}
+
+#[cfg(not(unix))]
+fn free_disk(_: &Path) -> Option<Fact> {
+    None
+}

@@ -1,0 +1,103 @@
+//! PNG files that say how they were made, in the form other programs read: A1111's `parameters` text chunk.
+
+use crate::diffusion::pipeline::RgbImageData;
+use std::fmt::Write as _;
+
+/// Everything needed to make an image again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Recipe {
+    pub(super) prompt: String,
+    pub(super) negative_prompt: String,
+    pub(super) steps: usize,
+    pub(super) sampler: &'static str,
+    pub(super) guidance_scale: f64,
+    pub(super) seed: u64,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// As the user named it.
+    pub(super) model: String,
+    /// BLAKE3 of the model's files.
+    pub(super) model_hash: String,
+    /// File name and scale of each adapter.
+    pub(super) loras: Vec<(String, f64)>,
+}
+
+impl Recipe {
+    /// Prompt, negative prompt, and one line of settings.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.prompt);
+        if !self.negative_prompt.is_empty() {
+            let _ = writeln!(text, "Negative prompt: {}", self.negative_prompt);
+        }
+        let Self { steps, sampler, guidance_scale, seed, width, height, model, model_hash, .. } = self;
+        let _ = write!(text, "Steps: {steps}, Sampler: {sampler}, CFG scale: {guidance_scale}, Seed: {seed}, ");
+        let _ = write!(
+            text,
+            "Size: {width}x{height}, Model: {model}, Model hash: {}",
+            &model_hash[..16.min(model_hash.len())]
+        );
+        for (file, scale) in &self.loras {
+            let _ = write!(text, ", Lora: {file}:{scale}");
+        }
+        text
+    }
+}
+
+/// An RGB8 PNG with the recipe in it. Text beyond Latin-1 needs an iTXt chunk, the rest is tEXt, which every
+/// program reads.
+pub(super) fn encode(image: &RgbImageData, recipe: &Recipe) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(image.width)?, u32::try_from(image.height)?);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let text = recipe.text();
+    if text.chars().all(|c| u32::from(c) < 256 && c != '\0') {
+        encoder.add_text_chunk("parameters".to_owned(), text)?;
+    } else {
+        encoder.add_itxt_chunk("parameters".to_owned(), text.replace('\0', ""))?;
+    }
+    encoder.add_text_chunk("Software".to_owned(), concat!("runner ", env!("CARGO_PKG_VERSION")).to_owned())?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&image.pixels)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recipe_is_in_the_file() {
+        let image = RgbImageData { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
+        for prompt in ["a café", "漫画 🎈"] {
+            let recipe = Recipe {
+                prompt: prompt.into(),
+                negative_prompt: "blur".into(),
+                steps: 25,
+                sampler: "dpm++2m",
+                guidance_scale: 7.5,
+                seed: 7,
+                width: 2,
+                height: 1,
+                model: "m".into(),
+                model_hash: "0123456789abcdef0123".into(),
+                loras: vec![("l.safetensors".into(), 0.8)],
+            };
+            let bytes = encode(&image, &recipe).unwrap();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+            let mut pixels = vec![0; 6];
+            reader.next_frame(&mut pixels).unwrap();
+            assert_eq!(pixels, image.pixels);
+            let info = reader.info();
+            let latin =
+                info.uncompressed_latin1_text.iter().find(|t| t.keyword == "parameters").map(|t| t.text.clone());
+            let utf8 = info.utf8_text.first().map(|t| t.get_text().unwrap());
+            let expected = format!(
+                "{prompt}\nNegative prompt: blur\nSteps: 25, Sampler: dpm++2m, CFG scale: 7.5, Seed: 7, Size: 2x1, \
+                 Model: m, Model hash: 0123456789abcdef, Lora: l.safetensors:0.8"
+            );
+            assert_eq!(latin.or(utf8).unwrap(), expected);
+        }
+    }
+}

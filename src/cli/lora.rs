@@ -1,0 +1,127 @@
+//! `runner lora inspect|convert`: adapter files.
+
+use super::{
+    arguments::OutputArgs,
+    exit::{Exit, Failure, OrExit},
+    output::{emit, emit_json, table, write_new},
+};
+use crate::{
+    diffusion::lora::file::{self, Format, Summary},
+    term::{bytes, plain_text},
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LoraCommand {
+    /// Show what an adapter file holds: format, rank, alpha, layers, norms
+    Inspect(InspectArgs),
+    /// Convert an adapter file between the formats of diffusers and kohya (ComfyUI, A1111)
+    Convert(ConvertArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\nResult: a summary; --layers adds a \
+                  table of all layers."
+)]
+pub(super) struct InspectArgs {
+    /// A .safetensors file in a diffusers, peft or kohya format
+    file: PathBuf,
+    /// List every layer
+    #[arg(long)]
+    layers: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya --output \
+                  shinchan.safetensors\n\nResult: a new file with the same effect; nothing is lost or the command fails.")]
+pub(super) struct ConvertArgs {
+    /// A .safetensors file in a diffusers, peft or kohya format
+    file: PathBuf,
+    /// Format of the new file
+    #[arg(long, value_enum)]
+    to: Target,
+    /// The new file
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace the new file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Target {
+    /// For diffusers' load_lora_weights
+    Diffusers,
+    /// For ComfyUI, A1111 and sd-scripts
+    Kohya,
+}
+
+pub(super) fn execute(command: &LoraCommand, output: &OutputArgs) -> Result<Exit, Failure> {
+    match command {
+        LoraCommand::Inspect(args) => inspect(args, output),
+        LoraCommand::Convert(args) => convert(args),
+    }
+}
+
+fn inspect(args: &InspectArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let summary = file::inspect(&args.file).or_exit(Exit::Experiment)?;
+    if output.json() {
+        emit_json(&serde_json::to_value(&summary).or_exit(Exit::Internal)?)?;
+    } else {
+        emit(&text(&summary, args.layers))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn text(summary: &Summary, layers: bool) -> String {
+    let ranks: Vec<String> = summary.ranks.iter().map(ToString::to_string).collect();
+    let mut rows = vec![
+        vec!["format".to_owned(), summary.formats.join(" and ")],
+        vec!["rank".to_owned(), ranks.join(", ")],
+        vec!["layers".to_owned(), summary.modules.len().to_string()],
+        vec!["parameters".to_owned(), format!("{} ({} in f32)", summary.parameters, bytes(summary.parameters * 4))],
+    ];
+    let metadata = summary.metadata.iter();
+    rows.extend(metadata.map(|(key, value)| vec![plain_text(key), plain_text(&shortened(value))]));
+    let mut out = table(&rows);
+    if !summary.other_tensors.is_empty() {
+        out += &format!("\n{} tensors are not part of a complete pair:\n", summary.other_tensors.len());
+        let others = summary.other_tensors.iter();
+        out += &table(&others.map(|(name, why)| vec![plain_text(name), plain_text(why)]).collect::<Vec<_>>());
+    }
+    if layers {
+        let head = ["part", "layer", "in", "out", "rank", "alpha", "|A|", "|B|", "|update|"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(summary.modules.iter().map(|m| {
+            let norms = [m.down_norm, m.up_norm, m.update_norm].map(|norm| format!("{norm:.4}"));
+            let mut row = vec![m.part.to_owned(), plain_text(&m.name), m.in_features.to_string()];
+            row.extend([m.out_features.to_string(), m.rank.to_string(), m.alpha.to_string()]);
+            row.extend(norms);
+            row
+        }));
+        out += &format!("\n{}", table(&rows));
+    }
+    out
+}
+
+/// Metadata values can be whole JSON documents.
+fn shortened(value: &str) -> String {
+    if value.chars().count() <= 100 {
+        value.to_owned()
+    } else {
+        format!("{}…", value.chars().take(99).collect::<String>())
+    }
+}
+
+fn convert(args: &ConvertArgs) -> Result<Exit, Failure> {
+    let format = match args.to {
+        Target::Diffusers => Format::Diffusers,
+        Target::Kohya => Format::Kohya,
+    };
+    let bytes = file::convert(&args.file, format).or_exit(Exit::Experiment)?;
+    write_new(&args.output, &bytes, args.force)?;
+    emit(&format!("{}\n", args.output.display()))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,56 @@
+//! The command line: one file a sub-command. Results go to standard output, everything else to standard error.
+
+mod arguments;
+mod clean;
+mod defaults;
+mod doctor;
+mod exit;
+mod generate;
+mod image_file;
+mod lora;
+mod output;
+mod plan;
+mod report;
+mod run;
+mod signals;
+mod status;
+mod study;
+
+pub use crate::run::install_hook as install_panic_hook;
+pub use arguments::{Arguments, parse};
+pub use exit::{Exit, Failure};
+
+use arguments::Command;
+use exit::OrExit;
+
+/// Stack of the thread that does the work: candle walks a training step's graph recursively.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Does what was asked for.
+pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    if let Some(threads) = arguments.threads() {
+        // SAFETY: no other thread runs yet; rayon and candle read the variable when they start theirs.
+        unsafe {
+            std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
+            std::env::set_var("CANDLE_NUM_THREADS", threads.to_string());
+        }
+    }
+    let worker = std::thread::Builder::new().name("runner".into()).stack_size(STACK_BYTES);
+    let handle = worker.spawn(move || dispatch(arguments)).or_exit(Exit::Internal)?;
+    handle.join().unwrap_or_else(|_| Err(Failure::new(Exit::Internal, anyhow::anyhow!("the working thread died"))))
+}
+
+fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+    let output = &arguments.output;
+    match &arguments.command {
+        Command::Run(args) => run::execute(args, output),
+        Command::Plan(args) => plan::execute(args, output),
+        Command::Status(args) => status::execute(args, output),
+        Command::Report(args) => report::execute(args, output),
+        Command::Generate(args) => generate::execute(args, output),
+        Command::Defaults => defaults::execute(),
+        Command::Doctor(args) => doctor::execute(args, output),
+        Command::Lora(command) => lora::execute(command, output),
+        Command::Clean(args) => clean::execute(args, output),
+    }
+}

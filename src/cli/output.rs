@@ -1,0 +1,65 @@
+//! Results on standard output.
+
+use super::exit::{Exit, Failure, OrExit};
+use crate::store;
+use std::{
+    io::{ErrorKind, Write},
+    path::Path,
+};
+
+/// Writes a result to standard output. When the reader has gone (`runner plan x.toml | head`), the program ends
+/// quietly.
+pub(super) fn emit(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::silent(Exit::Done)),
+        Err(e) => Err(Failure::new(Exit::Internal, anyhow::Error::new(e).context("cannot write to standard output"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes a value as one line of JSON.
+pub(super) fn emit_json(value: &serde_json::Value) -> Result<(), Failure> {
+    emit(&format!("{value}\n"))
+}
+
+/// Rows as left-aligned columns two spaces apart, without spaces at line ends.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Refuses to replace a file unless `force`.
+pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
+    if !force && path.symlink_metadata().is_ok() {
+        let error =
+            anyhow::anyhow!("{} exists already; choose another name or use --force to replace it", path.display());
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    Ok(())
+}
+
+/// Writes a result file as a whole; does not replace one unless `force`.
+pub(super) fn write_new(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    may_write(path, force)?;
+    store::write_atomic(path, bytes).or_exit(Exit::Experiment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_lines_up() {
+        let rows = [vec!["a".into(), "é漫".into(), "x".into()], vec!["bbb".into(), String::new(), "y".into()]];
+        assert_eq!(table(&rows), "a    é漫  x\nbbb      y\n");
+    }
+}

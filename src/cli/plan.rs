@@ -1,0 +1,36 @@
+//! `runner plan X.toml`: what a run would do, and why.
+
+use super::{
+    arguments::OutputArgs,
+    exit::{Exit, Failure, OrExit},
+    output::{emit, emit_json},
+    study::StudyArgs,
+};
+use crate::{plan, store::Store, term::plain_text};
+use clap::Args;
+
+/// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost
+///
+/// Checks everything a run checks before it loads a model. Changes nothing.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  runner plan experiments/shinchan.toml --set train.rank=8\n\nResult: a table of the cells and \
+                  one of the jobs, with the reason for each that is not in the store."
+)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) study: StudyArgs,
+}
+
+pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let study = args.study.open(output)?;
+    let store = Store::reader(&args.study.reports.store());
+    let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;
+    let estimate = plan::estimate(&study.plan, &statuses, &store);
+    if output.json() {
+        emit_json(&plan::json(&study.plan, &statuses, &estimate))?;
+    } else {
+        emit(&plain_text(&plan::table(&study.plan, &statuses, &estimate)))?;
+    }
+    Ok(Exit::Done)
+}

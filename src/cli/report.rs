@@ -1,0 +1,39 @@
+//! `runner report X.toml`: the report again, from what is in the store.
+
+use super::{
+    arguments::OutputArgs,
+    exit::{Exit, Failure, OrExit},
+    output::{emit, emit_json},
+    study::StudyArgs,
+};
+use crate::{report, store::Store};
+use clap::Args;
+use serde_json::json;
+
+/// Write the report again from what is in the store; loads no model
+///
+/// Cells that are not finished are shown as such.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  runner report experiments/shinchan.toml\n\nResult: reports/<name>/index.html; its path is \
+                        printed."
+)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) study: StudyArgs,
+}
+
+pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let study = args.study.open(output)?;
+    let store = Store::reader(&args.study.reports.store());
+    let folder = args.study.reports.reports_dir.join(&study.plan.name);
+    let data = report::build(&study.plan, &store, &folder).or_exit(Exit::Experiment)?;
+    report::write(&data, &folder).or_exit(Exit::Experiment)?;
+    let index = folder.join("index.html");
+    if output.json() {
+        emit_json(&json!({"report": index}))?;
+    } else {
+        emit(&format!("{}\n", index.display()))?;
+    }
+    Ok(Exit::Done)
+}

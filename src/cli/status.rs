@@ -1,0 +1,81 @@
+//! `runner status X.toml`: how far each cell is.
+
+use super::{
+    arguments::OutputArgs,
+    exit::{Exit, Failure, OrExit},
+    output::{emit, emit_json, table},
+    study::StudyArgs,
+};
+use crate::{
+    plan::{self, JobStatus, Plan},
+    stage::Stage,
+    store::{Attempt, Store},
+    term::plain_text,
+};
+use clap::Args;
+use serde_json::json;
+
+/// Show how far each cell is: done, working, begun, failed or to do, stage by stage
+///
+/// Also works while another runner is at it. Changes nothing.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  runner status experiments/shinchan.toml\n\nResult: a table with a line a cell; below it the \
+                  reasons of failures."
+)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) study: StudyArgs,
+}
+
+pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let study = args.study.open(output)?;
+    let store = Store::reader(&args.study.reports.store());
+    let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;
+    let words: Vec<&str> =
+        study.plan.jobs.iter().zip(&statuses).map(|(job, status)| word(&store, job, status)).collect();
+    if output.json() {
+        for cell in &study.plan.cells {
+            let stages = cell.jobs.iter().map(|(stage, &job)| {
+                let reason = match &statuses[job] {
+                    JobStatus::Failed { reason } | JobStatus::Todo { reason } => Some(reason),
+                    JobStatus::Cached => None,
+                };
+                (stage.name().to_owned(), json!({"state": words[job], "reason": reason}))
+            });
+            emit_json(&json!({"cell": cell.label, "stages": stages.collect::<serde_json::Map<_, _>>()}))?;
+        }
+    } else {
+        emit(&text(&study.plan, &statuses, &words))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
+    match (status, store.attempt(job.stage, &job.key)) {
+        (JobStatus::Cached, _) => "done",
+        (_, Attempt::Working) => "working",
+        (JobStatus::Failed { .. }, _) => "failed",
+        (JobStatus::Todo { .. }, Attempt::Begun) => "begun",
+        (JobStatus::Todo { .. }, Attempt::None) => "to do",
+    }
+}
+
+fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
+    let used = |stage: &Stage| plan.cells.iter().any(|cell| cell.jobs.contains_key(stage));
+    let stages: Vec<Stage> = Stage::ALL.into_iter().filter(used).collect();
+    let mut rows = vec![vec!["cell".to_owned()]];
+    rows[0].extend(stages.iter().map(ToString::to_string));
+    for cell in &plan.cells {
+        let mut row = vec![plain_text(&cell.label)];
+        row.extend(stages.iter().map(|stage| cell.jobs.get(stage).map_or("", |&job| words[job]).to_owned()));
+        rows.push(row);
+    }
+    let mut out = table(&rows);
+    for (job, status) in plan.jobs.iter().zip(statuses) {
+        if let JobStatus::Failed { reason } = status {
+            out += &format!("\nfailed: {} {}: {}\n", job.stage, plain_text(&job.label), plain_text(reason));
+        }
+    }
+    out
+}

@@ -1,0 +1,130 @@
+//! From an experiment file on the command line to a plan that can be run, shown or reported.
+
+use super::{
+    arguments::{OutputArgs, ReportsDir},
+    exit::{Exit, Failure, OrExit},
+};
+use crate::{
+    experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
+    photos,
+    plan::{self, Facts, Plan},
+    stages::{BaseModel, device},
+};
+use candle_core::Device;
+use clap::Args;
+use rayon::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    path::PathBuf,
+};
+
+/// Which study, and what is different from its file.
+#[derive(Debug, Args)]
+pub(super) struct StudyArgs {
+    /// The experiment file
+    #[arg(value_name = "EXPERIMENT.toml")]
+    pub(super) experiment: PathBuf,
+    /// Change a setting, e.g. --set train.rank=8 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Only the cells with these values, e.g. --only 'dataset.size=5' (repeatable)
+    #[arg(long, value_name = "KEY=VALUE…")]
+    only: Vec<String>,
+    /// auto, cpu, cuda, cuda:1 or metal; the same as --set model.device=…
+    #[arg(long)]
+    device: Option<String>,
+    /// Never use the network, e.g. for a model of the Hub
+    #[arg(long)]
+    offline: bool,
+    /// CPU threads; all cores if not given
+    #[arg(long, short, value_name = "N")]
+    pub(super) jobs: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) reports: ReportsDir,
+}
+
+/// A study that has been read, checked and planned.
+pub(super) struct Study {
+    pub(super) plan: Plan,
+    pub(super) facts: Facts,
+    pub(super) device: Device,
+    pub(super) models: BTreeMap<Base, BaseModel>,
+}
+
+impl StudyArgs {
+    /// Reads and checks everything that can be checked without loading a model.
+    pub(super) fn open(&self, output: &OutputArgs) -> Result<Study, Failure> {
+        let color = output.error_color();
+        let told = |problems: &Problems| {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{}", problems.render(color));
+            Failure::silent(Exit::Experiment)
+        };
+        let mut set = self.set.clone();
+        set.extend(self.device.iter().map(|device| format!("model.device=\"{device}\"")));
+        let experiment = Experiment::load(&self.experiment, &Overrides::from_process(set)).map_err(|p| told(&p))?;
+        for warning in &experiment.warnings {
+            let _ = writeln!(std::io::stderr(), "{}", warning.render(color));
+        }
+        let selected = experiment.select(&self.only).map_err(|error| match error {
+            SelectError::Nothing { .. } => Failure::new(Exit::NothingSelected, error),
+            SelectError::Wrong(problem) => told(&problem.into()),
+        })?;
+        let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
+        let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();
+        let facts = Facts::gather(&experiment, device::class(&device), &mut |base| -> anyhow::Result<String> {
+            let model = BaseModel::find(base, self.offline)?;
+            let hash = model.hash.clone();
+            models.insert(base.clone(), model);
+            Ok(hash)
+        })
+        .or_exit(Exit::Experiment)?;
+        check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
+        let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);
+        Ok(Study { plan, facts, device, models })
+    }
+}
+
+impl Study {
+    /// Decodes every photo the plan uses; all that cannot be decoded are named at once.
+    pub(super) fn check_photos(&self) -> Result<(), Failure> {
+        let hashes = self.plan.cells.iter().flat_map(|cell| cell.train_photos.iter().chain(&cell.held_out_photos));
+        let used: BTreeSet<&String> = hashes.collect();
+        let all = self.facts.photos.values().flat_map(|scan| &scan.photos);
+        let photos: Vec<_> = all.filter(|photo| used.contains(&photo.hash)).collect();
+        let errors: Vec<String> =
+            photos.par_iter().filter_map(|photo| photos::check_decodes(photo).err()).map(|e| e.to_string()).collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let text = format!("{} of {} photos cannot be used:\n  {}", errors.len(), photos.len(), errors.join("\n  "));
+        Err(Failure::new(Exit::Experiment, anyhow::anyhow!("{text}")))
+    }
+}
+
+/// Sizes must fit the model: its autoencoder and every halving of the UNet.
+fn check_sizes(experiment: &Experiment, models: &BTreeMap<Base, BaseModel>) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for (index, cell) in experiment.cells().iter().enumerate() {
+        let settings = &cell.settings;
+        let Some(model) = models.get(&settings.model.base) else { continue };
+        let multiple = model.summary.unet_multiple.max(1);
+        let sizes = [
+            ("dataset.resolution", settings.dataset.resolution),
+            ("generate.width", settings.generate.width),
+            ("generate.height", settings.generate.height),
+        ];
+        for (key, size) in sizes {
+            // Width and height are the resolution unless the file gives them: then one message is enough.
+            if !size.is_multiple_of(multiple) && (key == "dataset.resolution" || size != settings.dataset.resolution) {
+                let message = format!("`{key}` is {size}, which this model cannot do");
+                let (below, above) = (size / multiple * multiple, size.next_multiple_of(multiple));
+                let problem = Problem::error(experiment.place(key, Some(index)), message)
+                    .expected(format!("a multiple of {multiple}, e.g. {}", if below == 0 { above } else { below }));
+                problems.push(problem);
+            }
+        }
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(()) }
+}

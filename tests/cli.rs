@@ -1,0 +1,313 @@
+//! The program as a user meets it: what it prints, and its exit codes.
+
+use assert_cmd::{Command, assert::Assert};
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The program in an empty folder, undisturbed by the tester's environment.
+fn runner(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("runner").unwrap();
+    command.current_dir(folder).env_clear().env("HOME", folder);
+    command
+}
+
+/// A study of two cells that takes a few seconds.
+fn study(folder: &Path, more: &str) -> PathBuf {
+    let path = folder.join("tiny.toml");
+    let text = format!(
+        "name = \"tiny\"\n\
+         [model]\nbase = \"{ROOT}/experiments/models/toyworld\"\n\
+         [subject]\nidentifier = \"aawxbc\"\nclass = \"figurine\"\n\
+         [dataset]\nimages = \"{ROOT}/experiments/data/shinchan\"\nheld_out = 2\nresolution = 64\n\
+         [train]\nsteps = 3\ncheckpoint_every = 1\n\
+         [train.prior_preservation]\nimages = 2\n\
+         [generate]\nsteps = 2\nseeds = [0]\nprompts = [\"a {{identifier}} {{class}}\"]\n\
+         [evaluate]\nprobe_every = 0\nprobe_timesteps = 2\nprobe_photos = 2\n\
+         [sweep]\ndataset.size = [2, 3]\n{more}"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn stdout(assert: &Assert) -> String {
+    text(&assert.get_output().stdout)
+}
+
+fn stderr(assert: &Assert) -> String {
+    text(&assert.get_output().stderr)
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn help_is_complete() {
+    let dir = folder();
+    insta::assert_snapshot!("help", stdout(&runner(dir.path()).arg("-h").assert().code(0)));
+    for command in ["run", "plan", "status", "report", "generate", "lora", "defaults", "doctor", "clean"] {
+        let help = stdout(&runner(dir.path()).args([command, "--help"]).assert().code(0));
+        if command != "lora" {
+            assert!(help.contains("Example") && help.contains("Result:"), "{command}: {help}");
+        }
+    }
+    let version = stdout(&runner(dir.path()).arg("--version").assert().code(0));
+    assert_eq!(version, format!("runner {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let dir = folder();
+    let cases: [(&[&str], &str); 7] = [
+        (&[], "Usage"),
+        (&["plan", "x.toml", "--onyl", "a=1"], "--only"),
+        (&["x.toml", "--progres", "bar"], "--progress"),
+        (&["pln"], "plan"),
+        (&["x.toml", "--max-fail", "0"], "--max-fail"),
+        (&["generate", "--model", "m", "--prompt", "p", "--sampler", "eulr"], "euler-a"),
+        (&["generate", "--model", "m", "--prompt", "p", "--lora", "f:much"], "f:0.8"),
+    ];
+    for (arguments, expected) in cases {
+        let assert = runner(dir.path()).args(arguments).assert().code(2);
+        assert!(stderr(&assert).contains(expected), "{arguments:?}: {}", stderr(&assert));
+    }
+}
+
+#[test]
+fn an_experiment_that_is_not_usable_is_exit_code_96() {
+    let dir = folder();
+    let missing = runner(dir.path()).arg("nothing.toml").assert().code(96);
+    assert!(stderr(&missing).contains("nothing.toml"), "{}", stderr(&missing));
+
+    let typo = study(dir.path(), "[generate2]\n");
+    let assert = runner(dir.path()).arg(&typo).assert().code(96);
+    let message = stderr(&assert);
+    assert!(message.contains("tiny.toml:") && message.contains("generate2") && message.contains('^'), "{message}");
+
+    let good = study(dir.path(), "");
+    for (set, expected) in [
+        ("dataset.resolution=60", "dataset.resolution"),
+        ("train.rank=0", "rank"),
+        ("dataset.held_out=100", "photo"),
+        ("model.base=\"no/such/folder/here\"", "no/such/folder/here"),
+        ("model.device=cuda", "cuda"),
+        ("dataset.images=\"nowhere\"", "nowhere"),
+    ] {
+        let assert = runner(dir.path()).arg(&good).args(["--set", set, "--offline"]).assert().code(96);
+        let message = stderr(&assert);
+        assert!(message.contains(expected) && !message.contains("bug"), "{set}: {message}");
+    }
+    assert!(!dir.path().join("reports").exists(), "nothing may be written before everything is checked");
+}
+
+#[test]
+fn a_reports_folder_that_cannot_be_made_is_named() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let assert = runner(dir.path()).arg(&file).args(["--reports-dir", "tiny.toml/reports"]).assert().code(96);
+    assert!(stderr(&assert).contains("tiny.toml/reports"), "{}", stderr(&assert));
+}
+
+#[test]
+fn a_photo_that_does_not_decode_is_named_before_the_run() {
+    let dir = folder();
+    let photos = dir.path().join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    for n in 0..5 {
+        let bytes = std::fs::read(format!("{ROOT}/experiments/data/shinchan/0{n}.jpg")).unwrap();
+        let end = if n == 3 { bytes.len() / 2 } else { bytes.len() };
+        std::fs::write(photos.join(format!("{n}.jpg")), &bytes[..end]).unwrap();
+    }
+    let file = study(dir.path(), "");
+    let assert = runner(dir.path()).arg(&file).args(["--set", "dataset.images=\"photos\""]).assert().code(96);
+    assert!(stderr(&assert).contains("3.jpg"), "{}", stderr(&assert));
+}
+
+#[test]
+fn only_what_does_not_exist_is_exit_code_4() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let assert = runner(dir.path()).arg("plan").arg(&file).args(["--only", "dataset.size=9"]).assert().code(4);
+    assert!(stderr(&assert).contains("dataset.size=3"), "{}", stderr(&assert));
+}
+
+#[test]
+fn plan_and_status_read_only() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let plan = stdout(&runner(dir.path()).arg("plan").arg(&file).assert().code(0));
+    assert!(plan.contains("dataset.size=2") && plan.contains("train") && plan.contains("to do"), "{plan}");
+    let one = stdout(&runner(dir.path()).arg("plan").arg(&file).args(["--only", "dataset.size=2"]).assert().code(0));
+    assert!(!one.contains("dataset.size=3"), "{one}");
+    let json = stdout(&runner(dir.path()).arg("plan").arg(&file).args(["--format", "json"]).assert().code(0));
+    let plan: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(plan["cells"].as_array().unwrap().len(), 2);
+
+    let status = stdout(&runner(dir.path()).arg("status").arg(&file).assert().code(0));
+    assert_eq!(status.lines().count(), 3, "{status}");
+    assert!(status.lines().skip(1).all(|line| line.matches("to do").count() == 6), "{status}");
+    assert!(!dir.path().join("reports").exists());
+}
+
+#[test]
+fn defaults_can_be_read_back() {
+    let dir = folder();
+    let defaults = stdout(&runner(dir.path()).arg("defaults").assert().code(0));
+    let table: toml::Table = defaults.parse().unwrap();
+    assert!(table.contains_key("train") && defaults.contains('#'));
+}
+
+#[test]
+fn doctor_and_clean_work_on_a_fresh_machine() {
+    let dir = folder();
+    let doctor = stdout(&runner(dir.path()).arg("doctor").assert().code(0));
+    assert!(doctor.contains("threads") && doctor.contains("hub cache"), "{doctor}");
+    let json = stdout(&runner(dir.path()).args(["doctor", "--format", "json"]).assert().code(0));
+    assert!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["reports"]["problem"] == false);
+    for arguments in [&["clean"][..], &["clean", "--all"], &["clean", "--broken"]] {
+        let clean = stdout(&runner(dir.path()).args(arguments).assert().code(0));
+        assert!(clean.contains("0 B"), "{clean}");
+    }
+    assert!(!dir.path().join("reports").exists());
+}
+
+/// A pipe whose reader has gone before the program starts, as in `runner plan x.toml | true`.
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let commands: [&[&str]; 4] = [&["defaults"], &["plan"], &["--help"], &["doctor"]];
+    for arguments in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runner"));
+        command.current_dir(dir.path()).env_clear().args(arguments);
+        if arguments == ["plan"] {
+            command.arg(&file);
+        }
+        let output = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn generate_checks_before_it_loads() {
+    let dir = folder();
+    let model = format!("{ROOT}/experiments/models/toyworld");
+    let generate = |more: &[&str]| {
+        let mut command = runner(dir.path());
+        command.args(["generate", "--model", &model, "--prompt", "a red ball", "--steps", "2"]).args(more);
+        command.assert()
+    };
+    std::fs::write(dir.path().join("image.png"), b"mine").unwrap();
+    let taken = generate(&[]).code(2);
+    assert!(stderr(&taken).contains("--force"), "{}", stderr(&taken));
+    assert_eq!(std::fs::read(dir.path().join("image.png")).unwrap(), b"mine");
+    let odd = generate(&["--output", "a.png", "--width", "100"]).code(2);
+    assert!(stderr(&odd).contains("multiples of"), "{}", stderr(&odd));
+    let unknown = generate(&["--output", "a.png", "--lora", "nothing.safetensors"]).code(96);
+    assert!(stderr(&unknown).contains("nothing.safetensors"), "{}", stderr(&unknown));
+    std::fs::write(dir.path().join("bad.safetensors"), b"\xff\xff\xff\xff\xff\xff\xff\x7f{}").unwrap();
+    let damaged = generate(&["--output", "a.png", "--lora", "bad.safetensors"]).code(96);
+    assert!(stderr(&damaged).contains("bad.safetensors"), "{}", stderr(&damaged));
+    let foreign = format!("{ROOT}/experiments/models/toyworld/unet/diffusion_pytorch_model.safetensors");
+    let foreign = generate(&["--output", "a.png", "--lora", &foreign]).code(96);
+    assert!(stderr(&foreign).contains("cannot be applied"), "{}", stderr(&foreign));
+    assert!(!dir.path().join("a.png").exists());
+}
+
+#[test]
+fn an_image_is_the_same_alone_or_with_others() {
+    let dir = folder();
+    let model = format!("{ROOT}/experiments/models/toyworld");
+    let generate = |more: &[&str]| {
+        let mut command = runner(dir.path());
+        command.args(["generate", "--model", &model, "--prompt", "a red ball", "--steps", "2", "--width", "64"]);
+        stdout(&command.args(["--height", "64"]).args(more).assert().code(0))
+    };
+    assert_eq!(generate(&["--seed", "7", "--count", "2", "--output", "all"]), "all/7.png\nall/8.png\n");
+    generate(&["--seed", "8", "--output", "one.png", "--jobs", "1"]);
+    let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    assert_eq!(read("all/8.png"), read("one.png"));
+    assert_ne!(read("all/7.png"), read("one.png"));
+    assert!(read("one.png").windows(10).any(|w| w == b"parameters"));
+}
+
+/// Everything in a report but what it cost.
+fn files(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let files = entries.filter(|e| e.file_type().is_file() && !e.file_name().to_string_lossy().starts_with("cost."));
+    files.map(|e| (e.path().strip_prefix(folder).unwrap().to_path_buf(), std::fs::read(e.path()).unwrap())).collect()
+}
+
+#[test]
+fn a_study_runs_is_reused_and_survives_signals() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let run = |reports: &str, more: &[&str]| {
+        let mut command = runner(dir.path());
+        command.arg(&file).args(["--reports-dir", reports]).args(more);
+        command.assert()
+    };
+    let first = run("whole", &[]).code(0);
+    assert!(
+        stderr(&first).contains("2 cells done") && stderr(&first).contains("whole/tiny/index.html"),
+        "{}",
+        stderr(&first)
+    );
+    assert_eq!(stdout(&first), "");
+    let begun = std::time::Instant::now();
+    let again = run("whole", &["--format", "json", "--progress", "none"]).code(0);
+    let events: Vec<serde_json::Value> = stdout(&again).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let idle = begun.elapsed();
+    assert_eq!(events[0]["todo"], 0, "{events:?}");
+    assert!(events.iter().any(|e| e["event"] == "job_reused") && events.iter().all(|e| e["event"] != "job_started"));
+    let status = stdout(&runner(dir.path()).arg("status").arg(&file).args(["--reports-dir", "whole"]).assert().code(0));
+    assert!(status.lines().skip(1).all(|line| line.matches("done").count() == 6), "{status}");
+    let why = stdout(
+        &runner(dir.path()).arg("plan").arg(&file).args(["--reports-dir", "whole", "--set", "train.rank=2"]).assert(),
+    );
+    assert!(why.contains("rank"), "{why}");
+
+    #[cfg(unix)]
+    {
+        let whole = files(&dir.path().join("whole/tiny"));
+        assert!(whole.contains_key(Path::new("index.html")), "{:?}", whole.keys());
+        for signal in ["INT", "TERM", "KILL"] {
+            let reports = signal.to_lowercase();
+            let mut attempts = 0;
+            loop {
+                let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runner"));
+                command.current_dir(dir.path()).env_clear().arg(&file).args(["--reports-dir", &reports]);
+                let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+                // Longer each time, so that it ends; the moments are as good as random.
+                std::thread::sleep(idle.mul_f64(0.5) + std::time::Duration::from_millis(61 * attempts));
+                let kill =
+                    std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+                assert!(kill.is_ok());
+                let status = child.wait().unwrap();
+                attempts += 1;
+                match status.code() {
+                    Some(0) => break,
+                    Some(75) => assert_ne!(signal, "KILL"),
+                    // Before the handlers are in place a signal ends the program as usual.
+                    None => {}
+                    other => panic!("{signal}: {other:?}"),
+                }
+                assert!(attempts < 100);
+            }
+            let resumed = files(&dir.path().join(&reports).join("tiny"));
+            assert_eq!(resumed.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{signal}");
+            for (name, bytes) in &resumed {
+                assert!(*bytes == whole[name], "{signal} after {attempts} attempts: {} differs", name.display());
+            }
+        }
+    }
+}
