@@ -240,15 +240,8 @@ fn an_image_is_the_same_alone_or_with_others() {
     assert!(read("one.png").windows(10).any(|w| w == b"parameters"));
 }
 
-/// Everything in a report but what it cost.
-fn files(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
-    let files = entries.filter(|e| e.file_type().is_file() && !e.file_name().to_string_lossy().starts_with("cost."));
-    files.map(|e| (e.path().strip_prefix(folder).unwrap().to_path_buf(), std::fs::read(e.path()).unwrap())).collect()
-}
-
 #[test]
-fn a_study_runs_is_reused_and_survives_signals() {
+fn a_study_runs_and_is_reused() {
     let dir = folder();
     let file = study(dir.path(), "");
     let run = |reports: &str, more: &[&str]| {
@@ -263,10 +256,8 @@ fn a_study_runs_is_reused_and_survives_signals() {
         stderr(&first)
     );
     assert_eq!(stdout(&first), "");
-    let begun = std::time::Instant::now();
     let again = run("whole", &["--format", "json", "--progress", "none"]).code(0);
     let events: Vec<serde_json::Value> = stdout(&again).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let idle = begun.elapsed();
     assert_eq!(events[0]["todo"], 0, "{events:?}");
     assert!(events.iter().any(|e| e["event"] == "job_reused") && events.iter().all(|e| e["event"] != "job_started"));
     let status = stdout(&runner(dir.path()).arg("status").arg(&file).args(["--reports-dir", "whole"]).assert().code(0));
@@ -276,38 +267,12 @@ fn a_study_runs_is_reused_and_survives_signals() {
     );
     assert!(why.contains("rank"), "{why}");
 
-    #[cfg(unix)]
-    {
-        let whole = files(&dir.path().join("whole/tiny"));
-        assert!(whole.contains_key(Path::new("index.html")), "{:?}", whole.keys());
-        for signal in ["INT", "TERM", "KILL"] {
-            let reports = signal.to_lowercase();
-            let mut attempts = 0;
-            loop {
-                let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runner"));
-                command.current_dir(dir.path()).env_clear().arg(&file).args(["--reports-dir", &reports]);
-                let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-                // Longer each time, so that it ends; the moments are as good as random.
-                std::thread::sleep(idle.mul_f64(0.5) + std::time::Duration::from_millis(61 * attempts));
-                let kill =
-                    std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-                assert!(kill.is_ok());
-                let status = child.wait().unwrap();
-                attempts += 1;
-                match status.code() {
-                    Some(0) => break,
-                    Some(75) => assert_ne!(signal, "KILL"),
-                    // Before the handlers are in place a signal ends the program as usual.
-                    None => {}
-                    other => panic!("{signal}: {other:?}"),
-                }
-                assert!(attempts < 100);
-            }
-            let resumed = files(&dir.path().join(&reports).join("tiny"));
-            assert_eq!(resumed.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{signal}");
-            for (name, bytes) in &resumed {
-                assert!(*bytes == whole[name], "{signal} after {attempts} attempts: {} differs", name.display());
-            }
-        }
-    }
+    let clean = |more: &[&str]| {
+        let mut command = runner(dir.path());
+        stdout(&command.args(["clean", "--reports-dir", "whole"]).args(more).assert().code(0))
+    };
+    assert_eq!(clean(&[]).matches(" done").count(), 9);
+    assert!(!clean(&["--keep", "tiny.toml"]).contains("removed"));
+    assert_eq!(clean(&["--all"]).matches("removed").count(), 9);
+    assert_eq!(clean(&[]), "0 B in whole/.store\n");
 }

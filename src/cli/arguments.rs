@@ -86,7 +86,7 @@ impl OutputArgs {
 }
 
 /// Where reports and the store are.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ReportsDir {
     /// Folder of the reports; the store is its .store
     #[arg(long, value_name = "DIR", default_value = "reports")]

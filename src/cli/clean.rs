@@ -4,13 +4,16 @@ use super::{
     arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
     output::{emit, emit_json, table},
+    study::StudyArgs,
 };
 use crate::{
-    store::{Entry, State, Store},
+    stage::Stage,
+    store::{Entry, Key, State, Store},
     term::{bytes, plain_text},
 };
 use clap::Args;
 use serde_json::json;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Show what the store holds, and remove what is not needed
 ///
@@ -19,42 +22,60 @@ use serde_json::json;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  runner clean                 list everything with its size\n  \
         runner clean --broken        remove failed, unfinished and damaged work\n  \
+        runner clean --keep experiments/shinchan.toml\n                               \
+        remove all that this experiment does not need\n  \
         runner clean --all           empty the store\n\nResult: a table; the last line says how much was freed.")]
 pub(super) struct CleanArgs {
     /// Remove damaged artifacts, records of failures and work that was begun and not finished
     #[arg(long)]
     broken: bool,
+    /// Remove what this experiment does not need (repeat to keep the needs of several)
+    #[arg(long, value_name = "EXPERIMENT.toml", conflicts_with = "broken")]
+    keep: Vec<PathBuf>,
     /// Remove everything
-    #[arg(long, conflicts_with = "broken")]
+    #[arg(long, conflicts_with_all = ["broken", "keep"])]
     all: bool,
     #[command(flatten)]
     reports: ReportsDir,
 }
 
 pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let root = args.reports.store();
-    let store = if args.all || args.broken {
-        if !root.is_dir() {
-            return report(&[], 0, args, output);
-        }
-        Store::open(&root).or_exit(Exit::Experiment)?
-    } else {
-        Store::reader(&root)
+    let needed = args.needed(output)?;
+    let wanted = |entry: &Entry| {
+        args.all
+            || (args.broken && entry.state != State::Done)
+            || (!args.keep.is_empty() && !needed.contains(&(entry.stage, entry.key.clone())))
     };
+    let store = Store::reader(&args.reports.store());
     let mut rows = Vec::new();
     let mut freed = 0;
     for entry in store.list().or_exit(Exit::Internal)? {
-        let wanted = args.all || (args.broken && entry.state != State::Done);
-        let removed = wanted && store.discard(&entry).or_exit(Exit::Internal)?;
-        freed += if removed { entry.bytes } else { 0 };
-        let what = match (wanted, removed) {
-            (true, true) => "removed",
-            (true, false) => "in use",
-            _ => "",
+        let what = match wanted(&entry) {
+            false => "",
+            true if store.discard(&entry).or_exit(Exit::Internal)? => "removed",
+            true => "in use",
         };
+        freed += if what == "removed" { entry.bytes } else { 0 };
         rows.push((entry, what));
     }
     report(&rows, freed, args, output)
+}
+
+impl CleanArgs {
+    /// Whether anything is to be removed, not only listed.
+    fn removes(&self) -> bool {
+        self.all || self.broken || !self.keep.is_empty()
+    }
+
+    /// The artifacts of the experiments to keep.
+    fn needed(&self, output: &OutputArgs) -> Result<BTreeSet<(Stage, Key)>, Failure> {
+        let mut needed = BTreeSet::new();
+        for experiment in &self.keep {
+            let plan = StudyArgs::of_file(experiment, &self.reports).open(output)?.plan;
+            needed.extend(plan.jobs.into_iter().map(|job| (job.stage, job.key)));
+        }
+        Ok(needed)
+    }
 }
 
 fn report(rows: &[(Entry, &str)], freed: u64, args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Failure> {
@@ -74,7 +95,7 @@ fn report(rows: &[(Entry, &str)], freed: u64, args: &CleanArgs, output: &OutputA
     };
     emit(&table(&rows.iter().map(line).collect::<Vec<_>>()))?;
     let total: u64 = rows.iter().map(|(entry, _)| entry.bytes).sum();
-    let sum = if args.all || args.broken {
+    let sum = if args.removes() {
         format!("{} freed, {} left in {}\n", bytes(freed), bytes(total - freed), args.reports.store().display())
     } else {
         format!("{} in {}\n", bytes(total), args.reports.store().display())

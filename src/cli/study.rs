@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// Which study, and what is different from its file.
@@ -53,6 +53,19 @@ pub(super) struct Study {
 }
 
 impl StudyArgs {
+    /// The study as its file says it, without the network.
+    pub(super) fn of_file(experiment: &Path, reports: &ReportsDir) -> Self {
+        Self {
+            experiment: experiment.to_path_buf(),
+            set: Vec::new(),
+            only: Vec::new(),
+            device: None,
+            offline: true,
+            jobs: None,
+            reports: reports.clone(),
+        }
+    }
+
     /// Reads and checks everything that can be checked without loading a model.
     pub(super) fn open(&self, output: &OutputArgs) -> Result<Study, Failure> {
         let color = output.error_color();

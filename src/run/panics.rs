@@ -78,4 +78,32 @@ mod tests {
         .unwrap_err();
         assert!(text.contains("please report") && text.contains("index 9"), "{text}");
     }
+
+    /// Not a test of its own: a second process that panics with the hook in place.
+    #[test]
+    #[ignore = "run by `nobody_sees_a_raw_panic` as a process of its own"]
+    fn child() {
+        if std::env::var_os("RUNNER_TEST_PANIC").is_some() {
+            install_hook();
+            assert!(catch(|| panic!("inside a job")).is_err());
+            panic!("index {}", 9);
+        }
+    }
+
+    #[test]
+    fn nobody_sees_a_raw_panic() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "run::panics::tests::child", "--ignored", "--nocapture"])
+            .env("RUNNER_TEST_PANIC", "1")
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            text.starts_with("error: this is a bug in runner, please report") && text.lines().count() == 1,
+            "{text}"
+        );
+        assert!(text.contains("index 9") && text.contains("panics.rs:"), "{text}");
+    }
 }

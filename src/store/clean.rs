@@ -81,7 +81,9 @@ impl Store {
 
     /// Removes an entry. `false`: a process works on it right now, nothing was touched.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let lock = self.root().join(".locks").join(format!("{}-{}", entry.stage, entry.key));
+        let locks = self.root().join(".locks");
+        super::files::make_folder(&locks)?;
+        let lock = locks.join(format!("{}-{}", entry.stage, entry.key));
         let file = fs::File::options().create(true).truncate(false).write(true).open(&lock).at("open", &lock)?;
         match file.try_lock() {
             Ok(()) => {}

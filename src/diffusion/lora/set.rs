@@ -82,12 +82,11 @@ impl FromIterator<(String, LoraPair)> for LoraSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::DType;
 
     #[test]
     fn the_sum_of_two_adapters_is_the_sum_of_their_updates() -> Result<()> {
-        let random =
-            |shape| Tensor::from_vec(crate::diffusion::noise::TorchRng::new(7).randn(&shape), &shape, &Device::Cpu);
+        let random = |shape: [usize; 2]| crate::diffusion::noise::TorchRng::new(7).randn_tensor(&shape);
         let pair = |rank: usize, scale| -> Result<LoraPair> {
             Ok(LoraPair { down: random([rank, 5])?, up: random([3, rank])?, scale, dropout_mask: None })
         };
