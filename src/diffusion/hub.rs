@@ -42,7 +42,7 @@ pub enum HubError {
     )]
     Offline {
         /// The model.
-        id: ModelId,
+        id: String,
         /// The cache folder that was looked into.
         cache: PathBuf,
         /// What is missing there.
@@ -56,7 +56,7 @@ pub enum HubError {
     )]
     Network {
         /// The model.
-        id: ModelId,
+        id: String,
         /// The cache folder that was looked into.
         cache: PathBuf,
         /// The server.
@@ -71,7 +71,7 @@ pub enum HubError {
     )]
     Refused {
         /// The model.
-        id: ModelId,
+        id: String,
         /// The server.
         endpoint: String,
         /// What it said.
@@ -81,7 +81,7 @@ pub enum HubError {
     #[error("{id} lacks {}; a diffusers folder with safetensors files is needed", missing.join(", "))]
     Unusable {
         /// The model.
-        id: ModelId,
+        id: String,
         /// What it lacks.
         missing: Vec<String>,
     },
@@ -89,7 +89,7 @@ pub enum HubError {
     #[error("{id}: {reason}")]
     Download {
         /// The model.
-        id: ModelId,
+        id: String,
         /// What happened.
         reason: String,
     },
@@ -170,7 +170,7 @@ impl Hub {
         };
         match cached {
             Some(folder) if missing.is_empty() => Ok(folder),
-            _ if self.offline => Err(HubError::Offline { id: id.clone(), cache: self.cache.clone(), missing }),
+            _ if self.offline => Err(HubError::Offline { id: id.to_string(), cache: self.cache.clone(), missing }),
             _ => self.download(id, progress),
         }
     }
@@ -189,7 +189,7 @@ impl Hub {
 
     fn download(&self, id: &ModelId, progress: &mut dyn FnMut(&Download)) -> Result<PathBuf, HubError> {
         let network = |reason: String| HubError::Network {
-            id: id.clone(),
+            id: id.to_string(),
             cache: self.cache.clone(),
             endpoint: self.endpoint.clone(),
             reason,
@@ -198,11 +198,11 @@ impl Hub {
         let failed = |error: ApiError| {
             let reason = error.to_string();
             if ["401", "403", "404"].iter().any(|status| reason.contains(&format!("status: {status}"))) {
-                HubError::Refused { id: id.clone(), endpoint: self.endpoint.clone(), reason }
+                HubError::Refused { id: id.to_string(), endpoint: self.endpoint.clone(), reason }
             } else {
                 match error {
                     ApiError::RequestError(_) | ApiError::TooManyRetries(_) => network(reason),
-                    _ => HubError::Download { id: id.clone(), reason },
+                    _ => HubError::Download { id: id.to_string(), reason },
                 }
             }
         };
@@ -223,13 +223,13 @@ impl Hub {
         let wanted = files::wanted(&names);
         let lacking = files::missing(&|name| names.iter().any(|n| n == name));
         if !lacking.is_empty() {
-            return Err(HubError::Unusable { id: id.clone(), missing: lacking });
+            return Err(HubError::Unusable { id: id.to_string(), missing: lacking });
         }
         for name in wanted {
             self.fetch(&pinned, &cache.repo(repo(&commit.revision)), name, progress).map_err(failed)?;
         }
         cache.repo(repo(&id.revision)).create_ref(&info.sha).map_err(|e| failed(ApiError::IoError(e)))?;
-        let unusable = |missing| HubError::Unusable { id: id.clone(), missing };
+        let unusable = |missing| HubError::Unusable { id: id.to_string(), missing };
         let folder = self.cached_folder(&commit).ok_or_else(|| unusable(vec![commit.revision.clone()]))?;
         match files::missing(&|name| folder.join(name).is_file()) {
             missing if missing.is_empty() => Ok(folder),

@@ -17,7 +17,8 @@ const CONFIGS: [&str; 5] = [
 /// themselves are checked when the weights are opened.
 pub(super) fn missing(has: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut missing: Vec<String> = CONFIGS.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
-    if !has("tokenizer/tokenizer.json") && !(has("tokenizer/vocab.json") && has("tokenizer/merges.txt")) {
+    let vocabulary = has("tokenizer/vocab.json") && has("tokenizer/merges.txt");
+    if !vocabulary && !has("tokenizer/tokenizer.json") {
         missing.push("tokenizer/vocab.json and tokenizer/merges.txt".to_owned());
     }
     for (folder, stem) in COMPONENTS {
