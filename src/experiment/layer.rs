@@ -39,8 +39,8 @@ impl Layer {
     pub(super) fn from_source(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
         let fields = match node::parse(source) {
             Ok(fields) => fields,
-            Err(problem) => {
-                problems.push(problem);
+            Err(syntax) => {
+                problems.extend(syntax);
                 return None;
             }
         };
@@ -58,7 +58,8 @@ impl Layer {
         let mut layer = Self::default();
         for (what, path, raw) in texts {
             let mut node = node::parse_value(&raw);
-            let mut keys: Vec<&str> = path.split('.').collect();
+            // No setting is deeper; what is left over is an unknown key, not a deep tree.
+            let mut keys: Vec<&str> = path.splitn(8, '.').collect();
             let first = keys.remove(0).to_owned();
             for key in keys.into_iter().rev() {
                 let field = Field { key: key.to_owned(), key_span: 0..0, node };

@@ -38,7 +38,7 @@ pub use settings::Settings;
 pub use source::{Place, Source};
 pub use value::{label, number};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use layer::Entry;
@@ -130,6 +130,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
         read_all(&mut reader)
     };
     let mut resolved: Vec<Cell> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut heading = None;
     let mut complete = true;
     for combination in &combinations {
@@ -138,7 +139,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
         match read(&values) {
             Some((name, title, settings)) => {
                 heading = Some((name, title));
-                if resolved.iter().all(|cell| cell.settings != settings) {
+                if seen.insert(format!("{settings:?}")) {
                     let assignments = combination.iter().map(|(k, entry)| (k.clone(), entry.value.clone())).collect();
                     resolved.push(Cell { label: String::new(), slug: String::new(), assignments, settings, values });
                 }

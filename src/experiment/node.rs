@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::source::{Place, Source, Spans};
 
 /// A key of a table and what it holds.
@@ -63,7 +63,7 @@ impl Node {
 }
 
 /// Parses a whole file; the error is the first syntax error.
-pub(super) fn parse(source: &Arc<Source>) -> Result<Vec<Field>, Problem> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Vec<Field>, Problems> {
     match toml_edit::Document::parse(source.text.as_str()) {
         Ok(document) => Ok(table(document.as_table())),
         Err(error) => {
@@ -72,7 +72,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Vec<Field>, Problem> {
             let nothing = span.is_empty() && before.trim_end_matches([' ', '\t']).ends_with('=');
             let message = if nothing { "a value is missing after `=`" } else { error.message() };
             let place = Place::File { source: source.clone(), span };
-            Err(Problem::error(place, message).help("this is not valid TOML: see https://toml.io"))
+            Err(Problem::error(place, message).help("this is not valid TOML: see https://toml.io").into())
         }
     }
 }

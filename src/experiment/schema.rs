@@ -86,9 +86,9 @@ pub(super) fn suggestion(path: &str) -> Option<String> {
 fn elsewhere(last: &str) -> Option<String> {
     let namesake = || KEYS.iter().copied().find(|key| key.rsplit('.').next() == Some(last));
     let similar = || {
-        let last_word = |key: &&'static str| key.rsplit('.').next().unwrap_or_default();
-        let word = did_you_mean(last, KEYS.iter().map(|key| last_word(&key)))?;
-        KEYS.iter().copied().find(|key| last_word(&key) == word)
+        let last_word = |key: &'static str| key.rsplit('.').next().unwrap_or_default();
+        let word = did_you_mean(last, KEYS.iter().map(|key| last_word(key)))?;
+        KEYS.iter().copied().find(|key| last_word(key) == word)
     };
     namesake().or_else(similar).map(str::to_owned)
 }

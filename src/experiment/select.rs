@@ -3,7 +3,7 @@
 //! One `--only` holds conditions that must all be true: `dataset.size=5 train.rank=4`, which is also how cells
 //! are labelled. Of several `--only` one must be true.
 
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::source::Place;
 use super::{Cell, Experiment, node, schema, value};
 
@@ -11,8 +11,8 @@ use super::{Cell, Experiment, node, schema, value};
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
     /// It is not written as `key=value`, or the key does not exist.
-    #[error("{}", .0.render(false))]
-    Wrong(Problem),
+    #[error("{0}")]
+    Wrong(Problems),
     /// No cell matches.
     #[error("no cell matches {only}; there are: {labels}")]
     Nothing {
@@ -67,7 +67,7 @@ fn is_called(cell: &Cell, text: &str) -> bool {
 }
 
 /// Splits `a.b=1 c.d=x y` before every word that begins with a known key and `=`.
-fn parse(text: &str) -> Result<Vec<(String, String)>, Problem> {
+fn parse(text: &str) -> Result<Vec<(String, String)>, Problems> {
     let place = || Place::Text(format!("--only {text}"));
     let mut conditions: Vec<(String, String)> = Vec::new();
     for word in text.split_whitespace() {
@@ -76,14 +76,17 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, Problem> {
             // A value with a space in it goes on.
             (None, Some((_, wanted))) => wanted.extend([" ", word]),
             (Some((key, _)), _) => {
-                return Err(Problem::error(place(), format!("unknown key `{key}`")).suggestion(schema::suggestion(key)));
+                return Err(Problem::error(place(), format!("unknown key `{key}`"))
+                    .suggestion(schema::suggestion(key))
+                    .into());
             }
             (None, None) => break,
         }
     }
     if conditions.is_empty() {
         return Err(Problem::error(place(), "this is no condition")
-            .expected("a key and a value, e.g. `dataset.size=5`, or the label of a cell"));
+            .expected("a key and a value, e.g. `dataset.size=5`, or the label of a cell")
+            .into());
     }
     Ok(conditions)
 }

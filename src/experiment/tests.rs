@@ -888,6 +888,15 @@ fn axes_are_inherited_and_replaced() {
 }
 
 #[test]
+fn the_largest_grid_is_read_quickly() {
+    let seeds = |n: i32| (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+    let text = format!("[sweep]\ntrain.seed = [{}]\ndataset.seed = [{}]", seeds(100), seeds(100));
+    let begun = std::time::Instant::now();
+    assert_eq!(labels(&text).len(), 10_000);
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn only_selects_cells() {
     let text = "[sweep]\ndataset.size = [5, 15]\ntrain.rank = [4, 8]\ntrain.instance_prompt = ['the {class}']";
     let experiment = load(text).unwrap();
