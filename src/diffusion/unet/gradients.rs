@@ -23,7 +23,8 @@ pub enum Recompute {
     /// Nothing: all activations are kept.
     #[default]
     Nothing,
-    /// Activations inside a block; about a third more time, a fraction of the memory.
+    /// Activations inside a block: the forward pass twice, about half the memory (0.56 instead of 1.12 GB for the
+    /// shipped model at 256×256 pixels and batch size 4, f32).
     Blocks,
 }
 
