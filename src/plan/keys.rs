@@ -16,7 +16,8 @@
 //! | `evaluate.probe_*` | | | | ● | via train | via train |
 //! | keys of other stages | | | | class_images | train | baseline, train, generate |
 //!
-//! In no key: `name`, `title`, labels, `subject.*` (only the filled prompts count), names and places of photos and
+//! In no key: `name`, `title`, labels, `subject.*` (the filled prompts count; the identifier is in that of train,
+//! because adapter files name it), names and places of photos and
 //! models, `model.device` (its class counts), `dataset.size` and `dataset.held_out` (the photos themselves count),
 //! `train.epochs` (the steps count), `train.checkpoint_every`, `generate.batch_size`. (1) Learning rate settings
 //! that the chosen scheduler does not use are left out, too. `gradient_checkpointing` stays in: it may add the same
@@ -137,6 +138,7 @@ impl Ingredients<'_> {
             .with("photos", hashes(&self.photos.train))
             .with("held_out", hashes(&self.photos.held_out))
             .with("train.instance_prompt", train.instance_prompt.clone())
+            .with("subject.identifier", self.settings.subject.identifier.clone())
             .with("train.steps", train.steps)
             .with("train.batch_size", train.batch_size)
             .with("train.gradient_accumulation", train.gradient_accumulation)

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diffusion::{StableDiffusion, lora::LoraSet},
-    experiment::{Settings, settings::Generate},
+    experiment::Settings,
     stage::Stage,
 };
 
@@ -19,11 +19,9 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     let Some(prior) = &settings.train.prior_preservation else {
         return Err(StageError::Failed("class images are not wanted: prior preservation is off".into()));
     };
-    let side = settings.dataset.resolution;
-    let wanted = Generate { width: side, height: side, ..settings.generate.clone() };
-    let seeds: Vec<u64> = (0..prior.images as u64).map(|image| prior.seed.wrapping_add(image)).collect();
-    let images = images::entries(Group::Class, std::slice::from_ref(&prior.class_prompt), &seeds);
-    let list = ImageList { images, settings: ImageSettings::new(&wanted, 0.0) };
+    let wanted = prior.generate(settings.dataset.resolution, settings.generate.batch_size);
+    let images = images::entries(Group::Class, &wanted.prompts, &wanted.seeds);
+    let list = ImageList { images, settings: ImageSettings::new(&wanted, wanted.lora_scale) };
     images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::ClassImages, ctx)?;
 
     let mut tensors = BTreeMap::new();

@@ -215,7 +215,8 @@ impl Probes {
                 sets.push((split, set));
             }
         }
-        Self { sets, batch_size: settings.train.batch_size.max(settings.generate.batch_size) }
+        // Not `generate.batch_size`: only what is in the key of `train` may matter here.
+        Self { sets, batch_size: settings.train.batch_size }
     }
 
     fn measure(
