@@ -1,0 +1,111 @@
+"""Trains the toy world's base model from nothing: one command, resumable, CPU or CUDA.
+
+    python train.py --run /work/toyrun --hours 3            # goes on where it was stopped; kill it at any time
+    python train.py --run /tmp/smoke --smoke                # minutes; ends in a loadable model
+    python train.py --run /work/toyrun --pack "$OUT"        # results in parts of at most 15 MiB
+"""
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[3]
+PART = 15 * 1024 * 1024
+STAGES = ["render", "tokenizer", "vae", "latents", "clip", "probes", "unet", "count", "export"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="folder of this training; holds every result and checkpoint")
+    parser.add_argument("--hours", type=float, help="of all training loops together (default: as last, 3, or smoke 0.05)")
+    parser.add_argument("--preset", choices=["cpu", "gpu", "smoke"], help="default: by device")
+    parser.add_argument("--smoke", action="store_true", help="short for --preset smoke")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--threads", type=int, help="default: 1 on the CPU, all for CUDA")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--nice", type=int, default=19)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the UNet")
+    parser.add_argument("--until", choices=STAGES, help="stop after this stage")
+    parser.add_argument("--init", help="a UNet folder to start from instead of random weights")
+    parser.add_argument("--renderer", default=ROOT / "target/release/examples/toyworld", help="the toyworld example")
+    parser.add_argument("--pack", metavar="FOLDER", help="only write the results there, in parts for a transfer")
+    parser.add_argument("--pack-state", action="store_true", help="with --pack: checkpoints too")
+    return parser.parse_args()
+
+
+def last_hours(run):
+    path = run / "run.json"
+    return json.loads(path.read_text())[-1]["hours"] if path.exists() else None
+
+
+def pack(run, folder, state):
+    """A tar of the small results, cut into parts: cat toyworld.tar.* | tar x"""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ["done", "log.txt", "run.json", "sheets", "probes", "export", "export_clip"]
+    # What `export` has in float16 travels in float32 only with the checkpoints.
+    names += ["vae", "text_encoder", "clip", "unet", "checkpoints"] if state else []
+    whole = folder / "toyworld.tar"
+    with tarfile.open(whole, "w") as tar:
+        for name in names:
+            if (run / name).exists():
+                tar.add(run / name, name)
+    with open(whole, "rb") as file:
+        for number, part in enumerate(iter(lambda: file.read(PART), b"")):
+            (folder / f"toyworld.tar.{number:02}").write_bytes(part)
+    whole.unlink()
+
+
+def main():
+    options = arguments()
+    if options.pack:
+        return pack(Path(options.run), Path(options.pack), options.pack_state)
+    os.nice(max(0, options.nice - os.nice(0)))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+    import torch
+
+    import clip
+    import count
+    import export
+    import probes
+    import tokenizer
+    import unet
+    import vae
+    import world
+    from run import Run
+    from settings import PRESETS
+
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    preset = "smoke" if options.smoke else options.preset or ("gpu" if device == "cuda" else "cpu")
+    threads = options.threads or (os.cpu_count() if device == "cuda" else 1)
+    hours = options.hours or last_hours(Path(options.run)) or (0.05 if preset == "smoke" else 3.0)
+    if not Path(options.renderer).exists():
+        sys.exit(f"no renderer at {options.renderer}: cargo build --release --example toyworld")
+    settings = PRESETS[preset]
+    run = Run(options.run, settings, hours, device, threads, options.seed, options.compile, options.renderer)
+    run.record(sys.argv[1:])
+    run.log(f"{preset} on {device}, {hours} h, {threads} threads, bf16 {run.bf16}")
+    work = {
+        "render": lambda: world.render(run),
+        "tokenizer": lambda: tokenizer.build(run),
+        "vae": lambda: vae.train(run),
+        "latents": lambda: vae.cache(run),
+        "clip": lambda: clip.train(run),
+        "probes": lambda: probes.train(run),
+        "unet": lambda: unet.train(run, options.init),
+        "count": lambda: count.final(run),
+        "export": lambda: export.export(run),
+    }
+    for stage in STAGES:
+        work[stage]()
+        if stage == options.until:
+            break
+
+
+if __name__ == "__main__":
+    main()
