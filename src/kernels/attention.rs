@@ -1,12 +1,83 @@
 //! Multi-head scaled dot-product attention.
 
-use candle_core::{Result, Tensor};
+use std::sync::Mutex;
 
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+use super::cpu::attention::{Heads, backward, forward};
+use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::reference;
 
 /// `softmax(q kᵀ / √D) v` for each of `heads` heads; `q` `(B, T, heads·D)`, `k` and `v` `(B, S, heads·D)`,
 /// result `(B, T, heads·D)`. With `causal`, query `t` sees keys `0..=t` only (`T == S`).
 /// Gradients go to whichever of `q`, `k`, `v` are tracked.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    reference::attention(q, k, v, heads, causal)
+    let sizes = sizes(q, k, v, heads, causal)?;
+    if is_fast(q) && is_fast(k) && is_fast(v) {
+        let op = AttentionOp { heads: sizes, logs: Mutex::default() };
+        q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    } else {
+        reference::attention(q, k, v, heads, causal)
+    }
+}
+
+/// Checks the shapes.
+pub(super) fn sizes(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Heads> {
+    let (batch, queries, channels) = q.dims3()?;
+    let (_, keys, _) = k.dims3()?;
+    if heads == 0 || channels % heads != 0 || k.dims() != [batch, keys, channels] || k.dims() != v.dims() {
+        bail!("attention: {:?} {:?} {:?} do not form {heads} heads", q.dims(), k.dims(), v.dims());
+    }
+    if causal && queries != keys {
+        bail!("attention: a causal mask needs as many queries as keys, not {queries} and {keys}");
+    }
+    Ok(Heads { batch, queries, keys, heads, head_dim: channels / heads, causal })
+}
+
+struct AttentionOp {
+    heads: Heads,
+    /// Log-sum-exp of every query's scores, from the forward pass.
+    logs: Mutex<Vec<f32>>,
+}
+
+impl CustomOp3 for AttentionOp {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        k: &CpuStorage,
+        k_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (y, logs) = forward(&self.heads, slice(q, q_layout)?, slice(k, k_layout)?, slice(v, v_layout)?);
+        *self.logs.lock().unwrap_or_else(|e| e.into_inner()) = logs;
+        Ok((CpuStorage::F32(y), q_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let logs = self.logs.lock().unwrap_or_else(|e| e.into_inner());
+        let [dq, dk, dv] = with_slice(q, |qs| {
+            with_slice(k, |ks| {
+                with_slice(v, |vs| {
+                    with_slice(y, |y| with_slice(grad, |grad| Ok(backward(&self.heads, [qs, ks, vs], y, &logs, grad))))
+                })
+            })
+        })?;
+        let tensor = |numbers: Vec<f32>, like: &Tensor| {
+            like.track_op().then(|| Tensor::from_vec(numbers, like.shape(), like.device())).transpose()
+        };
+        Ok((tensor(dq, q)?, tensor(dk, k)?, tensor(dv, v)?))
+    }
 }

@@ -4,6 +4,8 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::ops::softmax;
 
+use super::attention::sizes;
+use super::cpu::attention::Heads;
 use super::frozen::with_input_gradient;
 use super::norm::Affine;
 use super::{Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
@@ -99,15 +101,8 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
 
 /// See [`attention`](super::attention()).
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    let (batch, queries, channels) = q.dims3()?;
-    let (_, keys, _) = k.dims3()?;
-    let head_dim = channels / heads.max(1);
-    if heads == 0 || head_dim * heads != channels || k.dims() != [batch, keys, channels] || k.dims() != v.dims() {
-        bail!("attention: {:?} {:?} {:?} do not form {heads} heads", q.dims(), k.dims(), v.dims());
-    }
-    if causal && queries != keys {
-        bail!("attention: a causal mask needs as many queries as keys, not {queries} and {keys}");
-    }
+    let Heads { batch, queries, keys, head_dim, .. } = sizes(q, k, v, heads, causal)?;
+    let channels = heads * head_dim;
     let split = |x: &Tensor, tokens: usize| {
         x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
     };

@@ -4,6 +4,8 @@
 //! one chain of fused multiply-adds in a fixed order, whoever computes it, and the few reductions over
 //! rows use chunks of a fixed size.
 
+mod aligned;
+pub(super) mod attention;
 pub(super) mod conv;
 pub(super) mod lora;
 mod math;

@@ -1,9 +1,13 @@
 //! Frozen matrices, rearranged once into the order the register tiles read them.
 
+use std::ops::DerefMut;
+
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+use super::aligned::Aligned;
 use super::simd::tile_width;
 
 /// A matrix B `(n, k)`, stored as panels of [`tile_width`] rows: `[panel][k][row in panel]`, zero-padded.
@@ -18,40 +22,54 @@ pub(crate) struct Panels {
 
 /// The numbers in their storage dtype; half precision is widened while multiplying.
 #[derive(Debug)]
-enum Data {
-    F32(Vec<f32>),
+pub(crate) enum Data {
+    F32(Aligned),
     Bf16(Vec<bf16>),
     F16(Vec<f16>),
 }
 
 /// A dtype weights are stored in.
-pub(crate) trait Element: Copy + Default + Send + Sync {
-    #[doc(hidden)]
-    fn wrap(data: Vec<Self>) -> Packed;
+pub(crate) trait Element: Copy + Send + Sync {
+    type Store: DerefMut<Target = [Self]>;
+    fn zeros(count: usize) -> Self::Store;
+    fn wrap(store: Self::Store) -> Data;
 }
 
-/// Panels' numbers, opaque outside.
-#[derive(Debug)]
-pub(crate) struct Packed(Data);
-
-macro_rules! element {
-    ($type:ty, $variant:ident) => {
-        impl Element for $type {
-            fn wrap(data: Vec<Self>) -> Packed {
-                Packed(Data::$variant(data))
-            }
-        }
-    };
+impl Element for f32 {
+    type Store = Aligned;
+    fn zeros(count: usize) -> Aligned {
+        Aligned::zeros(count)
+    }
+    fn wrap(store: Aligned) -> Data {
+        Data::F32(store)
+    }
 }
-element!(f32, F32);
-element!(bf16, Bf16);
-element!(f16, F16);
+
+impl Element for bf16 {
+    type Store = Vec<bf16>;
+    fn zeros(count: usize) -> Vec<bf16> {
+        vec![bf16::ZERO; count]
+    }
+    fn wrap(store: Vec<bf16>) -> Data {
+        Data::Bf16(store)
+    }
+}
+
+impl Element for f16 {
+    type Store = Vec<f16>;
+    fn zeros(count: usize) -> Vec<f16> {
+        vec![f16::ZERO; count]
+    }
+    fn wrap(store: Vec<f16>) -> Data {
+        Data::F16(store)
+    }
+}
 
 impl Panels {
     /// Packs the matrix whose number at row `n`, column `k` is `get(n, k)`.
     pub(crate) fn pack<T: Element>(n: usize, k: usize, get: impl Fn(usize, usize) -> T + Sync) -> Self {
         let width = tile_width();
-        let mut data = vec![T::default(); n.div_ceil(width) * k * width];
+        let mut data = T::zeros(n.div_ceil(width) * k * width);
         let fill = |panel: usize, numbers: &mut [T]| {
             let rows = panel * width..n.min((panel + 1) * width);
             for (column, numbers) in numbers.chunks_exact_mut(width).enumerate() {
@@ -65,7 +83,7 @@ impl Panels {
         } else {
             data.par_chunks_mut(k * width).enumerate().for_each(|(i, numbers)| fill(i, numbers));
         }
-        Self { n, k, width, data: T::wrap(data).0 }
+        Self { n, k, width, data: T::wrap(data) }
     }
 
     /// The transposed matrix of another arrangement: row `n`, column `k` is this matrix's `at(n, k)`.
@@ -98,22 +116,24 @@ impl Panels {
 
     /// Columns `k0 .. k0 + depth` of a panel, `[k][row]`; `scratch` holds them if they have to be widened.
     #[inline(always)]
-    pub(crate) fn block<'a>(&'a self, panel: usize, k0: usize, depth: usize, scratch: &'a mut Vec<f32>) -> &'a [f32] {
+    pub(crate) fn block<'a>(&'a self, panel: usize, k0: usize, depth: usize, scratch: &'a mut Aligned) -> &'a [f32] {
         let start = (panel * self.k + k0) * self.width;
         let range = start..start + depth * self.width;
         match &self.data {
-            Data::F32(data) => return &data[range],
+            Data::F32(data) => &data[range],
             Data::Bf16(data) => {
-                scratch.clear();
-                scratch.extend(data[range].iter().map(|x| f32::from_bits(u32::from(x.to_bits()) << 16)));
+                let wide = scratch.reserve(range.len());
+                for (wide, narrow) in wide.iter_mut().zip(&data[range]) {
+                    *wide = f32::from_bits(u32::from(narrow.to_bits()) << 16);
+                }
+                wide
             }
             Data::F16(data) => {
-                use half::slice::HalfFloatSliceExt;
-                scratch.resize(depth * self.width, 0.);
-                data[range].convert_to_f32_slice(scratch);
+                let wide = scratch.reserve(range.len());
+                data[range].convert_to_f32_slice(wide);
+                wide
             }
         }
-        scratch
     }
 
     fn index(&self, n: usize, k: usize) -> usize {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::aligned::Aligned;
 use super::panels::Panels;
 use super::simd::{Simd, Task, dispatch};
 use super::tile::{MAX_ROWS, Tile};
@@ -61,7 +62,7 @@ impl Task for Run<'_, '_> {
     fn run<S: Simd>(self) {
         let p = self.product;
         let m = p.out.len();
-        let mut scratch = Vec::new();
+        let mut scratch = Aligned::default();
         let pieces = m.div_ceil(S::ROWS).max(1);
         for (index, block) in blocks(p.b.k / p.channels, p.channels).enumerate() {
             for panel in self.panels.clone() {
