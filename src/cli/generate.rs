@@ -75,7 +75,7 @@ pub(super) struct GenerateArgs {
     /// How many images
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
-    /// A .png file (with --count: name-<seed>.png), or a folder (then <seed>.png)
+    /// A .png file (with --count: name-SEED.png), or a folder (then SEED.png)
     #[arg(long, short, value_name = "PATH", default_value = "image.png")]
     output: PathBuf,
     /// Replace images that exist

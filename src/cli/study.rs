@@ -82,7 +82,7 @@ impl StudyArgs {
         }
         let selected = experiment.select(&self.only).map_err(|error| match error {
             SelectError::Nothing { .. } => Failure::new(Exit::NothingSelected, error),
-            SelectError::Wrong(problem) => told(&problem.into()),
+            SelectError::Wrong(problem) => told(&problem),
         })?;
         let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
         let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();

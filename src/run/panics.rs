@@ -14,7 +14,7 @@ static CATCHING: Mutex<usize> = Mutex::new(0);
 const PLEASE_REPORT: &str = "please report it with the command and the experiment file";
 
 /// Replaces the raw panic text by `this is a bug in runner …` on standard error and exit code 1; inside
-/// [`catch`] nothing is printed. Call once, at the start of the program. `RUST_BACKTRACE=1` adds a backtrace.
+/// a job nothing is printed. Call once, at the start of the program. `RUST_BACKTRACE=1` adds a backtrace.
 pub fn install_hook() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
