@@ -1,5 +1,7 @@
 //! Whole images against diffusers' `StableDiffusionPipeline`; expected pixels from `tests/golden/images/make.py`.
 
+#![allow(clippy::print_stdout)] // the measured distances, with --nocapture
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Noise schedules and samplers against diffusers 0.42.1; the numbers come from `tests/golden/samplers/make.py`.
 
+#![allow(clippy::print_stdout)] // the measured distances, with --nocapture
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

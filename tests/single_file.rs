@@ -40,11 +40,14 @@ fn tensors(folder: &Path) -> BTreeMap<String, Tensor> {
     all
 }
 
+/// LDM name → part, diffusers names to stack, shape.
+type Table = BTreeMap<String, (String, Vec<String>, Vec<usize>)>;
+
 fn same(name: &str, family: Family) {
     let folder = golden("models").join(name);
     let parts: BTreeMap<&str, _> =
         ["unet", "vae", "text_encoder"].into_iter().map(|part| (part, tensors(&folder.join(part)))).collect();
-    let table: BTreeMap<String, BTreeMap<String, (String, Vec<String>, Vec<usize>)>> = json("tiny.json");
+    let table: BTreeMap<String, Table> = json("tiny.json");
     let mut checkpoint = BTreeMap::new();
     for (ldm, (part, names, shape)) in &table[name] {
         let pieces: Vec<&Tensor> = names.iter().map(|name| &parts[part.as_str()][name]).collect();
