@@ -73,7 +73,7 @@ impl Set<'_> {
     fn npy(&self, folder: &Path) -> Result<BufWriter<File>> {
         let shape = format!("({}, {}, {}, 3)", self.count, self.side, self.side);
         let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
-        while (10 + header.len() + 1) % 64 != 0 {
+        while !(10 + header.len() + 1).is_multiple_of(64) {
             header.push(' ');
         }
         header.push('\n');

@@ -123,11 +123,11 @@ fn photo(rank: usize, seed: u64) -> Result<Vec<u8>> {
     let wish = plan.wish();
     let rank = rank as u64;
     for item in 0..10_000_000 {
-        let sample = sample::sample(&wish, seed, rank << 32 | item);
+        let sample = sample::sample(&wish, seed, (rank << 32) | item);
         if plan.accepts(&sample.labels) {
             let pixels = render::render(&sample.scene, plan.width, plan.height);
             let file = jpeg(pixels, plan.width, plan.height, plan.orientation)?;
-            if position(&file) * COUNT as u128 >> 64 == u128::from(rank) {
+            if (position(&file) * COUNT as u128) >> 64 == u128::from(rank) {
                 return Ok(file);
             }
         }

@@ -154,7 +154,7 @@ fn window(primitive: &Primitive, camera: &Camera, film: &Film) -> Option<[usize;
     if depth(center) - reach > 0.05 {
         (low, high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
         for corner in 0..8u32 {
-            let sign = |bit: u32| if corner >> bit & 1 == 1 { 1.0 } else { -1.0 };
+            let sign = |bit: u32| if (corner >> bit) & 1 == 1 { 1.0 } else { -1.0 };
             let p = (0..3).fold(center, |p, axis| along(p, primitive.edges[axis], sign(axis as u32)));
             let scale = 1.0 / (depth(p) * film.step);
             let at = [0.5 * width + dot(p, camera.right) * scale, 0.5 * height - dot(p, camera.up) * scale];
