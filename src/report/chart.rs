@@ -1,5 +1,5 @@
-//! Charts as pixels: panels on shared axes under one title, over one legend. Drawn at twice the size
-//! and scaled down, which smooths every line.
+//! Charts as pixels: panels on shared axes under one title, over one legend. Drawn at three times the
+//! size and scaled down, which smooths every line.
 
 use image::RgbImage;
 use plotters::coord::Shift;
@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use crate::report::{ReportError, font, picture};
 
 /// Everything is drawn this many times larger.
-const SCALE: i32 = 2;
+const SCALE: i32 = 3;
 /// Pixels of one chart on the finished picture.
 const PANEL: (i32, i32) = (520, 360);
 /// Pixels for the title.
@@ -117,6 +117,8 @@ impl Figure {
         let text = |size: i32, colour: &'static RGBColor| {
             TextStyle::from((font::FAMILY, size * SCALE).into_font()).color(colour)
         };
+        // Half a step or half a photo is no place on the axis.
+        let whole = panel.curves.iter().flat_map(|c| &c.points).all(|p| p.0.fract() == 0.0);
         let mut chart = ChartBuilder::on(area)
             .margin(12 * SCALE)
             .margin_right(20 * SCALE)
@@ -132,7 +134,7 @@ impl Figure {
             .axis_style(ShapeStyle::from(GREY).stroke_width(SCALE as u32))
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|v| axis_number(*v, x.1 - x.0))
+            .x_label_formatter(&|v| if whole && v.fract() != 0.0 { String::new() } else { axis_number(*v, x.1 - x.0) })
             .y_label_formatter(&|v| axis_number(*v, self.y.1 - self.y.0))
             .label_style(text(12, &GREY))
             .axis_desc_style(text(13, &GREY))
@@ -194,7 +196,7 @@ impl Look {
 
 /// As many decimals as the axis needs.
 fn axis_number(v: f64, range: f64) -> String {
-    let decimals = if range >= 20.0 {
+    let decimals = if range >= 20.0 || v.fract() == 0.0 && range >= 2.0 {
         0
     } else if range >= 2.0 {
         1

@@ -39,38 +39,55 @@ fn nothing_measured(data: &StudyData) -> String {
 }
 
 fn headline(conditions: &[Condition]) -> String {
-    const SHOWN: usize = 6;
-    let items: Vec<String> = conditions
-        .iter()
-        .take(SHOWN)
-        .map(|c| {
-            let v = mean(&c.held_out);
-            format!("{} with {} ({})", words::number(v), c.title, words::change(c.base, v))
-        })
-        .collect();
-    let bases: Vec<f64> = conditions.iter().map(|c| c.base).collect();
-    let (low, high) = range(&bases);
-    let base = if high - low <= 1e-6 * high.abs() {
-        words::number(low)
-    } else {
-        format!("{} to {}", words::number(low), words::number(high))
+    let of = |c: &Condition| {
+        let v = mean(&c.held_out);
+        format!("{} with {} ({})", words::number(v), c.title, words::change(c.base, v))
     };
-    let more = conditions.len().saturating_sub(SHOWN);
-    let rest = if more > 0 { format!("; {more} more in the table below") } else { String::new() };
-    let mut text = format!(
-        "On photos it never saw, the base model's denoising loss is {base}; after training it is {}{rest}.",
-        words::list(&items)
-    );
-    if let Some(winner) = winner(conditions) {
-        text.push_str(&format!(" {winner} is lowest, and its spread over training seeds overlaps with no other."));
+    let (low, high) = range(&conditions.iter().map(|c| c.base).collect::<Vec<_>>());
+    let base =
+        if same(low, high) { words::number(low) } else { format!("{} to {}", words::number(low), words::number(high)) };
+    let start = format!("On photos no cell trains on, the base model's denoising loss is {base}; after training it ");
+    let rest = if few(conditions) {
+        format!("is {}.", words::list(&conditions.iter().map(of).collect::<Vec<_>>()))
+    } else {
+        let by_loss = |a: &&Condition, b: &&Condition| mean(&a.held_out).total_cmp(&mean(&b.held_out));
+        let ends = [conditions.iter().min_by(by_loss), conditions.iter().max_by(by_loss)];
+        let fell = conditions.iter().filter(|c| mean(&c.held_out) < c.base).count();
+        let ends: Vec<String> = ends.into_iter().flatten().map(of).collect();
+        format!("lies between {}; it fell in {fell} of {} combinations.", ends.join(" and "), conditions.len())
+    };
+    match winner(conditions) {
+        Some(winner) => {
+            format!("{start}{rest} {winner} is lowest, and its spread over training seeds overlaps with no other.")
+        }
+        None => start + &rest,
     }
-    text
+}
+
+/// How the loss on training photos moved, and what it would mean.
+fn memorising(conditions: &[Condition]) -> String {
+    let changes: Vec<String> = conditions
+        .iter()
+        .filter(|c| !c.train.is_empty() && c.base_train.is_finite())
+        .map(|c| format!("{} with {}", words::change(c.base_train, mean(&c.train)), c.title))
+        .collect();
+    let meaning = "where it falls much further than on unseen photos, the adapter learns its photos by heart.";
+    if changes.is_empty() || !few(conditions) {
+        format!("The loss on the photos a cell trains on stands beside it in the table; {meaning}")
+    } else {
+        format!("On the photos it trained on, the loss changed by {}; {meaning}", words::list(&changes))
+    }
+}
+
+/// Few enough, and with short enough names, to be said in one sentence.
+fn few(conditions: &[Condition]) -> bool {
+    conditions.len() <= 4 && conditions.iter().all(|c| !c.title.contains(','))
 }
 
 /// The condition whose whole spread lies below every other's; needs two seeds of each and one baseline.
 fn winner(conditions: &[Condition]) -> Option<String> {
     let (low, high) = range(&conditions.iter().map(|c| c.base).collect::<Vec<_>>());
-    let comparable = high - low <= 1e-6 * high.abs();
+    let comparable = same(low, high);
     if conditions.len() < 2 || !comparable || conditions.iter().any(|c| c.held_out.len() < 2) {
         return None;
     }
@@ -89,19 +106,7 @@ fn notes(data: &StudyData, conditions: &[Condition]) -> Vec<String> {
         } else if winner(conditions).is_none() && conditions.len() > 1 {
             notes.push(format!("{seeds} training seeds; the spreads overlap, so none is called best."));
         }
-        let gaps: Vec<String> = conditions
-            .iter()
-            .filter(|c| !c.train.is_empty() && c.base_train.is_finite())
-            .take(6)
-            .map(|c| format!("{} with {}", words::change(c.base_train, mean(&c.train)), c.title))
-            .collect();
-        if !gaps.is_empty() {
-            notes.push(format!(
-                "On the photos it trained on, the loss changed by {}; where this falls much further than on unseen \
-                 photos, the adapter learns its photos by heart.",
-                words::list(&gaps)
-            ));
-        }
+        notes.push(memorising(conditions));
         notes.push("Likeness to the subject (identity) is not measured yet; look at the images.".into());
     }
     let failed = data.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count();
@@ -148,6 +153,11 @@ fn title_without_seed(data: &StudyData, cell: &CellData) -> String {
     layout::full_title(data, &cell)
 }
 
+/// Equal up to rounding.
+fn same(low: f64, high: f64) -> bool {
+    high - low <= 1e-6 * high.abs()
+}
+
 fn mean(v: &[f64]) -> f64 {
     v.iter().sum::<f64>() / v.len() as f64
 }
@@ -178,6 +188,13 @@ mod tests {
         let overlap = finding(&seeds([[0.30, 0.20], [0.25, 0.19]]));
         assert!(!overlap.headline.contains("lowest"));
         assert!(overlap.notes[0].contains("overlap"));
+    }
+
+    #[test]
+    fn many_combinations_are_said_by_their_range() {
+        let f = finding(&fixture::two_axes());
+        assert!(f.headline.contains("lies between 0.2600 with 4 photos, rank"), "{}", f.headline);
+        assert!(f.headline.ends_with("it fell in 4 of 4 combinations."), "{}", f.headline);
     }
 
     #[test]
