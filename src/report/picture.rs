@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_damaged_image_is_named() {
-        let error = decode("images/a.png", b"\x89PNG nonsense").err().expect("refused");
+        let error = decode("images/a.png", b"\x89PNG nonsense").expect_err("refused");
         assert!(error.to_string().starts_with("images/a.png is not a readable image"), "{error}");
     }
 

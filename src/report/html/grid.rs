@@ -75,7 +75,6 @@ fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) -> Markup {
         .flat_map(|g| g.columns.iter().enumerate().map(|(i, c)| (c, i == 0 && !g.title.is_empty())))
         .collect();
     let titled = layout.groups.iter().any(|g| !g.title.is_empty());
-    let mut row = 0;
     html! {
         div.scroll tabindex="0" role="region" aria-label="Comparison grid" {
             table.grid data-set=(set) style=(format!("--n:{}", columns.len())) {
@@ -98,10 +97,11 @@ fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) -> Markup {
                         }
                     }
                 }
-                @for prompt in &layout.prompts {
+                @for (before, prompt) in layout.prompts.iter().enumerate() {
                     tbody {
                         tr { th.prompt scope="rowgroup" colspan=(columns.len() + 1) { span dir="auto" { (prompt.prompt) } } }
-                        @for seed in &prompt.seeds {
+                        @for (nth, seed) in prompt.seeds.iter().enumerate() {
+                            @let row = nth + layout.prompts[..before].iter().map(|p| p.seeds.len()).sum::<usize>();
                             tr {
                                 th.seed scope="row" { (seed) }
                                 @for (c, (column, edge)) in columns.iter().enumerate() {
@@ -110,7 +110,6 @@ fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) -> Markup {
                                     }
                                 }
                             }
-                            @let _ = row += 1;
                         }
                     }
                 }
