@@ -70,8 +70,9 @@ fn midpoints(count: usize, length: usize) -> Vec<u32> {
 
 /// Mean squared error of the UNet's prediction over all triples of `set`; no gradients.
 ///
-/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes speed and
-/// memory only. `lora` should not be trainable (see [`Adapter::frozen_set`](crate::diffusion::lora::Adapter::frozen_set)).
+/// Each triple's error is summed by itself in f64, and the triples in their order. The CPU takes one triple at a time
+/// whatever `batch_size` is, so that this changes nothing there; on other devices it may change the last bits.
+/// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::diffusion::lora::Adapter::frozen_set)).
 ///
 /// # Errors
 /// An empty set has no mean.
@@ -86,6 +87,7 @@ pub fn probe_loss(
     if set.is_empty() || batch_size == 0 {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
     }
+    let batch_size = if device.is_cpu() { 1 } else { batch_size };
     let mut sum = 0.0;
     for first in (0..set.len()).step_by(batch_size) {
         let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;

@@ -1,0 +1,151 @@
+//! A small study in a temporary folder, run with the real binary.
+
+#![allow(dead_code)] // each test file uses a part
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// A temporary project with one experiment file.
+pub struct Study {
+    /// Removed when the study is dropped.
+    pub folder: tempfile::TempDir,
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A study of two sizes on a tiny random model, a few seconds long, that visits every stage.
+pub const SMALL: &str = r#"
+name = "small"
+
+[model]
+base = "MODEL"
+device = "cpu"
+
+[subject]
+identifier = "aawxbc"
+class = "figurine"
+name = "crayon boy"
+
+[dataset]
+images = "photos"
+size = 2
+held_out = 1
+resolution = 64
+
+[train]
+instance_prompt = "a photo of {identifier} {class}"
+steps = 6
+batch_size = 2
+learning_rate = 1e-3
+checkpoint_every = 2
+rank = 2
+
+[train.prior_preservation]
+class_prompt = "a photo of a {class}"
+images = 2
+
+[generate]
+sampler = "dpm++2m"
+steps = 3
+seeds = [0, 1]
+baseline_prompts = ["a {name} {class}"]
+prompts = ["a {identifier} {class} on the beach"]
+
+[evaluate]
+probe_every = 2
+probe_timesteps = 2
+
+[sweep]
+dataset.size = [1, 2]
+"#;
+
+impl Study {
+    /// Photos of the sample subject, the tiny model and `experiment` as `study.toml`.
+    pub fn new(experiment: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let photos = folder.path().join("photos");
+        fs::create_dir(&photos).unwrap();
+        for index in 0..4 {
+            let name = format!("{index:02}.jpg");
+            fs::copy(root().join("experiments/data/shinchan").join(&name), photos.join(&name)).unwrap();
+        }
+        let study = Self { folder };
+        study.write("study.toml", experiment);
+        study
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of the project; `MODEL` stands for the tiny model's folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let model = tiny_model();
+        fs::write(self.path().join(name), text.replace("MODEL", model.to_str().unwrap())).unwrap();
+    }
+
+    /// The binary with arguments, in the folder, unaffected by the tester's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
+        for (name, _) in std::env::vars() {
+            if name.starts_with("RUNNER_") || name.starts_with("HF_") || name == "NO_COLOR" || name == "CI" {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs to the end and insists on an exit code.
+    #[track_caller]
+    pub fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "runner {arguments:?} printed:\n{text}");
+        text
+    }
+
+    /// Every file of the report and of the store that must not depend on interruptions: all but those with times
+    /// (`DONE` holds the hash of the manifest).
+    pub fn results(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        collect(&self.path().join("reports"), &self.path().join("reports"), &mut files);
+        files.retain(|name, _| {
+            let file = name.rsplit('/').next().unwrap_or(name);
+            !name.starts_with(".store/.")
+                && !matches!(file, "manifest.json" | "DONE" | "timing.csv" | "cost.csv" | "cost.html")
+        });
+        files
+    }
+}
+
+/// The tiny random SD 1.x-like model of the parity tests.
+pub fn tiny_model() -> PathBuf {
+    root().join("tests/golden/models/sd1")
+}
+
+fn collect(folder: &Path, base: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, base, files);
+        } else {
+            let name = path.strip_prefix(base).unwrap().to_str().unwrap().replace('\\', "/");
+            files.insert(name, fs::read(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Kill the program at many moments, run it again: the result is that of an undisturbed run.
+
+mod common;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use common::{SMALL, Study};
+
+#[track_caller]
+fn assert_same(expected: &BTreeMap<String, Vec<u8>>, actual: &BTreeMap<String, Vec<u8>>, what: &str) {
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
+    let differing: BTreeSet<String> = names(expected).symmetric_difference(&names(actual)).cloned().collect();
+    assert!(differing.is_empty(), "{what}: only in one of the two: {differing:?}");
+    for (name, bytes) in expected {
+        assert!(*bytes == actual[name], "{what}: {name} differs from the undisturbed run");
+    }
+}
+
+fn reference() -> (BTreeMap<String, Vec<u8>>, Duration) {
+    let study = Study::new(SMALL);
+    let start = Instant::now();
+    study.expect(0, &["study.toml"]);
+    let results = study.results();
+    for needed in ["small/index.html", "small/loss.csv", "small/cells.csv", "small/grid.png", "small/loss.png"] {
+        assert!(results.contains_key(needed), "{needed} is missing in {:?}", results.keys());
+    }
+    assert!(results.keys().any(|name| name.ends_with("pytorch_lora_weights.safetensors")));
+    (results, start.elapsed())
+}
+
+/// One run that is killed as soon as an event line contains both words.
+fn kill_at(study: &Study, event: &str, stage: &str) -> bool {
+    let mut child = study
+        .command(&["study.toml", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut killed = false;
+    for line in lines {
+        let line = line.unwrap();
+        if line.contains(&format!("\"event\":\"{event}\"")) && line.contains(&format!("\"stage\":\"{stage}\"")) {
+            child.kill().unwrap();
+            killed = true;
+            break;
+        }
+    }
+    child.wait().unwrap();
+    killed
+}
+
+#[test]
+fn killed_in_every_stage_ends_in_the_same_bytes() {
+    let (expected, _) = reference();
+    let study = Study::new(SMALL);
+    for stage in ["prepare", "baseline", "class_images", "train", "generate", "evaluate"] {
+        assert!(kill_at(&study, "job_started", stage), "{stage} never started");
+        if stage != "evaluate" {
+            assert!(kill_at(&study, "job_progress", stage), "{stage} never told its progress");
+        }
+    }
+    study.expect(0, &["study.toml"]);
+    assert_same(&expected, &study.results(), "killed in every stage");
+}
+
+#[test]
+fn killed_at_random_moments_ends_in_the_same_bytes() {
+    let (expected, whole) = reference();
+    // Weyl sequence: moments spread evenly over the whole run, the same in every test run.
+    let mut fraction = 0.37_f64;
+    for trial in 0..3 {
+        let study = Study::new(SMALL);
+        for _ in 0..5 {
+            fraction = (fraction + 0.618_033_988_749_895).fract();
+            let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(whole.mul_f64(fraction));
+            // It may have ended already; then this is a run that finds everything done.
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        study.expect(0, &["study.toml"]);
+        assert_same(&expected, &study.results(), &format!("trial {trial}"));
+    }
+}
+
+#[test]
+fn two_runners_share_one_store() {
+    let (expected, _) = reference();
+    let study = Study::new(SMALL);
+    let start = || study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (one, two) = (start(), start());
+    for child in [one, two] {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_same(&expected, &study.results(), "two runners at once");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_checkpoints_and_says_how_to_go_on() {
+    let (expected, _) = reference();
+    let study = Study::new(SMALL);
+    let mut child = study
+        .command(&["study.toml", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut sent = false;
+    for line in lines {
+        let line = line.unwrap();
+        if !sent && line.contains("\"event\":\"job_progress\"") && line.contains("\"stage\":\"train\"") {
+            let status = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+            assert!(status.success());
+            sent = true;
+        }
+    }
+    assert!(sent, "training never told its progress");
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    study.expect(0, &["study.toml"]);
+    assert_same(&expected, &study.results(), "after SIGTERM");
+}

@@ -1,0 +1,402 @@
+//! Training against peft and torch (tests/golden/training/make.py), and the laws it must keep.
+
+use candle_core::{DType, Device, Tensor};
+use runner::diffusion::config::UNetConfig;
+use runner::diffusion::lora::Adapter;
+use runner::diffusion::noise::TorchRng;
+use runner::diffusion::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use runner::diffusion::schedule::NoiseSchedule;
+use runner::diffusion::training::{
+    Batch, BatchSource, Gradients, ProbeSet, SamplingConfig, Trainer, TrainingConfig, TrainingError, TrainingItem,
+    probe_loss,
+};
+use runner::diffusion::unet::Recompute;
+use runner::diffusion::{UNet2DConditionModel, Weights};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const STEPS: usize = 20;
+
+#[derive(serde::Deserialize)]
+struct Case {
+    model: String,
+    rank: usize,
+    alpha: f64,
+    dropout: f64,
+    up_deviation: f64,
+    learning_rate: f64,
+    weight_decay: f64,
+    lr_scheduler: String,
+    warmup: usize,
+    max_grad_norm: f64,
+    batch_size: usize,
+    accumulation: usize,
+    prior: Option<f64>,
+    size: [usize; 2],
+    /// Module → tokens of its input, as peft's dropout saw them.
+    mask_tokens: BTreeMap<String, usize>,
+    steps: Vec<Step>,
+}
+
+#[derive(serde::Deserialize)]
+struct Step {
+    loss: f64,
+    instance_loss: f64,
+    prior_loss: Option<f64>,
+    learning_rate: f64,
+    grad_norm: f64,
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn cases() -> BTreeMap<String, Case> {
+    serde_json::from_str(&std::fs::read_to_string(golden("training/cases.json")).unwrap()).unwrap()
+}
+
+fn model(name: &str) -> (UNet2DConditionModel, NoiseSchedule) {
+    let folder = golden("models").join(name);
+    let config = UNetConfig::read(&folder.join("unet/config.json")).unwrap();
+    let weights = Weights::open_folder(&folder.join("unet"), "diffusion_pytorch_model").unwrap();
+    let unet = UNet2DConditionModel::load(&config, &weights, &Device::Cpu, DType::F32).unwrap();
+    let schedule = std::fs::read_to_string(folder.join("scheduler/scheduler_config.json")).unwrap();
+    (unet, NoiseSchedule::from_config_json(&schedule).unwrap())
+}
+
+fn randn(seed: u64, shape: &[usize]) -> Tensor {
+    TorchRng::new(seed).randn_tensor(shape).unwrap()
+}
+
+impl Case {
+    fn adapter(&self, unet: &UNet2DConditionModel) -> Adapter {
+        let adapter = Adapter::init(&unet.lora_modules(), self.rank, self.alpha, 0, &Device::Cpu).unwrap();
+        for (i, (name, variable)) in adapter.variables().enumerate() {
+            let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
+            variable.set(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap()).unwrap();
+        }
+        adapter
+    }
+
+    fn config(&self, recompute: Recompute) -> TrainingConfig {
+        let curve = match self.lr_scheduler.as_str() {
+            "constant" => LrCurve::Constant,
+            "linear" => LrCurve::Linear,
+            "cosine" => LrCurve::Cosine,
+            "polynomial" => LrCurve::Polynomial { power: 1.0 },
+            other => panic!("{other}"),
+        };
+        TrainingConfig {
+            learning_rate: LrSchedule {
+                curve,
+                peak: self.learning_rate,
+                warmup_steps: self.warmup,
+                total_steps: STEPS,
+            },
+            adamw: AdamWConfig { weight_decay: self.weight_decay, ..AdamWConfig::default() },
+            max_grad_norm: self.max_grad_norm,
+            prior_weight: self.prior.unwrap_or(0.0),
+            recompute,
+        }
+    }
+
+    fn batches(&self, unet: &UNet2DConditionModel, step: usize) -> Vec<Batch> {
+        (0..self.accumulation)
+            .map(|pass| {
+                let seed = 100_000 + 100 * (step * self.accumulation + pass) as u64;
+                let total = self.batch_size * if self.prior.is_some() { 2 } else { 1 };
+                let shape = [total, 4, self.size[0], self.size[1]];
+                let mut timesteps = TorchRng::new(seed + 3);
+                Batch {
+                    latents: (randn(seed, &shape) * 0.8).unwrap(),
+                    noise: randn(seed + 1, &shape),
+                    timesteps: (0..total).map(|_| timesteps.below(1000)).collect(),
+                    context: randn(seed + 2, &[total, 7, unet.config().cross_attention_dim]),
+                    photos: self.batch_size,
+                    dropout_masks: self.masks(unet, seed, total),
+                }
+            })
+            .collect()
+    }
+
+    fn masks(&self, unet: &UNet2DConditionModel, seed: u64, total: usize) -> BTreeMap<String, Tensor> {
+        let widths: BTreeMap<_, _> = unet.lora_modules().into_iter().map(|m| (m.name, m.in_features)).collect();
+        let mask = |(i, (name, tokens)): (usize, (&String, &usize))| {
+            let shape = [total, *tokens, widths[name]];
+            let keep = 1.0 / (1.0 - self.dropout as f32);
+            let uniform = TorchRng::new(seed * 1000 + i as u64).rand(&shape);
+            let mask: Vec<f32> =
+                uniform.into_iter().map(|u| if u < self.dropout as f32 { 0.0 } else { keep }).collect();
+            (name.clone(), Tensor::from_vec(mask, &shape, &Device::Cpu).unwrap())
+        };
+        self.mask_tokens.iter().enumerate().map(mask).collect()
+    }
+}
+
+fn norm(t: &Tensor) -> f64 {
+    f64::from(t.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()).sqrt()
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    norm(&(a - b).unwrap()) / norm(b).max(1e-12)
+}
+
+/// The worst tensor of two sets of gradients, as a part of that tensor.
+fn gradient_distance(a: &Gradients, b: &Gradients) -> f64 {
+    assert!(a.tensors.keys().eq(b.tensors.keys()));
+    a.tensors.iter().map(|(name, tensor)| distance(tensor, &b.tensors[name])).fold(0.0, f64::max)
+}
+
+/// The bits of every adapter tensor.
+fn bits(trainer: &Trainer<'_>) -> Vec<Vec<f32>> {
+    trainer.adapter().variables().map(|(_, v)| v.flatten_all().unwrap().to_vec1().unwrap()).collect()
+}
+
+fn follow(name: &str, recompute: Recompute) {
+    let case = &cases()[name];
+    let (unet, schedule) = model(&case.model);
+    let golden = candle_core::safetensors::load(golden(&format!("training/{name}.safetensors")), &Device::Cpu).unwrap();
+    let start = case.adapter(&unet);
+    let start: BTreeMap<_, _> = start.variables().map(|(name, v)| (name, v.as_tensor().detach())).collect();
+    let mut trainer = Trainer::new(&unet, &schedule, case.config(recompute), case.adapter(&unet));
+
+    let gradients = trainer.gradients(&case.batches(&unet, 0)).unwrap();
+    let mut gradient_error = 0f64;
+    for (key, gradient) in &gradients.tensors {
+        let expected = &golden[&format!("gradient.{key}")];
+        // With B = 0 the gradient of A is exactly 0.
+        let error = if norm(expected) == 0.0 { norm(gradient) } else { distance(gradient, expected) };
+        gradient_error = gradient_error.max(error);
+    }
+    let (mut loss_error, mut norm_error, mut weight_error, mut update_error) = (0f64, 0f64, 0f64, 0f64);
+    for (step, expected) in case.steps.iter().enumerate() {
+        let report = trainer.step(&case.batches(&unet, step)).unwrap();
+        assert_eq!(report.step, step as u64 + 1);
+        assert!((report.learning_rate - expected.learning_rate).abs() < 1e-15);
+        let relative = |a: f64, b: f64| (a / b - 1.0).abs();
+        loss_error = loss_error
+            .max(relative(report.loss, expected.loss))
+            .max(relative(report.instance_loss, expected.instance_loss));
+        assert_eq!(report.prior_loss.is_some(), expected.prior_loss.is_some());
+        if let (Some(a), Some(b)) = (report.prior_loss, expected.prior_loss) {
+            loss_error = loss_error.max(relative(a, b));
+        }
+        norm_error = norm_error.max(relative(report.grad_norm, expected.grad_norm));
+        for (key, variable) in trainer.adapter().variables() {
+            if let Some(expected) = golden.get(&format!("step{}.{key}", step + 1)) {
+                weight_error = weight_error.max(distance(variable.as_tensor(), expected));
+                let moved = norm(&(expected - &start[&key]).unwrap());
+                update_error = update_error.max(norm(&(variable.as_tensor() - expected).unwrap()) / moved);
+            }
+        }
+    }
+    println!(
+        "{name} {recompute:?}: gradients {gradient_error:.1e}, losses {loss_error:.1e}, norms {norm_error:.1e}, \
+         weights {weight_error:.1e}, their change {update_error:.1e}"
+    );
+    assert!(
+        gradient_error < 1e-4 && loss_error < 1e-5 && norm_error < 1e-4,
+        "{gradient_error} {loss_error} {norm_error}"
+    );
+    assert!(weight_error < 1e-5 && update_error < 1e-3, "{weight_error} {update_error}");
+}
+
+#[test]
+fn prior_preservation_follows_peft_and_torch() {
+    follow("prior", Recompute::Nothing);
+}
+
+#[test]
+fn recomputed_blocks_follow_peft_and_torch() {
+    follow("prior", Recompute::Blocks);
+    follow("dropout", Recompute::Blocks);
+}
+
+#[test]
+fn accumulation_and_clipping_follow_peft_and_torch() {
+    follow("accumulation", Recompute::Nothing);
+}
+
+#[test]
+fn velocity_prediction_follows_peft_and_torch() {
+    follow("velocity", Recompute::Nothing);
+}
+
+#[test]
+fn dropout_on_odd_sizes_follows_peft_and_torch() {
+    follow("dropout", Recompute::Nothing);
+}
+
+fn items(count: usize, unet: &UNet2DConditionModel, seed: u64) -> Vec<TrainingItem> {
+    (0..count as u64)
+        .map(|i| TrainingItem {
+            mean: (randn(seed + 10 * i, &[4, 7, 5]) * 5.0).unwrap(),
+            std: (randn(seed + 10 * i + 1, &[4, 7, 5]).abs().unwrap() * 0.1).unwrap(),
+            context: randn(seed + 10 * i + 2, &[7, unet.config().cross_attention_dim]),
+        })
+        .collect()
+}
+
+fn source(unet: &UNet2DConditionModel, batch_size: usize, accumulation: usize, dropout: f64) -> BatchSource {
+    let config = SamplingConfig {
+        batch_size,
+        gradient_accumulation: accumulation,
+        dropout,
+        scaling_factor: 0.182_15,
+        train_timesteps: 1000,
+        unet_levels: unet.config().blocks.len(),
+        seed: 3,
+    };
+    let (photos, class_images) = (items(3, unet, 500), items(4, unet, 900));
+    BatchSource::new(config, photos, class_images, unet.lora_modules(), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn our_dropout_masks_have_the_shapes_peft_saw() {
+    let case = &cases()["dropout"];
+    let (unet, _) = model(&case.model);
+    let batch = source(&unet, 1, 1, 0.25).batches(0).unwrap().remove(0);
+    assert!(batch.dropout_masks.keys().eq(case.mask_tokens.keys()));
+    for (name, mask) in &batch.dropout_masks {
+        assert_eq!(mask.dim(1).unwrap(), case.mask_tokens[name], "{name}");
+    }
+}
+
+#[test]
+fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
+    let case = &cases()["accumulation"];
+    let (unet, schedule) = model(&case.model);
+    let source = source(&unet, 1, 2, 0.3);
+    let new = || Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
+    let train = |trainer: &mut Trainer<'_>, steps: u64| {
+        (0..steps).map(|_| trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap()).collect::<Vec<_>>()
+    };
+    let mut whole = new();
+    let reports = train(&mut whole, 10);
+    let mut first = new();
+    train(&mut first, 5);
+    let state = first.save_state().unwrap();
+    assert_eq!(state, first.save_state().unwrap());
+    let mut second = new();
+    // What was trained before must not matter.
+    train(&mut second, 2);
+    second.load_state(&state).unwrap();
+    assert_eq!(second.steps_done(), 5);
+    assert_eq!(train(&mut second, 5), reports[5..]);
+    assert_eq!(bits(&second), bits(&whole));
+    assert_eq!(second.save_state().unwrap(), whole.save_state().unwrap());
+
+    // A state of the very beginning has no moments.
+    let fresh = new().save_state().unwrap();
+    second.load_state(&fresh).unwrap();
+    assert_eq!(train(&mut second, 10), reports);
+
+    let other = Adapter::init(&unet.lora_modules(), case.rank + 1, case.alpha, 0, &Device::Cpu).unwrap();
+    let mut other = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), other);
+    let error = other.load_state(&state).unwrap_err();
+    assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
+    for cut in [0, 7, 100, state.len() / 2, state.len() - 1] {
+        assert!(matches!(second.load_state(&state[..cut]), Err(TrainingError::State(_))), "{cut}");
+    }
+    assert_eq!(bits(&second), bits(&whole), "a refused state changes nothing");
+}
+
+#[test]
+fn accumulated_passes_and_single_samples_average_to_the_batch() {
+    let case = &cases()["prior"];
+    let (unet, schedule) = model(&case.model);
+    let adapter = Case { up_deviation: 0.1, ..cases().remove("prior").unwrap() }.adapter(&unet);
+    let trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), adapter);
+    for dropout in [0.0, 0.5] {
+        let large = trainer.gradients(&source(&unet, 4, 1, dropout).batches(1).unwrap()).unwrap();
+        for (batch_size, accumulation) in [(2, 2), (1, 4)] {
+            let small = source(&unet, batch_size, accumulation, dropout).batches(1).unwrap();
+            let small = trainer.gradients(&small).unwrap();
+            assert!((small.loss / large.loss - 1.0).abs() < 1e-6);
+            let error = gradient_distance(&small, &large);
+            assert!(error < 2e-5, "{error}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_stop_with_step_and_module() {
+    let case = &cases()["prior"];
+    let (unet, schedule) = model(&case.model);
+    let module = unet.lora_modules()[5].name.clone();
+    let source = source(&unet, 1, 1, 0.0);
+    let mut trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
+    trainer.step(&source.batches(0).unwrap()).unwrap();
+    let before = bits(&trainer);
+
+    let mut batches = source.batches(1).unwrap();
+    batches[0].context = (&batches[0].context * f64::NAN).unwrap();
+    let error = trainer.step(&batches).unwrap_err().to_string();
+    assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
+    assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
+
+    let down = &trainer.adapter().modules[&module].down;
+    down.set(&(down.as_tensor() * f64::INFINITY).unwrap()).unwrap();
+    let error = trainer.step(&source.batches(1).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("step 2") && error.contains(&module), "{error}");
+}
+
+#[test]
+fn wrong_batches_are_refused() {
+    let case = &cases()["prior"];
+    let (unet, schedule) = model(&case.model);
+    let trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
+    let good = source(&unet, 1, 1, 0.0).batches(0).unwrap().remove(0);
+    assert!(trainer.gradients(&[]).is_err());
+    for bad in [
+        Batch { photos: 0, ..good.clone() },
+        Batch { photos: 3, ..good.clone() },
+        Batch { timesteps: vec![1], ..good.clone() },
+        Batch { noise: good.noise.narrow(0, 0, 1).unwrap(), ..good.clone() },
+        Batch { timesteps: vec![1, 1000], ..good.clone() },
+        Batch { dropout_masks: BTreeMap::from([("nowhere".to_owned(), good.noise.clone())]), ..good.clone() },
+    ] {
+        assert!(trainer.gradients(&[bad]).is_err());
+    }
+}
+
+#[test]
+fn the_probe_loss_does_not_depend_on_the_batch_size() {
+    for name in ["prior", "velocity"] {
+        let case = &cases()[name];
+        let (unet, schedule) = model(&case.model);
+        let adapter = Case { up_deviation: 0.1, ..cases().remove(name).unwrap() }.adapter(&unet);
+        let lora = adapter.frozen_set(1.0).unwrap();
+        let items = items(3, &unet, 100);
+        let loss = |items: &[TrainingItem], batch_size| {
+            let set = ProbeSet::new(items.to_vec(), 4, &schedule, 0.182_15, 1);
+            probe_loss(&unet, &schedule, &set, &lora, batch_size, &Device::Cpu).unwrap()
+        };
+        let one = loss(&items, 1);
+        for batch_size in [2, 3, 5, 12, 100] {
+            assert_eq!(loss(&items, batch_size).to_bits(), one.to_bits(), "{name}, batch {batch_size}");
+        }
+        // A longer list begins with the questions of a shorter one.
+
+        // The same number from the training loss at the same triples.
+        let config = case.config(Recompute::Nothing);
+        let trainer = Trainer::new(&unet, &schedule, config, adapter);
+        let (mut mean, timesteps) = (0.0, [125, 375, 625, 875]);
+        for (photo, item) in items.iter().enumerate() {
+            for (place, timestep) in timesteps.into_iter().enumerate() {
+                let seed = runner::diffusion::noise::derive(1, "probe/noise", place as u64, photo as u64);
+                let batch = Batch {
+                    latents: (item.mean.unsqueeze(0).unwrap() * 0.182_15).unwrap(),
+                    noise: randn(seed, &[1, 4, 7, 5]),
+                    timesteps: vec![timestep],
+                    context: item.context.unsqueeze(0).unwrap(),
+                    photos: 1,
+                    dropout_masks: BTreeMap::new(),
+                };
+                mean += trainer.gradients(&[batch]).unwrap().loss / 12.0;
+            }
+        }
+        assert!((mean / one - 1.0).abs() < 1e-6, "{mean} {one}");
+    }
+}
