@@ -44,7 +44,7 @@ pub(crate) fn erf<S: Simd>(x: f32) -> f32 {
     let mut far = S::mul_add(-1.728_534_7e-5, t, 3.831_971_3e-4);
     far = S::mul_add(far, s, S::mul_add(-3.883_964_4e-3, t, 2.425_462_2e-2));
     far = S::mul_add(far, t, -1.067_778_8e-1);
-    far = S::mul_add(far, t, -6.348_466_9e-1);
+    far = S::mul_add(far, t, -6.348_467e-1);
     far = S::mul_add(far, t, -1.287_175_1e-1);
     far = S::mul_add(far, t, -t);
     far = (1. - exp::<S>(far)).copysign(x);
