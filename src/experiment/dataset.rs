@@ -1,5 +1,7 @@
 //! `[dataset]`: which photos, how many, how they are cropped.
 
+use std::path::{Path, PathBuf};
+
 use super::model::missing;
 use super::problem::Problem;
 use super::reader::{Reader, resolve};
@@ -54,19 +56,19 @@ pub(super) fn side(reader: &mut Reader<'_>, key: &str) -> Option<usize> {
     usize::try_from(side).ok()
 }
 
-fn read_images(reader: &mut Reader<'_>) -> Option<Vec<std::path::PathBuf>> {
+fn read_images(reader: &mut Reader<'_>) -> Option<Vec<PathBuf>> {
     let texts = reader.texts("dataset.images", "\"photos\"")?;
     if texts.is_empty() {
         let place = reader.place("dataset.images");
         reader.push(Problem::error(place, "`dataset.images` is empty").expected("at least one folder of photos"));
         return None;
     }
-    let mut paths: Vec<std::path::PathBuf> = Vec::new();
+    let mut paths: Vec<PathBuf> = Vec::new();
     let mut complete = true;
     for (text, origin) in &texts {
         let path = resolve(text, origin);
         if text.is_empty() || !path.exists() {
-            reader.push(missing("dataset.images", text, &path, origin).expected("a folder of photos"));
+            reader.push(missing("dataset.images", text, &path, origin, &Path::is_dir).expected("a folder of photos"));
             complete = false;
         } else if paths.contains(&path) {
             let message = format!("`dataset.images` names {text} twice");

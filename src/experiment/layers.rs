@@ -141,17 +141,17 @@ fn unreadable(path: &Path, named_at: Place, error: &str, kind: std::io::ErrorKin
     let at_itself = matches!(&named_at, Place::Path(_));
     let subject = if at_itself { "cannot be read".to_owned() } else { format!("{} cannot be read", path.display()) };
     let problem = Problem::error(named_at, format!("{subject}: {reason}")).suggestion(if absent {
-        neighbour(path)
+        neighbour(path, &|path| path.extension().is_some_and(|e| e == "toml"))
     } else {
         None
     });
     if at_itself { problem } else { problem.help("paths are relative to the file that names them") }
 }
 
-/// A file or folder beside a missing `path` with a similar name, written like `path`.
-pub(super) fn neighbour(path: &Path) -> Option<String> {
+/// A file or folder beside a missing `path` that would do and has a similar name, written like `path`.
+pub(super) fn neighbour(path: &Path, would_do: &dyn Fn(&Path) -> bool) -> Option<String> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(folder).ok()?.take(1000).filter_map(Result::ok);
+    let entries = std::fs::read_dir(folder).ok()?.take(1000).filter_map(Result::ok).filter(|e| would_do(&e.path()));
     let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
     names.sort();
     let name = path.file_name()?.to_str()?;

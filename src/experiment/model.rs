@@ -49,18 +49,20 @@ fn read_base(reader: &mut Reader<'_>) -> Option<Base> {
         return None;
     }
     if looks_like_a_path(&text) {
-        reader.push(missing("model.base", &text, &path, &origin).expected(EXPECTED));
+        reader.push(missing("model.base", &text, &path, &origin, &is_model).expected(EXPECTED));
         return None;
     }
     let Some(hub) = hub_id(&text) else {
         let message = format!("`model.base` is neither a path that exists nor a Hub id: \"{text}\"");
-        reader.push(Problem::error(origin.value(), message).expected(EXPECTED).suggestion(neighbour(&path)));
+        reader.push(
+            Problem::error(origin.value(), message).expected(EXPECTED).suggestion(similar(&text, &path, &is_model)),
+        );
         return None;
     };
     // `models/toywrld` looks like a Hub id; if there is a folder `models` here, it is more likely a typo.
     if path.parent().is_some_and(Path::is_dir) {
         let message = format!("there is no folder {text} here, so it is taken as a Hub id");
-        let near = neighbour(&path).and_then(|near| similar_text(&text, &near));
+        let near = similar(&text, &path, &is_model);
         let help = "write ./ before a path to say that it is one";
         reader.push(Problem::warning(origin.value(), message).suggestion(near).help(help));
     }
@@ -68,8 +70,14 @@ fn read_base(reader: &mut Reader<'_>) -> Option<Base> {
 }
 
 /// A problem for a path that does not exist.
-pub(super) fn missing(key: &str, text: &str, path: &Path, origin: &Origin) -> Problem {
-    let near = neighbour(path).and_then(|near| similar_text(text, &near));
+pub(super) fn missing(
+    key: &str,
+    text: &str,
+    path: &Path,
+    origin: &Origin,
+    would_do: &dyn Fn(&Path) -> bool,
+) -> Problem {
+    let near = similar(text, path, would_do);
     let help = match origin {
         _ if text.starts_with("~") => "`~` is not expanded: write the whole path".to_owned(),
         Origin::File { .. } => "paths are relative to the file that names them".to_owned(),
@@ -78,10 +86,15 @@ pub(super) fn missing(key: &str, text: &str, path: &Path, origin: &Origin) -> Pr
     Problem::error(origin.value(), format!("`{key}`: {text} does not exist")).suggestion(near).help(help)
 }
 
-/// The similar path, written the way the user wrote theirs.
-fn similar_text(text: &str, near: &str) -> Option<String> {
-    let name = Path::new(near).file_name()?;
+/// A path that exists and would do, written the way the user wrote theirs.
+fn similar(text: &str, path: &Path, would_do: &dyn Fn(&Path) -> bool) -> Option<String> {
+    let near = neighbour(path, would_do)?;
+    let name = Path::new(&near).file_name()?;
     Some(Path::new(text).with_file_name(name).display().to_string())
+}
+
+fn is_model(path: &Path) -> bool {
+    path.is_dir() || has_extension(path, "safetensors")
 }
 
 fn looks_like_a_path(text: &str) -> bool {
