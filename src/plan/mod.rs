@@ -1,7 +1,7 @@
 //! The plan: which cells the experiment has and which pieces of work they share. Pure.
 //!
-//! [`make`] divides the photos, gives every job the key of what it depends on (`keys.rs` has the table) and
-//! makes equal jobs one. [`status`] says what a store already has and why the rest is made, [`estimate`] what
+//! [`make()`] divides the photos, gives every job the key of what it depends on (`keys.rs` has the table) and
+//! makes equal jobs one. [`status()`] says what a store already has and why the rest is made, [`estimate()`] what
 //! that will cost, [`table`] and [`json`] show all of it.
 
 mod estimate;
