@@ -27,8 +27,7 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     let study = args.study.open(output)?;
     let store = Store::reader(&args.study.reports.store());
     let folder = args.study.reports.reports_dir.join(&study.plan.name);
-    let data = report::build(&study.plan, &store, &folder).or_exit(Exit::Experiment)?;
-    report::write(&data, &folder).or_exit(Exit::Experiment)?;
+    report::build(&study.plan, &store, &folder).or_exit(Exit::Experiment)?;
     let index = folder.join("index.html");
     if output.json() {
         emit_json(&json!({"report": index}))?;

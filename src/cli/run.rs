@@ -44,7 +44,7 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
     let folder = reports.reports_dir.join(&study.plan.name);
     let mut write_report = || -> anyhow::Result<()> {
-        report::write(&report::build(&study.plan, &store, &folder)?, &folder)?;
+        report::build(&study.plan, &store, &folder)?;
         terminal.observe(&Event::ReportWritten { folder: folder.clone() });
         Ok(())
     };
