@@ -58,7 +58,9 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
             m.drift_rmse,
             m.mean_nearest_similarity,
             m.max_nearest_similarity,
+            m.baseline_nearest_similarity,
             m.photo_similarity,
+            m.held_out_similarity,
             m.mean_baseline_rmse,
         ];
         row.extend(numbers.map(|v| v.map(|v| v.to_string()).unwrap_or_default()));
@@ -67,7 +69,7 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
     out.bytes()
 }
 
-const CELL_COLUMNS: [&str; 19] = [
+const CELL_COLUMNS: [&str; 21] = [
     "state",
     "problem",
     "photos",
@@ -85,7 +87,9 @@ const CELL_COLUMNS: [&str; 19] = [
     "drift_rmse",
     "mean_nearest_similarity",
     "max_nearest_similarity",
+    "baseline_nearest_similarity",
     "photo_similarity",
+    "held_out_similarity",
     "mean_baseline_rmse",
 ];
 

@@ -134,6 +134,8 @@ pub struct Picture {
     pub nearest_photo: Option<usize>,
     /// Similarity to that photo, at most 1.
     pub nearest_similarity: Option<f64>,
+    /// What the base model's image on the same noise reaches.
+    pub baseline_nearest_similarity: Option<f64>,
     /// Root mean square difference to the base model's image on the same noise, 0 to 1.
     pub baseline_rmse: Option<f64>,
     /// Structural similarity to the base model's image on the same noise, at most 1.
@@ -203,10 +205,15 @@ pub struct Metrics {
     pub mean_nearest_similarity: Option<f64>,
     /// Largest similarity of an image to a training photo.
     pub max_nearest_similarity: Option<f64>,
+    /// The same mean for the base model's images on the same noise.
+    pub baseline_nearest_similarity: Option<f64>,
     /// Mean RMSE to the base model's images on the same noise, 0 to 1.
     pub mean_baseline_rmse: Option<f64>,
-    /// The real-vs-real ceiling: mean over training photos of the similarity to the nearest other photo.
+    /// Photos among themselves: mean over training photos of the similarity to the nearest other one.
     pub photo_similarity: Option<f64>,
+    /// The fairer real-vs-real ceiling: mean over held-out photos of the similarity to the nearest
+    /// training photo.
+    pub held_out_similarity: Option<f64>,
 }
 
 /// Why something is missing.

@@ -175,6 +175,7 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
     for (i, p) in images.iter_mut().enumerate() {
         p.nearest_photo = Some(i % size);
         p.nearest_similarity = Some(0.9 - 0.05 * size as f64 - 0.01 * i as f64);
+        p.baseline_nearest_similarity = Some(0.4);
         p.baseline_rmse = Some(0.1 + 0.01 * i as f64);
         p.baseline_ssim = Some(0.6);
     }
@@ -205,8 +206,10 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
             drift_rmse: Some(0.05),
             mean_nearest_similarity: Some(0.7),
             max_nearest_similarity: Some(0.9 - 0.05 * size as f64),
+            baseline_nearest_similarity: Some(0.4),
             mean_baseline_rmse: Some(0.12),
-            photo_similarity: Some(0.72),
+            photo_similarity: Some(0.66),
+            held_out_similarity: Some(0.72),
         }),
         ..CellData::default()
     }

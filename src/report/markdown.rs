@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::report::data::StudyData;
 use crate::report::finding::finding;
 use crate::report::html::{Charts, title};
-use crate::report::{layout, words};
+use crate::report::{copying, layout, words};
 
 /// The whole file.
 pub(crate) fn page(data: &StudyData, charts: Charts) -> String {
@@ -43,7 +43,7 @@ fn numbers(out: &mut String, data: &StudyData) {
         "## Numbers\n\nProbe losses after training (lower is better), with the change from the base model.\n\n",
     );
     out.push_str(
-        "| cell | steps | held-out loss | training loss | drift | nearest photo, largest | ceiling | images |\n",
+        "| cell | steps | held-out loss | training loss | drift | nearest photo, largest | unseen photos | images |\n",
     );
     out.push_str("|---|---:|---:|---:|---:|---:|---:|---:|\n");
     for cell in &data.cells {
@@ -59,7 +59,7 @@ fn numbers(out: &mut String, data: &StudyData) {
             loss(m.probe_train, m.baseline_probe_train),
             words::number_or_dash(m.drift_rmse),
             words::number_or_dash(m.max_nearest_similarity),
-            words::number_or_dash(m.photo_similarity),
+            words::number_or_dash(copying::ceiling(&m)),
             cell.images.len().to_string(),
         ];
         line(out, format_args!("| {} |", row.join(" | ")));

@@ -4,6 +4,7 @@
 
 mod chart;
 mod collect;
+mod copying;
 mod cost;
 mod csv;
 pub mod data;

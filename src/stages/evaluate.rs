@@ -42,6 +42,8 @@ pub struct ImageMetrics {
     pub nearest_photo: Option<String>,
     /// Zero-mean normalised cross-correlation with that photo, −1 to 1.
     pub nearest_similarity: Option<f64>,
+    /// What the base model's image on the same noise reaches: only a rise above it can be copying.
+    pub baseline_nearest_similarity: Option<f64>,
     /// Root mean square difference to the base model's image on the same noise, 0 to 1.
     pub baseline_rmse: f64,
     /// Structural similarity with the base model's image on the same noise, up to 1.
@@ -69,6 +71,8 @@ pub struct Summary {
     pub mean_nearest_similarity: Option<f64>,
     /// Largest such similarity.
     pub max_nearest_similarity: Option<f64>,
+    /// The same mean for the base model's images on the same noise.
+    pub baseline_nearest_similarity: Option<f64>,
     /// Mean RMS difference to the baseline on the study's prompts, 0 to 1.
     pub mean_baseline_rmse: Option<f64>,
     /// The ceiling: mean over training photos of the similarity to the nearest *other* training photo.
@@ -124,10 +128,11 @@ fn measure(
     let (image, base) = (png::read(generated, &entry.file)?, png::read(baseline, &entry.file)?);
     let (image, base) = (view(&image)?, view(&base)?);
     // Only the study's prompts ask for the subject: a class prompt that shows a photo is drift, not copying.
-    let nearest = match entry.group {
+    let nearest_to = |image| match entry.group {
         Group::Prompt => metrics::nearest(&Thumbnail::new(image), photos, Mirrors::Ignored),
         _ => None,
     };
+    let nearest = nearest_to(image);
     Ok(ImageMetrics {
         file: entry.file.clone(),
         prompt: entry.prompt.clone(),
@@ -135,6 +140,7 @@ fn measure(
         group: entry.group,
         nearest_photo: nearest.and_then(|(index, _)| hashes.get(index)).map(|hash| short(hash).to_owned()),
         nearest_similarity: nearest.map(|(_, similarity)| similarity),
+        baseline_nearest_similarity: nearest_to(base).map(|(_, similarity)| similarity),
         baseline_rmse: metrics::rmse(image, base).map_err(failed)?,
         baseline_ssim: metrics::ssim(image, base).map_err(failed)?,
     })
@@ -159,6 +165,7 @@ fn summarise(images: &[ImageMetrics], probes: &[ProbeRow], photos: &[Thumbnail],
         baseline_probe_class: first(Split::Class),
         drift_rmse: mean(of(Group::Drift).map(|image| image.baseline_rmse)),
         mean_nearest_similarity: mean(similarities.iter().copied()),
+        baseline_nearest_similarity: mean(of(Group::Prompt).filter_map(|image| image.baseline_nearest_similarity)),
         max_nearest_similarity: similarities.iter().copied().reduce(f64::max),
         mean_baseline_rmse: mean(of(Group::Prompt).map(|image| image.baseline_rmse)),
         photo_similarity: mean(metrics::leave_one_out(photos, Mirrors::Ignored).into_iter()),
@@ -187,6 +194,7 @@ mod tests {
             group,
             nearest_photo: None,
             nearest_similarity: similarity,
+            baseline_nearest_similarity: similarity.map(|s| s - 0.25),
             baseline_rmse: rmse,
             baseline_ssim: 0.0,
         }
@@ -209,6 +217,7 @@ mod tests {
         let summary = summarise(&images, &probes, &[], &[]);
         assert_eq!(summary.mean_nearest_similarity, Some(0.6));
         assert_eq!(summary.max_nearest_similarity, Some(0.7));
+        assert!((summary.baseline_nearest_similarity.unwrap() - 0.35).abs() < 1e-12);
         assert!((summary.mean_baseline_rmse.unwrap() - 0.3).abs() < 1e-12);
         assert_eq!(summary.drift_rmse, Some(0.1));
         assert_eq!((summary.baseline_probe_train, summary.probe_train), (Some(0.9), Some(0.3)));

@@ -250,6 +250,7 @@ fn measurements(
         let Some(p) = pictures.iter_mut().find(|p| p.file == name.file) else { continue };
         p.nearest_photo = m.nearest_photo.as_deref().and_then(&photo);
         p.nearest_similarity = m.nearest_similarity;
+        p.baseline_nearest_similarity = m.baseline_nearest_similarity;
         p.baseline_rmse = m.baseline_rmse;
         p.baseline_ssim = m.baseline_ssim;
     }
@@ -336,6 +337,7 @@ struct ImageMetrics {
     file: String,
     nearest_photo: Option<String>,
     nearest_similarity: Option<f64>,
+    baseline_nearest_similarity: Option<f64>,
     baseline_rmse: Option<f64>,
     baseline_ssim: Option<f64>,
 }

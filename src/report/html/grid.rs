@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::report::copying;
 use crate::report::data::{Group, Picture, Problem, StudyData, find};
 use crate::report::html::Shot;
 use crate::report::layout::{self, Column, Layout, Slot};
@@ -14,7 +15,7 @@ pub(super) fn main_grid(data: &StudyData, layout: &Layout) -> Markup {
             h2 { "The images" }
             p {
                 "Each row starts from the same noise; only the adapter differs. "
-                "A mark “≈ photo” says that an image is more like one training photo than those are like each other."
+                "A mark “≈ photo” says that the adapter brought an image nearer to one training photo than unseen photos are."
             }
             (toggle())
             (table(data, layout, Group::Prompt, "main"))
@@ -136,12 +137,8 @@ fn slot(
             let Column::Cell(index) = column else { return shot(p, "base model", None, at, None) };
             let Some(cell) = data.cells.get(*index) else { return missing(None) };
             let base = data.baseline_of(cell).and_then(|b| find(&b.images, group, prompt.0, seed));
-            let ceiling = cell.metrics.as_ref().and_then(|m| m.photo_similarity);
-            let badge = p
-                .nearest_similarity
-                .zip(ceiling)
-                .filter(|(s, c)| group == Group::Prompt && s > c)
-                .map(|(s, _)| format!("≈ photo {s:.2}"));
+            let close = cell.metrics.as_ref().is_some_and(|m| copying::is_close(p, m));
+            let badge = p.nearest_similarity.filter(|_| close).map(|s| format!("≈ photo {s:.2}"));
             let own_words = p.prompt != prompt.1;
             html! {
                 (shot(p, &layout::full_title(data, cell), base, at, badge))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, Group, Metrics, Picture, StudyData};
 use crate::report::html::Shot;
-use crate::report::{layout, words};
+use crate::report::{copying, layout, words};
 
 /// One row a cell.
 pub(super) fn table(data: &StudyData) -> Markup {
@@ -88,8 +88,8 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
             h2 { "Does it copy a photo?" }
             p {
                 "Similarity (normalised cross-correlation, at most 1) of every image to the training photo it resembles most. "
-                "The ceiling is how much real photos of the subject resemble each other: an image above it is closer to one "
-                "photo than another photo would be."
+                "Two things to hold it against: what real photos reach that the model never saw, and what the base model’s "
+                "images on the same noise reach. Images above both are counted as close to a photo."
             }
             @if measured.is_empty() { p.soft { "Not measured yet." } } @else {
                 div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
@@ -98,8 +98,10 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
                             tr {
                                 th scope="col" { "cell" }
                                 th.n scope="col" { "mean" }
+                                th.n scope="col" { "base model" small { "mean, same noise" } }
+                                th.n scope="col" { "unseen photos" small { "mean" } }
                                 th.n scope="col" { "largest" }
-                                th.n scope="col" { "ceiling" small { "photo to photo" } }
+                                th.n scope="col" { "close to a photo" small { "images" } }
                                 th scope="col" { "closest pair: image and photo" }
                             }
                         }
@@ -112,30 +114,20 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
 }
 
 fn copy_row(data: &StudyData, cell: &CellData, m: &Metrics, row: usize) -> Markup {
-    let over = m.max_nearest_similarity.zip(m.photo_similarity).is_some_and(|(s, c)| s > c);
+    let close = copying::close_images(cell, m);
+    let images = cell.images.iter().filter(|p| p.group == Group::Prompt).count();
     let name = layout::full_title(data, cell);
     html! {
         tr data-set="pairs" {
             th scope="row" dir="auto" { (name) }
             td.n { (words::number_or_dash(m.mean_nearest_similarity)) }
-            td class=(if over { "n over" } else { "n" }) {
-                (words::number_or_dash(m.max_nearest_similarity))
-                @if over { small { "above the ceiling" } }
-            }
-            td.n { (words::number_or_dash(m.photo_similarity)) }
-            td { @if let Some(p) = closest(cell) { (pair(data, p, &name, row)) } }
+            td.n { (words::number_or_dash(m.baseline_nearest_similarity)) }
+            td.n { (words::number_or_dash(copying::ceiling(m))) }
+            td.n { (words::number_or_dash(m.max_nearest_similarity)) }
+            td class=(if close > 0 { "n over" } else { "n" }) { (close) " of " (images) }
+            td { @if let Some(p) = copying::closest(cell) { (pair(data, p, &name, row)) } }
         }
     }
-}
-
-/// The image most like a training photo.
-pub(crate) fn closest(cell: &CellData) -> Option<&Picture> {
-    cell.images
-        .iter()
-        .filter(|p| p.group == Group::Prompt && p.nearest_photo.is_some())
-        .filter_map(|p| Some((p, p.nearest_similarity.filter(|s| s.is_finite())?)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(p, _)| p)
 }
 
 fn pair(data: &StudyData, p: &Picture, cell: &str, row: usize) -> Markup {
