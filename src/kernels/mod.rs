@@ -1,4 +1,4 @@
-//! Fast operations on activations, each with a slow differentiable twin in [`reference`].
+//! Fast operations on activations, each with a slow differentiable twin in [`mod@reference`].
 //!
 //! Layout: feature maps are `(batch, height, width, channels)`, sequences `(batch, tokens, channels)`,
 //! on every device. Weights are *frozen*: they never receive a gradient and no kernel gradient is ever

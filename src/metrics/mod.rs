@@ -2,10 +2,10 @@
 //!
 //! | metric | range | equal images | source |
 //! |---|---|---|---|
-//! | [`rmse`] | 0..=1 | 0 | root of the mean squared difference, white − black = 1 |
-//! | [`psnr`] | dB | ∞ | −20 log10 of `rmse` |
-//! | [`ssim`] | −1..=1 | 1 | Wang et al. 2004 |
-//! | [`ncc`] | −1..=1 | 1 | zero-mean normalised cross-correlation of 64 × 64 thumbnails |
+//! | [`rmse()`] | 0..=1 | 0 | root of the mean squared difference, white − black = 1 |
+//! | [`psnr()`] | dB | ∞ | −20 log10 of `rmse` |
+//! | [`ssim()`] | −1..=1 | 1 | Wang et al. 2004 |
+//! | [`ncc()`] | −1..=1 | 1 | zero-mean normalised cross-correlation of 64 × 64 thumbnails |
 //!
 //! None of them knows what an image shows: they compare pixels at the same place. Metrics that need an image encoder
 //! come later and are files of their own.

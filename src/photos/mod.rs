@@ -1,7 +1,7 @@
 //! The user's photos: found, recognised by content, checked, decoded, cropped and resized.
 //!
-//! [`scan`] reads headers only and says what it found, skipped and why; [`check_all`] decodes the photos
-//! completely, so that none fails after training began; [`load`] makes the square a model trains on.
+//! [`scan()`] reads headers only and says what it found, skipped and why; [`check_all`] decodes the photos
+//! completely, so that none fails after training began; [`load()`] makes the square a model trains on.
 //!
 //! Pixels are what `PIL.Image.convert("RGB")` gives after `ImageOps.exif_transpose`, with two decisions of our own:
 //! transparency is laid over white (PIL drops it, which shows whatever colour lies below), and a file with more than
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 pub const MAX_FILE_BYTES: u64 = 100_000_000;
 /// Largest photo, in pixels (width × height). A 200-megapixel phone photo has 199.8 million.
 pub const MAX_PIXELS: u64 = 200_000_000;
-/// Most files and folders one [`scan`] looks at.
+/// Most files and folders one [`scan()`] looks at.
 pub const MAX_ENTRIES: usize = 100_000;
 /// Longest caption, in bytes after trimming.
 pub const MAX_CAPTION_BYTES: usize = 4_000;
@@ -79,7 +79,7 @@ pub struct Duplicate {
     pub same_as: PathBuf,
 }
 
-/// What [`scan`] found.
+/// What [`scan()`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scan {
     /// Usable photos: in the order of the named folders, each sorted by [`Photo::name`]; contents are distinct.

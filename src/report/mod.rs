@@ -93,7 +93,15 @@ impl ReportError {
 }
 
 /// Collects a study from the store and writes its report folder.
+///
+/// One process at a time: of two runners on one study, the later report sees all that the earlier one saw.
 pub fn build(plan: &Plan, store: &Store, out: &Path) -> Result<StudyData, ReportError> {
+    let path = store.root().join(format!(".report-{}.lock", plan.name));
+    // A store that cannot be written to has no second writer either.
+    let lock = std::fs::File::create(&path).ok();
+    if let Some(lock) = &lock {
+        lock.lock().map_err(|source| ReportError::write(&path, source))?;
+    }
     let data = collect(plan, store)?;
     write(&data, out)?;
     Ok(data)

@@ -34,7 +34,7 @@ class = "figurine"
 name = "crayon boy"
 
 [dataset]
-images = "photos"
+images = "data/photos"
 size = 2
 held_out = 1
 resolution = 64
@@ -70,8 +70,9 @@ impl Study {
     /// Photos of the sample subject, the tiny model and `experiment` as `study.toml`.
     pub fn new(experiment: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let photos = folder.path().join("photos");
-        fs::create_dir(&photos).unwrap();
+        // Reports name a folder by its last two parts: these are the same for every study.
+        let photos = folder.path().join("data/photos");
+        fs::create_dir_all(&photos).unwrap();
         for index in 0..4 {
             let name = format!("{index:02}.jpg");
             fs::copy(root().join("experiments/data/shinchan").join(&name), photos.join(&name)).unwrap();
