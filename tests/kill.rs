@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader},
     process::Stdio,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -21,7 +22,14 @@ fn assert_same(expected: &BTreeMap<String, Vec<u8>>, actual: &BTreeMap<String, V
     }
 }
 
-fn reference() -> (BTreeMap<String, Vec<u8>>, Duration) {
+/// The results of an undisturbed run and the time it took, made once for all tests.
+fn reference() -> (&'static BTreeMap<String, Vec<u8>>, Duration) {
+    static REFERENCE: OnceLock<(BTreeMap<String, Vec<u8>>, Duration)> = OnceLock::new();
+    let (results, time) = REFERENCE.get_or_init(undisturbed);
+    (results, *time)
+}
+
+fn undisturbed() -> (BTreeMap<String, Vec<u8>>, Duration) {
     let study = Study::new(SMALL);
     let start = Instant::now();
     study.expect(0, &["study.toml"]);
@@ -66,7 +74,7 @@ fn killed_in_every_stage_ends_in_the_same_bytes() {
         }
     }
     study.expect(0, &["study.toml"]);
-    assert_same(&expected, &study.results(), "killed in every stage");
+    assert_same(expected, &study.results(), "killed in every stage");
 }
 
 #[test]
@@ -85,7 +93,7 @@ fn killed_at_random_moments_ends_in_the_same_bytes() {
             child.wait().unwrap();
         }
         study.expect(0, &["study.toml"]);
-        assert_same(&expected, &study.results(), &format!("trial {trial}"));
+        assert_same(expected, &study.results(), &format!("trial {trial}"));
     }
 }
 
@@ -99,7 +107,7 @@ fn two_runners_share_one_store() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert_same(&expected, &study.results(), "two runners at once");
+    assert_same(expected, &study.results(), "two runners at once");
 }
 
 #[test]
@@ -126,5 +134,5 @@ fn a_signal_checkpoints_and_says_how_to_go_on() {
     assert!(sent, "training never told its progress");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     study.expect(0, &["study.toml"]);
-    assert_same(&expected, &study.results(), "after SIGTERM");
+    assert_same(expected, &study.results(), "after SIGTERM");
 }
