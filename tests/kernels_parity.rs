@@ -7,6 +7,9 @@ use runner::kernels::{
     group_norm, layer_norm, linear, lora_linear, quick_gelu, reference, silu, upsample_nearest_2x,
 };
 
+/// An activation function.
+type Pointwise = fn(&Tensor) -> Result<Tensor>;
+
 type Function = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + Send + Sync>;
 
 /// One kernel on one shape.
@@ -172,7 +175,7 @@ fn norms_and_activations(cases: &mut Vec<Case>) {
             move |x| layer_norm(&x[0], &norm),
             move |x| reference::layer_norm(&x[0], &twin),
         ));
-        let twins: [(&str, fn(&Tensor) -> Result<Tensor>, fn(&Tensor) -> Result<Tensor>); 3] = [
+        let twins: [(&str, Pointwise, Pointwise); 3] = [
             ("silu", silu, reference::silu),
             ("gelu", gelu_erf, reference::gelu_erf),
             ("quick gelu", quick_gelu, reference::quick_gelu),
