@@ -1,6 +1,8 @@
 //! Adapter files: what diffusers, peft and kohya write loads and predicts what diffusers predicts; what we write has
 //! their names; what does not fit is refused by name.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
+
 use candle_core::{DType, Device, Tensor};
 use runner::diffusion::config::UNetConfig;
 use runner::diffusion::lora::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};

@@ -1,5 +1,7 @@
 //! The models against diffusers, transformers and peft: `tests/golden/models/make.py` made the numbers.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 

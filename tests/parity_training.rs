@@ -1,5 +1,7 @@
 //! Training against peft and torch (tests/golden/training/make.py), and the laws it must keep.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
+
 use candle_core::{DType, Device, Tensor};
 use runner::diffusion::config::UNetConfig;
 use runner::diffusion::lora::Adapter;

@@ -3,6 +3,8 @@
 //! Not in CI: it writes 2 GB and takes many minutes. Run it with
 //! `cargo test --release --test sd15_size -- --ignored --nocapture`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
+
 use std::{
     fs,
     io::{BufWriter, Write},

@@ -51,9 +51,9 @@ impl<'a> Shadows<'a> {
         let high = [0, 1].map(|axis| spans[axis].iter().fold(f32::NEG_INFINITY, |high, (at, by)| high.max(at + by)));
         let cells_per_unit = [0, 1].map(|axis| CELLS as f32 / (high[axis] - low[axis]).max(1e-6));
         let mut cells = vec![0u128; CELLS * CELLS];
-        for index in 0..casters.len() {
+        for (index, (first, second)) in spans[0].iter().zip(&spans[1]).enumerate() {
             let range = |axis: usize| {
-                let (at, by) = spans[axis][index];
+                let (at, by) = [first, second][axis];
                 let cell = |x: f32| ((x - low[axis]) * cells_per_unit[axis]).clamp(0.0, CELLS as f32 - 1.0) as usize;
                 cell(at - by - 1e-3)..=cell(at + by + 1e-3)
             };

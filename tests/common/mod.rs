@@ -1,6 +1,6 @@
 //! A small study in a temporary folder, run with the real binary.
 
-#![allow(dead_code)] // each test file uses a part
+#![allow(dead_code, unreachable_pub)] // each test file uses a part
 
 use std::{
     collections::BTreeMap,
