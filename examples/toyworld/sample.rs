@@ -75,9 +75,14 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
     };
 
     let mut b = Builder::new();
-    let yaw = if matches!(motif, Motif::Object(Object::Car, _)) { 1.2 } else { 0.65 };
+    // Figurines stand close to the middle and face us, so that a face is large enough for a small autoencoder.
+    let (yaw, aside) = match motif {
+        Motif::Figurine(_) => (0.45, 0.12),
+        Motif::Object(Object::Car, _) => (1.2, 0.22),
+        Motif::Object(..) => (0.65, 0.22),
+    };
     let turn = rotate_y(r.range(-yaw, yaw));
-    let shift = [r.range(-0.22, 0.22), 0.0, r.range(-0.2, 0.2)];
+    let shift = [r.range(-aside, aside), 0.0, r.range(-aside, aside)];
     let striped = r.chance(0.5);
     let top = b.within(turn, shift, |b| match &motif {
         Motif::Figurine(parts) => figurine::draw(b, &parts.0, &parts.1),
@@ -101,7 +106,7 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
 fn camera(r: &mut Random, top: f32, figurine: bool) -> Camera {
     let target = [0.0, top * 0.5 + if figurine { 0.12 } else { 0.0 }, 0.0];
     let (yaw, pitch) = (r.range(-0.25, 0.25), r.range(0.10, 0.34));
-    let distance = if figurine { r.range(3.5, 4.9) } else { r.range(2.8, 4.2) };
+    let distance = if figurine { r.range(3.3, 4.1) } else { r.range(2.8, 4.2) };
     let offset = [yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()];
     let eye = add(target, scale(offset, distance));
     let forward = normalize(sub(target, eye));

@@ -9,10 +9,10 @@ import torch
 
 
 @torch.no_grad()
-def orthogonalize(g, steps=4):
+def orthogonalize(g, bf16, steps=4):
     """Newton-Schulz iteration on a stack (n, rows, columns): singular values to about 1."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g.bfloat16() if g.is_cuda else g.float()
+    x = g.bfloat16() if bf16 else g.float()
     wide = x.size(-2) <= x.size(-1)
     if not wide:
         x = x.mT
@@ -26,8 +26,8 @@ def orthogonalize(g, steps=4):
 class Muon:
     """`rate` is AdamW's; a matrix moves by an RMS of 0.2 * rate per entry, as in Moonlight (arXiv 2502.16982)."""
 
-    def __init__(self, named, rate, decay=1e-2):
-        self.decay, self.matrices, rest = decay, [], []
+    def __init__(self, named, rate, decay=1e-2, bf16=False):
+        self.decay, self.bf16, self.matrices, rest = decay, bf16, [], []
         for name, p in named:
             flat = min(p.shape[0], p.numel() // p.shape[0]) if p.ndim >= 2 else 0
             edge = any(part in name for part in ("embeddings", "conv_in", "conv_out"))
@@ -54,7 +54,7 @@ class Muon:
         torch._foreach_lerp_(self.momentum, grads, 0.05)
         update = torch._foreach_lerp(grads, self.momentum, 0.95)
         for (rows, columns), members in self.shapes.items():
-            stack = orthogonalize(torch.stack([update[i].reshape(rows, columns) for i in members]))
+            stack = orthogonalize(torch.stack([update[i].reshape(rows, columns) for i in members]), self.bf16)
             by = 0.2 * math.sqrt(max(rows, columns)) * rate
             for j, i in enumerate(members):
                 p = self.matrices[i]

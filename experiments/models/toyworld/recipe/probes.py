@@ -65,20 +65,25 @@ def train(run):
     things = (world.labels[:, SHOWN.index("color")] > 0).nonzero().flatten()
     rare = rare.nonzero().flatten()
     kept = max(1, s.people // 10)  # people nobody trains on
+    counted = [SHOWN.index(name) for name in ("headwear", "headwear_color", "held", "held_color", "shirt")]
 
     def step(generator, _progress):
         third = s.probe_batch // 3
         draw = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
         anything = torch.randint(0, len(world), (third,), generator=generator)
         chosen = torch.cat([draw(rare, third), draw(things, third), anything]).sort().values
-        persons = torch.randperm(s.people - kept, generator=generator)[: s.probe_batch]
+        persons = torch.randperm(s.people - kept, generator=generator)[:third]
         two = torch.stack([torch.randperm(each, generator=generator)[:2] for _ in persons])
         pairs = torch.cat([persons * each + two[:, 0], persons * each + two[:, 1]])
         a = run.put(worsen(run, shrink(world.pictures(chosen, run.device)), generator))
         b = run.put(worsen(run, shrink(people.pictures(pairs, run.device)), generator))
         with run.autocast():
             logits, faces = probes.attributes(a), probes.identity(b)
-        attributes = tag_loss(logits, run.put(world.labels[chosen]), sizes, 1.0)
+        labels = run.put(world.labels[chosen])
+        attributes = tag_loss(logits, labels, sizes, 1.0)
+        # What the prompts ask for must not drown among the looks.
+        first = [logits.split(sizes, 1)[i] for i in counted]
+        attributes = attributes + 3 * tag_loss(torch.cat(first, 1), labels[:, counted], [sizes[i] for i in counted], 1.0)
         one, other = F.normalize(faces.float(), dim=1).chunk(2)
         similar, target = one @ other.T / 0.1, torch.arange(len(one), device=one.device)
         identity = (F.cross_entropy(similar, target) + F.cross_entropy(similar.T, target)) / 2

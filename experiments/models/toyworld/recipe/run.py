@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from muon import Muon
+from team import Team
 
 CHECKPOINT_SECONDS = 300
 
@@ -21,10 +22,10 @@ class Stopped(SystemExit):
 
 
 class Run:
-    def __init__(self, folder, settings, hours, device, threads, seed, compile, renderer):
+    def __init__(self, folder, settings, hours, device, threads, helper, seed, compile, renderer):
         self.folder, self.settings, self.seconds = Path(folder), settings, hours * 3600
         self.device, self.threads, self.seed, self.compile = torch.device(device), threads, seed, compile
-        self.renderer = Path(renderer)
+        self.helper, self.renderer = helper, Path(renderer)
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(threads)
         # bf16 only where the hardware multiplies in it; elsewhere it is slower than f32.
@@ -54,9 +55,10 @@ class Run:
         tensor = tensor.to(self.device, non_blocking=True)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
-    def generator(self, stage, step):
-        """Random numbers of one step: the same after a resume."""
-        return torch.Generator().manual_seed(hash_of(self.seed, stage, step))
+    def generator(self, stage, step, part=0):
+        """Random numbers of one step, or of one of its micro-batches: the same after a resume."""
+        parts = (self.seed, stage, step, part) if part else (self.seed, stage, step)
+        return torch.Generator().manual_seed(hash_of(*parts))
 
     def randn(self, shape, generator):
         """Normal numbers made on the device, from a seed drawn of `generator`."""
@@ -94,6 +96,7 @@ class Run:
                 "settings": self.settings.dict(),
                 "seed": self.seed,
                 "threads": self.threads,
+                "helper": self.helper,
                 "device": torch.cuda.get_device_name() if self.device.type == "cuda" else cpu_name(),
                 "bf16": self.bf16,
                 "commit": commit,
@@ -107,16 +110,17 @@ class Run:
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
-    def train(self, stage, modules, rate, share, step, report=None, reports=10, decay=1e-2, ema=0.0, clip=1.0):
+    def train(self, stage, modules, rate, share, step, report=None, reports=10, decay=1e-2, ema=0.0, clip=1.0, parts=1):
         """Trains `modules` (a dict) for `share` of the run's hours; returns {steps, seconds}.
 
-        `step(generator, progress)` gives the loss and a dict of numbers to show. The learning rate warms up, stays,
-        and falls linearly in the second half. Checkpoints hold weights, moments, averages, step and time spent.
+        `step(generator, progress)` gives the loss of one of `parts` micro-batches, whose mean is followed, and a dict of
+        numbers to show. The learning rate warms up, stays, and falls linearly in the second half. Checkpoints hold
+        weights, moments, averages, step and time spent.
         """
         if (ready := self.result(stage)) is not None:
             return ready
         named = [(f"{k}.{n}", p) for k, m in modules.items() for n, p in m.named_parameters() if p.requires_grad]
-        optimizer = Muon(named, rate, decay)
+        optimizer = Muon(named, rate, decay, self.bf16)
         averages = [p.detach().clone() for _, p in named] if ema else []
         count, spent, path = 0, 0.0, self.path("checkpoints", f"{stage}.pt")
         if path.exists():
@@ -164,13 +168,22 @@ class Run:
         for module in modules.values():
             module.train()
         loss, numbers = torch.tensor(0.0), {}
+
+        def loss_of(number, part, progress):
+            return step(self.generator(stage, number, part), progress)
+
+        team = Team(parameters, parts, loss_of) if self.helper and parts > 1 else None
         while spent < budget:
             start = time.monotonic()
             progress = spent / budget
             now = rate * min(1.0, (count + 1) / 100) * (0.02 + 0.98 * (1 - max(0.0, (progress - 0.5) / 0.5)))
-            loss, numbers = step(self.generator(stage, count), progress)
             optimizer.zero_grad()
-            loss.backward()
+            if team:
+                loss, numbers = team.step(count, progress)
+            else:
+                for part in range(parts):
+                    loss, numbers = loss_of(count, part, progress)
+                    (loss / parts).backward()
             torch.nn.utils.clip_grad_norm_(parameters, clip)
             optimizer.step(now)
             count += 1
@@ -189,6 +202,9 @@ class Run:
                 if self.stop:
                     self.log(f"{stage}: stopped at step {count}; run me again to go on")
                     raise Stopped(75)
+        if team:
+            self.log(f"{stage}: {team.helped} of {count * parts} micro-batches by the helper since the last start")
+            team.close()
         checkpoint()
         swap()
         for module in modules.values():

@@ -42,9 +42,14 @@ def learn(words, count):
     return merges
 
 
-def build(run):
+def build(run, init=None):
+    """The tokenizer; learnt from the captions, or that of the model folder `init`."""
     folder = run.path("export", "tokenizer", "x").parent
     folder.mkdir(parents=True, exist_ok=True)
+    if init and not run.result("tokenizer"):
+        for file in (init / "tokenizer").iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
+        run.finish("tokenizer", vocabulary=len(CLIPTokenizer.from_pretrained(folder)))
     if not run.result("tokenizer"):
         counts, captions = collections.Counter(), 0
         for sample in samples(run.path("data", "train", "samples.jsonl")):

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
 PART = 15 * 1024 * 1024
-STAGES = ["render", "tokenizer", "vae", "latents", "clip", "probes", "unet", "count", "export"]
+STAGES = ["render", "tokenizer", "vae", "latents", "decoder", "clip", "probes", "unet", "count", "export"]
 
 
 def arguments():
@@ -26,11 +26,13 @@ def arguments():
     parser.add_argument("--smoke", action="store_true", help="short for --preset smoke")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--threads", type=int, help="default: 1 on the CPU, all for CUDA")
+    parser.add_argument("--helper", action="store_true", help="a second process with idle priority shares the UNet's steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nice", type=int, default=19)
     parser.add_argument("--compile", action="store_true", help="torch.compile the UNet")
     parser.add_argument("--until", choices=STAGES, help="stop after this stage")
-    parser.add_argument("--init", help="a UNet folder to start from instead of random weights")
+    parser.add_argument("--only", choices=STAGES, help="only this stage; what it needs must be done")
+    parser.add_argument("--init", type=Path, help="an exported model to go on from, instead of random weights")
     parser.add_argument("--renderer", default=ROOT / "target/release/examples/toyworld", help="the toyworld example")
     parser.add_argument("--pack", metavar="FOLDER", help="only write the results there, in parts for a transfer")
     parser.add_argument("--pack-state", action="store_true", help="with --pack: checkpoints too")
@@ -71,6 +73,7 @@ def main():
 
     import clip
     import count
+    import decoder
     import export
     import probes
     import tokenizer
@@ -87,21 +90,22 @@ def main():
     if not Path(options.renderer).exists():
         sys.exit(f"no renderer at {options.renderer}: cargo build --release --example toyworld")
     settings = PRESETS[preset]
-    run = Run(options.run, settings, hours, device, threads, options.seed, options.compile, options.renderer)
+    run = Run(options.run, settings, hours, device, threads, options.helper, options.seed, options.compile, options.renderer)
     run.record(sys.argv[1:])
     run.log(f"{preset} on {device}, {hours} h, {threads} threads, bf16 {run.bf16}")
     work = {
         "render": lambda: world.render(run),
-        "tokenizer": lambda: tokenizer.build(run),
-        "vae": lambda: vae.train(run),
+        "tokenizer": lambda: tokenizer.build(run, options.init),
+        "vae": lambda: vae.train(run, options.init),
         "latents": lambda: vae.cache(run),
-        "clip": lambda: clip.train(run),
+        "decoder": lambda: decoder.train(run),
+        "clip": lambda: clip.train(run, options.init),
         "probes": lambda: probes.train(run),
         "unet": lambda: unet.train(run, options.init),
         "count": lambda: count.final(run),
         "export": lambda: export.export(run),
     }
-    for stage in STAGES:
+    for stage in [options.only] if options.only else STAGES:
         work[stage]()
         if stage == options.until:
             break

@@ -56,7 +56,7 @@ def train(run, init=None):
     schedule = DDIMScheduler(**SCHEDULE)
     schedule.alphas_cumprod = schedule.alphas_cumprod.to(run.device)
     torch.manual_seed(run.seed + 2)
-    unet = UNet2DConditionModel.from_pretrained(init) if init else new(s)
+    unet = UNet2DConditionModel.from_pretrained(init / "unet") if init else new(s)
     unet = unet.float().to(run.device, memory_format=torch.channels_last)
     compiled = torch.compile(unet) if run.compile else unet
 
@@ -70,7 +70,7 @@ def train(run, init=None):
         return (out.float() - schedule.get_velocity(z, noise, times)).square().mean((1, 2, 3))
 
     def step(generator, _progress):
-        n = s.unet_batch
+        n = s.unet_batch // s.unet_parts
         chosen = torch.randint(0, len(world), (n,), generator=generator).sort().values
         shuffle = torch.randperm(n, generator=generator)
         words = ids[torch.where(torch.rand(n, generator=generator) < EMPTY, empty, chosen)][shuffle]
@@ -94,7 +94,7 @@ def train(run, init=None):
         shown = {name: f"{row['right']}/{row['n']}" for name, row in table["asked"].items()}
         return {"images": steps * s.unet_batch, "validation": torch.cat(parts).mean().item(), **shown}
 
-    numbers = run.train("unet", {"unet": unet}, s.unet_rate, s.shares[4], step, report, reports=s.counts, ema=s.ema)
+    numbers = run.train("unet", {"unet": unet}, s.unet_rate, s.shares[4], step, report, reports=s.counts, ema=s.ema, parts=s.unet_parts)
     unet.save_pretrained(run.path("unet"))
     images = numbers["steps"] * s.unet_batch
     run.finish("unet", **numbers, images=images, images_per_second=images / numbers["seconds"])

@@ -38,19 +38,26 @@ def edges(x):
     return 1 + 6 * F.avg_pool2d(F.pad(step, (1, 0, 1, 0)), 3, 1, 1)
 
 
-def train(run):
+def slope(error):
+    """How much the error differs between neighbours: blur, mostly."""
+    return (error[:, :, :, 1:] - error[:, :, :, :-1]).abs().mean() + (error[:, :, 1:] - error[:, :, :-1]).abs().mean()
+
+
+def train(run, init=None):
     if run.result("vae"):
         return
     s, world, validation = run.settings, World(run, "train"), World(run, "validation")
     torch.manual_seed(run.seed)
-    vae = new(s).to(run.device, memory_format=torch.channels_last)
+    vae = AutoencoderKL.from_pretrained(init / "vae").float() if init else new(s)
+    vae.register_to_config(scaling_factor=1.0)
+    vae = vae.to(run.device, memory_format=torch.channels_last)
     crop = s.side // 2
     holdout = validation.pictures(range(min(64, len(validation))))
 
     def step(generator, progress):
         # Crops are cheap; the last part sees whole pictures, so that normalisation fits what will be used.
         whole = progress > 0.9
-        batch = max(2, s.vae_batch // 4) if whole else s.vae_batch
+        batch = max(1, (s.vae_batch // 4 if whole else s.vae_batch) // s.vae_parts)
         x = world.pictures(torch.randint(0, len(world), (batch,), generator=generator).sort().values, run.device)
         if not whole:
             # Mostly the middle, where the figurine is.
@@ -67,16 +74,15 @@ def train(run):
             y = vae.decode(distribution.mean + distribution.std * noise).sample
         y = y.float()
         error, weight = y - x, edges(x)
-        slope = (error[:, :, :, 1:] - error[:, :, :, :-1]).abs().mean() + (error[:, :, 1:] - error[:, :, :-1]).abs().mean()
         # KL divergence to the unit normal per latent number.
         kl = distribution.kl().float().mean() / distribution.mean[0].numel()
         l1 = (error.abs() * weight).mean()
-        return l1 + 0.5 * slope + 0.7 * (error.square() * weight).mean() + 2e-5 * kl, {"l1": l1.detach(), "kl": kl.detach()}
+        return l1 + 0.5 * slope(error) + 0.7 * (error.square() * weight).mean() + 2e-5 * kl, {"l1": l1.detach(), "kl": kl.detach()}
 
     def report(_step, _progress):
         return {"psnr": psnr(run, vae, holdout)}
 
-    numbers = run.train("vae", {"vae": vae}, s.vae_rate, s.shares[0], step, report, decay=1e-3)
+    numbers = run.train("vae", {"vae": vae}, s.vae_rate, s.shares[0], step, report, decay=1e-3, parts=s.vae_parts)
     with torch.no_grad(), run.autocast():
         latents = torch.cat([vae.encode(run.put(part)).latent_dist.mode().float() for part in holdout.split(8)])
     vae.register_to_config(scaling_factor=1 / latents.std().item())

@@ -1,0 +1,166 @@
+"""Is the effect of the number of photos real? Scores the images of a `runner` report with the probes, and tests the differences.
+
+    runner experiments/effect.toml
+    python effect.py --run /work/toyrun --report reports/effect --photos experiments/data/shinchan
+
+The report must have `dataset.size` among its sweeps; cells that share everything else are compared as pairs. Prints Markdown.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from scipy import stats
+
+import count
+import probes
+import vae
+from run import Run
+from settings import PRESETS
+from world import SHOWN, World
+
+SIDE = 128
+
+
+def read(path):
+    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB").resize((SIDE, SIDE)))
+
+
+class Scores:
+    """Identity (cosine with the mean of the subject's photos) and attributes of pictures."""
+
+    def __init__(self, run, photos):
+        self.run, self.judge = run, probes.load(run)
+        self.values = World(run, "validation").values
+        faces = probes.identities(run, self.judge, photos)
+        self.middle = F.normalize(faces.mean(0), dim=0)
+        # A photo against the mean of the others, as a picture would be.
+        rest = F.normalize(faces.sum(0) - faces, dim=1)
+        self.of_photos = (faces * rest).sum(1).mean().item()
+
+    def identity(self, images):
+        return probes.identities(self.run, self.judge, images) @ self.middle
+
+    def shows(self, images, name, value):
+        """Which pictures show `value`; with None, any value."""
+        column = probes.attributes(self.run, self.judge, images)[:, SHOWN.index(name)]
+        return (column > 0 if value is None else column == self.values[name].index(value) + 1).float()
+
+
+def wanted(prompt):
+    """What a prompt asks for, read from its words: {attribute: value}"""
+    asked = {name: phrase for name, phrase in count.PLACES.items() if phrase in prompt}
+    labels = {"place": next(iter(asked))} if asked else {}
+    for things, name, verb in ((count.HEADWEAR, "headwear", "wearing"), (count.HELD, "held", "holding")):
+        for thing in things:
+            if f"{verb} a {thing}" in prompt:
+                labels[name] = thing
+    return labels
+
+
+def pictures(folder, kind):
+    """{prompt number: pictures}, of `p` (prompts) or `drift_p`."""
+    found = {}
+    for path in sorted(folder.glob(f"{kind}[0-9][0-9]_s*.png")):
+        found.setdefault(int(path.stem.rsplit("_s", 1)[0][len(kind) :]), []).append(read(path))
+    return {number: np.stack(images) for number, images in found.items()}
+
+
+def measure(scores, folder, prompts):
+    shown = pictures(folder, "p")
+    row = {"identity": scores.identity(np.concatenate(list(shown.values()))).mean().item()}
+    hits = {}
+    for number, images in shown.items():
+        for name, value in wanted(prompts[number]).items():
+            hits.setdefault(name, []).append(scores.shows(images, name, value))
+    row |= {name: torch.cat(parts).mean().item() for name, parts in hits.items()}
+    drift = pictures(folder, "drift_p")
+    if drift:
+        row["class_identity"] = scores.identity(np.concatenate(list(drift.values()))).mean().item()
+    return row
+
+
+def test(large, small):
+    """Paired t test and Wilcoxon's signed ranks, two-sided."""
+    difference = np.array(large) - np.array(small)
+    return difference.mean(), stats.ttest_rel(large, small).pvalue, stats.wilcoxon(difference).pvalue
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="the training folder of the base model: probes, VAE, validation renders")
+    parser.add_argument("--report", required=True, type=Path)
+    parser.add_argument("--photos", required=True, type=Path, help="the subject's photos")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    run = Run(options.run, PRESETS["cpu"], 1, "cpu", options.threads, False, 0, False, "")
+    photos = np.stack([read(path) for path in sorted(options.photos.glob("*.jp*g"))])
+    scores = Scores(run, photos)
+
+    rows = list(csv.DictReader(open(options.report / "cells.csv")))
+    prompts = prompts_of(options.report)
+    for row in rows:
+        folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "_")
+        row.update(measure(scores, folder, prompts))
+    base = measure(scores, options.report / "images/baseline", prompts)
+
+    others = World(run, "validation")
+    figurines = (others.labels[:, SHOWN.index("kind")] == others.values["kind"].index("figurine") + 1).numpy()
+    alike = scores.identity(others.images[figurines])
+    back = vae.round_trip_images(run, vae.load(run), photos)
+    print("| identity score of | cosine |\n|---|---:|")
+    print(f"| the {len(photos)} photos, each against the others | {scores.of_photos:.3f} |")
+    print(f"| the photos after the VAE's round trip | {scores.identity(back).mean():.3f} |")
+    print(f"| {figurines.sum()} other figurines, mean; 95th percentile | {alike.mean():.3f}; {alike.quantile(0.95):.3f} |")
+    print(f"| the base model's pictures of the study's prompts | {base['identity']:.3f} |\n")
+
+    names = {
+        "identity": "identity",
+        "probe_held_out": "held-out loss",
+        "probe_train": "loss on its photos",
+        "drift_rmse": "drift of class pictures",
+        "place": "right place",
+        "headwear": "hat when asked",
+        "held": "cup when asked",
+    }
+    sizes = sorted({int(row["dataset.size"]) for row in rows})
+    other = [key for key in ("dataset.seed", "train.seed") if key in rows[0]]
+    value = {name: {} for name in names}
+    for row in rows:
+        key = tuple(row[part] for part in other)
+        for name in names:
+            value[name].setdefault(int(row["dataset.size"]), {})[key] = float(row[name])
+    baseline = {"probe_held_out": np.mean([float(r["baseline_probe_held_out"]) for r in rows]), **base}
+    print(f"Mean ± standard deviation over {len(value['identity'][sizes[0]])} trainings per size.\n")
+    head = [f"{size} photos" for size in sizes] + [f"{sizes[-1]} − {sizes[0]}", "t test, p", "Wilcoxon, p"]
+    print("| | base model | " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) + 1))
+    for name, title in names.items():
+        cells = [f"{baseline[name]:.3f}" if name in baseline else ""]
+        for size in sizes:
+            numbers = list(value[name][size].values())
+            cells.append(f"{np.mean(numbers):.3f} ± {np.std(numbers, ddof=1):.3f}" if len(numbers) > 1 else f"{numbers[0]:.3f}")
+        keys = sorted(value[name][sizes[-1]])
+        if len(keys) > 1:
+            last, first = ([value[name][size][key] for key in keys] for size in (sizes[-1], sizes[0]))
+            if np.ptp(np.array(last) - np.array(first)) == 0:
+                cells += [f"{last[0] - first[0]:+.3f}", "", ""]
+            else:
+                difference, t, w = test(last, first)
+                cells += [f"{difference:+.4f}", f"{t:.2g}", f"{w:.2g}"]
+        print(f"| {title} | " + " | ".join(cells) + " |")
+
+
+def prompts_of(report):
+    """The prompts, from the table of settings in report.md."""
+    for line in (report / "report.md").read_text().splitlines():
+        if line.startswith("| generate.prompts |"):
+            return [part.strip() for part in line.split("|")[2].replace("\\_", "_").split("; ")]
+    raise SystemExit("report.md does not list generate.prompts")
+
+
+if __name__ == "__main__":
+    main()
