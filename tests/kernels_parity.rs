@@ -99,6 +99,10 @@ fn convolutions(cases: &mut Vec<Case>) {
     for (batch, height, width, channels, out, kernel, stride, padding, dtype) in [
         (1, 1, 1, 1, 1, 1, 1, Padding::same(0), DType::F32),
         (3, 16, 16, 64, 64, 3, 1, Padding::same(1), DType::F32),
+        (3, 13, 10, 20, 37, 3, 1, Padding::same(1), DType::F32),
+        (1, 6, 7, 33, 16, 3, 1, Padding::same(0), DType::F32),
+        (2, 4, 5, 17, 18, 3, 1, Padding { top: 2, left: 0, bottom: 1, right: 2 }, DType::F32),
+        (1, 3, 4, 700, 700, 3, 1, Padding::same(1), DType::F32),
         (3, 9, 7, 5, 19, 3, 1, Padding::same(1), DType::F32),
         (1, 5, 6, 130, 7, 3, 1, Padding::same(1), DType::BF16),
         (3, 2, 2, 400, 24, 3, 1, Padding::same(1), DType::F32),

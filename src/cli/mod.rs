@@ -28,16 +28,24 @@ const STACK_BYTES: usize = 256 << 20;
 
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
-    if let Some(threads) = arguments.threads() {
-        // SAFETY: no other thread runs yet; rayon and candle read the variable when they start theirs.
-        unsafe {
-            std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
-            std::env::set_var("CANDLE_NUM_THREADS", threads.to_string());
-        }
-    }
+    set_threads(arguments.threads());
     let worker = std::thread::Builder::new().name("runner".into()).stack_size(STACK_BYTES);
     let handle = worker.spawn(move || dispatch(arguments)).or_exit(Exit::Internal)?;
     handle.join().unwrap_or_else(|_| Err(Failure::new(Exit::Internal, anyhow::anyhow!("the working thread died"))))
+}
+
+/// How many threads rayon (all our kernels, candle's products) and candle's own pool (its element-wise operations) start.
+/// That pool waits by spinning and so takes the cores from the kernels that come next: one thread, unless the user says more.
+fn set_threads(asked: Option<usize>) {
+    // SAFETY: no other thread runs yet; rayon and candle read the variables when they start theirs.
+    unsafe {
+        if let Some(threads) = asked {
+            std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
+        }
+        if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
+            std::env::set_var("CANDLE_NUM_THREADS", "1");
+        }
+    }
 }
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {

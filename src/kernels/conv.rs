@@ -8,6 +8,7 @@ use super::cpu::conv::{Class, Geometry, backward, backward_classes, forward};
 use super::cpu::panels::{Panels, pack_tensor, pad_bias};
 use super::cpu::product::Start;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::cpu::winograd;
 use super::reference;
 
 /// Zeros added around a feature map, in pixels.
@@ -54,8 +55,56 @@ struct PackedConv {
     /// `(out, tap · in + channel)`, taps row by row.
     forward: Panels,
     bias: Option<Vec<f32>>,
-    /// For the gradient of the input; made when first asked for.
+    /// For the gradient of the input; made when first asked for, like the following.
     backward: OnceLock<Vec<Class>>,
+    fast_forward: OnceLock<winograd::Weight>,
+    fast_backward: OnceLock<winograd::Weight>,
+}
+
+impl PackedConv {
+    /// The number of the kernel for output `n`, input `k`, row `y` and column `x` of three.
+    fn get(&self, channels: usize, n: usize, k: usize, y: usize, x: usize) -> f32 {
+        self.forward.get(n, (y * 3 + x) * channels + k)
+    }
+
+    /// Winograd's size for this call: for weights in f32 only, as others are stored so to save memory.
+    fn winograd(&self, g: &Geometry) -> Option<winograd::Size> {
+        if self.forward.is_f32() { winograd::Size::choose(g) } else { None }
+    }
+
+    fn forward(&self, g: &Geometry, x: &[f32]) -> Vec<f32> {
+        let Some(size) = self.winograd(g) else {
+            return forward(g, &self.forward, self.bias.as_deref().map_or(Start::Zero, Start::Bias), x);
+        };
+        let transform = || {
+            winograd::Weight::new(size, g.out_channels, g.in_channels, |n, k, y, x| self.get(g.in_channels, n, k, y, x))
+        };
+        winograd::forward(g, self.fast_forward.get_or_init(transform), self.bias.as_deref(), x)
+    }
+
+    fn backward(&self, g: &Geometry, grad: &[f32]) -> Vec<f32> {
+        let Some(size) = self.winograd(g) else {
+            return backward(g, self.backward.get_or_init(|| backward_classes(g, &self.forward)), grad);
+        };
+        // The gradient is a convolution of the other way round, with the kernel turned by 180°.
+        let turned = Geometry {
+            height: g.out_height,
+            width: g.out_width,
+            in_channels: g.out_channels,
+            out_height: g.height,
+            out_width: g.width,
+            out_channels: g.in_channels,
+            top: 2 - g.top,
+            left: 2 - g.left,
+            ..*g
+        };
+        let transform = || {
+            winograd::Weight::new(size, g.in_channels, g.out_channels, |n, k, y, x| {
+                self.get(g.in_channels, k, n, 2 - y, 2 - x)
+            })
+        };
+        winograd::forward(&turned, self.fast_backward.get_or_init(transform), None, grad)
+    }
 }
 
 impl Conv2d {
@@ -76,7 +125,13 @@ impl Conv2d {
             let at = |n: usize, k: usize| (n * channels + k % channels) * taps + k / channels;
             let forward = pack_tensor(&weight, out, taps * channels, at)?;
             let bias = bias.as_ref().map(pad_bias).transpose()?;
-            Weight::Packed(Arc::new(PackedConv { forward, bias, backward: OnceLock::new() }))
+            Weight::Packed(Arc::new(PackedConv {
+                forward,
+                bias,
+                backward: OnceLock::new(),
+                fast_forward: OnceLock::new(),
+                fast_backward: OnceLock::new(),
+            }))
         } else {
             Weight::Plain(weight.detach())
         };
@@ -166,16 +221,13 @@ impl CustomOp1 for ConvOp {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (w, g) = (&self.weight, &self.geometry);
-        let start = w.bias.as_deref().map_or(Start::Zero, Start::Bias);
-        let y = forward(g, &w.forward, start, slice(x, layout)?);
+        let g = &self.geometry;
+        let y = self.weight.forward(g, slice(x, layout)?);
         Ok((CpuStorage::F32(y), Shape::from((g.batch, g.out_height, g.out_width, g.out_channels))))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (w, g) = (&self.weight, &self.geometry);
-        let classes = w.backward.get_or_init(|| backward_classes(g, &w.forward));
-        let dx = with_slice(grad, |grad| Ok(backward(g, classes, grad)))?;
+        let dx = with_slice(grad, |grad| Ok(self.weight.backward(&self.geometry, grad)))?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }

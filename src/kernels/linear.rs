@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::panels::{Panels, pack_tensor, pad_bias};
-use super::cpu::product::{Start, matmul};
+use super::cpu::product::matmul;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::reference;
 
@@ -40,9 +40,9 @@ impl PackedLinear {
         &self.forward
     }
 
-    /// The padded bias, as the start of a product.
-    pub(super) fn start(&self) -> Start<'_> {
-        self.bias.as_deref().map_or(Start::Zero, Start::Bias)
+    /// The padded bias.
+    pub(super) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
     }
 
     /// Wᵀ, `(in, out)`.
@@ -139,19 +139,13 @@ impl CustomOp1 for LinearOp {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let weight = self.0.forward();
-        let x = slice(x, layout)?;
-        let mut y = vec![0f32; x.len() / weight.k * weight.n];
-        matmul(x, weight, self.0.start(), &mut y);
+        let y = matmul(slice(x, layout)?, weight, self.0.bias());
         Ok((CpuStorage::F32(y), with_channels(layout.shape(), weight.n)))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let weight = self.0.backward();
-        let mut dx = vec![0f32; x.elem_count()];
-        with_slice(grad, |grad| {
-            matmul(grad, weight, Start::Zero, &mut dx);
-            Ok(())
-        })?;
+        let dx = with_slice(grad, |grad| Ok(matmul(grad, weight, None)))?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }

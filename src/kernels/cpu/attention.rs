@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::math::exp;
-use super::product::Shared;
+use super::product::{Shared, written};
 use super::simd::{Simd, Task, dispatch};
 use super::tile::Tile;
 
@@ -51,9 +51,8 @@ impl Heads {
 
 /// Result `(batch, queries, channels)` and log-sum-exp `(batch, heads, queries)` of the scaled scores.
 pub(crate) fn forward(h: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let mut y = vec![0f32; h.batch * h.queries * h.channels()];
     let mut logs = vec![0f32; h.batch * h.heads * h.queries];
-    let (y_start, logs_start) = (Shared::new(&mut y), Shared::new(&mut logs));
+    let logs_start = Shared::new(&mut logs);
     let heads: Vec<(Aligned, Aligned)> = (0..h.batch * h.heads)
         .into_par_iter()
         .map(|item| {
@@ -63,12 +62,16 @@ pub(crate) fn forward(h: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, 
         })
         .collect();
     let pieces = h.queries.div_ceil(PIECE);
-    (0..h.batch * h.heads * pieces).into_par_iter().for_each(|item| {
-        let (head, first) = (item / pieces, item % pieces * PIECE);
-        let (keys, values) = &heads[head];
-        let queries = first..h.queries.min(first + PIECE);
-        dispatch(Forward { h: *h, head, queries, q, keys, values, y: y_start, logs: logs_start });
-    });
+    let work = |y: Shared| {
+        (0..h.batch * h.heads * pieces).into_par_iter().for_each(|item| {
+            let (head, first) = (item / pieces, item % pieces * PIECE);
+            let (keys, values) = &heads[head];
+            let queries = first..h.queries.min(first + PIECE);
+            dispatch(Forward { h: *h, head, queries, q, keys, values, y, logs: logs_start });
+        });
+    };
+    // SAFETY: the pieces are all heads of all queries.
+    let y = unsafe { written(h.batch * h.queries * h.channels(), work) };
     (y, logs)
 }
 
@@ -275,12 +278,19 @@ impl Task for Forward<'_> {
 
 /// Gradients of q, k and v, each `(batch, tokens, channels)`.
 pub(crate) fn backward(h: &Heads, [q, k, v]: [&[f32]; 3], y: &[f32], logs: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
-    let mut gradients = [q, k, v].map(|x| vec![0f32; x.len()]);
-    let [dq, dk, dv] = gradients.each_mut().map(|x| Shared::new(x));
-    (0..h.batch * h.heads).into_par_iter().for_each(|head| {
-        dispatch(Backward { h: *h, head, q, k, v, y, logs, grad, dq, dk, dv });
-    });
-    gradients
+    let work = |dq: Shared, dk: Shared, dv: Shared| {
+        (0..h.batch * h.heads).into_par_iter().for_each(|head| {
+            dispatch(Backward { h: *h, head, q, k, v, y, logs, grad, dq, dk, dv });
+        });
+    };
+    // SAFETY: the heads' parts are all of q, k and v.
+    unsafe {
+        let (mut dk, mut dv) = (Vec::new(), Vec::new());
+        let dq = written(q.len(), |dq| {
+            dk = written(k.len(), |dk| dv = written(v.len(), |dv| work(dq, dk, dv)));
+        });
+        [dq, dk, dv]
+    }
 }
 
 struct Backward<'a> {

@@ -4,8 +4,10 @@
 //! The gradient of the input is a convolution too. With a stride, input pixels fall into `stride²` classes
 //! that are reached by different taps; each class is one product.
 
+use std::ops::Range;
+
 use super::panels::Panels;
-use super::product::{Product, Shared, Start, split};
+use super::product::{Product, Shared, Start, split, written};
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +43,8 @@ pub(crate) fn forward(g: &Geometry, weight: &Panels, start: Start<'_>, x: &[f32]
     let taps: Vec<(usize, usize)> =
         (0..g.kernel_height).flat_map(|y| (0..g.kernel_width).map(move |x| (y, x))).collect();
     let pixels = g.batch * g.out_height * g.out_width;
-    let mut y = vec![0f32; pixels * g.out_channels];
-    let out = Shared::new(&mut y);
     let zeros = vec![0f32; g.in_channels];
-    split(pixels, weight, |rows, panels| {
+    let work = |out: Shared, rows: Range<usize>, panels: Range<usize>| {
         let place = |row: usize| {
             let (image, pixel) = (row / (g.out_height * g.out_width), row % (g.out_height * g.out_width));
             (image, pixel / g.out_width, pixel % g.out_width)
@@ -67,8 +67,9 @@ pub(crate) fn forward(g: &Geometry, weight: &Panels, start: Start<'_>, x: &[f32]
         let product = Product { rows: &starts, channels: g.in_channels, b: weight, out: &ends, start };
         // SAFETY: every start is a whole pixel of `x` or `zeros`; `split` hands out disjoint parts of `y`.
         unsafe { product.run(panels) };
-    });
-    y
+    };
+    // SAFETY: `split` covers all pixels and channels.
+    unsafe { written(pixels * g.out_channels, |out| split(pixels, weight, |rows, panels| work(out, rows, panels))) }
 }
 
 /// The transposed weights for [`backward`], from the forward ones.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::panels::Panels;
-use super::product::{Product, Start, matmul, outer};
+use super::product::{Shared, Start, matmul, multiply, outer, written};
 use crate::kernels::linear::PackedLinear;
 
 /// Rows of one chunk. Fixed, because the gradients of the factors are sums over chunks in order.
@@ -35,21 +35,32 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let rows = x.len() / columns;
     let down = Panels::pack(rank, columns, |n, k| f.down[n * columns + k] * f.scale);
     let up = Panels::pack(out, rank, |n, k| f.up[n * rank + k]);
-    let mut y = vec![0f32; rows * out];
     let mut hidden = vec![0f32; rows * rank];
     // With few chunks the large product is cut along its columns too; its bits do not depend on the cut.
     let few = rows.div_ceil(ROWS) < 2 * rayon::current_num_threads();
-    if few {
-        matmul(x, f.weight.forward(), f.weight.start(), &mut y);
-    }
-    y.par_chunks_mut(ROWS * out).zip(hidden.par_chunks_mut(ROWS * rank)).enumerate().for_each(
-        |(chunk, (y, hidden))| {
-            let x = &x[chunk * ROWS * columns..][..y.len() / out * columns];
-            multiply(x, f.weight.forward(), f.weight.start(), y);
-            multiply(&masked(f, chunk, x), &down, Start::Zero, hidden);
-            multiply(hidden, &up, Start::Keep, y);
-        },
-    );
+    let weight = f.weight.forward();
+    let mut work = |y: Shared| {
+        hidden.par_chunks_mut(ROWS * rank).enumerate().for_each(|(chunk, hidden)| {
+            let x = &x[chunk * ROWS * columns..][..hidden.len() / rank * columns];
+            let y = y.offset(chunk * ROWS * out);
+            // SAFETY: each chunk writes its own rows of `y` and `hidden`.
+            unsafe {
+                if !few {
+                    multiply(x, weight, f.weight.bias().map_or(Start::Zero, Start::Bias), y, 0..weight.count());
+                }
+                multiply(&masked(f, chunk, x), &down, Start::Zero, Shared::new(hidden), 0..down.count());
+                multiply(hidden, &up, Start::Keep, y, 0..up.count());
+            }
+        });
+    };
+    let y = if few {
+        let mut y = matmul(x, weight, f.weight.bias());
+        work(Shared::new(&mut y));
+        y
+    } else {
+        // SAFETY: the first product of `work` writes all of `y`.
+        unsafe { written(rows * out, work) }
+    };
     (y, hidden)
 }
 
@@ -62,13 +73,13 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
     let up = Panels::pack(rank, out, |n, k| f.up[k * rank + n] * f.scale);
     let down = Panels::pack(columns, rank, |n, k| f.down[k * columns + n]);
     let weight = wants_x.then(|| f.weight.backward());
-    let mut dx = vec![0f32; if wants_x { rows * columns } else { 0 }];
+    // As in the forward pass.
     let few = chunks < 2 * rayon::current_num_threads();
-    if let Some(weight) = weight
-        && few
-    {
-        matmul(grad, weight, Start::Zero, &mut dx);
-    }
+    let mut dx = match weight {
+        Some(weight) if few => matmul(grad, weight, None),
+        Some(_) => vec![0f32; rows * columns],
+        None => Vec::new(),
+    };
     // Per chunk the two factors' parts, (rank, in) and (rank, out).
     let part = if hidden.is_some() { rank * (columns + out) } else { 0 };
     let mut parts = vec![0f32; chunks * part];
@@ -77,18 +88,21 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
         let to = rows.min(from + ROWS);
         let (x, grad) = (&x[from * columns..to * columns], &grad[from * out..to * out]);
         let mut dh = vec![0f32; (to - from) * rank];
-        multiply(grad, &up, Start::Zero, &mut dh);
-        if let Some(weight) = weight {
-            if !few {
-                multiply(grad, weight, Start::Zero, dx);
-            }
-            match f.mask {
-                None => multiply(&dh, &down, Start::Keep, dx),
-                Some(mask) => {
-                    let mut correction = vec![0f32; dx.len()];
-                    multiply(&dh, &down, Start::Zero, &mut correction);
-                    let mask = &mask[from * columns..];
-                    dx.iter_mut().zip(correction).zip(mask).for_each(|((dx, c), mask)| *dx += c * mask);
+        // SAFETY: each chunk writes its own rows of `dx`, `dh` and `correction`.
+        unsafe {
+            multiply(grad, &up, Start::Zero, Shared::new(&mut dh), 0..up.count());
+            if let Some(weight) = weight {
+                if !few {
+                    multiply(grad, weight, Start::Zero, Shared::new(dx), 0..weight.count());
+                }
+                match f.mask {
+                    None => multiply(&dh, &down, Start::Keep, Shared::new(dx), 0..down.count()),
+                    Some(mask) => {
+                        let mut correction = vec![0f32; dx.len()];
+                        multiply(&dh, &down, Start::Zero, Shared::new(&mut correction), 0..down.count());
+                        let mask = &mask[from * columns..];
+                        dx.iter_mut().zip(correction).zip(mask).for_each(|((dx, c), mask)| *dx += c * mask);
+                    }
                 }
             }
         }
@@ -132,14 +146,4 @@ fn masked<'a>(f: &Factors<'_>, chunk: usize, x: &'a [f32]) -> std::borrow::Cow<'
             x.iter().zip(mask).map(|(x, mask)| x * mask).collect::<Vec<_>>().into()
         }
     }
-}
-
-/// `C = A Bᵀ + start` on this thread.
-fn multiply(a: &[f32], b: &Panels, start: Start<'_>, c: &mut [f32]) {
-    let rows: Vec<*const f32> = a.chunks_exact(b.k).map(<[f32]>::as_ptr).collect();
-    let out: Vec<*mut f32> = c.chunks_exact_mut(b.n).map(<[f32]>::as_mut_ptr).collect();
-    assert_eq!(rows.len(), out.len(), "a product of mismatched matrices");
-    let product = Product { rows: &rows, channels: b.k, b, out: &out, start };
-    // SAFETY: rows have `b.k` numbers, outputs `b.n`, and `c` is borrowed mutably.
-    unsafe { product.run(0..b.count()) };
 }

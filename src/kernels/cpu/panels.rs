@@ -109,6 +109,11 @@ impl Panels {
         }
     }
 
+    /// Whether the numbers are stored in f32.
+    pub(crate) fn is_f32(&self) -> bool {
+        matches!(self.data, Data::F32(_))
+    }
+
     /// How many panels there are.
     pub(crate) fn count(&self) -> usize {
         self.n.div_ceil(self.width)

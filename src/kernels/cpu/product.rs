@@ -15,7 +15,7 @@ const DEPTH: usize = 384;
 /// Rows of one piece of work: its part of A stays in L2.
 const CHUNK: usize = 96;
 /// Below this many multiply-adds a product is not worth other threads.
-const SERIAL: usize = 1 << 18;
+pub(super) const SERIAL: usize = 1 << 18;
 
 /// What C holds before the product is added.
 #[derive(Clone, Copy)]
@@ -162,21 +162,49 @@ impl Shared {
     pub(crate) fn at(self, index: usize) -> *mut f32 {
         self.0.wrapping_add(index)
     }
+
+    /// The same numbers from `index` on.
+    pub(crate) fn offset(self, index: usize) -> Self {
+        Self(self.at(index))
+    }
 }
 
-/// `C (m, b.n) = A (m, k) Bᵀ + start`, all rows contiguous; on several threads.
-pub(crate) fn matmul(a: &[f32], b: &Panels, start: Start<'_>, c: &mut [f32]) {
-    let (k, n) = (b.k, b.n);
-    let m = c.len() / n.max(1);
-    assert!(a.len() == m * k && c.len() == m * n, "a product of mismatched matrices");
-    let out = Shared::new(c);
-    split(m, b, |rows, panels| {
-        let starts: Vec<*const f32> = rows.clone().map(|r| a[r * k..].as_ptr()).collect();
-        let ends: Vec<*mut f32> = rows.map(|r| out.at(r * n)).collect();
-        let product = Product { rows: &starts, channels: k, b, out: &ends, start };
-        // SAFETY: the assertion above; `split` hands out disjoint parts of C.
-        unsafe { product.run(panels) };
-    });
+/// `length` numbers, without filling them with zeros first.
+///
+/// # Safety
+/// `fill` writes every number from the address it is given on.
+pub(crate) unsafe fn written(length: usize, fill: impl FnOnce(Shared)) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(length);
+    fill(Shared(numbers.as_mut_ptr()));
+    // SAFETY: the capacity is there and the caller's `fill` has written the numbers.
+    unsafe { numbers.set_len(length) };
+    numbers
+}
+
+/// `A (m, k) Bᵀ` plus the bias, if any, as `(m, b.n)`; on several threads.
+pub(crate) fn matmul(a: &[f32], b: &Panels, bias: Option<&[f32]>) -> Vec<f32> {
+    let (m, k, n) = (a.len() / b.k, b.k, b.n);
+    let start = bias.map_or(Start::Zero, Start::Bias);
+    // SAFETY: `split` hands out disjoint parts that together are all of C.
+    unsafe {
+        written(m * n, |out| {
+            split(m, b, |rows, panels| {
+                multiply(&a[rows.start * k..rows.end * k], b, start, out.offset(rows.start * n), panels)
+            });
+        })
+    }
+}
+
+/// `C = A Bᵀ + start` for the columns of C in `panels`, all rows contiguous; on this thread.
+///
+/// # Safety
+/// `out` has room for as many rows of `b.n` numbers as `a` has rows of `b.k`, and nobody else uses the columns.
+pub(crate) unsafe fn multiply(a: &[f32], b: &Panels, start: Start<'_>, out: Shared, panels: Range<usize>) {
+    let rows: Vec<*const f32> = a.chunks_exact(b.k).map(<[f32]>::as_ptr).collect();
+    let out: Vec<*mut f32> = (0..rows.len()).map(|r| out.at(r * b.n)).collect();
+    let product = Product { rows: &rows, channels: b.k, b, out: &out, start };
+    // SAFETY: rows have `b.k` numbers; the rest is the caller's promise.
+    unsafe { product.run(panels) };
 }
 
 /// Adds `Aᵀ B` to `c` `(width, columns)` for `a` `(rows, width)` and `b` `(rows, columns)`, on this thread.

@@ -4,7 +4,7 @@ use half::bf16;
 
 use super::math::{erf, exp};
 use super::panels::Panels;
-use super::product::{Start, matmul};
+use super::product::{Shared, Start, matmul, multiply};
 use super::simd::{Portable, Simd, Task, dispatch};
 
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -22,8 +22,7 @@ fn products_of_awkward_shapes_equal_f64() {
         let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
         let bias: Vec<f32> = numbers(n, 3).into_iter().chain(std::iter::repeat_n(0., 64)).collect();
         let panels = Panels::pack(n, k, |n, k0| b[n * k + k0]);
-        let mut c = vec![f32::NAN; m * n];
-        matmul(&a, &panels, Start::Bias(&bias), &mut c);
+        let c = matmul(&a, &panels, Some(&bias));
         for (i, &c) in c.iter().enumerate() {
             let (row, column) = (i / n, i % n);
             let exact: f64 = (0..k).map(|k0| f64::from(a[row * k + k0]) * f64::from(b[column * k + k0])).sum();
@@ -31,13 +30,11 @@ fn products_of_awkward_shapes_equal_f64() {
             assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
         }
         // Every row is the same alone, and adding keeps what is there.
-        let mut last = vec![1f32; n];
-        matmul(&a[(m - 1) * k..], &panels, Start::Bias(&bias), &mut last);
-        assert_eq!(last, c[(m - 1) * n..]);
+        assert_eq!(matmul(&a[(m - 1) * k..], &panels, Some(&bias)), c[(m - 1) * n..]);
         let mut kept = c.clone();
-        matmul(&a, &panels, Start::Keep, &mut kept);
-        let mut zero = c.clone();
-        matmul(&a, &panels, Start::Zero, &mut zero);
+        // SAFETY: `kept` has the rows and columns of the product.
+        unsafe { multiply(&a, &panels, Start::Keep, Shared::new(&mut kept), 0..panels.count()) };
+        let zero = matmul(&a, &panels, None);
         assert!(kept.iter().zip(&c).zip(&zero).all(|((kept, c), zero)| (kept - c - zero).abs() < 1e-4));
     }
 }
@@ -46,12 +43,9 @@ fn products_of_awkward_shapes_equal_f64() {
 fn half_precision_weights_are_widened_exactly() {
     let (m, n, k) = (7, 37, 500);
     let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
-    let mut results = [vec![0f32; m * n], vec![0f32; m * n]];
     let narrow = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]));
     let wide = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]).to_f32());
-    matmul(&a, &narrow, Start::Zero, &mut results[0]);
-    matmul(&a, &wide, Start::Zero, &mut results[1]);
-    assert_eq!(results[0], results[1]);
+    assert_eq!(matmul(&a, &narrow, None), matmul(&a, &wide, None));
 }
 
 /// Largest relative error of `exp` and absolute error of `erf` against f64.

@@ -44,9 +44,15 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
     macro_rules! rows {
         ($($n:literal)*) => {
             match t.rows {
+                // A constant step for the usual case: with both in one body LLVM spills the sums in every iteration.
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe {
-                    if t.width > S::LANES { body::<S, $n, 2>(t) } else { body::<S, $n, 1>(t) }
+                    match (t.width > S::LANES, t.a_step == 1) {
+                        (true, true) => body::<S, $n, 2, true>(t),
+                        (true, false) => body::<S, $n, 2, false>(t),
+                        (false, true) => body::<S, $n, 1, true>(t),
+                        (false, false) => body::<S, $n, 1, false>(t),
+                    }
                 },)*
                 rows => debug_assert!(rows == 0, "a tile of {rows} rows"),
             }
@@ -56,7 +62,7 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
 }
 
 #[inline(always)]
-unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize>(t: &Tile) {
+unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(t: &Tile) {
     // SAFETY: the promise of `tile`, for every address below.
     unsafe {
         let mut sum = [[S::splat(0.); VECTORS]; ROWS];
@@ -66,11 +72,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize>(t: &Tile) {
             for (r, start) in a.iter_mut().enumerate() {
                 *start = (*t.a.add(segment * t.a_stride + r)).add(t.a_offset);
             }
-            if t.a_step == 1 {
-                steps::<S, ROWS, VECTORS>(&mut sum, &a, 1, &mut b, t);
-            } else {
-                steps::<S, ROWS, VECTORS>(&mut sum, &a, t.a_step, &mut b, t);
-            }
+            steps::<S, ROWS, VECTORS>(&mut sum, &a, if UNIT { 1 } else { t.a_step }, &mut b, t);
         }
         let full = t.width == VECTORS * S::LANES;
         for (r, row) in sum.iter().enumerate() {

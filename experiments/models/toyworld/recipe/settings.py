@@ -35,7 +35,7 @@ class Settings:
     probe_rate: float = 2e-3
     ema: float = 0.999
     # Shares of `--hours`: VAE, text and image tower, its tags, probes, UNet, decoder alone.
-    shares: tuple = (0.13, 0.045, 0.025, 0.11, 0.65, 0.04)
+    shares: tuple = (0.13, 0.045, 0.06, 0.11, 0.615, 0.04)
     # Every attribute's recall when a caption mentions it, before the UNet may start.
     gate: float = 0.95
     # Pictures per attribute in the last count; and prompts per count on the way, and how many counts.
@@ -46,7 +46,7 @@ class Settings:
         return asdict(self)
 
 
-CPU = Settings(images=40_000, validation=1024, people=3000)
+CPU = Settings(images=28_000, validation=1024, people=3000)
 
 # One large GPU: more pictures, a wider UNet (the exported folder stays under 45 MB), larger batches.
 GPU = Settings(

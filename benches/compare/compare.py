@@ -1,0 +1,187 @@
+"""How long does the same work take here and in PyTorch? Same weights, same inputs, same number of threads, in turns.
+
+    python -m venv .venv && .venv/bin/pip install torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 peft==0.21.2
+    .venv/bin/python benches/compare/compare.py                                        # the toy model
+    .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
+
+Each round starts one process of each side (one warm-up, then repetitions); the table has the medians over all rounds, the ratio ours /
+PyTorch (below 1 is faster) and the peak memory of the processes. Both sides must compute the same numbers, or it stops.
+`--save` keeps the raw numbers with machine and versions in benches/results.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RANK = 4
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=ROOT / "experiments/models/toyworld")
+    parser.add_argument("--latents", type=int, default=16, help="height and width of the latents: pixels / 8")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--what", nargs="+", choices=["forward", "step", "decode"], default=["forward", "step", "decode"])
+    parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of the frozen weights")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--tolerance", type=float, help="largest relative difference of the numbers (default: 1e-4, bf16 3e-2)")
+    parser.add_argument("--save", metavar="NAME", help="keep the raw numbers as benches/results/NAME.json")
+    parser.add_argument("--torch", metavar="WHAT", help=argparse.SUPPRESS)  # the other side, in a process of its own
+    parser.add_argument("--inputs", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def make_inputs(options, path):
+    """Latents, target, context and an adapter with a non-zero B, all seeded."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    unet = UNet2DConditionModel.from_pretrained(options.model / "unet")
+    generator = torch.Generator().manual_seed(0)
+    randn = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
+    b, side = options.batch, options.latents
+    tensors = {
+        "latents": randn(b, 4, side, side),
+        "target": randn(b, 4, side, side),
+        "context": randn(b, 77, unet.config.cross_attention_dim),
+        "timesteps": torch.linspace(900, 100, b),
+    }
+    for name, layer in unet.named_modules():
+        if name.endswith(("to_q", "to_k", "to_v", "to_out.0")):
+            tensors[f"{name}.down"] = randn(RANK, layer.in_features) / RANK
+            tensors[f"{name}.up"] = randn(layer.out_features, RANK) * 0.01
+    save_file(tensors, path)
+
+
+def torch_side(options):
+    import torch
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(options.threads)
+    inputs = load_file(options.inputs)
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[options.dtype]
+    latents, context = inputs["latents"].to(dtype), inputs["context"].to(dtype)
+    if options.torch == "decode":
+        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False)
+    else:
+        unet = UNet2DConditionModel.from_pretrained(options.model / "unet", torch_dtype=dtype).requires_grad_(False)
+    if options.torch == "step":
+        from peft import LoraConfig
+
+        targets = ["to_q", "to_k", "to_v", "to_out.0"]
+        unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=targets))
+        pairs = [(name, p) for name, p in unet.named_parameters() if p.requires_grad]
+        with torch.no_grad():
+            for name, p in pairs:
+                p.data = inputs[re.sub(r"\.lora_A\..*", ".down", re.sub(r"\.lora_B\..*", ".up", name))].clone()
+
+    def once():
+        if options.torch == "decode":
+            with torch.no_grad():
+                return {"mean_square": vae.decode(latents).sample.float().square().mean().item()}
+        if options.torch == "forward":
+            with torch.no_grad():
+                return {"mean_square": unet(latents, inputs["timesteps"], context).sample.float().square().mean().item()}
+        for _, p in pairs:
+            p.grad = None
+        loss = (unet(latents, inputs["timesteps"], context).sample.float() - inputs["target"]).square().mean()
+        loss.backward()
+        norm = sum(p.grad.double().square().sum() for _, p in pairs).sqrt()
+        return {"loss": loss.item(), "gradient_norm": norm.item()}
+
+    numbers, seconds = once(), []
+    for _ in range(options.repeat):
+        start = time.perf_counter()
+        numbers = once()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak, "numbers": numbers}))
+
+
+def build():
+    """The path of our program."""
+    command = ["cargo", "bench", "--bench", "compare", "--no-run", "--message-format", "json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [m["executable"] for m in messages if m.get("target", {}).get("name") == "compare" and m.get("executable")][-1]
+
+
+def machine():
+    import diffusers
+    import peft
+    import torch
+
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    flags = re.search(r"flags\s*:\s*(.*)", info)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return {
+        "cpu": (re.search(r"model name\s*:\s*(.*)", info) or ["", "?"])[1],
+        "vector": [f for f in (flags[1].split() if flags else []) if f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")],
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "runner": commit,
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "peft": peft.__version__,
+    }
+
+
+def run(command, threads):
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    options = arguments()
+    if options.torch:
+        return torch_side(options)
+    tolerance = options.tolerance or (1e-4 if options.dtype == "f32" else 3e-2)
+    program, rows, about = build(), {}, machine()
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = Path(folder) / "inputs.safetensors"
+        make_inputs(options, inputs)
+        shared = ["--model", options.model, "--inputs", inputs, "--dtype", options.dtype, "--repeat", options.repeat]
+        for what in options.what:
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                ours.append(run([program, *shared, "--what", what], options.threads))
+                torch = [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
+                theirs.append(run(torch, options.threads))
+            for name, value in theirs[0]["numbers"].items():
+                difference = abs(ours[0]["numbers"][name] - value) / abs(value)
+                if not difference <= tolerance:
+                    sys.exit(f"{what}: {name} is {ours[0]['numbers'][name]} here and {value} in PyTorch")
+            rows[what] = {"ours": ours, "torch": theirs}
+    print(f"{about['cpu']}, {options.threads} threads, {options.dtype}, latents {options.latents}², batch {options.batch}\n")
+    print("| | ours, s | PyTorch, s | ratio | ours, MB | PyTorch, MB |\n|---|---:|---:|---:|---:|---:|")
+    for what, row in rows.items():
+        median = {side: statistics.median(s for part in row[side] for s in part["seconds"]) for side in row}
+        peak = {side: max(part["peak_bytes"] for part in row[side]) / 1e6 for side in row}
+        row["ratio"] = median["ours"] / median["torch"]
+        print(
+            f"| {what} | {median['ours']:.3f} | {median['torch']:.3f} | **{row['ratio']:.2f}** "
+            f"| {peak['ours']:.0f} | {peak['torch']:.0f} |"
+        )
+    if options.save:
+        path = ROOT / "benches/results" / f"{options.save}.json"
+        path.parent.mkdir(exist_ok=True)
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+        path.write_text(json.dumps({"machine": about, "settings": settings, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

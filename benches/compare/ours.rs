@@ -1,0 +1,125 @@
+//! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
+//!
+//! `--model FOLDER --inputs FILE --what forward|step|decode --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
+//! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
+//! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's.
+
+#![allow(clippy::print_stdout)]
+
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use clap::Parser;
+use runner::diffusion::{
+    StableDiffusion,
+    lora::{Adapter, Factors},
+    unet::Recompute,
+};
+
+#[derive(Parser)]
+struct Arguments {
+    /// A diffusers folder.
+    #[arg(long)]
+    model: PathBuf,
+    /// The inputs, made by compare.py.
+    #[arg(long)]
+    inputs: PathBuf,
+    #[arg(long)]
+    what: What,
+    /// How the frozen weights are stored.
+    #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
+    dtype: String,
+    /// Repetitions after one to warm up.
+    #[arg(long, default_value_t = 5)]
+    repeat: usize,
+    /// Compute blocks again in the backward pass.
+    #[arg(long)]
+    recompute: bool,
+    /// Cargo passes it.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum What {
+    /// The UNet without an adapter.
+    Forward,
+    /// Forward, mean squared error, gradients of the adapter.
+    Step,
+    /// Latents to pixels.
+    Decode,
+}
+
+fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let arguments = Arguments::parse();
+    // candle walks the graph of a step recursively.
+    let worker = std::thread::Builder::new().stack_size(256 << 20);
+    let report = worker.spawn(move || run(&arguments)).map_err(Box::new)?.join().expect("no panic")?;
+    println!("{report}");
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
+    let model = StableDiffusion::load(&arguments.model, &Device::Cpu, dtype)?;
+    let inputs = candle_core::safetensors::load(&arguments.inputs, &Device::Cpu)?;
+    let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
+    let (latents, target, context) = (input("latents")?, input("target")?, input("context")?);
+    let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
+    let adapter = adapter(&inputs)?;
+    let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
+    let once = || -> Result<Vec<(&str, f64)>> {
+        match arguments.what {
+            What::Forward => {
+                let y = model.unet.forward(latents, &timesteps, context, &runner::diffusion::lora::LoraSet::empty())?;
+                Ok(vec![("mean_square", mean_square(&y)?)])
+            }
+            What::Decode => Ok(vec![("mean_square", mean_square(&model.vae.decode(latents)?)?)]),
+            What::Step => {
+                let lora = adapter.tracked_set();
+                let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
+                let done = model.unet.loss_and_gradients(latents, &timesteps, context, &lora, recompute, loss)?;
+                let mut squares = 0.0;
+                for (down, up) in done.gradients.values() {
+                    squares += sum_of_squares(down)? + sum_of_squares(up)?;
+                }
+                Ok(vec![("loss", f64::from(done.loss.to_scalar::<f32>()?)), ("gradient_norm", squares.sqrt())])
+            }
+        }
+    };
+    let mut numbers = once()?;
+    let mut seconds = Vec::new();
+    for _ in 0..arguments.repeat {
+        let start = Instant::now();
+        numbers = once()?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    let numbers: BTreeMap<&str, f64> = numbers.into_iter().collect();
+    Ok(serde_json::json!({"seconds": seconds, "peak_bytes": peak_bytes(), "numbers": numbers}))
+}
+
+fn adapter(inputs: &std::collections::HashMap<String, Tensor>) -> Result<Adapter> {
+    let mut modules = BTreeMap::new();
+    for (name, down) in inputs.iter().filter_map(|(name, down)| Some((name.strip_suffix(".down")?, down))) {
+        let up = &inputs[&format!("{name}.up")];
+        let factors = Factors { down: Var::from_tensor(down)?, up: Var::from_tensor(up)? };
+        modules.insert(name.to_owned(), factors);
+    }
+    let rank = modules.values().next().map_or(1, |f| f.down.dims()[0]);
+    Ok(Adapter { rank, alpha: rank as f64, modules })
+}
+
+fn sum_of_squares(x: &Tensor) -> Result<f64> {
+    Ok(f64::from(x.to_dtype(DType::F32)?.sqr()?.sum_all()?.to_scalar::<f32>()?))
+}
+
+fn mean_square(x: &Tensor) -> Result<f64> {
+    Ok(sum_of_squares(x)? / x.elem_count() as f64)
+}
+
+/// The most memory this process ever held; `None` where the system does not tell.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
