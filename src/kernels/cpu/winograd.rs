@@ -223,13 +223,12 @@ impl Input<'_> {
                         *row = T::input::<S>(*row);
                     }
                     for j in 0..N {
-                        let mut column = [d[0][j]; N];
-                        for i in 1..N {
-                            column[i] = d[i][j];
+                        let mut column = [S::splat(0.); N];
+                        for (v, row) in column.iter_mut().zip(&d) {
+                            *v = row[j];
                         }
-                        let column = T::input::<S>(column);
-                        for i in 0..N {
-                            S::store(to.add((i * N + j) * position + tile * stride + channel), column[i]);
+                        for (i, v) in T::input::<S>(column).into_iter().enumerate() {
+                            S::store(to.add((i * N + j) * position + tile * stride + channel), v);
                         }
                     }
                 }
@@ -283,20 +282,18 @@ impl Output<'_> {
                     let mut half = [[S::splat(0.); N]; M];
                     for j in 0..N {
                         let mut column = [start; N];
-                        for i in 0..N {
-                            column[i] = S::load(from.add((i * N + j) * position + tile * stride + channel));
+                        for (i, v) in column.iter_mut().enumerate() {
+                            *v = S::load(from.add((i * N + j) * position + tile * stride + channel));
                         }
-                        let column = T::output::<S>(column);
-                        for i in 0..M {
-                            half[i][j] = column[i];
+                        for (row, v) in half.iter_mut().zip(T::output::<S>(column)) {
+                            row[j] = v;
                         }
                     }
-                    for i in 0..height {
+                    for (i, row) in half.into_iter().enumerate().take(height) {
                         let pixel =
                             ((place.image * g.out_height + place.y + i) * g.out_width + place.x) * g.out_channels;
-                        let row = T::output::<S>(half[i]);
-                        for j in 0..width {
-                            store_some::<S>(out.at(pixel + j * g.out_channels + channel), lanes, S::add(row[j], start));
+                        for (j, v) in T::output::<S>(row).into_iter().enumerate().take(width) {
+                            store_some::<S>(out.at(pixel + j * g.out_channels + channel), lanes, S::add(v, start));
                         }
                     }
                 }
