@@ -104,7 +104,7 @@ def main():
     rows = list(csv.DictReader(open(options.report / "cells.csv")))
     prompts = prompts_of(options.report)
     for row in rows:
-        folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "_")
+        folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "-")
         row.update(measure(scores, folder, prompts))
     base = measure(scores, options.report / "images/baseline", prompts)
 

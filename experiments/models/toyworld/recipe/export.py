@@ -41,6 +41,7 @@ def export(run):
     # transformers loads in the dtype its config names, diffusers in float32: without this a plain load mixes both.
     config = folder / "text_encoder" / "config.json"
     config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
+    tidy(folder)
     weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     images, finite = check(run, folder)
     Image.fromarray(grid(images, 8)).save(folder / "sheet.png")
@@ -49,6 +50,15 @@ def export(run):
     (folder / "numbers.json").write_text(json.dumps({"calls": calls, "stages": numbers}, indent=1))
     (folder / "numbers.md").write_text(card(numbers, weights))
     run.finish("export", megabytes=weights / 1e6, finite=finite, folder=str(folder))
+
+
+def tidy(folder):
+    """Takes this machine's paths out of the configurations."""
+    for part in ("unet", "vae"):
+        path = folder / part / "config.json"
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def check(run, folder):
