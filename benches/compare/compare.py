@@ -140,7 +140,9 @@ def machine():
 
 
 def run(command, threads):
-    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    # `runner` sets CANDLE_NUM_THREADS so itself.
+    own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": "1"}
+    environment = {**os.environ, **own, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
