@@ -44,7 +44,7 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
     macro_rules! rows {
         ($($n:literal)*) => {
             match t.rows {
-                // A constant step for the usual case: with both in one body LLVM spills the sums in every iteration.
+                // A constant step for the usual case: with both in one body, and inlined, LLVM spilled the sums in every iteration.
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe {
                     match (t.width > S::LANES, t.a_step == 1) {
