@@ -26,7 +26,7 @@ def arguments():
     parser.add_argument("--smoke", action="store_true", help="short for --preset smoke")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--threads", type=int, help="default: 1 on the CPU, all for CUDA")
-    parser.add_argument("--helper", action="store_true", help="a second process with idle priority shares the UNet's steps")
+    parser.add_argument("--helper", action="store_true", help="a second process with idle priority shares the steps of VAE, tags and UNet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nice", type=int, default=19)
     parser.add_argument("--compile", action="store_true", help="torch.compile the UNet")
