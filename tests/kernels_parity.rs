@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
-    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, attention, conv2d, geglu, gelu_erf,
+    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Packing, Padding, attention, conv2d, geglu, gelu_erf,
     group_norm, layer_norm, linear, lora_linear, quick_gelu, reference, silu, upsample_nearest_2x,
 };
 
@@ -243,6 +243,36 @@ fn fast_paths_equal_their_references() {
             let worst = fast.iter().zip(&reference).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
             let ok = fast.iter().all(|x| x.is_finite()) && worst < 1e-5 * largest;
             assert!(ok, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
+        }
+    }
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn relative(a: &Tensor, b: &Tensor) -> f32 {
+    let norm = |x: &[f32]| x.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let (a, b) = (vector(a), vector(b));
+    norm(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>()) / norm(&b)
+}
+
+#[test]
+fn every_packing_of_a_convolution_gives_the_same_values_and_gradients() {
+    for (size, channels, out) in [(13, 20, 37), (8, 64, 32), (5, 700, 700)] {
+        let weight = scaled(&[out, channels, 3, 3], 1, channels * 9);
+        let inputs = [numbers(&[2, size, size + 1, channels], 3)];
+        let with = |weight: &Tensor, packing| {
+            let layer = Conv2d::packed(weight.clone(), None, 1, Padding::same(1), packing).unwrap();
+            run(&(Box::new(move |x: &[Tensor]| conv2d(&x[0], &layer)) as Function), &inputs)
+        };
+        // Transformed kernels are rounded to the weight's dtype once more: an error like that of the dtype itself.
+        for (dtype, tolerance) in [(DType::F32, 3e-6), (DType::BF16, 4e-3), (DType::F16, 5e-4)] {
+            let weight = weight.to_dtype(dtype).unwrap();
+            let exact = with(&weight.to_dtype(DType::F32).unwrap(), Packing::Small);
+            for (packing, tolerance) in [(Packing::Small, 1e-6), (Packing::Fast, tolerance)] {
+                for (mine, exact) in with(&weight, packing).iter().zip(&exact) {
+                    let error = relative(mine, exact);
+                    assert!(error < tolerance, "{channels} to {out}, {dtype:?}, {packing:?}: {error:e}");
+                }
+            }
         }
     }
 }

@@ -87,6 +87,9 @@ pub(super) struct GenerateArgs {
     /// How the model's weights are stored: f32, bf16 or f16
     #[arg(long, default_value = "f32", value_parser = parse_dtype)]
     dtype: Dtype,
+    /// On a CPU: convolutions take less room and more time
+    #[arg(long)]
+    low_memory: bool,
     /// Images per model call on a GPU; changes speed and memory only
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     batch_size: NonZeroUsize,
@@ -122,7 +125,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let (key, reason) = (String::new(), format!("on {}", device::class(&device)));
     terminal.observe(&Event::JobStarted { stage, label: label.clone(), key: key.clone(), reason, index: 1, todo: 1 });
     let begun = Instant::now();
-    let model = base.load(&device, args.dtype).or_exit(Exit::Experiment)?;
+    let model = base.load(&device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
     let batch = args.batch_size.get();
     for (round, (seeds, targets)) in seeds.chunks(batch).zip(targets.chunks(batch)).enumerate() {
         let request = ImageRequest {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use candle_core::{DType, Device, Tensor};
 
 use super::{LoadError, TensorProblems, Weights};
-use crate::kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, activation_dtype};
+use crate::kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Packing, Padding, Storage, activation_dtype};
 
 /// Numbers found by a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,19 +48,19 @@ pub(crate) fn check<T>(
     Err(LoadError::Tensors { file: weights.source().to_owned(), problems: Box::new(state.problems) })
 }
 
-/// Checks, then builds the model with weights stored as `dtype` on `device` (norms in f32).
+/// Checks, then builds the model with weights stored as said on `device` (norms in f32).
 ///
 /// # Errors
 /// As [`check`]; also if the file cannot be read or the device has no room.
 pub(crate) fn load<T>(
     weights: &Weights,
     device: &Device,
-    dtype: DType,
+    storage: Storage,
     build: impl Fn(&Layers) -> Result<T, LoadError>,
 ) -> Result<T, LoadError> {
     check(weights, &build)?;
     let state = RefCell::new(State::default());
-    let mode = Mode::Real { device: device.clone(), dtype };
+    let mode = Mode::Real { device: device.clone(), storage };
     build(&Layers { weights, mode: &mode, state: &state, prefix: String::new() })
 }
 
@@ -74,7 +74,7 @@ struct State {
 #[derive(Debug)]
 enum Mode {
     Hollow,
-    Real { device: Device, dtype: DType },
+    Real { device: Device, storage: Storage },
 }
 
 /// A place in the tree of names, from which layers can be taken.
@@ -114,7 +114,14 @@ impl Layers<'_> {
     pub(crate) fn activation_dtype(&self) -> DType {
         match self.mode {
             Mode::Hollow => DType::F32,
-            Mode::Real { device, dtype } => activation_dtype(device, *dtype),
+            Mode::Real { device, storage } => activation_dtype(device, storage.dtype),
+        }
+    }
+
+    fn packing(&self) -> Packing {
+        match self.mode {
+            Mode::Hollow => Packing::Fast,
+            Mode::Real { storage, .. } => storage.packing,
         }
     }
 
@@ -163,7 +170,7 @@ impl Layers<'_> {
         let weight = at.take("weight", &[&[output, input, kernel, kernel]], None)?;
         let bias = at.take("bias", &[&[output]], None)?;
         at.finish(|| match weight {
-            Some(weight) => Conv2d::new(weight, bias, stride, padding),
+            Some(weight) => Conv2d::packed(weight, bias, stride, padding, self.packing()),
             None => Conv2d::new(zeros(&[1, 1, kernel, kernel])?, None, stride, padding),
         })
     }
@@ -223,8 +230,8 @@ impl Layers<'_> {
                 }
                 Ok(None)
             }
-            Mode::Real { device, dtype: storage } => {
-                let tensor = self.weights.read(&full, device, dtype.unwrap_or(*storage))?;
+            Mode::Real { device, storage } => {
+                let tensor = self.weights.read(&full, device, dtype.unwrap_or(storage.dtype))?;
                 tensor.map(Some).ok_or_else(|| LoadError::Invalid {
                     file: self.weights.source().to_owned(),
                     reason: format!("tensor {full:?} is gone"),

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 
+use crate::kernels::Storage;
+
 use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, read_text};
 use super::layers::check;
 use super::lora::LoraModule;
@@ -83,12 +85,12 @@ pub struct Parts {
 }
 
 impl StableDiffusion {
-    /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `dtype` (f32, bf16 or f16).
+    /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `storage` says (a dtype will do: f32, bf16 or f16).
     ///
     /// # Errors
     /// Everything [`StableDiffusion::check`] finds, and a device without room.
-    pub fn load(model: &Path, device: &Device, dtype: DType) -> Result<Self, LoadError> {
-        Parts::open(model)?.load(device, dtype)
+    pub fn load(model: &Path, device: &Device, storage: impl Into<Storage>) -> Result<Self, LoadError> {
+        Parts::open(model)?.load(device, storage)
     }
 
     /// Reads configurations and safetensors headers only: takes milliseconds and no memory for weights.
@@ -166,16 +168,17 @@ impl Parts {
     ///
     /// # Errors
     /// As [`StableDiffusion::load`].
-    pub fn load(self, device: &Device, dtype: DType) -> Result<StableDiffusion, LoadError> {
+    pub fn load(self, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
         self.check()?;
+        let storage = storage.into();
         Ok(StableDiffusion {
-            text_encoder: ClipTextModel::load(&self.text_encoder.0, &self.text_encoder.1, device, dtype)?,
-            unet: UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, dtype)?,
-            vae: AutoencoderKl::load(&self.vae.0, &self.vae.1, device, dtype)?,
+            text_encoder: ClipTextModel::load(&self.text_encoder.0, &self.text_encoder.1, device, storage)?,
+            unet: UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, storage)?,
+            vae: AutoencoderKl::load(&self.vae.0, &self.vae.1, device, storage)?,
             tokenizer: self.tokenizer,
             schedule: self.schedule,
             device: device.clone(),
-            dtype,
+            dtype: storage.dtype,
         })
     }
 

@@ -11,7 +11,9 @@ mod prediction;
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::Device;
+
+use crate::kernels::Storage;
 
 use super::config::{TextConfig, UNetConfig, VaeConfig};
 use super::hub::{Hub, ModelId};
@@ -40,12 +42,12 @@ pub struct Architecture {
     pub text_encoder: TextConfig,
 }
 
-/// Loads a checkpoint onto `device`, its weights stored as `dtype`.
+/// Loads a checkpoint onto `device`, its weights stored as `storage` says.
 ///
 /// # Errors
 /// Everything [`check`] finds, and a device without room.
-pub fn load(file: &Path, device: &Device, dtype: DType) -> Result<StableDiffusion, LoadError> {
-    open(file)?.load(device, dtype)
+pub fn load(file: &Path, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
+    open(file)?.load(device, storage)
 }
 
 /// Reads the header only.

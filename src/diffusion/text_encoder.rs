@@ -5,7 +5,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::config::{Activation, TextConfig};
 use super::layers::Layers;
 use super::{LoadError, Weights};
-use crate::kernels::{LayerNorm, Linear, attention, gelu_erf, layer_norm, linear, quick_gelu};
+use crate::kernels::{LayerNorm, Linear, Storage, attention, gelu_erf, layer_norm, linear, quick_gelu};
 
 /// Turns token ids into the context that the UNet attends to. Frozen.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Layer {
 }
 
 impl ClipTextModel {
-    /// Loads the weights onto `device`, stored as `dtype`. Names may start with `text_model.` or not.
+    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). Names may start with `text_model.` or not.
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.
@@ -39,9 +39,9 @@ impl ClipTextModel {
         config: &TextConfig,
         weights: &Weights,
         device: &candle_core::Device,
-        dtype: DType,
+        storage: impl Into<Storage>,
     ) -> std::result::Result<Self, LoadError> {
-        super::layers::load(weights, device, dtype, |at| Self::new(config, at))
+        super::layers::load(weights, device, storage.into(), |at| Self::new(config, at))
     }
 
     pub(crate) fn new(config: &TextConfig, at: &Layers) -> std::result::Result<Self, LoadError> {

@@ -8,14 +8,15 @@ use super::reader::{Reader, resolve};
 use super::settings::{Base, Device, Dtype, Model};
 use super::source::Origin;
 
-pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device"];
+pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device", "model.low_memory"];
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Model> {
     let base = read_base(reader);
     let dtype = reader.choice("model.dtype", &[("f32", Dtype::F32), ("bf16", Dtype::Bf16), ("f16", Dtype::F16)]);
     let device = read_device(reader);
-    Some(Model { base: base?, dtype: dtype?, device: device? })
+    let low_memory = reader.flag("model.low_memory");
+    Some(Model { base: base?, dtype: dtype?, device: device?, low_memory: low_memory? })
 }
 
 fn read_base(reader: &mut Reader<'_>) -> Option<Base> {

@@ -33,6 +33,8 @@ pub struct Model {
     pub dtype: Dtype,
     /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
     pub device: Device,
+    /// On the CPU: convolutions take less room and more time.
+    pub low_memory: bool,
 }
 
 /// Where the base model comes from.

@@ -1,15 +1,15 @@
 //! The frozen two-dimensional convolution, channels last.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::conv::{Class, Geometry, backward, backward_classes, forward};
-use super::cpu::panels::{Panels, pack_tensor, pad_bias};
+use super::cpu::conv::{self as direct, Geometry};
+use super::cpu::panels::{Element, Pack, Panels, pack_tensor, pad_bias};
 use super::cpu::product::Start;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::cpu::winograd;
-use super::reference;
+use super::{Packing, reference};
 
 /// Zeros added around a feature map, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,64 +52,85 @@ enum Weight {
 
 #[derive(Debug)]
 struct PackedConv {
-    /// `(out, tap · in + channel)`, taps row by row.
-    forward: Panels,
+    kernel: Kernel,
     bias: Option<Vec<f32>>,
-    /// For the gradient of the input; made when first asked for, like the following.
-    backward: OnceLock<Vec<Class>>,
-    fast_forward: OnceLock<winograd::Weight>,
-    fast_backward: OnceLock<winograd::Weight>,
+}
+
+/// One pack serves both directions.
+#[derive(Debug)]
+enum Kernel {
+    /// `(out, tap · in + channel)`, taps row by row.
+    Direct(Panels),
+    Winograd(winograd::Weight),
 }
 
 impl PackedConv {
-    /// The number of the kernel for output `n`, input `k`, row `y` and column `x` of three.
-    fn get(&self, channels: usize, n: usize, k: usize, y: usize, x: usize) -> f32 {
-        self.forward.get(n, (y * 3 + x) * channels + k)
-    }
-
-    /// Winograd's size for this call: for weights in f32 only, as others are stored so to save memory.
-    fn winograd(&self, g: &Geometry) -> Option<winograd::Size> {
-        if self.forward.is_f32() { winograd::Size::choose(g) } else { None }
-    }
-
     fn forward(&self, g: &Geometry, x: &[f32]) -> Vec<f32> {
-        let Some(size) = self.winograd(g) else {
-            return forward(g, &self.forward, self.bias.as_deref().map_or(Start::Zero, Start::Bias), x);
-        };
-        let transform = || {
-            winograd::Weight::new(size, g.out_channels, g.in_channels, |n, k, y, x| self.get(g.in_channels, n, k, y, x))
-        };
-        winograd::forward(g, self.fast_forward.get_or_init(transform), self.bias.as_deref(), x)
+        let bias = self.bias.as_deref();
+        match &self.kernel {
+            Kernel::Direct(weight) => direct::forward(g, weight.view(), bias.map_or(Start::Zero, Start::Bias), x),
+            Kernel::Winograd(weight) => winograd::forward(g, &weight.forward(), bias, x),
+        }
     }
 
     fn backward(&self, g: &Geometry, grad: &[f32]) -> Vec<f32> {
-        let Some(size) = self.winograd(g) else {
-            return backward(g, self.backward.get_or_init(|| backward_classes(g, &self.forward)), grad);
-        };
-        // The gradient is a convolution of the other way round, with the kernel turned by 180°.
-        let turned = Geometry {
-            height: g.out_height,
-            width: g.out_width,
-            in_channels: g.out_channels,
-            out_height: g.height,
-            out_width: g.width,
-            out_channels: g.in_channels,
-            top: 2 - g.top,
-            left: 2 - g.left,
-            ..*g
-        };
-        let transform = || {
-            winograd::Weight::new(size, g.in_channels, g.out_channels, |n, k, y, x| {
-                self.get(g.in_channels, k, n, 2 - y, 2 - x)
-            })
-        };
-        winograd::forward(&turned, self.fast_backward.get_or_init(transform), None, grad)
+        match &self.kernel {
+            Kernel::Direct(weight) => direct::backward(g, weight, grad),
+            Kernel::Winograd(weight) => {
+                // The gradient is a convolution of the other way round.
+                let turned = Geometry {
+                    height: g.out_height,
+                    width: g.out_width,
+                    in_channels: g.out_channels,
+                    out_height: g.height,
+                    out_width: g.width,
+                    out_channels: g.in_channels,
+                    top: 2 - g.top,
+                    left: 2 - g.left,
+                    ..*g
+                };
+                winograd::forward(&turned, &weight.backward(), None, grad)
+            }
+        }
+    }
+}
+
+/// Packs a weight `(out, in, height, width)`.
+struct PackKernel {
+    dims: [usize; 4],
+    winograd: Option<winograd::Size>,
+}
+
+impl Pack for PackKernel {
+    type Packed = Kernel;
+    fn pack<T: Element>(self, numbers: &[T]) -> Kernel {
+        let [out, channels, height, width] = self.dims;
+        let taps = height * width;
+        match self.winograd {
+            Some(size) => Kernel::Winograd(winograd::Weight::new::<T>(size, out, channels, |n, k| {
+                std::array::from_fn(|tap| numbers[(n * channels + k) * 9 + tap].to_f32())
+            })),
+            None => Kernel::Direct(Panels::pack(out, taps * channels, |n, k| {
+                numbers[(n * channels + k % channels) * taps + k / channels]
+            })),
+        }
     }
 }
 
 impl Conv2d {
     /// Takes `weight` in torch order `(out, in, kernel height, kernel width)` and `bias` `(out)`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, stride: usize, padding: Padding) -> Result<Self> {
+        Self::packed(weight, bias, stride, padding, Packing::Fast)
+    }
+
+    /// As [`Conv2d::new`], with a choice between speed and memory.
+    pub fn packed(
+        weight: Tensor,
+        bias: Option<Tensor>,
+        stride: usize,
+        padding: Padding,
+        packing: Packing,
+    ) -> Result<Self> {
         let (out, channels, height, width) = weight.dims4()?;
         if let Some(b) = &bias
             && b.dims() != [out]
@@ -120,22 +141,19 @@ impl Conv2d {
             bail!("conv2d: stride {stride} and weight {:?} must not be zero", weight.dims());
         }
         let bias = bias.map(|b| b.detach());
-        let taps = height * width;
+        let dims = [out, channels, height, width];
         let weight = if weight.device().is_cpu() {
-            let at = |n: usize, k: usize| (n * channels + k % channels) * taps + k / channels;
-            let forward = pack_tensor(&weight, out, taps * channels, at)?;
+            let near = [padding.top, padding.bottom, padding.left, padding.right].into_iter().all(|pixels| pixels <= 2);
+            let half = matches!(weight.dtype(), DType::BF16 | DType::F16);
+            let fits = near && (height, width, stride) == (3, 3, 1) && packing == Packing::Fast;
+            let winograd = if fits { winograd::Size::choose(out, channels, half) } else { None };
+            let kernel = pack_tensor(&weight, PackKernel { dims, winograd })?;
             let bias = bias.as_ref().map(pad_bias).transpose()?;
-            Weight::Packed(Arc::new(PackedConv {
-                forward,
-                bias,
-                backward: OnceLock::new(),
-                fast_forward: OnceLock::new(),
-                fast_backward: OnceLock::new(),
-            }))
+            Weight::Packed(Arc::new(PackedConv { kernel, bias }))
         } else {
             Weight::Plain(weight.detach())
         };
-        Ok(Self { dims: [out, channels, height, width], weight, bias, stride, padding })
+        Ok(Self { dims, weight, bias, stride, padding })
     }
 
     /// Kernel height and width in pixels.
@@ -151,17 +169,18 @@ impl Conv2d {
         self.padding
     }
 
-    /// The weight `(out, in, kh, kw)` in `dtype`. On the CPU this is a slow copy.
+    /// The weight `(out, in, kh, kw)` in `dtype`. On the CPU this is a slow copy, and rounded if it was packed transformed.
     pub(super) fn weight(&self, dtype: DType) -> Result<Tensor> {
         match &self.weight {
             Weight::Plain(weight) => weight.to_dtype(dtype),
             Weight::Packed(packed) => {
                 let [out, channels, height, width] = self.dims;
                 let (taps, per_out) = (height * width, channels * height * width);
-                let numbers = (0..out * per_out).map(|i| {
-                    let (channel, tap) = (i % per_out / taps, i % taps);
-                    packed.forward.get(i / per_out, tap * channels + channel)
-                });
+                let number = |n: usize, k: usize, tap: usize| match &packed.kernel {
+                    Kernel::Direct(weight) => weight.get(0, n, tap * channels + k),
+                    Kernel::Winograd(weight) => weight.get(n, k, tap / 3, tap % 3),
+                };
+                let numbers = (0..out * per_out).map(|i| number(i / per_out, i % per_out / taps, i % taps));
                 Tensor::from_iter(numbers, &Device::Cpu)?.reshape(self.dims.as_slice())?.to_dtype(dtype)
             }
         }

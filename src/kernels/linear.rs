@@ -1,12 +1,13 @@
 //! The frozen fully connected layer.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::panels::{Panels, pack_tensor, pad_bias};
+use super::cpu::panels::{Matrix, Panels, pack_tensor, pad_bias};
 use super::cpu::product::matmul;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::cpu::view::View;
 use super::reference;
 
 /// Frozen weights of a fully connected layer, `y = x Wᵀ + b`.
@@ -25,19 +26,17 @@ enum Weight {
     Plain(Tensor),
 }
 
-/// Both directions of a CPU weight.
+/// A CPU weight.
 #[derive(Debug)]
 pub(super) struct PackedLinear {
-    forward: Panels,
+    weight: Panels,
     bias: Option<Vec<f32>>,
-    /// For the gradient of the input; made when first asked for.
-    backward: OnceLock<Panels>,
 }
 
 impl PackedLinear {
     /// W, `(out, in)`.
-    pub(super) fn forward(&self) -> &Panels {
-        &self.forward
+    pub(super) fn forward(&self) -> View<'_> {
+        self.weight.view()
     }
 
     /// The padded bias.
@@ -46,8 +45,8 @@ impl PackedLinear {
     }
 
     /// Wᵀ, `(in, out)`.
-    pub(super) fn backward(&self) -> &Panels {
-        self.backward.get_or_init(|| self.forward.rearrange(self.forward.k, self.forward.n, |n, k| (k, n)))
+    pub(super) fn backward(&self) -> View<'_> {
+        self.weight.transposed(0, 1.)
     }
 }
 
@@ -65,9 +64,9 @@ impl Linear {
         }
         let bias = bias.map(|b| b.detach());
         let weight = if weight.device().is_cpu() {
-            let forward = pack_tensor(&weight, out_features, in_features, |n, k| n * in_features + k)?;
+            let weight = pack_tensor(&weight, Matrix(out_features, in_features))?;
             let bias = bias.as_ref().map(pad_bias).transpose()?;
-            Weight::Packed(Arc::new(PackedLinear { forward, bias, backward: OnceLock::new() }))
+            Weight::Packed(Arc::new(PackedLinear { weight, bias }))
         } else {
             Weight::Plain(weight.detach())
         };
@@ -101,7 +100,7 @@ impl Linear {
             Weight::Plain(weight) => weight.to_dtype(dtype),
             Weight::Packed(packed) => {
                 let (out, columns) = (self.out_features, self.in_features);
-                let numbers = (0..out * columns).map(|i| packed.forward.get(i / columns, i % columns));
+                let numbers = (0..out * columns).map(|i| packed.weight.get(0, i / columns, i % columns));
                 Tensor::from_iter(numbers, &Device::Cpu)?.reshape((out, columns))?.to_dtype(dtype)
             }
         }

@@ -16,6 +16,7 @@ mod linear;
 mod lora;
 mod norm;
 pub mod reference;
+mod storage;
 mod upsample;
 
 use candle_core::{DType, Device};
@@ -26,6 +27,7 @@ pub use conv::{Conv2d, Padding, conv2d};
 pub use linear::{Linear, linear};
 pub use lora::{LoraPair, lora_linear};
 pub use norm::{Activation, GroupNorm, LayerNorm, group_norm, layer_norm};
+pub use storage::{Packing, Storage};
 pub use upsample::upsample_nearest_2x;
 
 /// The dtype activations must have on `device` when the frozen weights are stored as `storage`.

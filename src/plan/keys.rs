@@ -3,7 +3,7 @@
 //! | input | prepare | baseline | class_images | train | generate | evaluate |
 //! |---|---|---|---|---|---|---|
 //! | stage version, device class | ● | ● | ● | ● | ● | ● |
-//! | content of the base model, `model.dtype` | ● | ● | ● | ● | via train | via train |
+//! | content of the base model, `model.dtype`, `model.low_memory` | ● | ● | ● | ● | via train | via train |
 //! | photos (hashes) | all found, any order | | | training and held-out photos, in order | via train | via train |
 //! | captions | ● | | | if `dataset.captions` | via train | via train |
 //! | `dataset.resolution`, `dataset.crop`, `dataset.seed` if the crop is random | ● | | resolution | ● | via train | via train |
@@ -85,7 +85,10 @@ impl Ingredients<'_> {
     }
 
     fn model(&self, inputs: KeyInputs) -> KeyInputs {
-        inputs.with("model.base", self.base_hash).with("model.dtype", word(self.settings.model.dtype))
+        let model = &self.settings.model;
+        let inputs = inputs.with("model.base", self.base_hash).with("model.dtype", word(model.dtype));
+        // Other sums of the same products.
+        inputs.with("model.low_memory", model.low_memory)
     }
 
     fn cropping(&self, inputs: KeyInputs) -> KeyInputs {

@@ -114,6 +114,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("dataset.captions=true", vec![Train, Generate, Evaluate]),
         // In some.
         ("model.dtype=bf16", all.clone()),
+        ("model.low_memory=true", all.clone()),
         ("dataset.resolution=128", all.clone()),
         ("dataset.crop=random", vec![Prepare, Train, Generate, Evaluate]),
         ("dataset.size=6", from_train.clone()),

@@ -338,7 +338,7 @@ fn with_advice(reason: &str) -> String {
     if memory.iter().any(|words| lower.contains(words)) {
         format!(
             "{reason}\nto need less memory: train.gradient_checkpointing = true, train.batch_size = 1, \
-             generate.batch_size = 1, a smaller dataset.resolution, or model.dtype = \"bf16\""
+             generate.batch_size = 1, a smaller dataset.resolution, model.dtype = \"bf16\", or on a CPU model.low_memory = true"
         )
     } else {
         reason.to_owned()

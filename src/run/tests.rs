@@ -76,7 +76,7 @@ impl Worker for Fake {
 
 fn settings() -> Settings {
     serde_json::from_value(json!({
-        "model": {"base": {"folder": "/m"}, "dtype": "f32", "device": "cpu"},
+        "model": {"base": {"folder": "/m"}, "dtype": "f32", "device": "cpu", "low_memory": false},
         "subject": {"identifier": "aawxbc", "class": "figurine", "name": ""},
         "dataset": {"images": ["/p"], "size": 5, "held_out": 1, "resolution": 64, "crop": "center", "captions": false, "seed": 0},
         "train": {"instance_prompt": "a", "steps": 1, "batch_size": 1, "gradient_accumulation": 1, "learning_rate": 1e-4,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     diffusion::{ModelSummary, Parts, StableDiffusion, hub, single_file},
     experiment::settings::{Base, Dtype},
+    kernels::{Packing, Storage},
 };
 
 /// A model that is there and whole; its weights are not loaded yet.
@@ -37,13 +38,14 @@ impl BaseModel {
     ///
     /// # Errors
     /// A file that changed since it was checked, a device without room.
-    pub fn load(&self, device: &candle_core::Device, dtype: Dtype) -> Result<StableDiffusion> {
+    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<StableDiffusion> {
         let dtype = match dtype {
             Dtype::F32 => candle_core::DType::F32,
             Dtype::Bf16 => candle_core::DType::BF16,
             Dtype::F16 => candle_core::DType::F16,
         };
-        Ok(parts(&self.path)?.load(device, dtype)?)
+        let packing = if low_memory { Packing::Small } else { Packing::Fast };
+        Ok(parts(&self.path)?.load(device, Storage { dtype, packing })?)
     }
 }
 

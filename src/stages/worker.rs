@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diffusion::StableDiffusion,
-    experiment::settings::{Base, Dtype, Model},
+    experiment::settings::{Base, Model},
     photos::Scan,
     plan::Job,
     stage::Stage,
@@ -21,7 +21,7 @@ pub struct Stages {
     device: Device,
     photos: BTreeMap<Vec<PathBuf>, Scan>,
     models: BTreeMap<Base, BaseModel>,
-    loaded: Option<(Base, Dtype, StableDiffusion)>,
+    loaded: Option<(Model, StableDiffusion)>,
 }
 
 impl Stages {
@@ -33,8 +33,7 @@ impl Stages {
 
     /// The loaded model of these settings; one is kept at a time.
     fn model(&mut self, wanted: &Model, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
-        let fits = |(base, dtype, _): &(Base, Dtype, StableDiffusion)| *base == wanted.base && *dtype == wanted.dtype;
-        if !self.loaded.as_ref().is_some_and(fits) {
+        if !self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == wanted) {
             // The old one goes first: two do not fit on most GPUs.
             self.loaded = None;
             let model = self
@@ -44,12 +43,13 @@ impl Stages {
             if model.summary.unet_parameters > 100_000_000 {
                 ctx.note(format!("loading {}", model.path.display()));
             }
-            let model =
-                model.load(&self.device, wanted.dtype).map_err(|error| StageError::Failed(format!("{error:#}")))?;
-            self.loaded = Some((wanted.base.clone(), wanted.dtype, model));
+            let model = model
+                .load(&self.device, wanted.dtype, wanted.low_memory)
+                .map_err(|error| StageError::Failed(format!("{error:#}")))?;
+            self.loaded = Some((wanted.clone(), model));
         }
         match &self.loaded {
-            Some((_, _, model)) => Ok(model),
+            Some((_, model)) => Ok(model),
             None => Err(StageError::Failed("the base model was not loaded".into())),
         }
     }

@@ -14,7 +14,7 @@ use super::config::UNetConfig;
 use super::layers::Layers;
 use super::lora::{LoraModule, LoraSet};
 use super::{LoadError, Weights};
-use crate::kernels::{Activation, Conv2d, GroupNorm, Linear, Padding, conv2d, group_norm, linear, silu};
+use crate::kernels::{Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, silu};
 
 pub use gradients::{LossAndGradients, Recompute};
 use step::{Conditioning, Step};
@@ -33,7 +33,7 @@ pub struct UNet2DConditionModel {
 }
 
 impl UNet2DConditionModel {
-    /// Loads the weights onto `device`, stored as `dtype`.
+    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do).
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.
@@ -41,9 +41,9 @@ impl UNet2DConditionModel {
         config: &UNetConfig,
         weights: &Weights,
         device: &Device,
-        dtype: DType,
+        storage: impl Into<Storage>,
     ) -> std::result::Result<Self, LoadError> {
-        super::layers::load(weights, device, dtype, |at| Self::new(config, at))
+        super::layers::load(weights, device, storage.into(), |at| Self::new(config, at))
     }
 
     pub(crate) fn new(config: &UNetConfig, at: &Layers) -> std::result::Result<Self, LoadError> {

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use super::config::VaeConfig;
 use super::layers::Layers;
 use super::{LoadError, Weights};
-use crate::kernels::{Linear, linear};
+use crate::kernels::{Linear, Storage, linear};
 use decoder::Decoder;
 use encoder::Encoder;
 
@@ -28,7 +28,7 @@ pub struct AutoencoderKl {
 const GROUP_NORM_EPS: f64 = 1e-6;
 
 impl AutoencoderKl {
-    /// Loads the weights onto `device`, stored as `dtype`. The attention's layers may have their names of before
+    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). The attention's layers may have their names of before
     /// 2023 (`query`, `key`, `value`, `proj_attn`).
     ///
     /// # Errors
@@ -37,9 +37,9 @@ impl AutoencoderKl {
         config: &VaeConfig,
         weights: &Weights,
         device: &Device,
-        dtype: DType,
+        storage: impl Into<Storage>,
     ) -> std::result::Result<Self, LoadError> {
-        super::layers::load(weights, device, dtype, |at| Self::new(config, at))
+        super::layers::load(weights, device, storage.into(), |at| Self::new(config, at))
     }
 
     pub(crate) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {

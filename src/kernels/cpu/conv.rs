@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::panels::Panels;
 use super::product::{Product, Shared, Start, split, written};
+use super::view::View;
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
@@ -26,19 +27,8 @@ pub(crate) struct Geometry {
     pub(crate) left: usize,
 }
 
-/// The taps `(row, column)` of the kernel that reach the input pixels with
-/// `(y + top) % stride == row % stride` and the same for columns, and their transposed weights.
-#[derive(Debug)]
-pub(crate) struct Class {
-    row: usize,
-    column: usize,
-    taps: Vec<(usize, usize)>,
-    /// `(in, tap · out + channel)`.
-    weight: Panels,
-}
-
 /// `(batch, height, width, in)` to `(batch, out height, out width, out)`.
-pub(crate) fn forward(g: &Geometry, weight: &Panels, start: Start<'_>, x: &[f32]) -> Vec<f32> {
+pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32]) -> Vec<f32> {
     assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");
     let taps: Vec<(usize, usize)> =
         (0..g.kernel_height).flat_map(|y| (0..g.kernel_width).map(move |x| (y, x))).collect();
@@ -72,30 +62,37 @@ pub(crate) fn forward(g: &Geometry, weight: &Panels, start: Start<'_>, x: &[f32]
     unsafe { written(pixels * g.out_channels, |out| split(pixels, weight, |rows, panels| work(out, rows, panels))) }
 }
 
-/// The transposed weights for [`backward`], from the forward ones.
-pub(crate) fn backward_classes(g: &Geometry, forward: &Panels) -> Vec<Class> {
-    let classes = (0..g.stride).flat_map(|row| (0..g.stride).map(move |column| (row, column)));
-    classes
-        .map(|(row, column)| {
+/// The taps `(row, column)` of the kernel that reach the input pixels with `(y + top) % stride == row % stride`
+/// and the same for columns.
+struct Class {
+    row: usize,
+    column: usize,
+    taps: Vec<(usize, usize)>,
+    /// Where each tap's columns begin in the weight.
+    columns: Vec<usize>,
+}
+
+impl Class {
+    fn all(g: &Geometry) -> impl Iterator<Item = Self> {
+        let classes = (0..g.stride).flat_map(|row| (0..g.stride).map(move |column| (row, column)));
+        classes.map(|(row, column)| {
             let rows = (row..g.kernel_height).step_by(g.stride);
             let taps: Vec<(usize, usize)> =
                 rows.flat_map(|y| (column..g.kernel_width).step_by(g.stride).map(move |x| (y, x))).collect();
-            let weight = forward.rearrange(g.in_channels, taps.len() * g.out_channels, |n, k| {
-                let (y, x) = taps[k / g.out_channels];
-                (k % g.out_channels, (y * g.kernel_width + x) * g.in_channels + n)
-            });
-            Class { row, column, taps, weight }
+            let columns = taps.iter().map(|(y, x)| (y * g.kernel_width + x) * g.in_channels).collect();
+            Self { row, column, taps, columns }
         })
-        .collect()
+    }
 }
 
-/// The gradient of the input from the gradient of the output.
-pub(crate) fn backward(g: &Geometry, classes: &[Class], grad: &[f32]) -> Vec<f32> {
+/// The gradient of the input from the gradient of the output; `weight` is that of [`forward`].
+pub(crate) fn backward(g: &Geometry, weight: &Panels, grad: &[f32]) -> Vec<f32> {
     assert_eq!(grad.len(), g.batch * g.out_height * g.out_width * g.out_channels, "a gradient of another size");
     let mut dx = vec![0f32; g.batch * g.height * g.width * g.in_channels];
     let out = Shared::new(&mut dx);
     let zeros = vec![0f32; g.out_channels];
-    for class in classes.iter().filter(|class| !class.taps.is_empty()) {
+    for class in Class::all(g).filter(|class| !class.taps.is_empty()) {
+        let weight = weight.transposed_blocks(g.in_channels, &class.columns);
         // The first input row and column of the class, and how many there are.
         let first = |class: usize, padding: usize| (class + g.stride - padding % g.stride) % g.stride;
         let (y0, x0) = (first(class.row, g.top), first(class.column, g.left));
@@ -105,7 +102,7 @@ pub(crate) fn backward(g: &Geometry, classes: &[Class], grad: &[f32]) -> Vec<f32
             let (image, pixel) = (row / (height * width), row % (height * width));
             (image, y0 + pixel / width * g.stride, x0 + pixel % width * g.stride)
         };
-        split(g.batch * height * width, &class.weight, |rows, panels| {
+        split(g.batch * height * width, weight, |rows, panels| {
             let mut starts = Vec::with_capacity(class.taps.len() * rows.len());
             for &(ky, kx) in &class.taps {
                 for row in rows.clone() {
@@ -125,7 +122,7 @@ pub(crate) fn backward(g: &Geometry, classes: &[Class], grad: &[f32]) -> Vec<f32
                 out.at(((image * g.height + iy) * g.width + ix) * g.in_channels)
             };
             let ends: Vec<*mut f32> = rows.map(pixel).collect();
-            let (channels, b) = (g.out_channels, &class.weight);
+            let (channels, b) = (g.out_channels, weight);
             let product = Product { rows: &starts, channels, b, out: &ends, start: Start::Zero };
             // SAFETY: every start is a whole pixel of `grad` or `zeros`; classes and parts are disjoint in `dx`.
             unsafe { product.run(panels) };

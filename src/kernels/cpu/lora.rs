@@ -48,8 +48,8 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
                 if !few {
                     multiply(x, weight, f.weight.bias().map_or(Start::Zero, Start::Bias), y, 0..weight.count());
                 }
-                multiply(&masked(f, chunk, x), &down, Start::Zero, Shared::new(hidden), 0..down.count());
-                multiply(hidden, &up, Start::Keep, y, 0..up.count());
+                multiply(&masked(f, chunk, x), down.view(), Start::Zero, Shared::new(hidden), 0..down.view().count());
+                multiply(hidden, up.view(), Start::Keep, y, 0..up.view().count());
             }
         });
     };
@@ -72,6 +72,7 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
     // dH = scale · dY B, then dX = dY W + mask ∘ (dH A).
     let up = Panels::pack(rank, out, |n, k| f.up[k * rank + n] * f.scale);
     let down = Panels::pack(columns, rank, |n, k| f.down[k * columns + n]);
+    let (up, down) = (up.view(), down.view());
     let weight = wants_x.then(|| f.weight.backward());
     // As in the forward pass.
     let few = chunks < 2 * rayon::current_num_threads();
@@ -90,16 +91,16 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
         let mut dh = vec![0f32; (to - from) * rank];
         // SAFETY: each chunk writes its own rows of `dx`, `dh` and `correction`.
         unsafe {
-            multiply(grad, &up, Start::Zero, Shared::new(&mut dh), 0..up.count());
+            multiply(grad, up, Start::Zero, Shared::new(&mut dh), 0..up.count());
             if let Some(weight) = weight {
                 if !few {
                     multiply(grad, weight, Start::Zero, Shared::new(dx), 0..weight.count());
                 }
                 match f.mask {
-                    None => multiply(&dh, &down, Start::Keep, Shared::new(dx), 0..down.count()),
+                    None => multiply(&dh, down, Start::Keep, Shared::new(dx), 0..down.count()),
                     Some(mask) => {
                         let mut correction = vec![0f32; dx.len()];
-                        multiply(&dh, &down, Start::Zero, Shared::new(&mut correction), 0..down.count());
+                        multiply(&dh, down, Start::Zero, Shared::new(&mut correction), 0..down.count());
                         let mask = &mask[from * columns..];
                         dx.iter_mut().zip(correction).zip(mask).for_each(|((dx, c), mask)| *dx += c * mask);
                     }

@@ -16,6 +16,7 @@ pub(super) mod product;
 mod simd;
 pub(super) mod tensors;
 mod tile;
+pub(super) mod view;
 pub(super) mod winograd;
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use rayon::prelude::*;
 use super::aligned::Aligned;
 use super::simd::tile_width;
 
-/// A matrix B `(n, k)`, stored as panels of [`tile_width`] rows: `[panel][k][row in panel]`, zero-padded.
+/// A stack of equal matrices B `(n, k)`, stored as panels of [`tile_width`] rows:
+/// `[panel][matrix][k][row in panel]`, zero-padded. Read through a [`View`](super::view::View).
 #[derive(Debug)]
 pub(crate) struct Panels {
     pub(crate) n: usize,
     pub(crate) k: usize,
+    pub(super) matrices: usize,
     /// Rows per panel.
-    pub(crate) width: usize,
-    data: Data,
+    pub(super) width: usize,
+    pub(super) data: Data,
 }
 
 /// The numbers in their storage dtype; half precision is widened while multiplying.
@@ -33,6 +35,10 @@ pub(crate) trait Element: Copy + Send + Sync {
     type Store: DerefMut<Target = [Self]>;
     fn zeros(count: usize) -> Self::Store;
     fn wrap(store: Self::Store) -> Data;
+    fn from_f32(x: f32) -> Self;
+    fn to_f32(self) -> f32;
+    /// The same numbers in f32, in `scratch` if they are not f32 already.
+    fn widen<'a>(numbers: &'a [Self], scratch: &'a mut Aligned) -> &'a [f32];
 }
 
 impl Element for f32 {
@@ -42,6 +48,17 @@ impl Element for f32 {
     }
     fn wrap(store: Aligned) -> Data {
         Data::F32(store)
+    }
+    fn from_f32(x: f32) -> Self {
+        x
+    }
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn widen<'a>(numbers: &'a [Self], _: &'a mut Aligned) -> &'a [f32] {
+        numbers
     }
 }
 
@@ -53,6 +70,21 @@ impl Element for bf16 {
     fn wrap(store: Vec<bf16>) -> Data {
         Data::Bf16(store)
     }
+    fn from_f32(x: f32) -> Self {
+        Self::from_f32(x)
+    }
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+    #[inline(always)]
+    fn widen<'a>(numbers: &'a [Self], scratch: &'a mut Aligned) -> &'a [f32] {
+        let wide = scratch.reserve(numbers.len());
+        for (wide, narrow) in wide.iter_mut().zip(numbers) {
+            *wide = Element::to_f32(*narrow);
+        }
+        wide
+    }
 }
 
 impl Element for f16 {
@@ -63,118 +95,99 @@ impl Element for f16 {
     fn wrap(store: Vec<f16>) -> Data {
         Data::F16(store)
     }
+    fn from_f32(x: f32) -> Self {
+        Self::from_f32(x)
+    }
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        Self::to_f32(self)
+    }
+    #[inline(always)]
+    fn widen<'a>(numbers: &'a [Self], scratch: &'a mut Aligned) -> &'a [f32] {
+        let wide = scratch.reserve(numbers.len());
+        numbers.convert_to_f32_slice(wide);
+        wide
+    }
 }
 
 impl Panels {
     /// Packs the matrix whose number at row `n`, column `k` is `get(n, k)`.
     pub(crate) fn pack<T: Element>(n: usize, k: usize, get: impl Fn(usize, usize) -> T + Sync) -> Self {
+        Self::fill(1, n, k, |row, column, number: &mut [T]| number[0] = get(row, column))
+    }
+
+    /// Packs a stack: `numbers(n, k, all)` gives the number of every matrix at row `n`, column `k`.
+    pub(crate) fn fill<T: Element>(
+        matrices: usize,
+        n: usize,
+        k: usize,
+        numbers: impl Fn(usize, usize, &mut [T]) + Sync,
+    ) -> Self {
         let width = tile_width();
-        let mut data = T::zeros(n.div_ceil(width) * k * width);
-        let fill = |panel: usize, numbers: &mut [T]| {
-            let rows = panel * width..n.min((panel + 1) * width);
-            for (column, numbers) in numbers.chunks_exact_mut(width).enumerate() {
-                for (row, number) in rows.clone().zip(numbers) {
-                    *number = get(row, column);
+        let panel = matrices * k * width;
+        let mut data = T::zeros(n.div_ceil(width) * panel);
+        let fill = |index: usize, panel: &mut [T]| {
+            let mut all = vec![T::from_f32(0.); matrices];
+            for column in 0..k {
+                for row in index * width..n.min((index + 1) * width) {
+                    numbers(row, column, &mut all);
+                    for (matrix, number) in all.iter().enumerate() {
+                        panel[(matrix * k + column) * width + row % width] = *number;
+                    }
                 }
             }
         };
-        if n * k < 1 << 16 {
-            data.chunks_mut((k * width).max(1)).enumerate().for_each(|(i, numbers)| fill(i, numbers));
+        if matrices * n * k < 1 << 16 {
+            data.chunks_mut(panel.max(1)).enumerate().for_each(|(i, panel)| fill(i, panel));
         } else {
-            data.par_chunks_mut(k * width).enumerate().for_each(|(i, numbers)| fill(i, numbers));
+            data.par_chunks_mut(panel).enumerate().for_each(|(i, panel)| fill(i, panel));
         }
-        Self { n, k, width, data: T::wrap(data) }
+        Self { n, k, matrices, width, data: T::wrap(data) }
     }
 
-    /// The transposed matrix of another arrangement: row `n`, column `k` is this matrix's `at(n, k)`.
-    pub(crate) fn rearrange(&self, n: usize, k: usize, at: impl Fn(usize, usize) -> (usize, usize) + Sync) -> Self {
-        let index = |n: usize, k: usize| {
-            let (row, column) = at(n, k);
-            self.index(row, column)
-        };
-        match &self.data {
-            Data::F32(data) => Self::pack(n, k, |n, k| data[index(n, k)]),
-            Data::Bf16(data) => Self::pack(n, k, |n, k| data[index(n, k)]),
-            Data::F16(data) => Self::pack(n, k, |n, k| data[index(n, k)]),
-        }
-    }
-
-    /// The number at row `n`, column `k`.
-    pub(crate) fn get(&self, n: usize, k: usize) -> f32 {
-        let index = self.index(n, k);
+    /// The number of a matrix at row `n`, column `k`.
+    pub(crate) fn get(&self, matrix: usize, n: usize, k: usize) -> f32 {
+        let (panel, row) = (n / self.width, n % self.width);
+        let index = ((panel * self.matrices + matrix) * self.k + k) * self.width + row;
         match &self.data {
             Data::F32(data) => data[index],
-            Data::Bf16(data) => data[index].to_f32(),
-            Data::F16(data) => data[index].to_f32(),
+            Data::Bf16(data) => Element::to_f32(data[index]),
+            Data::F16(data) => Element::to_f32(data[index]),
         }
-    }
-
-    /// Whether the numbers are stored in f32.
-    pub(crate) fn is_f32(&self) -> bool {
-        matches!(self.data, Data::F32(_))
-    }
-
-    /// How many panels there are.
-    pub(crate) fn count(&self) -> usize {
-        self.n.div_ceil(self.width)
-    }
-
-    /// Columns `k0 .. k0 + depth` of a panel, `[k][row]`; `scratch` holds them if they have to be widened.
-    #[inline(always)]
-    pub(crate) fn block<'a>(&'a self, panel: usize, k0: usize, depth: usize, scratch: &'a mut Aligned) -> &'a [f32] {
-        let start = (panel * self.k + k0) * self.width;
-        let range = start..start + depth * self.width;
-        match &self.data {
-            Data::F32(data) => &data[range],
-            Data::Bf16(data) => {
-                let wide = scratch.reserve(range.len());
-                for (wide, narrow) in wide.iter_mut().zip(&data[range]) {
-                    *wide = f32::from_bits(u32::from(narrow.to_bits()) << 16);
-                }
-                wide
-            }
-            Data::F16(data) => {
-                let wide = scratch.reserve(range.len());
-                data[range].convert_to_f32_slice(wide);
-                wide
-            }
-        }
-    }
-
-    fn index(&self, n: usize, k: usize) -> usize {
-        ((n / self.width) * self.k + k) * self.width + n % self.width
     }
 }
 
-/// Packs a weight tensor of `n · k` numbers in its storage dtype; `at(n, k)` is the flat index of a number.
-pub(crate) fn pack_tensor(
-    weight: &Tensor,
-    n: usize,
-    k: usize,
-    at: impl Fn(usize, usize) -> usize + Sync,
-) -> Result<Panels> {
+/// Something to make of a weight's numbers, whatever their dtype.
+pub(crate) trait Pack {
+    type Packed;
+    fn pack<T: Element>(self, numbers: &[T]) -> Self::Packed;
+}
+
+/// Calls `pack` with the numbers of a contiguous CPU weight in its storage dtype, other dtypes as f32.
+pub(crate) fn pack_tensor<P: Pack>(weight: &Tensor, pack: P) -> Result<P::Packed> {
     let weight = match weight.dtype() {
         DType::F32 | DType::BF16 | DType::F16 => weight.contiguous()?,
         _ => weight.to_dtype(DType::F32)?.contiguous()?,
     };
     let (storage, layout) = weight.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { bail!("only CPU weights are packed") };
-    let (from, to) = (layout.start_offset(), layout.start_offset() + n * k);
+    let range = layout.start_offset()..layout.start_offset() + weight.elem_count();
     Ok(match storage {
-        CpuStorage::F32(data) => {
-            let data = &data[from..to];
-            Panels::pack(n, k, |n, k| data[at(n, k)])
-        }
-        CpuStorage::BF16(data) => {
-            let data = &data[from..to];
-            Panels::pack(n, k, |n, k| data[at(n, k)])
-        }
-        CpuStorage::F16(data) => {
-            let data = &data[from..to];
-            Panels::pack(n, k, |n, k| data[at(n, k)])
-        }
+        CpuStorage::F32(numbers) => pack.pack(&numbers[range]),
+        CpuStorage::BF16(numbers) => pack.pack(&numbers[range]),
+        CpuStorage::F16(numbers) => pack.pack(&numbers[range]),
         _ => bail!("weights of dtype {:?}", weight.dtype()),
     })
+}
+
+/// A matrix `(n, k)`, row by row.
+pub(crate) struct Matrix(pub(crate) usize, pub(crate) usize);
+
+impl Pack for Matrix {
+    type Packed = Panels;
+    fn pack<T: Element>(self, numbers: &[T]) -> Panels {
+        Panels::pack(self.0, self.1, |n, k| numbers[n * self.1 + k])
+    }
 }
 
 /// The bias `(n)` as f32, padded with zeros to whole panels.

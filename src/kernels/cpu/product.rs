@@ -5,10 +5,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::aligned::Aligned;
-use super::panels::Panels;
 use super::simd::{Simd, Task, dispatch};
 use super::tile::{MAX_ROWS, Tile};
+use super::view::{Scratch, View};
 
 /// The longest chain of multiply-adds before a partial sum is added to C: a panel of B stays in L1 or L2.
 const DEPTH: usize = 384;
@@ -34,7 +33,7 @@ pub(crate) struct Product<'a> {
     pub(crate) rows: &'a [*const f32],
     pub(crate) channels: usize,
     /// `(n, segments · channels)`.
-    pub(crate) b: &'a Panels,
+    pub(crate) b: View<'a>,
     pub(crate) out: &'a [*mut f32],
     pub(crate) start: Start<'a>,
 }
@@ -62,22 +61,23 @@ impl Task for Run<'_, '_> {
     fn run<S: Simd>(self) {
         let p = self.product;
         let m = p.out.len();
-        let mut scratch = Aligned::default();
+        let mut scratch = Scratch::default();
+        let width = p.b.width();
         let pieces = m.div_ceil(S::ROWS).max(1);
         for (index, block) in blocks(p.b.k / p.channels, p.channels).enumerate() {
             for panel in self.panels.clone() {
-                let column = panel * p.b.width;
+                let column = panel * width;
                 let k0 = block.first * p.channels + block.offset;
-                let b = p.b.block(panel, k0, block.segments * block.depth, &mut scratch);
+                let b = p.b.block::<S>(panel, k0, block.segments * block.depth, &mut scratch);
                 let bias = match p.start {
-                    Start::Bias(bias) if index == 0 => bias[column..column + p.b.width].as_ptr(),
+                    Start::Bias(bias) if index == 0 => bias[column..column + width].as_ptr(),
                     _ => std::ptr::null(),
                 };
                 for piece in 0..pieces {
                     let (from, to) = (m * piece / pieces, m * (piece + 1) / pieces);
                     let tile = Tile {
                         rows: to - from,
-                        width: p.b.width.min(p.b.n - column),
+                        width: width.min(p.b.n - column),
                         a: p.rows[block.first * m + from..].as_ptr(),
                         a_stride: m,
                         a_offset: block.offset,
@@ -85,7 +85,7 @@ impl Task for Run<'_, '_> {
                         segments: block.segments,
                         depth: block.depth,
                         b: b.as_ptr(),
-                        b_step: p.b.width,
+                        b_step: width,
                         c: p.out[from..].as_ptr(),
                         c_offset: column,
                         bias,
@@ -122,7 +122,7 @@ fn blocks(segments: usize, channels: usize) -> impl Iterator<Item = Block> {
 
 /// Calls `work` with ranges of rows and panels that together cover a product, in parallel if it is large.
 /// The split may depend on the number of threads because no result depends on the split.
-pub(crate) fn split(m: usize, b: &Panels, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
+pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
     let panels = b.count();
     if m == 0 || panels == 0 {
         return;
@@ -182,7 +182,7 @@ pub(crate) unsafe fn written(length: usize, fill: impl FnOnce(Shared)) -> Vec<f3
 }
 
 /// `A (m, k) Bᵀ` plus the bias, if any, as `(m, b.n)`; on several threads.
-pub(crate) fn matmul(a: &[f32], b: &Panels, bias: Option<&[f32]>) -> Vec<f32> {
+pub(crate) fn matmul(a: &[f32], b: View<'_>, bias: Option<&[f32]>) -> Vec<f32> {
     let (m, k, n) = (a.len() / b.k, b.k, b.n);
     let start = bias.map_or(Start::Zero, Start::Bias);
     // SAFETY: `split` hands out disjoint parts that together are all of C.
@@ -199,7 +199,7 @@ pub(crate) fn matmul(a: &[f32], b: &Panels, bias: Option<&[f32]>) -> Vec<f32> {
 ///
 /// # Safety
 /// `out` has room for as many rows of `b.n` numbers as `a` has rows of `b.k`, and nobody else uses the columns.
-pub(crate) unsafe fn multiply(a: &[f32], b: &Panels, start: Start<'_>, out: Shared, panels: Range<usize>) {
+pub(crate) unsafe fn multiply(a: &[f32], b: View<'_>, start: Start<'_>, out: Shared, panels: Range<usize>) {
     let rows: Vec<*const f32> = a.chunks_exact(b.k).map(<[f32]>::as_ptr).collect();
     let out: Vec<*mut f32> = (0..rows.len()).map(|r| out.at(r * b.n)).collect();
     let product = Product { rows: &rows, channels: b.k, b, out: &out, start };

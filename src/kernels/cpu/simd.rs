@@ -21,6 +21,8 @@ pub(crate) trait Simd: 'static {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a · b + c` of single numbers, for loops the compiler vectorises.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
+    /// Transposes 8 × 8 numbers; rows are `step` apart on both sides.
+    unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize);
     /// Computes one register tile; not inlined.
     unsafe fn tile(t: &Tile);
 }
@@ -105,6 +107,15 @@ impl Simd for Portable {
         // Without the instruction `f32::mul_add` is a slow library call.
         if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
     }
+    #[inline(always)]
+    unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
+        for i in 0..8 {
+            for j in 0..8 {
+                // SAFETY: the caller owns the rows.
+                unsafe { *to.add(j * step + i) = *from.add(i * step + j) };
+            }
+        }
+    }
     unsafe fn tile(t: &Tile) {
         // SAFETY: needs no special instructions; the caller vouches for the tile's addresses.
         unsafe { tile::<Self>(t) }
@@ -162,6 +173,10 @@ mod x86 {
         fn mul_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
+        #[inline(always)]
+        unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
+            unsafe { transpose(from, to, step) }
+        }
         unsafe fn tile(t: &Tile) {
             #[target_feature(enable = "avx2,fma")]
             unsafe fn inner(t: &Tile) {
@@ -205,12 +220,44 @@ mod x86 {
         fn mul_add(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
+        #[inline(always)]
+        unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
+            unsafe { transpose(from, to, step) }
+        }
         unsafe fn tile(t: &Tile) {
             #[target_feature(enable = "avx2,fma,avx512f")]
             unsafe fn inner(t: &Tile) {
                 unsafe { tile::<Avx512>(t) }
             }
             unsafe { inner(t) }
+        }
+    }
+
+    /// Three rounds of exchanges: between neighbours, pairs, and halves.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, to: *mut f32, step: usize) {
+        // SAFETY: as for the implementations above.
+        unsafe {
+            let mut rows = [_mm256_setzero_ps(); 8];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm256_loadu_ps(from.add(i * step));
+            }
+            let mut pairs = rows;
+            for i in [0, 2, 4, 6] {
+                pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+                pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+            }
+            let mut fours = pairs;
+            for i in [0, 4] {
+                fours[i] = _mm256_shuffle_ps::<0b01_00_01_00>(pairs[i], pairs[i + 2]);
+                fours[i + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(pairs[i], pairs[i + 2]);
+                fours[i + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(pairs[i + 1], pairs[i + 3]);
+                fours[i + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(pairs[i + 1], pairs[i + 3]);
+            }
+            for i in 0..4 {
+                _mm256_storeu_ps(to.add(i * step), _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]));
+                _mm256_storeu_ps(to.add((i + 4) * step), _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]));
+            }
         }
     }
 }

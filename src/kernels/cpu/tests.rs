@@ -1,6 +1,6 @@
 //! The building blocks against plain f64 loops, on every instruction set this machine has.
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::math::{erf, exp};
 use super::panels::Panels;
@@ -22,7 +22,7 @@ fn products_of_awkward_shapes_equal_f64() {
         let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
         let bias: Vec<f32> = numbers(n, 3).into_iter().chain(std::iter::repeat_n(0., 64)).collect();
         let panels = Panels::pack(n, k, |n, k0| b[n * k + k0]);
-        let c = matmul(&a, &panels, Some(&bias));
+        let c = matmul(&a, panels.view(), Some(&bias));
         for (i, &c) in c.iter().enumerate() {
             let (row, column) = (i / n, i % n);
             let exact: f64 = (0..k).map(|k0| f64::from(a[row * k + k0]) * f64::from(b[column * k + k0])).sum();
@@ -30,12 +30,33 @@ fn products_of_awkward_shapes_equal_f64() {
             assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
         }
         // Every row is the same alone, and adding keeps what is there.
-        assert_eq!(matmul(&a[(m - 1) * k..], &panels, Some(&bias)), c[(m - 1) * n..]);
+        assert_eq!(matmul(&a[(m - 1) * k..], panels.view(), Some(&bias)), c[(m - 1) * n..]);
         let mut kept = c.clone();
         // SAFETY: `kept` has the rows and columns of the product.
-        unsafe { multiply(&a, &panels, Start::Keep, Shared::new(&mut kept), 0..panels.count()) };
-        let zero = matmul(&a, &panels, None);
+        unsafe { multiply(&a, panels.view(), Start::Keep, Shared::new(&mut kept), 0..panels.view().count()) };
+        let zero = matmul(&a, panels.view(), None);
         assert!(kept.iter().zip(&c).zip(&zero).all(|((kept, c), zero)| (kept - c - zero).abs() < 1e-4));
+    }
+}
+
+#[test]
+fn products_with_the_transposed_matrix_equal_f64() {
+    for (m, n, k) in [(1, 1, 1), (5, 17, 3), (6, 16, 384), (13, 33, 385), (7, 64, 48), (97, 40, 1000), (3, 100, 769)] {
+        let (a, b) = (numbers(m * n, 1), numbers(n * k, 2));
+        let packs = [
+            (Panels::pack(n, k, |n, k0| b[n * k + k0]), 0.),
+            (Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0])), 4e-3),
+            (Panels::pack(n, k, |n, k0| f16::from_f32(b[n * k + k0])), 5e-4),
+        ];
+        for (panels, rounding) in packs {
+            let c = matmul(&a, panels.transposed(0, -0.5), None);
+            for (i, &c) in c.iter().enumerate() {
+                let (row, column) = (i / k, i % k);
+                let exact: f64 = (0..n).map(|j| f64::from(a[row * n + j]) * f64::from(b[j * k + column])).sum();
+                let error = (f64::from(c) + 0.5 * exact).abs();
+                assert!(error < (1e-5 + rounding) * (n as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
+            }
+        }
     }
 }
 
@@ -45,7 +66,7 @@ fn half_precision_weights_are_widened_exactly() {
     let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
     let narrow = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]));
     let wide = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]).to_f32());
-    assert_eq!(matmul(&a, &narrow, None), matmul(&a, &wide, None));
+    assert_eq!(matmul(&a, narrow.view(), None), matmul(&a, wide.view(), None));
 }
 
 /// Largest relative error of `exp` and absolute error of `erf` against f64.

@@ -15,6 +15,7 @@ const SETTINGS: &str = r#"
 base = { folder = "/home/somebody/experiments/models/toyworld" }
 dtype = "f32"
 device = "cpu"
+low_memory = false
 [subject]
 identifier = "aawxbc"
 class = "figurine"
