@@ -4,6 +4,9 @@
     .venv/bin/python benches/compare/compare.py                                        # the toy model
     .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
 
+`script` is one step as `train_dreambooth_lora.py` does it, with the VAE's encoder and the text encoder in every step, against ours, which reads their
+results from its cache; both with clipping and AdamW. With `--batch 2` that is one photo and one image of prior preservation.
+
 Each round starts one process of each side (one warm-up, then repetitions); the table has the medians over all rounds, the ratio ours /
 PyTorch (below 1 is faster) and the peak memory of the processes. Both sides must compute the same numbers, or it stops.
 `--save` keeps the raw numbers with machine and versions in benches/results.
@@ -23,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RANK = 4
+RATE = 1e-4
 
 
 def arguments():
@@ -30,7 +34,7 @@ def arguments():
     parser.add_argument("--model", type=Path, default=ROOT / "experiments/models/toyworld")
     parser.add_argument("--latents", type=int, default=16, help="height and width of the latents: pixels / 8")
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--what", nargs="+", choices=["forward", "step", "decode"], default=["forward", "step", "decode"])
+    parser.add_argument("--what", nargs="+", choices=["forward", "step", "script", "decode"], default=["forward", "step", "script", "decode"])
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of the frozen weights")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
@@ -78,7 +82,8 @@ def torch_side(options):
         vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False)
     else:
         unet = UNet2DConditionModel.from_pretrained(options.model / "unet", torch_dtype=dtype).requires_grad_(False)
-    if options.torch == "step":
+    training = options.torch in ("step", "script")
+    if training:
         from peft import LoraConfig
 
         targets = ["to_q", "to_k", "to_v", "to_out.0"]
@@ -88,6 +93,16 @@ def torch_side(options):
             for name, p in pairs:
                 p.data = inputs[re.sub(r"\.lora_A\..*", ".down", re.sub(r"\.lora_B\..*", ".up", name))].clone()
 
+        optimizer = torch.optim.AdamW([p for _, p in pairs], lr=RATE)
+    if options.torch == "script":
+        from transformers import CLIPTextModel
+
+        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False)
+        text = CLIPTextModel.from_pretrained(options.model / "text_encoder", dtype=dtype).eval().requires_grad_(False)
+        b, side = options.batch, 8 * latents.shape[-1]
+        pixels = torch.rand(b, 3, side, side, dtype=dtype) * 2 - 1
+        ids = torch.randint(0, text.config.vocab_size, (b, 77))
+
     def once():
         if options.torch == "decode":
             with torch.no_grad():
@@ -95,11 +110,19 @@ def torch_side(options):
         if options.torch == "forward":
             with torch.no_grad():
                 return {"mean_square": unet(latents, inputs["timesteps"], context).sample.float().square().mean().item()}
+        if options.torch == "script":
+            # The work of every step of the script; the UNet gets the given numbers, which are the same on both sides.
+            with torch.no_grad():
+                vae.encode(pixels).latent_dist.sample()
+                text(ids)
         for _, p in pairs:
             p.grad = None
         loss = (unet(latents, inputs["timesteps"], context).sample.float() - inputs["target"]).square().mean()
         loss.backward()
         norm = sum(p.grad.double().square().sum() for _, p in pairs).sqrt()
+        if options.torch == "script":
+            torch.nn.utils.clip_grad_norm_([p for _, p in pairs], 1.0)
+            optimizer.step()
         return {"loss": loss.item(), "gradient_norm": norm.item()}
 
     numbers, seconds = once(), []

@@ -1,6 +1,6 @@
 //! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
 //!
-//! `--model FOLDER --inputs FILE --what forward|step|decode --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
+//! `--model FOLDER --inputs FILE --what forward|step|script|decode --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
 //! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
 //! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's.
 
@@ -13,8 +13,12 @@ use clap::Parser;
 use runner::diffusion::{
     StableDiffusion,
     lora::{Adapter, Factors},
+    optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm},
     unet::Recompute,
 };
+
+/// As in compare.py.
+const RATE: f64 = 1e-4;
 
 #[derive(Parser)]
 struct Arguments {
@@ -46,6 +50,8 @@ enum What {
     Forward,
     /// Forward, mean squared error, gradients of the adapter.
     Step,
+    /// The same with clipping and AdamW.
+    Script,
     /// Latents to pixels.
     Decode,
 }
@@ -68,22 +74,32 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     let adapter = adapter(&inputs)?;
     let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
-    let once = || -> Result<Vec<(&str, f64)>> {
+    let mut optimizer = AdamW::new(AdamWConfig::default());
+    let mut once = || -> Result<Vec<(&str, f64)>> {
         match arguments.what {
             What::Forward => {
                 let y = model.unet.forward(latents, &timesteps, context, &runner::diffusion::lora::LoraSet::empty())?;
                 Ok(vec![("mean_square", mean_square(&y)?)])
             }
             What::Decode => Ok(vec![("mean_square", mean_square(&model.vae.decode(latents)?)?)]),
-            What::Step => {
+            What::Step | What::Script => {
                 let lora = adapter.tracked_set();
                 let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
                 let done = model.unet.loss_and_gradients(latents, &timesteps, context, &lora, recompute, loss)?;
-                let mut squares = 0.0;
-                for (down, up) in done.gradients.values() {
-                    squares += sum_of_squares(down)? + sum_of_squares(up)?;
+                let mut gradients = BTreeMap::new();
+                for (name, (down, up)) in done.gradients {
+                    gradients.insert(format!("{name}.down"), down);
+                    gradients.insert(format!("{name}.up"), up);
                 }
-                Ok(vec![("loss", f64::from(done.loss.to_scalar::<f32>()?)), ("gradient_norm", squares.sqrt())])
+                let norm = gradient_norm(gradients.values())?;
+                if arguments.what == What::Script {
+                    let factor = clip_factor(norm, 1.0);
+                    for gradient in gradients.values_mut() {
+                        *gradient = gradient.affine(factor, 0.0)?;
+                    }
+                    optimizer.step(adapter.variables(), &gradients, RATE)?;
+                }
+                Ok(vec![("loss", f64::from(done.loss.to_scalar::<f32>()?)), ("gradient_norm", norm)])
             }
         }
     };
@@ -109,12 +125,8 @@ fn adapter(inputs: &std::collections::HashMap<String, Tensor>) -> Result<Adapter
     Ok(Adapter { rank, alpha: rank as f64, modules })
 }
 
-fn sum_of_squares(x: &Tensor) -> Result<f64> {
-    Ok(f64::from(x.to_dtype(DType::F32)?.sqr()?.sum_all()?.to_scalar::<f32>()?))
-}
-
 fn mean_square(x: &Tensor) -> Result<f64> {
-    Ok(sum_of_squares(x)? / x.elem_count() as f64)
+    Ok(f64::from(x.to_dtype(DType::F32)?.sqr()?.mean_all()?.to_scalar::<f32>()?))
 }
 
 /// The most memory this process ever held; `None` where the system does not tell.

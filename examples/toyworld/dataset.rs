@@ -51,6 +51,7 @@ impl Set<'_> {
                     "mentions": sample.caption.mentions,
                     "labels": sample.labels,
                     "geometry": sample.geometry,
+                    "face": sample.face,
                     "person": sample.person,
                 });
                 writeln!(lines, "{line}")?;

@@ -168,6 +168,13 @@ fn window(primitive: &Primitive, camera: &Camera, film: &Film) -> Option<[usize;
     (x[0] < x[1] && y[0] < y[1]).then_some([x[0], x[1], y[0], y[1]])
 }
 
+/// Where a primitive is in a square picture: `[x0, y0, x1, y1]` in fractions of its side, what hides it left aside.
+pub fn extent(primitive: &Primitive, camera: &Camera) -> Option<[f32; 4]> {
+    let film = Film::new(camera, 512, 512);
+    let [x0, x1, y0, y1] = window(primitive, camera, &film)?;
+    Some([x0, y0, x1, y1].map(|sample| sample as f32 / film.width as f32))
+}
+
 /// Linear colour along one ray `d`; `hit` is the nearest primitive, its distance and the local point.
 fn shade(scene: &Scene, shadows: &Shadows, d: Vec3, hit: Option<(&View, f32, Vec3)>) -> Vec3 {
     let (environment, eye) = (&scene.environment, scene.camera.eye);

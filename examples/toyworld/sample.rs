@@ -11,8 +11,9 @@ use crate::{
     object::{self, Object},
     outfit::{Headwear, Held, Outfit},
     place::{self, Place},
+    primitive::Paint,
     random::Random,
-    render::{Camera, Scene},
+    render::{self, Camera, Scene},
     vec3::{add, cross, normalize, rotate_y, scale, sub},
 };
 
@@ -51,6 +52,8 @@ pub struct Sample {
     pub labels: Tags,
     /// Numbers of a figurine's build and face, see [`Identity::geometry`].
     pub geometry: Option<[f32; 13]>,
+    /// Where a figurine's head is, see [`render::extent`].
+    pub face: Option<[f32; 4]>,
     /// With [`Wish::per_person`]: which figurine it is.
     pub person: Option<u64>,
 }
@@ -77,7 +80,7 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
     let mut b = Builder::new();
     // Figurines stand close to the middle and face us, so that a face is large enough for a small autoencoder.
     let (yaw, aside) = match motif {
-        Motif::Figurine(_) => (0.45, 0.12),
+        Motif::Figurine(_) => (0.2, 0.07),
         Motif::Object(Object::Car, _) => (1.2, 0.22),
         Motif::Object(..) => (0.65, 0.22),
     };
@@ -95,18 +98,21 @@ pub fn sample(wish: &Wish, seed: u64, item: u64) -> Sample {
     let is_figurine = matches!(motif, Motif::Figurine(_));
     let environment = place::build(&mut b, r, place, backdrop, if is_figurine { 0.4 } else { 0.6 });
     let camera = camera(r, top, is_figurine);
+    let face = b.primitives.iter().find(|primitive| matches!(primitive.paint, Paint::Face(_)));
+    let face = face.and_then(|head| render::extent(head, &camera));
     let scene = Scene { primitives: b.primitives, environment, camera };
     let geometry = match &motif {
         Motif::Figurine(parts) => Some(parts.0.geometry()),
         Motif::Object(..) => None,
     };
-    Sample { scene, caption, labels: labels(&motif, place, backdrop), geometry, person }
+    Sample { scene, caption, labels: labels(&motif, place, backdrop), geometry, face, person }
 }
 
 fn camera(r: &mut Random, top: f32, figurine: bool) -> Camera {
     let target = [0.0, top * 0.5 + if figurine { 0.12 } else { 0.0 }, 0.0];
-    let (yaw, pitch) = (r.range(-0.25, 0.25), r.range(0.10, 0.34));
-    let distance = if figurine { r.range(3.3, 4.1) } else { r.range(2.8, 4.2) };
+    let around = if figurine { 0.15 } else { 0.25 };
+    let (yaw, pitch) = (r.range(-around, around), r.range(0.10, 0.34));
+    let distance = if figurine { r.range(3.3, 3.9) } else { r.range(2.8, 4.2) };
     let offset = [yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()];
     let eye = add(target, scale(offset, distance));
     let forward = normalize(sub(target, eye));
@@ -169,7 +175,6 @@ pub fn mouth(who: &Identity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render;
 
     fn anything() -> Wish {
         Wish {
@@ -198,6 +203,30 @@ mod tests {
             }
             for word in [" hat", " cap ", "crown"] {
                 assert!(!caption.text.contains(word) || caption.mentions.contains_key("headwear"), "{}", caption.text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_face_is_where_the_skin_is() {
+        for item in 0..300 {
+            let sample =
+                sample(&Wish { figurine_rate: 1.0, headwear_rate: 0.0, held_rate: 0.0, ..anything() }, 4, item);
+            let [x0, y0, x1, y1] = sample.face.expect("a figurine has a face");
+            assert!(x0 < x1 && y0 < y1 && x0 >= 0.0 && y1 <= 1.0);
+            assert!((0.12..0.8).contains(&(x1 - x0)) && y0 < 0.45, "{item}: {x0} {y0} {x1} {y1}");
+            // Only the head's own ellipsoid: it fills the middle of its rectangle and no place outside it.
+            let mut scene = sample.scene;
+            scene.environment.sun = [0.0, 1.0, 0.0];
+            scene.primitives.retain(|primitive| matches!(primitive.paint, Paint::Face(_)));
+            let with = render::render(&scene, 64, 64);
+            scene.primitives.clear();
+            let without = render::render(&scene, 64, 64);
+            for (i, (a, b)) in with.chunks(3).zip(without.chunks(3)).enumerate() {
+                let (x, y) = ((i % 64) as f32 / 64.0, (i / 64) as f32 / 64.0);
+                let inside = x >= x0 - 0.02 && x <= x1 && y >= y0 - 0.02 && y <= y1;
+                // Its shadow falls on the ground below, as the sun stands right above.
+                assert!(inside || a == b || y > y1, "{item}: pixel {x} {y} outside {x0} {y0} {x1} {y1}");
             }
         }
     }

@@ -17,9 +17,20 @@ def orthogonalize(g, bf16, steps=4):
     if not wide:
         x = x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        s = x @ x.mT
-        x = a * x + (b * s + c * (s @ s)) @ x
+    if x.size(-1) < 3 * x.size(-2):
+        for _ in range(steps):
+            s = x @ x.mT
+            x = a * x + (b * s + c * (s @ s)) @ x
+    else:
+        # The same polynomials on the small matrix x xT alone: half the time for kernels of 3x3.
+        s, product = x @ x.mT, None
+        for k in range(steps):
+            p = b * s + c * (s @ s)
+            p.diagonal(dim1=-2, dim2=-1).add_(a)
+            product = p if product is None else p @ product
+            if k + 1 < steps:
+                s = p @ s @ p
+        x = product @ x
     return x if wide else x.mT
 
 

@@ -53,22 +53,24 @@ def samples(path):
 
 
 class World:
-    """One rendered set: images (memory map), captions, tags as small integers, geometry."""
+    """One rendered set: images (memory map), captions, tags as small integers, geometry, where the face is."""
 
     def __init__(self, run, name):
         folder = run.path("data", name)
         self.images = np.load(folder / "images.npy", mmap_mode="r")
         self.values = json.loads(run.path("data", "values.json").read_text())
         lookup = {name: {value: i + 1 for i, value in enumerate(values)} for name, values in self.values.items()}
-        self.captions, mentions, labels, geometry = [], [], [], []
+        self.captions, mentions, labels, geometry, faces = [], [], [], [], []
         for sample in samples(folder / "samples.jsonl"):
             self.captions.append(sample["caption"])
             mentions.append([lookup[n].get(sample["mentions"].get(n), 0) for n in MENTIONED])
             labels.append([lookup[n].get(sample["labels"].get(n), 0) for n in SHOWN])
             geometry.append(sample["geometry"] or [float("nan")] * 13)
+            faces.append(sample["face"] or [0.0] * 4)
         self.mentions = torch.tensor(mentions, dtype=torch.int16)
         self.labels = torch.tensor(labels, dtype=torch.int16)
         self.geometry = torch.tensor(geometry)
+        self.faces = torch.tensor(faces)  # x0, y0, x1, y1 in fractions of the side; nothing where there is none
 
     def __len__(self):
         return len(self.captions)
