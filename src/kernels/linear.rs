@@ -1,6 +1,6 @@
 //! The frozen fully connected layer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
@@ -26,11 +26,17 @@ enum Weight {
     Plain(Tensor),
 }
 
+/// Numbers of the largest matrix of which a second, transposed copy is kept: small models have few rows to pay for transposing it
+/// in every call.
+const KEPT: usize = 1 << 19;
+
 /// A CPU weight.
 #[derive(Debug)]
 pub(super) struct PackedLinear {
     weight: Panels,
     bias: Option<Vec<f32>>,
+    /// The transposed matrix, if it is small; made when first asked for.
+    turned: OnceLock<Panels>,
 }
 
 impl PackedLinear {
@@ -46,7 +52,10 @@ impl PackedLinear {
 
     /// Wᵀ, `(in, out)`.
     pub(super) fn backward(&self) -> View<'_> {
-        self.weight.transposed(0, 1.)
+        if self.weight.n * self.weight.k > KEPT {
+            return self.weight.transposed(0, 1.);
+        }
+        self.turned.get_or_init(|| self.weight.transpose(&[(0, 1.)])).view()
     }
 }
 
@@ -66,7 +75,7 @@ impl Linear {
         let weight = if weight.device().is_cpu() {
             let weight = pack_tensor(&weight, Matrix(out_features, in_features))?;
             let bias = bias.as_ref().map(pad_bias).transpose()?;
-            Weight::Packed(Arc::new(PackedLinear { weight, bias }))
+            Weight::Packed(Arc::new(PackedLinear { weight, bias, turned: OnceLock::new() }))
         } else {
             Weight::Plain(weight.detach())
         };

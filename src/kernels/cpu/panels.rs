@@ -145,6 +145,23 @@ impl Panels {
         Self { n, k, matrices, width, data: T::wrap(data) }
     }
 
+    /// The stack of the transposed matrices `from[i].0` times `from[i].1`, a power of two, in the same dtype.
+    pub(crate) fn transpose(&self, from: &[(usize, f32)]) -> Self {
+        match &self.data {
+            Data::F32(_) => self.transpose_as::<f32>(from),
+            Data::Bf16(_) => self.transpose_as::<bf16>(from),
+            Data::F16(_) => self.transpose_as::<f16>(from),
+        }
+    }
+
+    fn transpose_as<T: Element>(&self, from: &[(usize, f32)]) -> Self {
+        Self::fill(from.len(), self.k, self.n, |row, column, all: &mut [T]| {
+            for (number, (matrix, scale)) in all.iter_mut().zip(from) {
+                *number = T::from_f32(self.get(*matrix, column, row) * scale);
+            }
+        })
+    }
+
     /// The number of a matrix at row `n`, column `k`.
     pub(crate) fn get(&self, matrix: usize, n: usize, k: usize) -> f32 {
         let (panel, row) = (n / self.width, n % self.width);

@@ -1,14 +1,22 @@
 //! Kernels transformed for Winograd's products, for both directions in one pack.
 
+use std::sync::OnceLock;
+
 use super::Size;
 use crate::kernels::cpu::panels::{Element, Panels};
 use crate::kernels::cpu::view::View;
+
+/// Numbers of the largest transformed kernel of which a second, turned copy is kept: small ones belong to small models, whose few
+/// tiles do not pay for turning it in every call.
+const KEPT: usize = 3 << 20;
 
 /// A kernel `(out, in, 3, 3)` transformed: for every position in a tile a matrix `(out, in)`.
 #[derive(Debug)]
 pub(crate) struct Weight {
     size: Size,
     positions: Panels,
+    /// For the gradient, if it is small; made when first asked for.
+    turned: OnceLock<Panels>,
 }
 
 /// What [`forward`](super::forward) multiplies with: a matrix `(out, in)` for every position in a tile.
@@ -33,7 +41,7 @@ impl Weight {
                 Size::Four => transform(&FOUR, &kernel, numbers),
             }
         };
-        Self { size, positions: Panels::fill(positions, n, k, transform) }
+        Self { size, positions: Panels::fill(positions, n, k, transform), turned: OnceLock::new() }
     }
 
     /// The kernel itself.
@@ -43,17 +51,21 @@ impl Weight {
     }
 
     /// The kernel turned by 180° with inputs and outputs exchanged, which convolves a gradient. Turning a kernel exchanges a point
-    /// of interpolation `a` with `1/a`: the same matrices elsewhere, times powers of two.
+    /// of interpolation `a` with `1/a`: the same matrices elsewhere, transposed, times powers of two.
     pub(crate) fn backward(&self) -> Filter<'_> {
         let turned: &[(usize, f32)] = match self.size {
             Size::Two => &[(3, 1.), (1, 1.), (2, 1.), (0, 1.)],
             Size::Four => &[(5, 1.), (3, -2.), (4, -2.), (1, -0.5), (2, -0.5), (0, 1.)],
         };
         let side = self.size.input();
-        let position = |(y, y_scale): (usize, f32), (x, x_scale): (usize, f32)| {
-            self.positions.transposed(y * side + x, y_scale * x_scale)
+        let from: Vec<(usize, f32)> =
+            turned.iter().flat_map(|y| turned.iter().map(move |x| (y.0 * side + x.0, y.1 * x.1))).collect();
+        let positions = if from.len() * self.positions.n * self.positions.k <= KEPT {
+            let turned = self.turned.get_or_init(|| self.positions.transpose(&from));
+            (0..from.len()).map(|position| turned.matrix(position)).collect()
+        } else {
+            from.into_iter().map(|(position, scale)| self.positions.transposed(position, scale)).collect()
         };
-        let positions = turned.iter().flat_map(|y| turned.iter().map(move |x| position(*y, *x))).collect();
         Filter { size: self.size, positions }
     }
 
