@@ -68,7 +68,7 @@ impl Task for Run<'_, '_> {
             for panel in self.panels.clone() {
                 let column = panel * width;
                 let k0 = block.first * p.channels + block.offset;
-                let b = p.b.block::<S>(panel, k0, block.segments * block.depth, &mut scratch);
+                let b = p.b.block(panel, k0, block.segments * block.depth, &mut scratch);
                 let bias = match p.start {
                     Start::Bias(bias) if index == 0 => bias[column..column + width].as_ptr(),
                     _ => std::ptr::null(),

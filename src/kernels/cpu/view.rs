@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use super::aligned::Aligned;
 use super::panels::{Data, Element, Panels};
-use super::simd::Simd;
+use super::simd::{Simd, Task, dispatch};
 
 /// A matrix B `(n, k)` that is read in blocks of [`Panels::width`] rows.
 #[derive(Clone, Copy)]
@@ -70,21 +70,11 @@ impl View<'_> {
 
     /// Columns `k0 .. k0 + depth` of a panel, `[k][row]`; `scratch` holds them if they are not stored so.
     #[inline(always)]
-    pub(super) fn block<'b, S: Simd>(
-        &'b self,
-        panel: usize,
-        k0: usize,
-        depth: usize,
-        scratch: &'b mut Scratch,
-    ) -> &'b [f32] {
+    pub(super) fn block<'b>(&'b self, panel: usize, k0: usize, depth: usize, scratch: &'b mut Scratch) -> &'b [f32] {
         let Scratch { block, square } = scratch;
         if let Some(turned) = &self.turned {
             let to = block.reserve(depth * self.panels.width);
-            match &self.panels.data {
-                Data::F32(data) => self.turn::<S, f32>(turned, data, panel, k0, square, to),
-                Data::Bf16(data) => self.turn::<S, bf16>(turned, data, panel, k0, square, to),
-                Data::F16(data) => self.turn::<S, f16>(turned, data, panel, k0, square, to),
-            }
+            dispatch(Turn { view: self, turned, panel, k0, square, to: &mut *to });
             return to;
         }
         let start = self.start(panel, k0);
@@ -144,6 +134,30 @@ impl View<'_> {
                 to.iter_mut().for_each(|to| *to *= turned.scale);
             }
             done += count;
+        }
+    }
+}
+
+/// Transposes a block; a task of its own, so that it does not crowd the loop around the register tile.
+struct Turn<'a> {
+    view: &'a View<'a>,
+    turned: &'a Turned<'a>,
+    panel: usize,
+    k0: usize,
+    square: &'a mut Aligned,
+    to: &'a mut [f32],
+}
+
+impl Task for Turn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { view, turned, panel, k0, square, to } = self;
+        match &view.panels.data {
+            Data::F32(data) => view.turn::<S, f32>(turned, data, panel, k0, square, to),
+            Data::Bf16(data) => view.turn::<S, bf16>(turned, data, panel, k0, square, to),
+            Data::F16(data) => view.turn::<S, f16>(turned, data, panel, k0, square, to),
         }
     }
 }
