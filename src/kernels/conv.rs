@@ -56,7 +56,7 @@ struct PackedConv {
     bias: Option<Vec<f32>>,
 }
 
-/// One pack serves both directions.
+/// One pack serves both directions; of small transformed kernels a turned copy is kept, too.
 #[derive(Debug)]
 enum Kernel {
     /// `(out, tap · in + channel)`, taps row by row.

@@ -35,6 +35,7 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let rows = x.len() / columns;
     let down = Panels::pack(rank, columns, |n, k| f.down[n * columns + k] * f.scale);
     let up = Panels::pack(out, rank, |n, k| f.up[n * rank + k]);
+    let (down, up) = (down.view(), up.view());
     let mut hidden = vec![0f32; rows * rank];
     // With few chunks the large product is cut along its columns too; its bits do not depend on the cut.
     let few = rows.div_ceil(ROWS) < 2 * rayon::current_num_threads();
@@ -48,8 +49,8 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
                 if !few {
                     multiply(x, weight, f.weight.bias().map_or(Start::Zero, Start::Bias), y, 0..weight.count());
                 }
-                multiply(&masked(f, chunk, x), down.view(), Start::Zero, Shared::new(hidden), 0..down.view().count());
-                multiply(hidden, up.view(), Start::Keep, y, 0..up.view().count());
+                multiply(&masked(f, chunk, x), down, Start::Zero, Shared::new(hidden), 0..down.count());
+                multiply(hidden, up, Start::Keep, y, 0..up.count());
             }
         });
     };
