@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use runner::kernels::{
-    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, attention, conv2d, geglu, group_norm,
+    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, attention_in, conv2d, geglu, group_norm,
     layer_norm, linear, lora_linear, reference,
 };
+
+/// How frozen weights are stored, and what is added to a benchmark's name for it.
+const DTYPES: [(DType, &str); 2] = [(DType::F32, ""), (DType::BF16, "-bf16")];
 
 fn randn(shape: &[usize]) -> Tensor {
     Tensor::randn(0f32, 1., shape, &Device::Cpu).unwrap()
@@ -54,18 +57,23 @@ fn products(c: &mut Criterion) {
         (4096, 320, 320),
         (1024, 640, 5120),
         (256, 1280, 1280),
+        (256, 1280, 10240),
+        (4096, 320, 2560),
+        (77, 768, 320),
     ] {
         let w = randn(&[n, k]);
-        let layer = Linear::new(w.clone(), Some(randn(&[n]))).unwrap();
         let (shape, operations) = (format!("{m}x{k}x{n}"), 2. * (m * k * n) as f64);
-        both(c, "linear", &shape, operations, &[var(&[m, k])], |x| linear(&x[0], &layer));
+        for (dtype, suffix) in DTYPES {
+            let layer = Linear::new(w.to_dtype(dtype).unwrap(), Some(randn(&[n]))).unwrap();
+            both(c, &format!("linear{suffix}"), &shape, operations, &[var(&[m, k])], |x| linear(&x[0], &layer));
+            let vars = [var(&[m, k]), var(&[4, k]), var(&[n, 4])];
+            both(c, &format!("lora_linear{suffix}"), &shape, operations, &vars, |x| {
+                let pair = LoraPair { down: x[1].clone(), up: x[2].clone(), scale: 1., dropout_mask: None };
+                lora_linear(&x[0], &layer, &pair)
+            });
+        }
         let x = randn(&[m, k]);
         bench(c, &format!("candle-matmul/forward/{shape}"), operations, || x.matmul(&w.t()?));
-        let vars = [var(&[m, k]), var(&[4, k]), var(&[n, 4])];
-        both(c, "lora_linear", &shape, operations, &vars, |x| {
-            let pair = LoraPair { down: x[1].clone(), up: x[2].clone(), scale: 1., dropout_mask: None };
-            lora_linear(&x[0], &layer, &pair)
-        });
     }
 }
 
@@ -79,11 +87,16 @@ fn convolutions(c: &mut Criterion) {
         (1, 64, 320, 320),
         (1, 32, 640, 640),
         (1, 16, 1280, 1280),
+        (1, 8, 1280, 1280),
+        (1, 64, 960, 320),
     ] {
         let w = randn(&[o, i, 3, 3]);
-        let layer = Conv2d::new(w.clone(), Some(randn(&[o])), 1, Padding::same(1)).unwrap();
         let (shape, operations) = (format!("{b}x{s}x{s}x{i}to{o}"), 18. * (b * s * s * i * o) as f64);
-        both(c, "conv3x3", &shape, operations, &[var(&[b, s, s, i])], |x| conv2d(&x[0], &layer));
+        for (dtype, suffix) in DTYPES {
+            let w = w.to_dtype(dtype).unwrap();
+            let layer = Conv2d::new(w, Some(randn(&[o])), 1, Padding::same(1)).unwrap();
+            both(c, &format!("conv3x3{suffix}"), &shape, operations, &[var(&[b, s, s, i])], |x| conv2d(&x[0], &layer));
+        }
         let x = randn(&[b, i, s, s]);
         bench(c, &format!("candle-conv2d/forward/{shape}"), operations, || x.conv2d(&w, 1, 1, 1, 1));
     }
@@ -101,7 +114,11 @@ fn attentions(c: &mut Criterion) {
     ] {
         let (shape, operations) = (format!("{b}x{t}x{s}x{h}x{d}"), 4. * (b * t * s * h * d) as f64);
         let vars = [var(&[b, t, h * d]), var(&[b, s, h * d]), var(&[b, s, h * d])];
-        both(c, "attention", &shape, operations, &vars, |x| attention(&x[0], &x[1], &x[2], h, false));
+        for (dtype, suffix) in DTYPES {
+            both(c, &format!("attention{suffix}"), &shape, operations, &vars, |x| {
+                attention_in(dtype, &x[0], &x[1], &x[2], h, false)
+            });
+        }
         if t < 4096 {
             both(c, "reference-attention", &shape, operations, &vars, |x| {
                 reference::attention(&x[0], &x[1], &x[2], h, false)

@@ -2,9 +2,10 @@
 
 use std::sync::Mutex;
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::attention::{Heads, backward, forward};
+use super::cpu::simd::multiplies_pairs;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::reference;
 
@@ -12,7 +13,14 @@ use super::reference;
 /// result `(B, T, heads·D)`. With `causal`, query `t` sees keys `0..=t` only (`T == S`).
 /// Gradients go to whichever of `q`, `k`, `v` are tracked.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    let sizes = sizes(q, k, v, heads, causal)?;
+    attention_in(DType::F32, q, k, v, heads, causal)
+}
+
+/// As [`attention`]. With `products` bf16, a CPU that has instructions for it rounds what it multiplies (queries, keys, values,
+/// weights and gradients) to bf16; sums, exponentials and results are f32 as ever. Everything else computes as [`attention`] does.
+pub fn attention_in(products: DType, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
+    let pairs = products == DType::BF16 && multiplies_pairs();
+    let sizes = Heads { pairs, ..sizes(q, k, v, heads, causal)? };
     if is_fast(q) && is_fast(k) && is_fast(v) {
         let op = AttentionOp { heads: sizes, logs: Mutex::default() };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
@@ -31,7 +39,7 @@ pub(super) fn sizes(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bo
     if causal && queries != keys {
         bail!("attention: a causal mask needs as many queries as keys, not {queries} and {keys}");
     }
-    Ok(Heads { batch, queries, keys, heads, head_dim: channels / heads, causal })
+    Ok(Heads { batch, queries, keys, heads, head_dim: channels / heads, causal, pairs: false })
 }
 
 struct AttentionOp {

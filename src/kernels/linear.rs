@@ -94,6 +94,15 @@ impl Linear {
         self.out_features
     }
 
+    /// How the weight is stored.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        match &self.weight {
+            Weight::Packed(packed) => packed.weight.dtype(),
+            Weight::Plain(weight) => weight.dtype(),
+        }
+    }
+
     /// The CPU weight, if `x` is an activation the CPU path can take.
     pub(super) fn packed_for(&self, x: &Tensor) -> Result<Option<&Arc<PackedLinear>>> {
         let Weight::Packed(packed) = &self.weight else { return Ok(None) };

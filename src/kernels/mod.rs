@@ -4,6 +4,7 @@
 //! on every device. Weights are *frozen*: they never receive a gradient and no kernel gradient is ever
 //! computed; only activations and the two LoRA factors do. Activations are f32 on the CPU whatever the
 //! storage dtype of the weights; on CUDA and Metal they have the storage dtype ([`activation_dtype`]).
+//! A CPU with instructions for bf16 rounds activations to it while multiplying them with bf16 weights.
 //!
 //! Every function picks its own path from device and dtype; callers never see a `cfg(feature)`.
 
@@ -22,13 +23,19 @@ mod upsample;
 use candle_core::{DType, Device};
 
 pub use activation::{geglu, gelu_erf, quick_gelu, silu};
-pub use attention::attention;
+pub use attention::{attention, attention_in};
 pub use conv::{Conv2d, Padding, conv2d};
 pub use linear::{Linear, linear};
 pub use lora::{LoraPair, lora_linear};
 pub use norm::{Activation, GroupNorm, LayerNorm, group_norm, layer_norm};
 pub use storage::{Packing, Storage};
 pub use upsample::upsample_nearest_2x;
+
+/// Whether this CPU has instructions for bf16 and rounds activations to it while multiplying them with bf16 weights.
+#[must_use]
+pub fn multiplies_bf16() -> bool {
+    cpu::simd::multiplies_pairs()
+}
 
 /// The dtype activations must have on `device` when the frozen weights are stored as `storage`.
 #[must_use]

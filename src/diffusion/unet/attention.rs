@@ -6,7 +6,7 @@ use crate::diffusion::LoadError;
 use crate::diffusion::layers::Layers;
 use crate::diffusion::lora::{LoraModule, LoraSet};
 use crate::kernels::{
-    Activation, GroupNorm, LayerNorm, Linear, attention, geglu, group_norm, layer_norm, linear, lora_linear,
+    Activation, GroupNorm, LayerNorm, Linear, attention_in, geglu, group_norm, layer_norm, linear, lora_linear,
 };
 
 /// A linear layer that an adapter may change, known by its name in the UNet.
@@ -63,10 +63,12 @@ impl Attention {
         let mut q = self.to_q.forward(x, lora)?;
         let mut k = self.to_k.forward(context, lora)?;
         let mut v = self.to_v.forward(context, lora)?;
+        let mut products = self.to_q.layer.dtype();
         if self.upcast {
+            products = DType::F32;
             (q, k, v) = (q.to_dtype(DType::F32)?, k.to_dtype(DType::F32)?, v.to_dtype(DType::F32)?);
         }
-        let y = attention(&q, &k, &v, self.heads, false)?.to_dtype(x.dtype())?;
+        let y = attention_in(products, &q, &k, &v, self.heads, false)?.to_dtype(x.dtype())?;
         self.to_out.forward(&y, lora)
     }
 

@@ -1,24 +1,28 @@
 //! Memory that starts at a cache line.
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Numbers starting at a multiple of 64 bytes, so that vector loads do not straddle cache lines.
 #[derive(Debug, Default)]
-pub(crate) struct Aligned {
-    memory: Vec<f32>,
+pub(crate) struct Aligned<T = f32> {
+    memory: Vec<T>,
     skip: usize,
     length: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     /// `length` zeros.
     pub(crate) fn zeros(length: usize) -> Self {
-        let memory = vec![0f32; length + 15];
-        let skip = memory.as_ptr().align_offset(64).min(15);
+        let spare = LINE / size_of::<T>() - 1;
+        let memory = vec![T::default(); length + spare];
+        let skip = memory.as_ptr().align_offset(LINE).min(spare);
         Self { memory, skip, length }
     }
 
     /// Makes room for at least `length` numbers; what they are is not said.
     #[inline(always)]
-    pub(crate) fn reserve(&mut self, length: usize) -> &mut [f32] {
+    pub(crate) fn reserve(&mut self, length: usize) -> &mut [T] {
         if self.length < length {
             *self = Self::zeros(length);
         }
@@ -26,17 +30,17 @@ impl Aligned {
     }
 }
 
-impl std::ops::Deref for Aligned {
-    type Target = [f32];
+impl<T> std::ops::Deref for Aligned<T> {
+    type Target = [T];
     #[inline(always)]
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.memory[self.skip..self.skip + self.length]
     }
 }
 
-impl std::ops::DerefMut for Aligned {
+impl<T> std::ops::DerefMut for Aligned<T> {
     #[inline(always)]
-    fn deref_mut(&mut self) -> &mut [f32] {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.skip..self.skip + self.length]
     }
 }

@@ -13,7 +13,7 @@ pub(super) mod norm;
 pub(super) mod panels;
 pub(super) mod pointwise;
 pub(super) mod product;
-mod simd;
+pub(super) mod simd;
 pub(super) mod tensors;
 mod tile;
 pub(super) mod view;

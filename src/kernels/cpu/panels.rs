@@ -1,17 +1,16 @@
 //! Frozen matrices, rearranged once into the order the register tiles read them.
 
-use std::ops::DerefMut;
-
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
-use super::simd::tile_width;
+use super::simd::{multiplies_pairs, tile_width};
 
-/// A stack of equal matrices B `(n, k)`, stored as panels of [`tile_width`] rows:
-/// `[panel][matrix][k][row in panel]`, zero-padded. Read through a [`View`](super::view::View).
+/// A stack of equal matrices B `(n, k)`, stored as panels of [`tile_width`] rows, zero-padded:
+/// `[panel][matrix][k][row in panel]`, or in pairs `[panel][matrix][k / 2][row in panel][k % 2]`.
+/// Read through a [`View`](super::view::View).
 #[derive(Debug)]
 pub(crate) struct Panels {
     pub(crate) n: usize,
@@ -19,22 +18,24 @@ pub(crate) struct Panels {
     pub(super) matrices: usize,
     /// Rows per panel.
     pub(super) width: usize,
+    /// bf16 numbers that are multiplied as they are, in pairs of neighbouring columns. Others are widened to f32.
+    pub(super) pairs: bool,
     pub(super) data: Data,
 }
 
-/// The numbers in their storage dtype; half precision is widened while multiplying.
+/// The numbers in their storage dtype.
 #[derive(Debug)]
 pub(crate) enum Data {
     F32(Aligned),
-    Bf16(Vec<bf16>),
-    F16(Vec<f16>),
+    Bf16(Aligned<bf16>),
+    F16(Aligned<f16>),
 }
 
 /// A dtype weights are stored in.
-pub(crate) trait Element: Copy + Send + Sync {
-    type Store: DerefMut<Target = [Self]>;
-    fn zeros(count: usize) -> Self::Store;
-    fn wrap(store: Self::Store) -> Data;
+pub(crate) trait Element: Copy + Default + Send + Sync {
+    /// Whether there are processors that multiply pairs of such numbers.
+    const PAIRS: bool = false;
+    fn wrap(store: Aligned<Self>) -> Data;
     fn from_f32(x: f32) -> Self;
     fn to_f32(self) -> f32;
     /// The same numbers in f32, in `scratch` if they are not f32 already.
@@ -42,11 +43,7 @@ pub(crate) trait Element: Copy + Send + Sync {
 }
 
 impl Element for f32 {
-    type Store = Aligned;
-    fn zeros(count: usize) -> Aligned {
-        Aligned::zeros(count)
-    }
-    fn wrap(store: Aligned) -> Data {
+    fn wrap(store: Aligned<Self>) -> Data {
         Data::F32(store)
     }
     fn from_f32(x: f32) -> Self {
@@ -63,11 +60,8 @@ impl Element for f32 {
 }
 
 impl Element for bf16 {
-    type Store = Vec<bf16>;
-    fn zeros(count: usize) -> Vec<bf16> {
-        vec![bf16::ZERO; count]
-    }
-    fn wrap(store: Vec<bf16>) -> Data {
+    const PAIRS: bool = true;
+    fn wrap(store: Aligned<Self>) -> Data {
         Data::Bf16(store)
     }
     fn from_f32(x: f32) -> Self {
@@ -88,11 +82,7 @@ impl Element for bf16 {
 }
 
 impl Element for f16 {
-    type Store = Vec<f16>;
-    fn zeros(count: usize) -> Vec<f16> {
-        vec![f16::ZERO; count]
-    }
-    fn wrap(store: Vec<f16>) -> Data {
+    fn wrap(store: Aligned<Self>) -> Data {
         Data::F16(store)
     }
     fn from_f32(x: f32) -> Self {
@@ -123,16 +113,28 @@ impl Panels {
         k: usize,
         numbers: impl Fn(usize, usize, &mut [T]) + Sync,
     ) -> Self {
+        Self::fill_as(T::PAIRS && multiplies_pairs(), matrices, n, k, numbers)
+    }
+
+    /// As [`Panels::fill`], in pairs or not.
+    pub(super) fn fill_as<T: Element>(
+        pairs: bool,
+        matrices: usize,
+        n: usize,
+        k: usize,
+        numbers: impl Fn(usize, usize, &mut [T]) + Sync,
+    ) -> Self {
         let width = tile_width();
-        let panel = matrices * k * width;
-        let mut data = T::zeros(n.div_ceil(width) * panel);
+        let order = Order { k, matrices, width, pairs };
+        let panel = order.index(1, 0, 0, 0);
+        let mut data = Aligned::<T>::zeros(n.div_ceil(width) * panel);
         let fill = |index: usize, panel: &mut [T]| {
-            let mut all = vec![T::from_f32(0.); matrices];
+            let mut all = vec![T::default(); matrices];
             for column in 0..k {
                 for row in index * width..n.min((index + 1) * width) {
                     numbers(row, column, &mut all);
                     for (matrix, number) in all.iter().enumerate() {
-                        panel[(matrix * k + column) * width + row % width] = *number;
+                        panel[order.index(0, matrix, column, row % width)] = *number;
                     }
                 }
             }
@@ -142,7 +144,7 @@ impl Panels {
         } else {
             data.par_chunks_mut(panel).enumerate().for_each(|(i, panel)| fill(i, panel));
         }
-        Self { n, k, matrices, width, data: T::wrap(data) }
+        Self { n, k, matrices, width, pairs, data: T::wrap(data) }
     }
 
     /// The stack of the transposed matrices `from[i].0` times `from[i].1`, a power of two, in the same dtype.
@@ -155,7 +157,7 @@ impl Panels {
     }
 
     fn transpose_as<T: Element>(&self, from: &[(usize, f32)]) -> Self {
-        Self::fill(from.len(), self.k, self.n, |row, column, all: &mut [T]| {
+        Self::fill_as(self.pairs, from.len(), self.k, self.n, |row, column, all: &mut [T]| {
             for (number, (matrix, scale)) in all.iter_mut().zip(from) {
                 *number = T::from_f32(self.get(*matrix, column, row) * scale);
             }
@@ -164,12 +166,48 @@ impl Panels {
 
     /// The number of a matrix at row `n`, column `k`.
     pub(crate) fn get(&self, matrix: usize, n: usize, k: usize) -> f32 {
-        let (panel, row) = (n / self.width, n % self.width);
-        let index = ((panel * self.matrices + matrix) * self.k + k) * self.width + row;
+        let index = self.order().index(n / self.width, matrix, k, n % self.width);
         match &self.data {
             Data::F32(data) => data[index],
             Data::Bf16(data) => Element::to_f32(data[index]),
             Data::F16(data) => Element::to_f32(data[index]),
+        }
+    }
+
+    /// The storage dtype.
+    pub(crate) fn dtype(&self) -> DType {
+        match &self.data {
+            Data::F32(_) => DType::F32,
+            Data::Bf16(_) => DType::BF16,
+            Data::F16(_) => DType::F16,
+        }
+    }
+
+    /// Where numbers lie.
+    #[inline(always)]
+    pub(super) fn order(&self) -> Order {
+        Order { k: self.k, matrices: self.matrices, width: self.width, pairs: self.pairs }
+    }
+}
+
+/// The order of the numbers of [`Panels`].
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    k: usize,
+    matrices: usize,
+    width: usize,
+    pairs: bool,
+}
+
+impl Order {
+    /// The index of a matrix's number in column `k`, row `row` of a panel.
+    #[inline(always)]
+    pub(super) fn index(self, panel: usize, matrix: usize, k: usize, row: usize) -> usize {
+        let stack = panel * self.matrices + matrix;
+        if self.pairs {
+            ((stack * self.k.div_ceil(2) + k / 2) * self.width + row) * 2 + k % 2
+        } else {
+            (stack * self.k + k) * self.width + row
         }
     }
 }

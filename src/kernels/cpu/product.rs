@@ -3,13 +3,15 @@
 
 use std::ops::Range;
 
+use half::bf16;
 use rayon::prelude::*;
 
+use super::aligned::Aligned;
 use super::simd::{Simd, Task, dispatch};
 use super::tile::{MAX_ROWS, Tile};
 use super::view::{Scratch, View};
 
-/// The longest chain of multiply-adds before a partial sum is added to C: a panel of B stays in L1 or L2.
+/// The longest chain of multiply-adds before a partial sum is added to C, twice as long in pairs: a panel of B stays in L1 or L2.
 const DEPTH: usize = 384;
 /// Rows of one piece of work: its part of A stays in L2.
 const CHUNK: usize = 96;
@@ -62,40 +64,90 @@ impl Task for Run<'_, '_> {
         let p = self.product;
         let m = p.out.len();
         let mut scratch = Scratch::default();
-        let width = p.b.width();
-        let pieces = m.div_ceil(S::ROWS).max(1);
-        for (index, block) in blocks(p.b.k / p.channels, p.channels).enumerate() {
-            for panel in self.panels.clone() {
-                let column = panel * width;
+        if !p.b.pairs() {
+            for block in blocks(p.b.k / p.channels, p.channels) {
                 let k0 = block.first * p.channels + block.offset;
-                let b = p.b.block(panel, k0, block.segments * block.depth, &mut scratch);
-                let bias = match p.start {
-                    Start::Bias(bias) if index == 0 => bias[column..column + width].as_ptr(),
-                    _ => std::ptr::null(),
+                let part = Part { k0, columns: block.segments * block.depth, pairs: false, block };
+                self.part::<S>(&p.rows[part.block.first * m..], &part, &mut scratch);
+            }
+            return;
+        }
+        let mut narrow = Aligned::default();
+        let parts = p.b.k.div_ceil(2 * DEPTH);
+        for index in 0..parts {
+            let [k0, end] = [index, index + 1].map(|i| (p.b.k * i / parts).next_multiple_of(2).min(p.b.k));
+            let step = (end - k0).next_multiple_of(2);
+            let starts = self.narrow::<S>(k0..end, narrow.reserve(m * step));
+            let block = Block { first: 0, segments: 1, offset: 0, depth: step / 2 };
+            self.part::<S>(&starts, &Part { k0, columns: end - k0, pairs: true, block }, &mut scratch);
+        }
+    }
+}
+
+/// A run of the summation, and where its columns of B begin and how many they are.
+struct Part {
+    block: Block,
+    k0: usize,
+    columns: usize,
+    pairs: bool,
+}
+
+impl Run<'_, '_> {
+    /// Adds one part of the summation to all columns; `starts` are A's rows, for each of its segments.
+    #[inline(always)]
+    fn part<S: Simd>(&self, starts: &[*const f32], part: &Part, scratch: &mut Scratch) {
+        let (p, m, width) = (self.product, self.product.out.len(), self.product.b.width());
+        let pieces = m.div_ceil(S::ROWS).max(1);
+        for panel in self.panels.clone() {
+            let column = panel * width;
+            let b = p.b.block(panel, part.k0, part.columns, scratch);
+            let bias = match p.start {
+                Start::Bias(bias) if part.k0 == 0 => bias[column..column + width].as_ptr(),
+                _ => std::ptr::null(),
+            };
+            for piece in 0..pieces {
+                let (from, to) = (m * piece / pieces, m * (piece + 1) / pieces);
+                let tile = Tile {
+                    rows: to - from,
+                    width: width.min(p.b.n - column),
+                    a: starts[from..].as_ptr(),
+                    a_stride: m,
+                    a_offset: part.block.offset,
+                    a_step: 1,
+                    pairs: part.pairs,
+                    segments: part.block.segments,
+                    depth: part.block.depth,
+                    b,
+                    b_step: width,
+                    c: p.out[from..].as_ptr(),
+                    c_offset: column,
+                    bias,
+                    accumulate: part.k0 > 0 || matches!(p.start, Start::Keep),
                 };
-                for piece in 0..pieces {
-                    let (from, to) = (m * piece / pieces, m * (piece + 1) / pieces);
-                    let tile = Tile {
-                        rows: to - from,
-                        width: width.min(p.b.n - column),
-                        a: p.rows[block.first * m + from..].as_ptr(),
-                        a_stride: m,
-                        a_offset: block.offset,
-                        a_step: 1,
-                        segments: block.segments,
-                        depth: block.depth,
-                        b: b.as_ptr(),
-                        b_step: width,
-                        c: p.out[from..].as_ptr(),
-                        c_offset: column,
-                        bias,
-                        accumulate: index > 0 || matches!(p.start, Start::Keep),
-                    };
-                    // SAFETY: `Product::run`'s caller vouches for the addresses, `dispatch` for `S`.
-                    unsafe { S::tile(&tile) };
-                }
+                // SAFETY: `Product::run`'s caller vouches for the addresses, `dispatch` for `S`.
+                unsafe { S::tile(&tile) };
             }
         }
+    }
+
+    /// Columns `range` of all rows of A, rounded to bf16, one row after the other in `to`; an odd number is followed by a zero.
+    #[inline(always)]
+    fn narrow<S: Simd>(&self, range: Range<usize>, to: &mut [bf16]) -> Vec<*const f32> {
+        let (p, m, step) = (self.product, self.product.out.len(), range.len().next_multiple_of(2));
+        let row = |(row, to): (usize, &mut [bf16])| {
+            let mut k = range.start;
+            while k < range.end {
+                let (segment, channel) = (k / p.channels, k % p.channels);
+                let count = (p.channels - channel).min(range.end - k);
+                let to = &mut to[k - range.start..][..count];
+                // SAFETY: `Product::run`'s caller vouches for the rows of A.
+                unsafe { S::narrow(p.rows[segment * m + row].add(channel), to.as_mut_ptr(), count) };
+                k += count;
+            }
+            to[range.len()..].fill(bf16::ZERO);
+            to.as_ptr().cast()
+        };
+        to.chunks_exact_mut(step).enumerate().map(row).collect()
     }
 }
 
@@ -250,6 +302,7 @@ impl Task for Outer<'_> {
                     a_stride: 0,
                     a_offset: 0,
                     a_step: width,
+                    pairs: false,
                     segments: 1,
                     depth: rows,
                     b: if whole { b.as_ptr().wrapping_add(column) } else { edge.as_ptr() },

@@ -45,7 +45,9 @@ fn products_with_the_transposed_matrix_equal_f64() {
         let (a, b) = (numbers(m * n, 1), numbers(n * k, 2));
         let packs = [
             (Panels::pack(n, k, |n, k0| b[n * k + k0]), 0.),
-            (Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0])), 4e-3),
+            (halves(false, n, k, &b), 4e-3),
+            // The rows are rounded, too.
+            (halves(true, n, k, &b), 8e-3),
             (Panels::pack(n, k, |n, k0| f16::from_f32(b[n * k + k0])), 5e-4),
         ];
         for (panels, rounding) in packs {
@@ -60,11 +62,41 @@ fn products_with_the_transposed_matrix_equal_f64() {
     }
 }
 
+/// The matrix `b` in bf16, to be multiplied in pairs or widened.
+fn halves(pairs: bool, n: usize, k: usize, b: &[f32]) -> Panels {
+    Panels::fill_as(pairs, 1, n, k, |n, k0, number: &mut [bf16]| number[0] = bf16::from_f32(b[n * k + k0]))
+}
+
+#[test]
+fn products_of_pairs_equal_f64_on_rounded_numbers() {
+    for (m, n, k) in [(1, 1, 1), (5, 17, 3), (6, 16, 384), (13, 33, 385), (97, 40, 1000), (3, 100, 769), (2, 64, 1538)]
+    {
+        let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
+        let round = |x: &f32| f64::from(bf16::from_f32(*x).to_f32());
+        let (panels, turned) = (halves(true, n, k, &b), halves(true, k, n, &transposed(&b, n, k)));
+        let bias: Vec<f32> = numbers(n, 3).into_iter().chain(std::iter::repeat_n(0., 64)).collect();
+        let c = matmul(&a, panels.view(), Some(&bias));
+        for (i, &c) in c.iter().enumerate() {
+            let (row, column) = (i / n, i % n);
+            let products = (0..k).map(|k0| round(&a[row * k + k0]) * round(&b[column * k + k0]));
+            let exact = products.sum::<f64>() + f64::from(bias[column]);
+            assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
+        }
+        assert_eq!(matmul(&a, turned.transposed(0, 1.), Some(&bias)), c, "{m}×{n}×{k}");
+        assert_eq!(matmul(&a, panels.transpose(&[(0, 1.)]).transposed(0, 1.), Some(&bias)), c, "{m}×{n}×{k}");
+        assert_eq!(matmul(&a[(m - 1) * k..], panels.view(), Some(&bias)), c[(m - 1) * n..]);
+    }
+}
+
+fn transposed(b: &[f32], n: usize, k: usize) -> Vec<f32> {
+    (0..k * n).map(|i| b[i % n * k + i / n]).collect()
+}
+
 #[test]
 fn half_precision_weights_are_widened_exactly() {
     let (m, n, k) = (7, 37, 500);
     let (a, b) = (numbers(m * k, 1), numbers(n * k, 2));
-    let narrow = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]));
+    let narrow = halves(false, n, k, &b);
     let wide = Panels::pack(n, k, |n, k0| bf16::from_f32(b[n * k + k0]).to_f32());
     assert_eq!(matmul(&a, narrow.view(), None), matmul(&a, wide.view(), None));
 }

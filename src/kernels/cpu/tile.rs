@@ -9,7 +9,8 @@ const MAX_WIDTH: usize = 32;
 
 /// `C[r][..width] = Σ_segment Σ_k A[segment][r][k] · B[segment·depth + k][..width] (+ bias) (+ C)`.
 ///
-/// Each number is one chain of fused multiply-adds in the order of `k`, independent of `rows` and `width`.
+/// Each number is one chain of fused multiply-adds in the order of `k`, independent of `rows` and `width`. With `pairs`, `k` counts
+/// pairs and each step adds two products.
 pub(crate) struct Tile {
     /// Rows, `1..=S::ROWS`.
     pub(crate) rows: usize,
@@ -21,6 +22,8 @@ pub(crate) struct Tile {
     pub(crate) a_offset: usize,
     /// Distance of neighbouring `k` in A.
     pub(crate) a_step: usize,
+    /// A and B hold pairs of bf16 numbers in the places of f32 numbers.
+    pub(crate) pairs: bool,
     pub(crate) segments: usize,
     pub(crate) depth: usize,
     /// Rows of B, `b_step` apart; each has `LANES` readable numbers per begun vector of `width`.
@@ -47,11 +50,15 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
                 // A constant step for the usual case: with both in one body, and inlined, LLVM spilled the sums in every iteration.
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe {
-                    match (t.width > S::LANES, t.a_step == 1) {
-                        (true, true) => body::<S, $n, 2, true>(t),
-                        (true, false) => body::<S, $n, 2, false>(t),
-                        (false, true) => body::<S, $n, 1, true>(t),
-                        (false, false) => body::<S, $n, 1, false>(t),
+                    match (t.width > S::LANES, t.a_step == 1, t.pairs) {
+                        (true, true, true) => body::<S, $n, 2, true, true>(t),
+                        (true, false, true) => body::<S, $n, 2, false, true>(t),
+                        (false, true, true) => body::<S, $n, 1, true, true>(t),
+                        (false, false, true) => body::<S, $n, 1, false, true>(t),
+                        (true, true, false) => body::<S, $n, 2, true, false>(t),
+                        (true, false, false) => body::<S, $n, 2, false, false>(t),
+                        (false, true, false) => body::<S, $n, 1, true, false>(t),
+                        (false, false, false) => body::<S, $n, 1, false, false>(t),
                     }
                 },)*
                 rows => debug_assert!(rows == 0, "a tile of {rows} rows"),
@@ -62,7 +69,7 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
 }
 
 #[inline(always)]
-unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: bool>(t: &Tile) {
+unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: bool, const PAIRS: bool>(t: &Tile) {
     // SAFETY: the promise of `tile`, for every address below.
     unsafe {
         let mut sum = [[S::splat(0.); VECTORS]; ROWS];
@@ -72,7 +79,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
             for (r, start) in a.iter_mut().enumerate() {
                 *start = (*t.a.add(segment * t.a_stride + r)).add(t.a_offset);
             }
-            steps::<S, ROWS, VECTORS>(&mut sum, &a, if UNIT { 1 } else { t.a_step }, &mut b, t);
+            steps::<S, ROWS, VECTORS, PAIRS>(&mut sum, &a, if UNIT { 1 } else { t.a_step }, &mut b, t);
         }
         let full = t.width == VECTORS * S::LANES;
         for (r, row) in sum.iter().enumerate() {
@@ -100,7 +107,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
 }
 
 #[inline(always)]
-unsafe fn steps<S: Simd, const ROWS: usize, const VECTORS: usize>(
+unsafe fn steps<S: Simd, const ROWS: usize, const VECTORS: usize, const PAIRS: bool>(
     sum: &mut [[S::V; VECTORS]; ROWS],
     a: &[*const f32; ROWS],
     step: usize,
@@ -117,7 +124,7 @@ unsafe fn steps<S: Simd, const ROWS: usize, const VECTORS: usize>(
             for r in 0..ROWS {
                 let x = S::splat(*a[r].add(k * step));
                 for j in 0..VECTORS {
-                    sum[r][j] = S::fma(x, columns[j], sum[r][j]);
+                    sum[r][j] = if PAIRS { S::dot(x, columns[j], sum[r][j]) } else { S::fma(x, columns[j], sum[r][j]) };
                 }
             }
             *b = b.add(t.b_step);

@@ -68,28 +68,35 @@ impl View<'_> {
         self.turned.is_some()
     }
 
-    /// Columns `k0 .. k0 + depth` of a panel, `[k][row]`; `scratch` holds them if they are not stored so.
+    /// Whether blocks are pairs of bf16 columns, to be multiplied as they are.
+    pub(super) fn pairs(&self) -> bool {
+        self.panels.pairs
+    }
+
+    /// Columns `k0 .. k0 + depth` of a panel, `[k][row]` in f32, or `[k / 2][row]` pairs of bf16 (then `k0` is even, and an odd
+    /// `depth` ends with a zero); in `scratch` if they are not stored so.
     #[inline(always)]
-    pub(super) fn block<'b>(&'b self, panel: usize, k0: usize, depth: usize, scratch: &'b mut Scratch) -> &'b [f32] {
+    pub(super) fn block(&self, panel: usize, k0: usize, depth: usize, scratch: &mut Scratch) -> *const f32 {
         let Scratch { block, square } = scratch;
         if let Some(turned) = &self.turned {
             let to = block.reserve(depth * self.panels.width);
-            dispatch(Turn { view: self, turned, panel, k0, square, to: &mut *to });
-            return to;
+            dispatch(Turn { view: self, turned, panel, k0, depth, square, to: &mut *to });
+            return to.as_ptr();
         }
         let start = self.start(panel, k0);
-        let range = start..start + depth * self.panels.width;
+        let end = start + depth * self.panels.width;
         match &self.panels.data {
-            Data::F32(data) => &data[range],
-            Data::Bf16(data) => Element::widen(&data[range], block),
-            Data::F16(data) => Element::widen(&data[range], block),
+            Data::F32(data) => data[start..end].as_ptr(),
+            Data::Bf16(data) if self.panels.pairs => data[start..end].as_ptr().cast(),
+            Data::Bf16(data) => Element::widen(&data[start..end], block).as_ptr(),
+            Data::F16(data) => Element::widen(&data[start..end], block).as_ptr(),
         }
     }
 
     /// Where a stored panel's column begins.
     #[inline(always)]
     fn start(&self, panel: usize, column: usize) -> usize {
-        ((panel * self.panels.matrices + self.matrix) * self.panels.k + column) * self.panels.width
+        self.panels.order().index(panel, self.matrix, column, 0)
     }
 
     #[inline(always)]
@@ -136,6 +143,58 @@ impl View<'_> {
             done += count;
         }
     }
+
+    /// As [`View::turn`], from pairs to pairs.
+    #[inline(always)]
+    fn turn_pairs<S: Simd>(
+        &self,
+        turned: &Turned<'_>,
+        data: &[bf16],
+        panel: usize,
+        k0: usize,
+        depth: usize,
+        to: &mut [bf16],
+    ) {
+        let (width, rows, first) = (self.panels.width, self.panels.n, panel * self.panels.width);
+        let columns = width.min(self.n - first);
+        let order = self.panels.order();
+        let mut done = 0;
+        while done < depth {
+            let (block, row) = ((k0 + done) / rows, (k0 + done) % rows);
+            let (lane, column) = (row % width, turned.columns[block] + first);
+            let count = (width - lane).min(rows - row).min(depth - done);
+            let even = [lane, column, done].into_iter().all(|x| x.is_multiple_of(2)) && count.is_multiple_of(8);
+            if even && columns == width && turned.scale == 1. {
+                // Units of two rows times two columns, 64 bits; the step is the same on both sides.
+                let step = width / 2;
+                let from: *const u64 = data[order.index(row / width, self.matrix, column, lane)..].as_ptr().cast();
+                let to: *mut u64 = to[done * width..(done + count) * width].as_mut_ptr().cast();
+                for i in (0..count / 2).step_by(4) {
+                    for j in (0..width / 2).step_by(4) {
+                        // SAFETY: 4 × 4 units inside the stored panel's `width` columns from `column` on, and inside `to`; both
+                        // start at multiples of 4 numbers of aligned memory.
+                        unsafe {
+                            S::turn_pairs_4x4(from.wrapping_add(j * step + i), to.wrapping_add(i * step + j), step)
+                        };
+                    }
+                }
+            } else {
+                for i in done..done + count {
+                    for j in 0..columns {
+                        let number = data[order.index(row / width, self.matrix, column + j, lane + i - done)];
+                        let index = (i / 2 * width + j) * 2 + i % 2;
+                        to[index] =
+                            if turned.scale == 1. { number } else { Element::from_f32(number.to_f32() * turned.scale) };
+                    }
+                }
+            }
+            done += count;
+        }
+        if depth % 2 == 1 {
+            let last = &mut to[(depth - 1) * width..(depth + 1) * width];
+            last.iter_mut().skip(1).step_by(2).for_each(|number| *number = bf16::ZERO);
+        }
+    }
 }
 
 /// Transposes a block; a task of its own, so that it does not crowd the loop around the register tile.
@@ -144,6 +203,7 @@ struct Turn<'a> {
     turned: &'a Turned<'a>,
     panel: usize,
     k0: usize,
+    depth: usize,
     square: &'a mut Aligned,
     to: &'a mut [f32],
 }
@@ -153,9 +213,14 @@ impl Task for Turn<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Self { view, turned, panel, k0, square, to } = self;
+        let Self { view, turned, panel, k0, depth, square, to } = self;
         match &view.panels.data {
             Data::F32(data) => view.turn::<S, f32>(turned, data, panel, k0, square, to),
+            Data::Bf16(data) if view.panels.pairs => {
+                // SAFETY: any bits are bf16 numbers, and f32 is aligned for them.
+                let to = unsafe { std::slice::from_raw_parts_mut(to.as_mut_ptr().cast(), 2 * to.len()) };
+                view.turn_pairs::<S>(turned, data, panel, k0, depth, to);
+            }
             Data::Bf16(data) => view.turn::<S, bf16>(turned, data, panel, k0, square, to),
             Data::F16(data) => view.turn::<S, f16>(turned, data, panel, k0, square, to),
         }

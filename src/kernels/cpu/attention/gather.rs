@@ -1,0 +1,104 @@
+//! Copies of one head's numbers in the orders the register tiles read them. "Slots" are f32 numbers, or pairs of bf16 numbers in their
+//! place.
+
+use half::bf16;
+
+use super::{Heads, QUERIES};
+use crate::kernels::cpu::aligned::Aligned;
+use crate::kernels::cpu::simd::{Simd, Task};
+
+/// One head of `(tokens, channels)` as the right-hand side of a product.
+pub(super) struct Gather<'a> {
+    pub(super) from: &'a [f32],
+    pub(super) h: Heads,
+    pub(super) tokens: usize,
+    pub(super) order: Order,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Order {
+    /// Sums over channels: `[panel of 2·LANES tokens][channel slot][token]`.
+    Channels,
+    /// Sums over tokens: `[token slot][channel, padded to whole vectors]`.
+    Tokens,
+}
+
+/// Two numbers in the place of one.
+#[inline(always)]
+fn pair(low: f32, high: f32) -> f32 {
+    let [low, high] = [low, high].map(|x| u32::from(bf16::from_f32(x).to_bits()));
+    f32::from_bits(low | high << 16)
+}
+
+impl Task for Gather<'_> {
+    type Output = Aligned;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Aligned {
+        let Self { from, h, tokens, order } = self;
+        let (dim, slots, pairs) = (h.head_dim, h.slots(h.head_dim), h.pairs);
+        let row = |token: usize| &from[token * h.channels()..][..dim];
+        match order {
+            Order::Channels => {
+                let width = 2 * S::LANES;
+                let mut to = Aligned::zeros(tokens.div_ceil(width) * width * slots);
+                for token in 0..tokens {
+                    let panel = &mut to[token / width * width * slots..][..width * slots];
+                    let places = panel[token % width..].iter_mut().step_by(width);
+                    if pairs {
+                        let numbers = row(token).chunks(2).map(|x| pair(x[0], x.get(1).copied().unwrap_or(0.)));
+                        places.zip(numbers).for_each(|(place, number)| *place = number);
+                    } else {
+                        places.zip(row(token)).for_each(|(place, number)| *place = *number);
+                    }
+                }
+                to
+            }
+            Order::Tokens => {
+                let padded = dim.next_multiple_of(S::LANES);
+                let mut to = Aligned::zeros(h.slots(tokens) * padded);
+                for (slot, to) in to.chunks_exact_mut(padded).enumerate() {
+                    if !pairs {
+                        to[..dim].copy_from_slice(row(slot));
+                    } else if 2 * slot + 1 < tokens {
+                        let numbers = row(2 * slot).iter().zip(row(2 * slot + 1));
+                        to.iter_mut().zip(numbers).for_each(|(to, (low, high))| *to = pair(*low, *high));
+                    } else {
+                        to.iter_mut().zip(row(2 * slot)).for_each(|(to, low)| *to = pair(*low, 0.));
+                    }
+                }
+                to
+            }
+        }
+    }
+}
+
+/// Rows of some queries as the left-hand side of a product: where they lie, or rounded to bf16.
+pub(super) struct Left {
+    rounded: Aligned,
+}
+
+impl Left {
+    pub(super) fn new(h: &Heads) -> Self {
+        Self { rounded: Aligned::zeros(if h.pairs { QUERIES * h.slots(h.head_dim) } else { 0 }) }
+    }
+
+    /// The addresses of `count` rows, the first of which starts `from`.
+    #[inline(always)]
+    pub(super) fn rows<S: Simd>(&mut self, h: &Heads, from: &[f32], count: usize) -> [*const f32; QUERIES] {
+        let mut rows = [std::ptr::null(); QUERIES];
+        let slots = h.slots(h.head_dim);
+        for (i, address) in rows.iter_mut().enumerate().take(count) {
+            let row = &from[i * h.channels()..][..h.head_dim];
+            *address = if h.pairs {
+                let to = &mut self.rounded[i * slots..][..slots];
+                // SAFETY: a slot has room for two numbers; the odd one out stays zero.
+                unsafe { S::narrow(row.as_ptr(), to.as_mut_ptr().cast(), row.len()) };
+                to.as_ptr()
+            } else {
+                row.as_ptr()
+            };
+        }
+        rows
+    }
+}

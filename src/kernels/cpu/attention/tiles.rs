@@ -1,0 +1,104 @@
+//! Small products in cache, and what is done to rows of scores.
+
+use super::QUERIES;
+use crate::kernels::cpu::aligned::Aligned;
+use crate::kernels::cpu::simd::Simd;
+use crate::kernels::cpu::tile::Tile;
+
+/// `C (rows, width) = A B (+ C)` in cache: A's row `r` starts at `a[r]` with steps of `a_step`, B's rows are
+/// `b_step` apart, C's rows start at `c[r]`.
+pub(super) struct Small<'a> {
+    pub(super) a: &'a [*const f32],
+    pub(super) a_step: usize,
+    pub(super) depth: usize,
+    pub(super) b: *const f32,
+    pub(super) b_step: usize,
+    pub(super) c: &'a [*mut f32],
+    pub(super) width: usize,
+    pub(super) accumulate: bool,
+    /// A and B hold pairs of bf16 numbers, `depth` of them.
+    pub(super) pairs: bool,
+}
+
+/// # Safety
+/// All addresses are valid, B's rows up to a whole vector beyond `width`; `S` exists.
+#[inline(always)]
+pub(super) unsafe fn multiply<S: Simd>(m: &Small<'_>) {
+    let rows = m.c.len();
+    let pieces = rows.div_ceil(S::ROWS);
+    for column in (0..m.width).step_by(2 * S::LANES) {
+        for piece in 0..pieces {
+            let (from, to) = (rows * piece / pieces, rows * (piece + 1) / pieces);
+            let tile = Tile {
+                rows: to - from,
+                width: (m.width - column).min(2 * S::LANES),
+                a: m.a[from..].as_ptr(),
+                a_stride: 0,
+                a_offset: 0,
+                a_step: m.a_step,
+                pairs: m.pairs,
+                segments: 1,
+                depth: m.depth,
+                b: m.b.wrapping_add(column),
+                b_step: m.b_step,
+                c: m.c[from..].as_ptr(),
+                c_offset: column,
+                bias: std::ptr::null(),
+                accumulate: m.accumulate,
+            };
+            // SAFETY: the caller's promise.
+            unsafe { S::tile(&tile) };
+        }
+    }
+}
+
+/// Scores of `rows` queries with keys `first..first + count` against transposed keys of `dim` numbers or pairs, into rows of `KEYS`.
+///
+/// # Safety
+/// As for [`multiply`].
+#[inline(always)]
+pub(super) unsafe fn scores<S: Simd>(
+    rows: &[*const f32],
+    keys: &Aligned,
+    (dim, pairs): (usize, bool),
+    first: usize,
+    count: usize,
+    to: &[*mut f32],
+) {
+    let width = 2 * S::LANES;
+    let mut shifted = [std::ptr::null_mut(); QUERIES];
+    for offset in (0..count).step_by(width) {
+        let panel = &keys[(first + offset) / width * width * dim..][..width * dim];
+        for (shifted, to) in shifted.iter_mut().zip(to) {
+            *shifted = to.wrapping_add(offset);
+        }
+        let c = &shifted[..to.len()];
+        // The columns beyond `count` are zeros of the padding; C has room for them.
+        let (b, accumulate) = (panel.as_ptr(), false);
+        let m = Small { a: rows, a_step: 1, depth: dim, b, b_step: width, c, width, accumulate, pairs };
+        // SAFETY: the caller's promise; `first` is a multiple of KEYS and so of `width`.
+        unsafe { multiply::<S>(&m) };
+    }
+}
+
+/// The largest number, in interleaved chains that vectorise.
+#[inline(always)]
+pub(super) fn largest(row: &[f32]) -> f32 {
+    let mut chains = [f32::NEG_INFINITY; 16];
+    let whole = row.len() - row.len() % 16;
+    for part in row[..whole].chunks_exact(16) {
+        chains.iter_mut().zip(part).for_each(|(c, &x)| *c = if x > *c { x } else { *c });
+    }
+    chains.into_iter().chain(row[whole..].iter().copied()).fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The sum, in interleaved chains that vectorise.
+#[inline(always)]
+pub(super) fn sum(row: &[f32]) -> f32 {
+    let mut chains = [0f32; 16];
+    let whole = row.len() - row.len() % 16;
+    for part in row[..whole].chunks_exact(16) {
+        chains.iter_mut().zip(part).for_each(|(c, x)| *c += x);
+    }
+    chains.into_iter().sum::<f32>() + row[whole..].iter().sum::<f32>()
+}

@@ -1,0 +1,202 @@
+//! The vector instructions the kernels are written in, and the choice between them at run time.
+
+use half::bf16;
+
+use super::tile::{Tile, tile};
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// One instruction set. The functions are `unsafe` because the instructions must exist on this machine:
+/// only [`dispatch`] hands out an implementation, after checking.
+pub(crate) trait Simd: 'static {
+    type V: Copy;
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Rows of a register tile; it is two vectors wide.
+    const ROWS: usize;
+    /// Whether [`Simd::dot`] is an instruction.
+    const PAIRS: bool = false;
+
+    /// Any address with `LANES` readable numbers.
+    unsafe fn load(from: *const f32) -> Self::V;
+    /// Any address with `LANES` writable numbers.
+    unsafe fn store(to: *mut f32, v: Self::V);
+    unsafe fn splat(x: f32) -> Self::V;
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a · b + c`.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a · b + c` of single numbers, for loops the compiler vectorises.
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+    /// `c` plus the products of the two bf16 numbers in every lane of `a` and `b`.
+    #[inline(always)]
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let mut lanes = [[0f32; 16]; 3];
+        // SAFETY: vectors have at most 16 lanes.
+        unsafe {
+            for (lanes, v) in lanes.iter_mut().zip([a, b, c]) {
+                Self::store(lanes.as_mut_ptr(), v);
+            }
+            let [a, b, mut c] = lanes;
+            for (c, (a, b)) in c.iter_mut().zip(a.into_iter().zip(b)) {
+                let [low, high] = [16, 0].map(|up| [a, b].map(|x| f32::from_bits(x.to_bits() << up & 0xFFFF_0000)));
+                *c = Self::mul_add(high[0], high[1], Self::mul_add(low[0], low[1], *c));
+            }
+            Self::load(c.as_ptr())
+        }
+    }
+    /// Rounds `count` numbers to bf16.
+    #[inline(always)]
+    unsafe fn narrow(from: *const f32, to: *mut bf16, count: usize) {
+        for i in 0..count {
+            // SAFETY: the caller owns the numbers.
+            unsafe { *to.add(i) = bf16::from_f32(*from.add(i)) };
+        }
+    }
+    /// Rounds two rows of `count` numbers to bf16 and puts the numbers above each other into one place.
+    #[inline(always)]
+    unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {
+        for i in 0..count {
+            // SAFETY: the caller owns the numbers.
+            unsafe {
+                let [low, high] = [low, high].map(|row| u32::from(bf16::from_f32(*row.add(i)).to_bits()));
+                *to.add(i) = f32::from_bits(low | high << 16);
+            }
+        }
+    }
+    /// Transposes 4 × 4 units of 2 × 2 bf16 numbers; rows of units are `step` units apart on both sides.
+    #[inline(always)]
+    unsafe fn turn_pairs_4x4(from: *const u64, to: *mut u64, step: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller owns the rows.
+                unsafe {
+                    let v = *from.add(i * step + j);
+                    let middle = (v >> 16 & 0xFFFF_0000) | (v & 0xFFFF_0000) << 16;
+                    *to.add(j * step + i) = v & 0xFFFF_0000_0000_FFFF | middle;
+                }
+            }
+        }
+    }
+    /// Transposes 8 × 8 numbers; rows are `step` apart on both sides.
+    unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize);
+    /// Computes one register tile; not inlined.
+    unsafe fn tile(t: &Tile);
+}
+
+/// Work that is compiled once per instruction set. `run` and what it calls must be `#[inline(always)]`.
+pub(crate) trait Task {
+    type Output;
+    fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// Runs `task` with the best instructions this machine has.
+pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if has_avx512() && has_bf16() {
+            // SAFETY: checked in the line above.
+            return unsafe { x86::run_avx512_bf16(task) };
+        }
+        if has_avx512() {
+            // SAFETY: checked in the line above.
+            return unsafe { x86::run_avx512(task) };
+        }
+        if has_avx2() {
+            // SAFETY: checked in the line above.
+            return unsafe { x86::run_avx2(task) };
+        }
+    }
+    task.run::<Portable>()
+}
+
+/// Columns of a register tile on this machine, the width of packed panels.
+pub(crate) fn tile_width() -> usize {
+    struct Width;
+    impl Task for Width {
+        type Output = usize;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> usize {
+            2 * S::LANES
+        }
+    }
+    dispatch(Width)
+}
+
+/// Whether this machine multiplies pairs of bf16 numbers.
+pub(crate) fn multiplies_pairs() -> bool {
+    struct Pairs;
+    impl Task for Pairs {
+        type Output = bool;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> bool {
+            S::PAIRS
+        }
+    }
+    dispatch(Pairs)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_bf16() -> bool {
+    is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f") && has_avx2()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// Plain Rust that the compiler may vectorise: aarch64's NEON, x86 without AVX2.
+pub(crate) struct Portable;
+
+impl Simd for Portable {
+    type V = [f32; 8];
+    const LANES: usize = 8;
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> [f32; 8] {
+        // SAFETY: the caller owns `LANES` readable numbers there.
+        unsafe { from.cast::<[f32; 8]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: [f32; 8]) {
+        // SAFETY: the caller owns `LANES` writable numbers there.
+        unsafe { to.cast::<[f32; 8]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> [f32; 8] {
+        [x; 8]
+    }
+    #[inline(always)]
+    unsafe fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn fma(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|i| Self::mul_add(a[i], b[i], c[i]))
+    }
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        // Without the instruction `f32::mul_add` is a slow library call.
+        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
+    }
+    #[inline(always)]
+    unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
+        for i in 0..8 {
+            for j in 0..8 {
+                // SAFETY: the caller owns the rows.
+                unsafe { *to.add(j * step + i) = *from.add(i * step + j) };
+            }
+        }
+    }
+    unsafe fn tile(t: &Tile) {
+        // SAFETY: needs no special instructions; the caller vouches for the tile's addresses.
+        unsafe { tile::<Self>(t) }
+    }
+}
