@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, attention_in, conv2d, geglu, group_norm,
     layer_norm, linear, lora_linear, reference,
@@ -147,4 +147,9 @@ fn rows(c: &mut Criterion) {
 }
 
 criterion_group!(benches, products, convolutions, attentions, rows);
-criterion_main!(benches);
+/// As `runner` starts.
+fn main() {
+    runner::kernels::keep_freed_memory();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

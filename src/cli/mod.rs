@@ -28,6 +28,7 @@ const STACK_BYTES: usize = 256 << 20;
 
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    crate::kernels::keep_freed_memory();
     set_threads(arguments.threads());
     let worker = std::thread::Builder::new().name("runner".into()).stack_size(STACK_BYTES);
     let handle = worker.spawn(move || dispatch(arguments)).or_exit(Exit::Internal)?;

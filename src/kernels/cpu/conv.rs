@@ -54,7 +54,7 @@ pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32
             }
         }
         let ends: Vec<*mut f32> = rows.map(|row| out.at(row * g.out_channels)).collect();
-        let product = Product { rows: &starts, channels: g.in_channels, b: weight, out: &ends, start };
+        let product = Product { rows: &starts, rounded: false, channels: g.in_channels, b: weight, out: &ends, start };
         // SAFETY: every start is a whole pixel of `x` or `zeros`; `split` hands out disjoint parts of `y`.
         unsafe { product.run(panels) };
     };
@@ -123,7 +123,7 @@ pub(crate) fn backward(g: &Geometry, weight: &Panels, grad: &[f32]) -> Vec<f32> 
             };
             let ends: Vec<*mut f32> = rows.map(pixel).collect();
             let (channels, b) = (g.out_channels, weight);
-            let product = Product { rows: &starts, channels, b, out: &ends, start: Start::Zero };
+            let product = Product { rows: &starts, rounded: false, channels, b, out: &ends, start: Start::Zero };
             // SAFETY: every start is a whole pixel of `grad` or `zeros`; classes and parts are disjoint in `dx`.
             unsafe { product.run(panels) };
         });

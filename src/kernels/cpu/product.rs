@@ -33,6 +33,8 @@ pub(crate) enum Start<'a> {
 /// from `rows[s · out.len() + r]`; C's row `r` starts at `out[r]`.
 pub(crate) struct Product<'a> {
     pub(crate) rows: &'a [*const f32],
+    /// The rows hold pairs of bf16 numbers already, an odd last one followed by a zero. Only for B in pairs and one segment.
+    pub(crate) rounded: bool,
     pub(crate) channels: usize,
     /// `(n, segments · channels)`.
     pub(crate) b: View<'a>,
@@ -77,9 +79,14 @@ impl Task for Run<'_, '_> {
         for index in 0..parts {
             let [k0, end] = [index, index + 1].map(|i| (p.b.k * i / parts).next_multiple_of(2).min(p.b.k));
             let step = (end - k0).next_multiple_of(2);
-            let starts = self.narrow::<S>(k0..end, narrow.reserve(m * step));
-            let block = Block { first: 0, segments: 1, offset: 0, depth: step / 2 };
-            self.part::<S>(&starts, &Part { k0, columns: end - k0, pairs: true, block }, &mut scratch);
+            let block = Block { first: 0, segments: 1, offset: if p.rounded { k0 / 2 } else { 0 }, depth: step / 2 };
+            let part = Part { k0, columns: end - k0, pairs: true, block };
+            if p.rounded {
+                self.part::<S>(p.rows, &part, &mut scratch);
+            } else {
+                let starts = self.narrow::<S>(k0..end, narrow.reserve(m * step));
+                self.part::<S>(&starts, &part, &mut scratch);
+            }
         }
     }
 }
@@ -134,7 +141,9 @@ impl Run<'_, '_> {
     #[inline(always)]
     fn narrow<S: Simd>(&self, range: Range<usize>, to: &mut [bf16]) -> Vec<*const f32> {
         let (p, m, step) = (self.product, self.product.out.len(), range.len().next_multiple_of(2));
-        let row = |(row, to): (usize, &mut [bf16])| {
+        let mut starts = Vec::with_capacity(m);
+        // Loops, as closures would not be compiled for the instructions of `S`.
+        for (row, to) in to.chunks_exact_mut(step).enumerate() {
             let mut k = range.start;
             while k < range.end {
                 let (segment, channel) = (k / p.channels, k % p.channels);
@@ -145,9 +154,9 @@ impl Run<'_, '_> {
                 k += count;
             }
             to[range.len()..].fill(bf16::ZERO);
-            to.as_ptr().cast()
-        };
-        to.chunks_exact_mut(step).enumerate().map(row).collect()
+            starts.push(to.as_ptr().cast());
+        }
+        starts
     }
 }
 
@@ -254,7 +263,7 @@ pub(crate) fn matmul(a: &[f32], b: View<'_>, bias: Option<&[f32]>) -> Vec<f32> {
 pub(crate) unsafe fn multiply(a: &[f32], b: View<'_>, start: Start<'_>, out: Shared, panels: Range<usize>) {
     let rows: Vec<*const f32> = a.chunks_exact(b.k).map(<[f32]>::as_ptr).collect();
     let out: Vec<*mut f32> = (0..rows.len()).map(|r| out.at(r * b.n)).collect();
-    let product = Product { rows: &rows, channels: b.k, b, out: &out, start };
+    let product = Product { rows: &rows, rounded: false, channels: b.k, b, out: &out, start };
     // SAFETY: rows have `b.k` numbers; the rest is the caller's promise.
     unsafe { product.run(panels) };
 }

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::math::{erf, exp};
+use super::math::{erf, exp, exp2};
 use super::panels::Panels;
 use super::product::{Shared, Start, matmul, multiply};
 use super::simd::{Portable, Simd, Task, dispatch};
@@ -101,7 +101,7 @@ fn half_precision_weights_are_widened_exactly() {
     assert_eq!(matmul(&a, narrow.view(), None), matmul(&a, wide.view(), None));
 }
 
-/// Largest relative error of `exp` and absolute error of `erf` against f64.
+/// Largest relative error of `exp` and `exp2` and absolute error of `erf` against f64.
 struct Errors;
 
 impl Task for Errors {
@@ -114,6 +114,8 @@ impl Task for Errors {
             let x = (i as f32 / 100_000. - 1.) * 87.;
             let exact = f64::from(x).exp();
             worst.0 = worst.0.max((f64::from(exp::<S>(x)) - exact).abs() / exact);
+            let exact = f64::from(x).exp2();
+            worst.0 = worst.0.max((f64::from(exp2::<S>(x)) - exact).abs() / exact);
             let x = x / 20.;
             worst.1 = worst.1.max((f64::from(erf::<S>(x)) - candle_core::cpu::erf::erf_f64(f64::from(x))).abs());
         }

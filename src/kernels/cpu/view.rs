@@ -69,7 +69,7 @@ impl View<'_> {
     }
 
     /// Whether blocks are pairs of bf16 columns, to be multiplied as they are.
-    pub(super) fn pairs(&self) -> bool {
+    pub(crate) fn pairs(&self) -> bool {
         self.panels.pairs
     }
 

@@ -1,10 +1,12 @@
 //! The backward pass: scores again, then the gradients of queries, keys and values block by block.
 
+use std::f32::consts::LOG2_E;
+
 use super::gather::{Gather, Left, Order};
 use super::tiles::{Small, multiply, scores};
 use super::{Heads, KEYS, QUERIES};
 use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::math::exp;
+use crate::kernels::cpu::math::exp2;
 use crate::kernels::cpu::product::Shared;
 use crate::kernels::cpu::simd::{Simd, Task};
 
@@ -81,7 +83,7 @@ impl Task for Backward<'_> {
                     p[visible..].fill(0.);
                     ds[visible..].fill(0.);
                     for (p, ds) in p[..visible].iter_mut().zip(&mut ds[..visible]) {
-                        *p = exp::<S>(S::mul_add(*p, scale, -log));
+                        *p = exp2::<S>(S::mul_add(*p, scale * LOG2_E, -log * LOG2_E));
                         *ds = *p * (*ds - products[i]) * scale;
                     }
                 }

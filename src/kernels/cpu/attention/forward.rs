@@ -1,10 +1,12 @@
 //! The forward pass: blocks of scores, a running softmax, a running sum of values.
 
+use std::f32::consts::{LN_2, LOG2_E};
+
 use super::gather::Left;
-use super::tiles::{Small, largest, multiply, scores, sum};
+use super::tiles::{Small, exponentials, largest, multiply, scores};
 use super::{Heads, KEYS, QUERIES};
 use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::math::exp;
+use crate::kernels::cpu::math::exp2;
 use crate::kernels::cpu::product::Shared;
 use crate::kernels::cpu::simd::{Simd, Task};
 
@@ -28,7 +30,8 @@ impl Task for Forward<'_> {
         let h = self.h;
         let (dim, padded) = (h.head_dim, h.head_dim.next_multiple_of(S::LANES));
         let start = h.start(self.head / h.heads, self.head % h.heads, h.queries);
-        let scale = h.scale();
+        // Of powers of two: `e^(score / √dim) = 2^(scale · score)`.
+        let scale = h.scale() * LOG2_E;
         let mut block = Aligned::zeros(QUERIES * KEYS);
         let mut rounded = Aligned::zeros(if h.pairs { QUERIES * KEYS / 2 } else { 0 });
         let mut sums = Aligned::zeros(QUERIES * padded);
@@ -65,15 +68,12 @@ impl Task for Forward<'_> {
                     if largest > maximum[i] {
                         // SAFETY: row `i` of `sums`.
                         let sums = unsafe { std::slice::from_raw_parts_mut(outputs[i], padded) };
-                        let factor = exp::<S>(maximum[i] - largest);
+                        let factor = exp2::<S>(maximum[i] - largest);
                         total[i] *= factor;
                         sums.iter_mut().for_each(|x| *x *= factor);
                         maximum[i] = largest;
                     }
-                    for x in seen.iter_mut() {
-                        *x = exp::<S>(S::mul_add(*x, scale, -largest));
-                    }
-                    total[i] += sum(seen);
+                    total[i] += exponentials::<S>(seen, scale, -largest);
                     if h.pairs {
                         // SAFETY: a row of `rounded` has room for KEYS numbers.
                         unsafe { S::narrow(row.as_ptr(), weights[i].cast(), padded_keys) };
@@ -104,7 +104,7 @@ impl Task for Forward<'_> {
                     *y = sum * inverse;
                 }
                 // SAFETY: as above.
-                unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] + total[i].ln() };
+                unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] * LN_2 + total[i].ln() };
             }
         }
     }

@@ -20,7 +20,7 @@ mod tiles;
 
 /// Queries and keys whose scores are in cache together.
 const QUERIES: usize = 48;
-const KEYS: usize = 128;
+const KEYS: usize = 256;
 /// Queries of one piece of work of the forward pass.
 const PIECE: usize = 192;
 

@@ -2,6 +2,7 @@
 
 use super::QUERIES;
 use crate::kernels::cpu::aligned::Aligned;
+use crate::kernels::cpu::math::exp2;
 use crate::kernels::cpu::simd::Simd;
 use crate::kernels::cpu::tile::Tile;
 
@@ -84,21 +85,41 @@ pub(super) unsafe fn scores<S: Simd>(
 /// The largest number, in interleaved chains that vectorise.
 #[inline(always)]
 pub(super) fn largest(row: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut chains = [f32::NEG_INFINITY; 16];
-    let whole = row.len() - row.len() % 16;
-    for part in row[..whole].chunks_exact(16) {
-        chains.iter_mut().zip(part).for_each(|(c, &x)| *c = if x > *c { x } else { *c });
+    let (parts, rest) = row.as_chunks::<16>();
+    for part in parts {
+        chains.iter_mut().zip(part).for_each(|(chain, &x)| *chain = larger(*chain, x));
     }
-    chains.into_iter().chain(row[whole..].iter().copied()).fold(f32::NEG_INFINITY, f32::max)
+    rest.iter().fold(fold(chains, larger), |a, &b| larger(a, b))
 }
 
-/// The sum, in interleaved chains that vectorise.
+/// One number out of sixteen, in four steps.
 #[inline(always)]
-pub(super) fn sum(row: &[f32]) -> f32 {
-    let mut chains = [0f32; 16];
-    let whole = row.len() - row.len() % 16;
-    for part in row[..whole].chunks_exact(16) {
-        chains.iter_mut().zip(part).for_each(|(c, x)| *c += x);
+fn fold(mut chains: [f32; 16], both: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            chains[i] = both(chains[i], chains[i + half]);
+        }
     }
-    chains.into_iter().sum::<f32>() + row[whole..].iter().sum::<f32>()
+    chains[0]
+}
+
+/// Replaces every `x` with `2^(scale · x + shift)` and returns their sum, in interleaved chains that vectorise.
+#[inline(always)]
+pub(super) fn exponentials<S: Simd>(row: &mut [f32], scale: f32, shift: f32) -> f32 {
+    let mut chains = [0f32; 16];
+    let (parts, rest) = row.as_chunks_mut::<16>();
+    for part in parts {
+        for (x, chain) in part.iter_mut().zip(&mut chains) {
+            *x = exp2::<S>(S::mul_add(*x, scale, shift));
+            *chain += *x;
+        }
+    }
+    let mut sum = fold(chains, |a, b| a + b);
+    for x in rest {
+        *x = exp2::<S>(S::mul_add(*x, scale, shift));
+        sum += *x;
+    }
+    sum
 }

@@ -53,6 +53,16 @@ pub(crate) trait Simd: 'static {
             unsafe { *to.add(i) = bf16::from_f32(*from.add(i)) };
         }
     }
+    /// Rounds a vector to bf16.
+    #[inline(always)]
+    unsafe fn store_rounded(to: *mut bf16, v: Self::V) {
+        let mut lanes = [0f32; 16];
+        // SAFETY: vectors have at most 16 lanes; the caller owns `LANES` writable numbers.
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), v);
+            Self::narrow(lanes.as_ptr(), to, Self::LANES);
+        }
+    }
     /// Rounds two rows of `count` numbers to bf16 and puts the numbers above each other into one place.
     #[inline(always)]
     unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {

@@ -128,6 +128,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
+    unsafe fn store_rounded(to: *mut bf16, v: __m512) {
+        debug_assert!(BF16, "pairs on a machine without them");
+        unsafe { _mm256_storeu_si256(to.cast(), std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v))) }
+    }
+    #[inline(always)]
     unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {
         debug_assert!(BF16, "pairs on a machine without them");
         unsafe {

@@ -68,7 +68,10 @@ pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x
     let (rows, columns) = (g.out_height.div_ceil(m), g.out_width.div_ceil(m));
     let tiles = g.batch * rows * columns;
     let (inputs, outputs) = (g.in_channels.next_multiple_of(16), g.out_channels.next_multiple_of(16));
-    let fitting = SCRATCH / (4 * side * side * (inputs + outputs));
+    // Transformed pixels are rounded at once where bf16 is multiplied as it is.
+    let rounded = weight.positions[0].pairs();
+    let bytes = if rounded { 2 } else { 4 };
+    let fitting = SCRATCH / (side * side * (bytes * inputs + 4 * outputs));
     let spread = tiles.div_ceil(3 * rayon::current_num_threads());
     // A turned matrix is worth turning for so many rows.
     let least = if weight.positions[0].is_turned() { 48 } else { 24 };
@@ -84,15 +87,17 @@ pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x
             .collect();
         // Positions start at different cache sets: a tile's are read and written together.
         let (wide, broad) = (count * inputs + SKEW, count * outputs + SKEW);
-        let transformed = scratch.0.reserve(side * side * wide);
-        dispatch(Input { g, size: weight.size, places: &places, x, to: transformed, stride: inputs, position: wide });
+        let transformed = scratch.0.reserve(side * side * wide * bytes / 4);
+        let (size, stride, position) = (weight.size, inputs, wide);
+        dispatch(Input { g, size, places: &places, x, to: &mut *transformed, stride, position, rounded });
         let products = scratch.1.reserve(side * side * broad);
         let shared = Shared::new(products);
         for (position, &b) in weight.positions.iter().enumerate() {
             let starts: Vec<*const f32> =
-                (0..count).map(|t| transformed[position * wide + t * inputs..].as_ptr()).collect();
+                (0..count).map(|t| transformed[(position * wide + t * inputs) * bytes / 4..].as_ptr()).collect();
             let ends: Vec<*mut f32> = (0..count).map(|t| shared.at(position * broad + t * outputs)).collect();
-            let product = Product { rows: &starts, channels: g.in_channels, b, out: &ends, start: Start::Zero };
+            let (channels, start) = (g.in_channels, Start::Zero);
+            let product = Product { rows: &starts, rounded, channels, b, out: &ends, start };
             // SAFETY: every start has `inputs`, every end `outputs` numbers of this thread's scratch.
             unsafe { product.run(0..b.count()) };
         }

@@ -1,5 +1,7 @@
 //! Both ends of a Winograd convolution: pixels to transformed tiles, and products to pixels.
 
+use half::bf16;
+
 use super::Size;
 use super::transform::{Four, Transform, Two, add};
 use crate::kernels::cpu::conv::Geometry;
@@ -22,6 +24,8 @@ pub(super) struct Input<'a> {
     pub(super) to: &'a mut [f32],
     pub(super) stride: usize,
     pub(super) position: usize,
+    /// Write bf16 numbers, twice as many in the same room.
+    pub(super) rounded: bool,
 }
 
 impl Task for Input<'_> {
@@ -39,8 +43,8 @@ impl Task for Input<'_> {
 impl Input<'_> {
     #[inline(always)]
     fn tiles<S: Simd, T: Transform<N, M>, const N: usize, const M: usize>(self) {
-        let Self { g, places, x, to, stride, position, .. } = self;
-        assert!(to.len() >= N * N * position && position >= places.len() * stride);
+        let Self { g, places, x, to, stride, position, rounded, .. } = self;
+        assert!(to.len() * (1 + usize::from(rounded)) >= N * N * position && position >= places.len() * stride);
         let to = to.as_mut_ptr();
         for (tile, place) in places.iter().enumerate() {
             // The address of every pixel; null outside the map.
@@ -74,7 +78,12 @@ impl Input<'_> {
                             *v = row[j];
                         }
                         for (i, v) in T::input::<S>(column).into_iter().enumerate() {
-                            S::store(to.add((i * N + j) * position + tile * stride + channel), v);
+                            let index = (i * N + j) * position + tile * stride + channel;
+                            if rounded {
+                                S::store_rounded(to.cast::<bf16>().add(index), v);
+                            } else {
+                                S::store(to.add(index), v);
+                            }
                         }
                     }
                 }
