@@ -9,13 +9,16 @@ mod tiles;
 mod transform;
 mod weight;
 
+use std::cell::RefCell;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::conv::Geometry;
 use super::product::{Product, SERIAL, Shared, Start, written};
 use super::simd::dispatch;
-use tiles::{Input, Output, Place};
+use tiles::{Input, Output, Place, Strides};
 pub(crate) use weight::{Filter, Weight};
 
 /// Bytes of scratch for one piece of work.
@@ -24,6 +27,8 @@ const SCRATCH: usize = 1 << 21;
 const LARGEST: usize = 64 << 20;
 /// Fewer channels are not worth the transforms.
 const SMALLEST: usize = 16;
+/// As many tiles are few: their scratch need not stay in the nearest cache, as the kernel is larger.
+const FEW: usize = 96;
 /// Numbers between the positions of a chunk.
 const SKEW: usize = 16;
 
@@ -64,63 +69,140 @@ impl Size {
 /// `(batch, height, width, in)` to `(batch, out height, out width, out)`, for a stride of 1.
 pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");
-    let (side, m) = (weight.size.input(), weight.size.output());
-    let (rows, columns) = (g.out_height.div_ceil(m), g.out_width.div_ceil(m));
-    let tiles = g.batch * rows * columns;
-    let (inputs, outputs) = (g.in_channels.next_multiple_of(16), g.out_channels.next_multiple_of(16));
-    // Transformed pixels are rounded at once where bf16 is multiplied as it is.
-    let rounded = weight.positions[0].pairs();
-    let bytes = if rounded { 2 } else { 4 };
-    let fitting = SCRATCH / (side * side * (bytes * inputs + 4 * outputs));
-    let spread = tiles.div_ceil(3 * rayon::current_num_threads());
-    // A turned matrix is worth turning for so many rows.
-    let least = if weight.positions[0].is_turned() { 48 } else { 24 };
-    let chunk = spread.min(fitting.clamp(least, 96)).next_multiple_of(12).min(tiles.max(1));
-    let work = |out: Shared, chunk_index: usize, scratch: &mut (Aligned, Aligned)| {
-        let from = chunk_index * chunk;
-        let count = chunk.min(tiles - from);
-        let places: Vec<Place> = (from..from + count)
-            .map(|tile| {
-                let (image, tile) = (tile / (rows * columns), tile % (rows * columns));
-                Place { image, y: tile / columns * m, x: tile % columns * m }
-            })
-            .collect();
-        // Positions start at different cache sets: a tile's are read and written together.
-        let (wide, broad) = (count * inputs + SKEW, count * outputs + SKEW);
-        let transformed = scratch.0.reserve(side * side * wide * bytes / 4);
-        let (size, stride, position) = (weight.size, inputs, wide);
-        dispatch(Input { g, size, places: &places, x, to: &mut *transformed, stride, position, rounded });
-        let products = scratch.1.reserve(side * side * broad);
-        let shared = Shared::new(products);
-        for (position, &b) in weight.positions.iter().enumerate() {
-            let starts: Vec<*const f32> =
-                (0..count).map(|t| transformed[(position * wide + t * inputs) * bytes / 4..].as_ptr()).collect();
-            let ends: Vec<*mut f32> = (0..count).map(|t| shared.at(position * broad + t * outputs)).collect();
-            let (channels, start) = (g.in_channels, Start::Zero);
-            let product = Product { rows: &starts, rounded, channels, b, out: &ends, start };
-            // SAFETY: every start has `inputs`, every end `outputs` numbers of this thread's scratch.
-            unsafe { product.run(0..b.count()) };
-        }
-        dispatch(Output {
-            g,
-            size: weight.size,
-            places: &places,
-            from: products,
-            stride: outputs,
-            position: broad,
-            bias,
-            out,
-        });
-    };
-    let chunks = tiles.div_ceil(chunk);
+    let c = Call::new(g, weight, bias, x);
+    let serial = c.tiles * c.weight.positions.len() * g.in_channels * g.out_channels < SERIAL;
     let all = |out: Shared| {
-        if tiles * side * side * g.in_channels * g.out_channels < SERIAL {
-            let mut scratch = Default::default();
-            (0..chunks).for_each(|i| work(out, i, &mut scratch));
+        if c.tiles <= FEW && !serial {
+            c.by_position(out);
+        } else if serial {
+            (0..c.tiles.div_ceil(FEW)).for_each(|i| c.piece(i * FEW..c.tiles.min((i + 1) * FEW), out));
         } else {
-            (0..chunks).into_par_iter().for_each_init(Default::default, |scratch, i| work(out, i, scratch));
+            let chunk = c.chunk();
+            let pieces = (0..c.tiles.div_ceil(chunk)).into_par_iter();
+            pieces.for_each(|i| c.piece(i * chunk..c.tiles.min((i + 1) * chunk), out));
         }
     };
     // SAFETY: the tiles cover all output pixels, and each writes all channels of its own.
     unsafe { written(g.batch * g.out_height * g.out_width * g.out_channels, all) }
+}
+
+/// One convolution.
+struct Call<'a> {
+    g: &'a Geometry,
+    weight: &'a Filter<'a>,
+    bias: Option<&'a [f32]>,
+    x: &'a [f32],
+    tiles: usize,
+    /// Channels of a tile in scratch.
+    inputs: usize,
+    outputs: usize,
+    /// Transformed pixels are rounded at once where bf16 is multiplied as it is.
+    rounded: bool,
+}
+
+thread_local! {
+    /// Transformed pixels and products. Kept: filling new memory with zeros would cost as much as small products.
+    static ROOM: RefCell<(Aligned, Aligned)> = RefCell::default();
+}
+
+impl<'a> Call<'a> {
+    fn new(g: &'a Geometry, weight: &'a Filter<'a>, bias: Option<&'a [f32]>, x: &'a [f32]) -> Self {
+        let m = weight.size.output();
+        Self {
+            g,
+            weight,
+            bias,
+            x,
+            tiles: g.batch * g.out_height.div_ceil(m) * g.out_width.div_ceil(m),
+            inputs: g.in_channels.next_multiple_of(16),
+            outputs: g.out_channels.next_multiple_of(16),
+            rounded: weight.positions[0].pairs(),
+        }
+    }
+
+    /// Bytes of a transformed number.
+    fn bytes(&self) -> usize {
+        if self.rounded { 2 } else { 4 }
+    }
+
+    /// Tiles of one piece of work: its scratch stays in cache.
+    fn chunk(&self) -> usize {
+        let fitting = SCRATCH / (self.weight.positions.len() * (self.bytes() * self.inputs + 4 * self.outputs));
+        let spread = self.tiles.div_ceil(3 * rayon::current_num_threads());
+        // A turned matrix is worth turning for so many rows.
+        let least = if self.weight.positions[0].is_turned() { 48 } else { 24 };
+        spread.min(fitting.clamp(least, 96)).next_multiple_of(12)
+    }
+
+    fn places(&self, tiles: Range<usize>) -> Vec<Place> {
+        let (m, g) = (self.weight.size.output(), self.g);
+        let (rows, columns) = (g.out_height.div_ceil(m), g.out_width.div_ceil(m));
+        let place = |tile: usize| {
+            let (image, tile) = (tile / (rows * columns), tile % (rows * columns));
+            Place { image, y: tile / columns * m, x: tile % columns * m }
+        };
+        tiles.map(place).collect()
+    }
+
+    /// Distances in the scratch of `count` tiles, for transformed pixels and for products. Positions start at different cache sets:
+    /// a tile's are read and written together.
+    fn strides(&self, count: usize) -> [Strides; 2] {
+        [self.inputs, self.outputs].map(|tile| Strides { tile, position: count * tile + SKEW })
+    }
+
+    fn input(&self, places: &[Place], to: Shared, strides: Strides) {
+        dispatch(Input { g: self.g, size: self.weight.size, places, x: self.x, to, strides, rounded: self.rounded });
+    }
+
+    fn output(&self, places: &[Place], from: Shared, strides: Strides, out: Shared) {
+        dispatch(Output { g: self.g, size: self.weight.size, places, from, strides, bias: self.bias, out });
+    }
+
+    /// The products of one position with `count` tiles.
+    fn multiply(&self, position: usize, count: usize, from: Shared, to: Shared, [wide, broad]: [Strides; 2]) {
+        let start = |t: usize| (position * wide.position + t * wide.tile) * self.bytes() / 4;
+        let starts: Vec<*const f32> = (0..count).map(|t| from.at(start(t)).cast_const()).collect();
+        let ends: Vec<*mut f32> = (0..count).map(|t| to.at(position * broad.position + t * broad.tile)).collect();
+        let (channels, b) = (self.g.in_channels, self.weight.positions[position]);
+        let product = Product { rows: &starts, rounded: self.rounded, channels, b, out: &ends, start: Start::Zero };
+        // SAFETY: every start has `inputs`, every end `outputs` numbers of scratch, and nobody else uses this position's.
+        unsafe { product.run(0..b.count()) };
+    }
+
+    /// Some tiles, on this thread.
+    fn piece(&self, tiles: Range<usize>, out: Shared) {
+        let places = self.places(tiles);
+        let strides = self.strides(places.len());
+        ROOM.with_borrow_mut(|(transformed, products)| {
+            let (from, to) = self.room(transformed, products, strides);
+            self.input(&places, from, strides[0]);
+            (0..self.weight.positions.len()).for_each(|i| self.multiply(i, places.len(), from, to, strides));
+            self.output(&places, to, strides[1], out);
+        });
+    }
+
+    /// All tiles, every position on some thread: few tiles read each matrix once, and there are enough positions for all threads.
+    fn by_position(&self, out: Shared) {
+        let places = self.places(0..self.tiles);
+        let strides = self.strides(places.len());
+        let mut room = ROOM.take();
+        let (from, to) = self.room(&mut room.0, &mut room.1, strides);
+        let part = places.len().div_ceil(2 * rayon::current_num_threads());
+        places.par_chunks(part).enumerate().for_each(|(i, places)| {
+            self.input(places, from.offset(i * part * strides[0].tile * self.bytes() / 4), strides[0]);
+        });
+        (0..self.weight.positions.len())
+            .into_par_iter()
+            .for_each(|position| self.multiply(position, places.len(), from, to, strides));
+        places.par_chunks(part).enumerate().for_each(|(i, places)| {
+            self.output(places, to.offset(i * part * strides[1].tile), strides[1], out);
+        });
+        ROOM.set(room);
+    }
+
+    fn room(&self, transformed: &mut Aligned, products: &mut Aligned, [wide, broad]: [Strides; 2]) -> (Shared, Shared) {
+        let positions = self.weight.positions.len();
+        let transformed = transformed.reserve((positions * wide.position * self.bytes()).div_ceil(4));
+        (Shared::new(transformed), Shared::new(products.reserve(positions * broad.position)))
+    }
 }

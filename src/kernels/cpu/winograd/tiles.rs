@@ -21,11 +21,20 @@ pub(super) struct Input<'a> {
     pub(super) size: Size,
     pub(super) places: &'a [Place],
     pub(super) x: &'a [f32],
-    pub(super) to: &'a mut [f32],
-    pub(super) stride: usize,
-    pub(super) position: usize,
+    /// Where the first tile goes, with room for `(m+2)²` positions of [`Strides`].
+    pub(super) to: Shared,
+    pub(super) strides: Strides,
     /// Write bf16 numbers, twice as many in the same room.
     pub(super) rounded: bool,
+}
+
+/// Distances in scratch, in numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Strides {
+    /// Between tiles: a multiple of 16.
+    pub(super) tile: usize,
+    /// Between positions.
+    pub(super) position: usize,
 }
 
 impl Task for Input<'_> {
@@ -43,9 +52,8 @@ impl Task for Input<'_> {
 impl Input<'_> {
     #[inline(always)]
     fn tiles<S: Simd, T: Transform<N, M>, const N: usize, const M: usize>(self) {
-        let Self { g, places, x, to, stride, position, rounded, .. } = self;
-        assert!(to.len() * (1 + usize::from(rounded)) >= N * N * position && position >= places.len() * stride);
-        let to = to.as_mut_ptr();
+        let Self { g, places, x, to, strides: Strides { tile: stride, position }, rounded, .. } = self;
+        let to = to.at(0);
         for (tile, place) in places.iter().enumerate() {
             // The address of every pixel; null outside the map.
             let mut pixels = [[std::ptr::null::<f32>(); N]; N];
@@ -97,9 +105,9 @@ pub(super) struct Output<'a> {
     pub(super) g: &'a Geometry,
     pub(super) size: Size,
     pub(super) places: &'a [Place],
-    pub(super) from: &'a [f32],
-    pub(super) stride: usize,
-    pub(super) position: usize,
+    /// Where the first tile's products lie.
+    pub(super) from: Shared,
+    pub(super) strides: Strides,
     /// Padded to whole panels.
     pub(super) bias: Option<&'a [f32]>,
     pub(super) out: Shared,
@@ -120,9 +128,8 @@ impl Task for Output<'_> {
 impl Output<'_> {
     #[inline(always)]
     fn tiles<S: Simd, T: Transform<N, M>, const N: usize, const M: usize>(self) {
-        let Self { g, places, from, stride, position, bias, out, .. } = self;
-        assert!(from.len() >= N * N * position && position >= places.len() * stride);
-        let from = from.as_ptr();
+        let Self { g, places, from, strides: Strides { tile: stride, position }, bias, out, .. } = self;
+        let from = from.at(0).cast_const();
         for (tile, place) in places.iter().enumerate() {
             let (height, width) = (M.min(g.out_height - place.y), M.min(g.out_width - place.x));
             for channel in (0..g.out_channels).step_by(S::LANES) {
