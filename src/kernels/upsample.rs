@@ -1,8 +1,8 @@
 //! Doubling height and width by repeating pixels.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
+use super::cpu::fresh::filled;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::reference;
 
@@ -32,8 +32,8 @@ impl CustomOp1 for Upsample {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = slice(x, layout)?;
         let row = self.width * self.channels;
-        let mut y = vec![0f32; 4 * x.len()];
-        y.par_chunks_mut(4 * row).zip(x.par_chunks(row)).for_each(|(y, x)| {
+        let y = filled(4 * x.len(), 4 * row, |i, y| {
+            let x = &x[i * row..(i + 1) * row];
             let (above, below) = y.split_at_mut(2 * row);
             for (pair, pixel) in above.chunks_exact_mut(2 * self.channels).zip(x.chunks_exact(self.channels)) {
                 pair[..self.channels].copy_from_slice(pixel);
@@ -46,10 +46,9 @@ impl CustomOp1 for Upsample {
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let row = self.width * self.channels;
-        let mut dx = vec![0f32; x.elem_count()];
-        with_slice(grad, |grad| {
-            dx.par_chunks_mut(row).zip(grad.par_chunks(4 * row)).for_each(|(dx, grad)| {
-                let (above, below) = grad.split_at(2 * row);
+        let dx = with_slice(grad, |grad| {
+            Ok(filled(x.elem_count(), row, |i, dx| {
+                let (above, below) = grad[4 * i * row..4 * (i + 1) * row].split_at(2 * row);
                 for (i, pixel) in dx.chunks_exact_mut(self.channels).enumerate() {
                     let from = 2 * i * self.channels;
                     for (c, number) in pixel.iter_mut().enumerate() {
@@ -57,8 +56,7 @@ impl CustomOp1 for Upsample {
                         *number = above[left] + above[right] + below[left] + below[right];
                     }
                 }
-            });
-            Ok(())
+            }))
         })?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }

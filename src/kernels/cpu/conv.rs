@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
+use super::fresh::{Shared, written};
 use super::panels::Panels;
-use super::product::{Product, Shared, Start, split, written};
+use super::product::{Product, Start, split};
 use super::view::View;
 
 /// Sizes of one call.

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::fresh::{Shared, written};
 use super::panels::Panels;
-use super::product::{Shared, Start, matmul, multiply, outer, written};
+use super::product::{Start, matmul, multiply, outer};
 use crate::kernels::linear::PackedLinear;
 
 /// Rows of one chunk. Fixed, because the gradients of the factors are sums over chunks in order.
@@ -77,15 +78,10 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
     let weight = wants_x.then(|| f.weight.backward());
     // As in the forward pass.
     let few = chunks < 2 * rayon::current_num_threads();
-    let mut dx = match weight {
-        Some(weight) if few => matmul(grad, weight, None),
-        Some(_) => vec![0f32; rows * columns],
-        None => Vec::new(),
-    };
     // Per chunk the two factors' parts, (rank, in) and (rank, out).
     let part = if hidden.is_some() { rank * (columns + out) } else { 0 };
     let mut parts = vec![0f32; chunks * part];
-    let one = |chunk: usize, dx: &mut [f32], part: &mut [f32]| {
+    let one = |chunk: usize, dx: Shared, part: &mut [f32]| {
         let from = chunk * ROWS;
         let to = rows.min(from + ROWS);
         let (x, grad) = (&x[from * columns..to * columns], &grad[from * out..to * out]);
@@ -94,14 +90,16 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
         unsafe {
             multiply(grad, up, Start::Zero, Shared::new(&mut dh), 0..up.count());
             if let Some(weight) = weight {
+                let dx = dx.offset(from * columns);
                 if !few {
-                    multiply(grad, weight, Start::Zero, Shared::new(dx), 0..weight.count());
+                    multiply(grad, weight, Start::Zero, dx, 0..weight.count());
                 }
                 match f.mask {
-                    None => multiply(&dh, down, Start::Keep, Shared::new(dx), 0..down.count()),
+                    None => multiply(&dh, down, Start::Keep, dx, 0..down.count()),
                     Some(mask) => {
-                        let mut correction = vec![0f32; dx.len()];
+                        let mut correction = vec![0f32; x.len()];
                         multiply(&dh, down, Start::Zero, Shared::new(&mut correction), 0..down.count());
+                        let dx = std::slice::from_raw_parts_mut(dx.at(0), x.len());
                         let mask = &mask[from * columns..];
                         dx.iter_mut().zip(correction).zip(mask).for_each(|((dx, c), mask)| *dx += c * mask);
                     }
@@ -114,17 +112,25 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
             outer(&hidden[from * rank..to * rank], grad, rank, db);
         }
     };
-    // Slices of zero length cannot be chunked, so both optional outputs are cut by hand.
-    let mut work: Vec<(usize, &mut [f32], &mut [f32])> = Vec::with_capacity(chunks);
-    let (mut dx_rest, mut parts_rest) = (dx.as_mut_slice(), parts.as_mut_slice());
-    for chunk in 0..chunks {
-        let size = if wants_x { (rows - chunk * ROWS).min(ROWS) * columns } else { 0 };
-        let (dx, rest) = dx_rest.split_at_mut(size);
-        let (part_of, parts) = parts_rest.split_at_mut(part);
-        (dx_rest, parts_rest) = (rest, parts);
-        work.push((chunk, dx, part_of));
-    }
-    work.into_par_iter().for_each(|(chunk, dx, part)| one(chunk, dx, part));
+    let all = |dx: Shared, parts: &mut [f32]| {
+        if part == 0 {
+            return (0..chunks).into_par_iter().for_each(|chunk| one(chunk, dx, &mut []));
+        }
+        parts.par_chunks_mut(part).enumerate().for_each(|(chunk, part)| one(chunk, dx, part));
+    };
+    let dx = match weight {
+        Some(weight) if few => {
+            let mut dx = matmul(grad, weight, None);
+            all(Shared::new(&mut dx), &mut parts);
+            dx
+        }
+        // SAFETY: the first product of `one` writes all rows of a chunk.
+        Some(_) => unsafe { written(rows * columns, |dx| all(dx, &mut parts)) },
+        None => {
+            all(Shared::new(&mut []), &mut parts);
+            Vec::new()
+        }
+    };
 
     let sums = hidden.map(|_| {
         let mut sum = vec![0f32; part];

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::fresh::{filled, filled_in};
 use super::pointwise::{Pointwise, Silu};
 use super::simd::{Simd, Task, dispatch};
 
@@ -65,12 +66,14 @@ pub(crate) fn group_norm(n: &Groups<'_>, x: &[f32]) -> (Vec<f32>, Statistics) {
         statistics.mean.extend(mean);
         statistics.rstd.extend(rstd);
     }
-    let mut y = vec![0f32; x.len()];
-    y.par_chunks_mut(image).zip(x.par_chunks(image)).enumerate().for_each(|(b, (y, x))| {
+    let piece = PIXELS * channels;
+    let of_image = |b: usize| (0..image).step_by(piece).map(move |i| b * image + i..b * image + image.min(i + piece));
+    let pieces: Vec<_> = (0..x.len() / image).flat_map(of_image).collect();
+    let starts: Vec<usize> = pieces.iter().map(|piece| piece.start).collect();
+    let y = filled_in(pieces, |i, y| {
+        let b = starts[i] / image;
         let (scale, shift) = (&scales[b * channels..][..channels], &shifts[b * channels..][..channels]);
-        y.par_chunks_mut(PIXELS * channels)
-            .zip(x.par_chunks(PIXELS * channels))
-            .for_each(|(y, x)| dispatch(Scale { x, y, scale, shift, silu: n.silu }));
+        dispatch(Scale { x: &x[starts[i]..][..y.len()], y, scale, shift, silu: n.silu });
     });
     (y, statistics)
 }
@@ -260,20 +263,16 @@ impl Task for Combine<'_> {
 /// Layer normalisation of rows of `weight.len()` numbers.
 pub(crate) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
     let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
-    let mut y = vec![0f32; x.len()];
-    y.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(y, x)| dispatch(Rows { x, y, weight, bias, eps }));
-    y
+    filled(x.len(), piece, |i, y| dispatch(Rows { x: &x[i * piece..][..y.len()], y, weight, bias, eps }))
 }
 
 /// The gradient of the argument of [`layer_norm`].
 pub(crate) fn layer_norm_backward(x: &[f32], weight: &[f32], eps: f32, grad: &[f32]) -> Vec<f32> {
     let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
-    let mut dx = vec![0f32; x.len()];
-    dx.par_chunks_mut(piece)
-        .zip(x.par_chunks(piece))
-        .zip(grad.par_chunks(piece))
-        .for_each(|((dx, x), grad)| dispatch(RowsBackward { x, grad, dx, weight, eps }));
-    dx
+    filled(x.len(), piece, |i, dx| {
+        let [x, grad] = [x, grad].map(|numbers| &numbers[i * piece..][..dx.len()]);
+        dispatch(RowsBackward { x, grad, dx, weight, eps });
+    })
 }
 
 /// Sums `term(i)` for `i` in `0..count` in 16 interleaved chains, the same on every machine.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
+use super::fresh::filled;
 use super::math::{erf, exp, sigmoid};
 use super::simd::{Simd, Task, dispatch};
 
@@ -63,9 +64,7 @@ impl Pointwise for QuickGelu {
 
 /// `f(x)`.
 pub(crate) fn map<F: Pointwise>(x: &[f32]) -> Vec<f32> {
-    let mut y = vec![0f32; x.len()];
-    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| dispatch(Map::<F> { x, y, f: PhantomData }));
-    y
+    filled(x.len(), CHUNK, |i, y| dispatch(Map::<F> { x: &x[i * CHUNK..][..y.len()], y, f: PhantomData }))
 }
 
 /// `f'(x) · grad`.
@@ -111,23 +110,17 @@ impl<F: Pointwise> Task for MapBackward<'_, F> {
 
 /// Rows `(2 · channels)` to rows `(channels)`: first half times the GELU of the second.
 pub(crate) fn geglu_forward(x: &[f32], channels: usize) -> Vec<f32> {
-    let rows = CHUNK.div_ceil(channels);
-    let mut y = vec![0f32; x.len() / 2];
-    y.par_chunks_mut(rows * channels)
-        .zip(x.par_chunks(2 * rows * channels))
-        .for_each(|(y, x)| dispatch(Geglu { x, y, channels }));
-    y
+    let piece = CHUNK.next_multiple_of(channels);
+    filled(x.len() / 2, piece, |i, y| dispatch(Geglu { x: &x[2 * i * piece..][..2 * y.len()], y, channels }))
 }
 
 /// The gradient of [`geglu_forward`]'s argument.
 pub(crate) fn geglu_backward(x: &[f32], grad: &[f32], channels: usize) -> Vec<f32> {
-    let rows = CHUNK.div_ceil(channels);
-    let mut dx = vec![0f32; x.len()];
-    dx.par_chunks_mut(2 * rows * channels)
-        .zip(x.par_chunks(2 * rows * channels))
-        .zip(grad.par_chunks(rows * channels))
-        .for_each(|((dx, x), grad)| dispatch(GegluBackward { x, grad, dx, channels }));
-    dx
+    let piece = CHUNK.next_multiple_of(channels);
+    filled(x.len(), 2 * piece, |i, dx| {
+        let (x, grad) = (&x[2 * i * piece..][..dx.len()], &grad[i * piece..][..dx.len() / 2]);
+        dispatch(GegluBackward { x, grad, dx, channels });
+    })
 }
 
 struct Geglu<'a> {
@@ -165,9 +158,11 @@ impl Task for GegluBackward<'_> {
         for ((dx, x), grad) in rows.zip(self.grad.chunks_exact(channels)) {
             let (value, gate) = x.split_at(channels);
             let (dvalue, dgate) = dx.split_at_mut(channels);
-            for ((((dvalue, dgate), value), &gate), grad) in dvalue.iter_mut().zip(dgate).zip(value).zip(gate).zip(grad)
-            {
+            // Two loops: one with both functions is not vectorised.
+            for ((dvalue, &gate), grad) in dvalue.iter_mut().zip(gate).zip(grad) {
                 *dvalue = grad * Gelu::value::<S>(gate);
+            }
+            for (((dgate, value), &gate), grad) in dgate.iter_mut().zip(value).zip(gate).zip(grad) {
                 *dgate = grad * value * Gelu::slope::<S>(gate);
             }
         }

@@ -7,6 +7,7 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
+use super::fresh::{Shared, written};
 use super::simd::{Simd, Task, dispatch};
 use super::tile::{MAX_ROWS, Tile};
 use super::view::{Scratch, View};
@@ -202,44 +203,6 @@ pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usi
         let (row, group) = (item / groups, item % groups);
         work(row * chunk..m.min((row + 1) * chunk), panels * group / groups..panels * (group + 1) / groups);
     });
-}
-
-/// A start address that threads may share because they write to different places.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared(*mut f32);
-
-// SAFETY: users write disjoint ranges, which is the promise they make where they dereference.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    pub(crate) fn new(numbers: &mut [f32]) -> Self {
-        Self(numbers.as_mut_ptr())
-    }
-
-    /// The address of number `index`, which must be inside the slice.
-    #[inline(always)]
-    pub(crate) fn at(self, index: usize) -> *mut f32 {
-        self.0.wrapping_add(index)
-    }
-
-    /// The same numbers from `index` on.
-    pub(crate) fn offset(self, index: usize) -> Self {
-        Self(self.at(index))
-    }
-}
-
-/// `length` numbers, without filling them with zeros first.
-///
-/// # Safety
-/// `fill` writes every number from the address it is given on.
-pub(crate) unsafe fn written(length: usize, fill: impl FnOnce(Shared)) -> Vec<f32> {
-    let mut numbers = Vec::with_capacity(length);
-    fill(Shared(numbers.as_mut_ptr()));
-    // SAFETY: the capacity is there and the caller's `fill` has written the numbers.
-    unsafe { numbers.set_len(length) };
-    numbers
 }
 
 /// `A (m, k) Bᵀ` plus the bias, if any, as `(m, b.n)`; on several threads.

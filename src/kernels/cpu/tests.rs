@@ -2,9 +2,10 @@
 
 use half::{bf16, f16};
 
+use super::fresh::Shared;
 use super::math::{erf, exp, exp2};
 use super::panels::Panels;
-use super::product::{Shared, Start, matmul, multiply};
+use super::product::{Start, matmul, multiply};
 use super::simd::{Portable, Simd, Task, dispatch};
 
 fn numbers(count: usize, seed: u32) -> Vec<f32> {

@@ -6,8 +6,8 @@ use super::gather::{Gather, Left, Order};
 use super::tiles::{Small, multiply, scores};
 use super::{Heads, KEYS, QUERIES};
 use crate::kernels::cpu::aligned::Aligned;
+use crate::kernels::cpu::fresh::Shared;
 use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::product::Shared;
 use crate::kernels::cpu::simd::{Simd, Task};
 
 /// One head of one image.

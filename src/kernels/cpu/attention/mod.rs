@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::aligned::Aligned;
-use super::product::{Shared, written};
+use super::fresh::{Shared, written};
 use super::simd::dispatch;
 use backward::Backward;
 use forward::Forward;

@@ -16,7 +16,8 @@ use rayon::prelude::*;
 
 use super::aligned::Aligned;
 use super::conv::Geometry;
-use super::product::{Product, SERIAL, Shared, Start, written};
+use super::fresh::{Shared, written};
+use super::product::{Product, SERIAL, Start};
 use super::simd::dispatch;
 use tiles::{Input, Output, Place, Strides};
 pub(crate) use weight::{Filter, Weight};

@@ -5,7 +5,7 @@ use half::bf16;
 use super::Size;
 use super::transform::{Four, Transform, Two, add};
 use crate::kernels::cpu::conv::Geometry;
-use crate::kernels::cpu::product::Shared;
+use crate::kernels::cpu::fresh::Shared;
 use crate::kernels::cpu::simd::{Simd, Task};
 
 /// The first output pixel of a tile.
