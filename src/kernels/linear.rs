@@ -1,12 +1,13 @@
 //! The frozen fully connected layer.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::panels::{Matrix, Panels, pack_tensor, pad_bias};
+use super::cpu::panels::{Matrix, pack_tensor, pad_bias};
 use super::cpu::product::matmul;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::cpu::two_way::TwoWay;
 use super::cpu::view::View;
 use super::reference;
 
@@ -26,23 +27,20 @@ enum Weight {
     Plain(Tensor),
 }
 
-/// Numbers of the largest matrix of which a second, transposed copy is kept: small models have few rows to pay for transposing it
-/// in every call.
+/// Numbers of the largest matrix of which a transposed copy is kept.
 const KEPT: usize = 1 << 19;
 
 /// A CPU weight.
 #[derive(Debug)]
 pub(super) struct PackedLinear {
-    weight: Panels,
+    weight: TwoWay,
     bias: Option<Vec<f32>>,
-    /// The transposed matrix, if it is small; made when first asked for.
-    turned: OnceLock<Panels>,
 }
 
 impl PackedLinear {
     /// W, `(out, in)`.
     pub(super) fn forward(&self) -> View<'_> {
-        self.weight.view()
+        self.weight.forward(0)
     }
 
     /// The padded bias.
@@ -52,10 +50,7 @@ impl PackedLinear {
 
     /// Wᵀ, `(in, out)`.
     pub(super) fn backward(&self) -> View<'_> {
-        if self.weight.n * self.weight.k > KEPT {
-            return self.weight.transposed(0, 1.);
-        }
-        self.turned.get_or_init(|| self.weight.transpose(&[(0, 1.)])).view()
+        self.weight.backward(0)
     }
 }
 
@@ -75,7 +70,8 @@ impl Linear {
         let weight = if weight.device().is_cpu() {
             let weight = pack_tensor(&weight, Matrix(out_features, in_features))?;
             let bias = bias.as_ref().map(pad_bias).transpose()?;
-            Weight::Packed(Arc::new(PackedLinear { weight, bias, turned: OnceLock::new() }))
+            let weight = TwoWay::new(weight, vec![(0, 1.)], KEPT);
+            Weight::Packed(Arc::new(PackedLinear { weight, bias }))
         } else {
             Weight::Plain(weight.detach())
         };
@@ -98,7 +94,7 @@ impl Linear {
     #[must_use]
     pub fn dtype(&self) -> DType {
         match &self.weight {
-            Weight::Packed(packed) => packed.weight.dtype(),
+            Weight::Packed(packed) => packed.weight.panels().dtype(),
             Weight::Plain(weight) => weight.dtype(),
         }
     }
@@ -118,7 +114,7 @@ impl Linear {
             Weight::Plain(weight) => weight.to_dtype(dtype),
             Weight::Packed(packed) => {
                 let (out, columns) = (self.out_features, self.in_features);
-                let numbers = (0..out * columns).map(|i| packed.weight.get(0, i / columns, i % columns));
+                let numbers = (0..out * columns).map(|i| packed.weight.panels().get(0, i / columns, i % columns));
                 Tensor::from_iter(numbers, &Device::Cpu)?.reshape((out, columns))?.to_dtype(dtype)
             }
         }

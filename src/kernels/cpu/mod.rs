@@ -17,6 +17,7 @@ pub(super) mod product;
 pub(super) mod simd;
 pub(super) mod tensors;
 mod tile;
+pub(super) mod two_way;
 pub(super) mod view;
 pub(super) mod winograd;
 

@@ -1,22 +1,18 @@
 //! Kernels transformed for Winograd's products, for both directions in one pack.
 
-use std::sync::OnceLock;
-
 use super::Size;
 use crate::kernels::cpu::panels::{Element, Panels};
+use crate::kernels::cpu::two_way::TwoWay;
 use crate::kernels::cpu::view::View;
 
-/// Numbers of the largest transformed kernel of which a second, turned copy is kept: small ones belong to small models, whose few
-/// tiles do not pay for turning it in every call.
+/// Numbers of the largest transformed kernel of which a turned copy is kept.
 const KEPT: usize = 3 << 20;
 
 /// A kernel `(out, in, 3, 3)` transformed: for every position in a tile a matrix `(out, in)`.
 #[derive(Debug)]
 pub(crate) struct Weight {
     size: Size,
-    positions: Panels,
-    /// For the gradient, if it is small; made when first asked for.
-    turned: OnceLock<Panels>,
+    positions: TwoWay,
 }
 
 /// What [`forward`](super::forward) multiplies with: a matrix `(out, in)` for every position in a tile.
@@ -41,32 +37,20 @@ impl Weight {
                 Size::Four => transform(&FOUR, &kernel, numbers),
             }
         };
-        Self { size, positions: Panels::fill(positions, n, k, transform), turned: OnceLock::new() }
+        let panels = Panels::fill(positions, n, k, transform);
+        Self { size, positions: TwoWay::new(panels, turned(size), KEPT) }
     }
 
     /// The kernel itself.
     pub(crate) fn forward(&self) -> Filter<'_> {
-        let count = self.size.input() * self.size.input();
-        Filter { size: self.size, positions: (0..count).map(|position| self.positions.matrix(position)).collect() }
+        let positions = (0..self.positions.count()).map(|position| self.positions.forward(position));
+        Filter { size: self.size, positions: positions.collect() }
     }
 
-    /// The kernel turned by 180° with inputs and outputs exchanged, which convolves a gradient. Turning a kernel exchanges a point
-    /// of interpolation `a` with `1/a`: the same matrices elsewhere, transposed, times powers of two.
+    /// The kernel turned by 180° with inputs and outputs exchanged, which convolves a gradient.
     pub(crate) fn backward(&self) -> Filter<'_> {
-        let turned: &[(usize, f32)] = match self.size {
-            Size::Two => &[(3, 1.), (1, 1.), (2, 1.), (0, 1.)],
-            Size::Four => &[(5, 1.), (3, -2.), (4, -2.), (1, -0.5), (2, -0.5), (0, 1.)],
-        };
-        let side = self.size.input();
-        let from: Vec<(usize, f32)> =
-            turned.iter().flat_map(|y| turned.iter().map(move |x| (y.0 * side + x.0, y.1 * x.1))).collect();
-        let positions = if from.len() * self.positions.n * self.positions.k <= KEPT {
-            let turned = self.turned.get_or_init(|| self.positions.transpose(&from));
-            (0..from.len()).map(|position| turned.matrix(position)).collect()
-        } else {
-            from.into_iter().map(|(position, scale)| self.positions.transposed(position, scale)).collect()
-        };
-        Filter { size: self.size, positions }
+        let positions = (0..self.positions.count()).map(|position| self.positions.backward(position));
+        Filter { size: self.size, positions: positions.collect() }
     }
 
     /// The kernel's number for output `n` and input `k`, up to rounding.
@@ -79,10 +63,19 @@ impl Weight {
             }
         };
         let side = self.size.input();
-        let number = |i: usize, j: usize| f64::from(self.positions.get(i * side + j, n, k));
+        let number = |i: usize, j: usize| f64::from(self.positions.panels().get(i * side + j, n, k));
         let row = |i: usize| (0..side).map(|j| solve[x][j] * number(i, j)).sum::<f64>();
         (0..side).map(|i| solve[y][i] * row(i)).sum::<f64>() as f32
     }
+}
+
+/// Turning a kernel exchanges a point of interpolation `a` with `1/a`: the same matrices elsewhere, transposed, times powers of two.
+fn turned(size: Size) -> Vec<(usize, f32)> {
+    let along: &[(usize, f32)] = match size {
+        Size::Two => &[(3, 1.), (1, 1.), (2, 1.), (0, 1.)],
+        Size::Four => &[(5, 1.), (3, -2.), (4, -2.), (1, -0.5), (2, -0.5), (0, 1.)],
+    };
+    along.iter().flat_map(|y| along.iter().map(move |x| (y.0 * size.input() + x.0, y.1 * x.1))).collect()
 }
 
 /// G of F(2×2), `(4, 3)`, at the points 0, 1, −1, ∞.
