@@ -11,6 +11,6 @@ pub fn keep_freed_memory() {
         // One heap for all threads, none of it mapped apart or trimmed.
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_MAX, 0);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
     }
 }
