@@ -147,6 +147,8 @@ fn convolutions(cases: &mut Vec<Case>) {
 fn attentions(cases: &mut Vec<Case>) {
     for (batch, queries, keys, heads, dim, causal) in [
         (1, 1, 1, 1, 1, false),
+        (1, 3, 3, 1, 3, true),
+        (1, 5, 3, 1, 5, false),
         (3, 5, 1, 2, 16, false),
         (3, 64, 77, 2, 40, false),
         (1, 300, 77, 3, 20, false),

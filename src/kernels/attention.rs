@@ -44,7 +44,7 @@ pub(super) fn sizes(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bo
 
 struct AttentionOp {
     heads: Heads,
-    /// Log-sum-exp of every query's scores, from the forward pass.
+    /// Logarithm (base 2) of every query's sum of exponentials, from the forward pass.
     logs: Mutex<Vec<f32>>,
 }
 

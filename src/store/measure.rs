@@ -34,6 +34,7 @@ pub fn peak_memory_bytes() -> Option<u64> {
 
 /// Starts a new measurement of the peak (Linux; where it is refused the peak of the whole process is reported).
 pub fn reset_peak_memory() {
+    crate::kernels::release_freed_memory();
     // proc(5): writing 5 to clear_refs resets VmHWM to the current resident size.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }

@@ -24,6 +24,8 @@ impl<T: Copy + Default> Aligned<T> {
     #[inline(always)]
     pub(crate) fn reserve(&mut self, length: usize) -> &mut [T] {
         if self.length < length {
+            // The old memory first, so that both are never held.
+            *self = Self::default();
             *self = Self::zeros(length);
         }
         &mut self.memory[self.skip..self.skip + length]

@@ -24,11 +24,13 @@ pub(crate) fn exp<S: Simd>(x: f32) -> f32 {
     if x < -87.3 { 0. } else { p * power }
 }
 
-/// `2ˣ` for `x` up to 126; about `2⁻¹²⁶` below -126. Cheaper than [`exp`]: for softmax, whose scores can be scaled to powers of two.
+/// `2ˣ`; `2⁻¹²⁶` below -126, `2¹²⁶` above 126, NaN for NaN. Cheaper than [`exp`]: for softmax, whose scores can be scaled to powers of two.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.;
-    let x = if x > -126. { x } else { -126. };
+    // Written so that NaN stays NaN.
+    let x = if x < -126. { -126. } else { x };
+    let x = if x > 126. { 126. } else { x };
     let shifted = x + ROUND;
     let r = x - (shifted - ROUND);
     // Minimax on -1/2..1/2 (Cephes' exp2f).
@@ -38,7 +40,7 @@ pub(crate) fn exp2<S: Simd>(x: f32) -> f32 {
     p = S::mul_add(p, r, 2.402_264_8e-1);
     p = S::mul_add(p, r, 6.931_472e-1);
     p = S::mul_add(p, r, 1.);
-    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000))
 }
 
 /// `1 / (1 + e⁻ˣ)`.

@@ -1,7 +1,7 @@
 //! What the CPU paths share: vector instructions chosen at run time, the matrix product, packed weights.
 //!
 //! Results never depend on the number of threads nor on the batch a sample is in: every output number is
-//! one chain of fused multiply-adds in a fixed order, whoever computes it, and the few reductions over
+//! one chain of multiply-adds in a fixed order, whoever computes it, and the few reductions over
 //! rows use chunks of a fixed size.
 
 mod aligned;

@@ -47,7 +47,7 @@ impl Product<'_> {
     /// Computes the columns of C in `panels`.
     ///
     /// # Safety
-    /// Every address in `rows` has `channels` readable numbers, every one in `out` has `b.n` writable ones
+    /// Every address in `rows` has `channels` readable numbers (bf16 if `rounded`, one more if they are odd), every one in `out` has `b.n` writable ones
     /// that nobody else uses in the columns of `panels`.
     pub(crate) unsafe fn run(&self, panels: Range<usize>) {
         dispatch(Run { product: self, panels });
@@ -75,6 +75,7 @@ impl Task for Run<'_, '_> {
             }
             return;
         }
+        debug_assert!(!p.rounded || p.channels == p.b.k, "rounded rows of several segments");
         let mut narrow = Aligned::default();
         let parts = p.b.k.div_ceil(2 * DEPTH);
         for index in 0..parts {

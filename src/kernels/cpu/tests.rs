@@ -1,4 +1,4 @@
-//! The building blocks against plain f64 loops, on every instruction set this machine has.
+//! The building blocks against plain f64 loops, with the best instructions this machine has.
 
 use half::{bf16, f16};
 
@@ -128,5 +128,55 @@ impl Task for Errors {
 fn exp_and_erf_are_accurate() {
     for (exp, erf) in [dispatch(Errors), Errors.run::<Portable>()] {
         assert!(exp < 1.2e-7 && erf < 1.2e-7, "exp {exp:e}, erf {erf:e}");
+    }
+}
+
+/// `exp2` where it must not invent numbers.
+struct Edges;
+
+impl Task for Edges {
+    type Output = [f32; 6];
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> [f32; 6] {
+        [f32::NAN, f32::NEG_INFINITY, -200., -126., 0., 512.].map(|x| exp2::<S>(x))
+    }
+}
+
+#[test]
+fn exp2_keeps_nan_and_stays_in_range() {
+    for [nan, least, low, edge, one, high] in [dispatch(Edges), Edges.run::<Portable>()] {
+        assert!(nan.is_nan());
+        assert_eq!([least, low, edge], [f32::MIN_POSITIVE; 3]);
+        assert_eq!((one, high), (1., 126f32.exp2()));
+    }
+}
+
+/// The instructions for pairs against what they stand for.
+struct Dot;
+
+impl Task for Dot {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<f32> {
+        let (x, y) = (numbers(2 * S::LANES, 1), numbers(2 * S::LANES, 2));
+        let (mut a, mut b, mut c) = ([0f32; 16], [0f32; 16], [0f32; 16]);
+        // SAFETY: arrays of at least `LANES` numbers; instructions are there where `dispatch` says so.
+        unsafe {
+            S::pair_rows(x.as_ptr(), x[S::LANES..].as_ptr(), a.as_mut_ptr(), S::LANES);
+            S::pair_rows(y.as_ptr(), y[S::LANES..].as_ptr(), b.as_mut_ptr(), S::LANES);
+            S::store(c.as_mut_ptr(), S::dot(S::load(a.as_ptr()), S::load(b.as_ptr()), S::splat(0.5)));
+        }
+        let exact =
+            |i: usize| [i, i + S::LANES].map(|i| f64::from(bf16::from_f32(x[i])) * f64::from(bf16::from_f32(y[i])));
+        (0..S::LANES).map(|i| c[i] - (0.5 + exact(i).iter().sum::<f64>()) as f32).collect()
+    }
+}
+
+#[test]
+fn pairs_are_multiplied_with_and_without_instructions() {
+    for errors in [dispatch(Dot), Dot.run::<Portable>()] {
+        assert!(errors.iter().all(|error| error.abs() < 1e-6), "{errors:?}");
     }
 }

@@ -44,6 +44,13 @@ impl TwoWay {
             let (matrix, scale) = self.back[index];
             return self.panels.transposed(matrix, scale);
         }
-        self.turned.get_or_init(|| self.panels.transpose(&self.back)).matrix(index)
+        if self.turned.get().is_none() {
+            // Not inside `get_or_init`: transposing runs on several threads, one of which might come here meanwhile.
+            let _ = self.turned.set(self.panels.transpose(&self.back));
+        }
+        match self.turned.get() {
+            Some(turned) => turned.matrix(index),
+            None => unreachable!("it was set above"),
+        }
     }
 }

@@ -84,6 +84,7 @@ impl View<'_> {
             return to.as_ptr();
         }
         let start = self.start(panel, k0);
+        let depth = if self.panels.pairs { depth.next_multiple_of(2) } else { depth };
         let end = start + depth * self.panels.width;
         match &self.panels.data {
             Data::F32(data) => data[start..end].as_ptr(),

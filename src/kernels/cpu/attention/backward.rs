@@ -76,15 +76,15 @@ impl Task for Backward<'_> {
                     scores::<S>(&q_rows[..count], &k_columns, sizes, first_key, keys, &p.rows()[..count]);
                     scores::<S>(&grad_rows[..count], &v_columns, sizes, first_key, keys, &ds.rows()[..count]);
                 }
-                for i in 0..count {
+                for (i, product) in products.iter().enumerate().take(count) {
                     let (p, ds) = (p.row(i), ds.row(i));
                     let log = self.logs[self.head * h.queries + first_query + i];
                     let visible = h.visible(first_query + i, first_key, keys);
                     p[visible..].fill(0.);
                     ds[visible..].fill(0.);
                     for (p, ds) in p[..visible].iter_mut().zip(&mut ds[..visible]) {
-                        *p = exp2::<S>(S::mul_add(*p, scale * LOG2_E, -log * LOG2_E));
-                        *ds = *p * (*ds - products[i]) * scale;
+                        *p = exp2::<S>(S::mul_add(*p, scale * LOG2_E, -log));
+                        *ds = *p * (*ds - product) * scale;
                     }
                 }
                 let (rows, columns) = ds.left::<S>(&h, count, keys, true);

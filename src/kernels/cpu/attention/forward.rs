@@ -1,6 +1,6 @@
 //! The forward pass: blocks of scores, a running softmax, a running sum of values.
 
-use std::f32::consts::{LN_2, LOG2_E};
+use std::f32::consts::LOG2_E;
 
 use super::gather::Left;
 use super::tiles::{Small, exponentials, largest, multiply, scores};
@@ -104,7 +104,7 @@ impl Task for Forward<'_> {
                     *y = sum * inverse;
                 }
                 // SAFETY: as above.
-                unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] * LN_2 + total[i].ln() };
+                unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] + total[i].log2() };
             }
         }
     }

@@ -62,7 +62,7 @@ impl Heads {
     }
 }
 
-/// Result `(batch, queries, channels)` and log-sum-exp `(batch, heads, queries)` of the scaled scores.
+/// Result `(batch, queries, channels)` and the base-2 logarithm of the sum of exponentials of the scaled scores, `(batch, heads, queries)`.
 pub(crate) fn forward(h: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let mut logs = vec![0f32; h.batch * h.heads * h.queries];
     let logs_start = Shared::new(&mut logs);

@@ -4,12 +4,13 @@ use half::bf16;
 
 use super::tile::{Tile, tile};
 
+mod plain;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 /// One instruction set. The functions are `unsafe` because the instructions must exist on this machine:
 /// only [`dispatch`] hands out an implementation, after checking.
-pub(crate) trait Simd: 'static {
+pub(crate) trait Simd: Sized + 'static {
     type V: Copy;
     /// Numbers in a vector.
     const LANES: usize;
@@ -31,48 +32,26 @@ pub(crate) trait Simd: 'static {
     /// `c` plus the products of the two bf16 numbers in every lane of `a` and `b`.
     #[inline(always)]
     unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        let mut lanes = [[0f32; 16]; 3];
-        // SAFETY: vectors have at most 16 lanes.
-        unsafe {
-            for (lanes, v) in lanes.iter_mut().zip([a, b, c]) {
-                Self::store(lanes.as_mut_ptr(), v);
-            }
-            let [a, b, mut c] = lanes;
-            for (c, (a, b)) in c.iter_mut().zip(a.into_iter().zip(b)) {
-                let [low, high] = [16, 0].map(|up| [a, b].map(|x| f32::from_bits(x.to_bits() << up & 0xFFFF_0000)));
-                *c = Self::mul_add(high[0], high[1], Self::mul_add(low[0], low[1], *c));
-            }
-            Self::load(c.as_ptr())
-        }
+        // SAFETY: the caller's promise.
+        unsafe { plain::dot::<Self>(a, b, c) }
     }
     /// Rounds `count` numbers to bf16.
     #[inline(always)]
     unsafe fn narrow(from: *const f32, to: *mut bf16, count: usize) {
-        for i in 0..count {
-            // SAFETY: the caller owns the numbers.
-            unsafe { *to.add(i) = bf16::from_f32(*from.add(i)) };
-        }
+        // SAFETY: the caller's promise.
+        unsafe { plain::narrow::<Self>(from, to, count) }
     }
     /// Rounds a vector to bf16.
     #[inline(always)]
     unsafe fn store_rounded(to: *mut bf16, v: Self::V) {
-        let mut lanes = [0f32; 16];
-        // SAFETY: vectors have at most 16 lanes; the caller owns `LANES` writable numbers.
-        unsafe {
-            Self::store(lanes.as_mut_ptr(), v);
-            Self::narrow(lanes.as_ptr(), to, Self::LANES);
-        }
+        // SAFETY: the caller's promise.
+        unsafe { plain::store_rounded::<Self>(to, v) }
     }
     /// Rounds two rows of `count` numbers to bf16 and puts the numbers above each other into one place.
     #[inline(always)]
     unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {
-        for i in 0..count {
-            // SAFETY: the caller owns the numbers.
-            unsafe {
-                let [low, high] = [low, high].map(|row| u32::from(bf16::from_f32(*row.add(i)).to_bits()));
-                *to.add(i) = f32::from_bits(low | high << 16);
-            }
-        }
+        // SAFETY: the caller's promise.
+        unsafe { plain::pair_rows::<Self>(low, high, to, count) }
     }
     /// Transposes 4 × 4 units of 2 × 2 bf16 numbers; rows of units are `step` units apart on both sides.
     #[inline(always)]

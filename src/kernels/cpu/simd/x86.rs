@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::bf16;
 
-use super::{Simd, Task, Tile, tile};
+use super::{Simd, Task, Tile, plain, tile};
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn run_avx2<T: Task>(task: T) -> T::Output {
@@ -110,14 +110,18 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
     #[inline(always)]
     unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
-        debug_assert!(BF16, "pairs on a machine without them");
+        if !BF16 {
+            return unsafe { plain::dot::<Self>(a, b, c) };
+        }
         unsafe {
             _mm512_dpbf16_ps(c, std::mem::transmute::<__m512, __m512bh>(a), std::mem::transmute::<__m512, __m512bh>(b))
         }
     }
     #[inline(always)]
     unsafe fn narrow(from: *const f32, to: *mut bf16, count: usize) {
-        debug_assert!(BF16, "pairs on a machine without them");
+        if !BF16 {
+            return unsafe { plain::narrow::<Self>(from, to, count) };
+        }
         unsafe {
             for i in (0..count).step_by(16) {
                 let mask = if count - i < 16 { (1u16 << (count - i)) - 1 } else { u16::MAX };
@@ -129,12 +133,16 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
     #[inline(always)]
     unsafe fn store_rounded(to: *mut bf16, v: __m512) {
-        debug_assert!(BF16, "pairs on a machine without them");
+        if !BF16 {
+            return unsafe { plain::store_rounded::<Self>(to, v) };
+        }
         unsafe { _mm256_storeu_si256(to.cast(), std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v))) }
     }
     #[inline(always)]
     unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {
-        debug_assert!(BF16, "pairs on a machine without them");
+        if !BF16 {
+            return unsafe { plain::pair_rows::<Self>(low, high, to, count) };
+        }
         unsafe {
             for i in (0..count).step_by(16) {
                 let mask = if count - i < 16 { (1u16 << (count - i)) - 1 } else { u16::MAX };

@@ -22,7 +22,7 @@ use super::simd::dispatch;
 use tiles::{Input, Output, Place, Strides};
 pub(crate) use weight::{Filter, Weight};
 
-/// Bytes of scratch for one piece of work.
+/// Bytes of scratch for one piece of work, unless its tiles would be too few to read a matrix for.
 const SCRATCH: usize = 1 << 21;
 /// Bytes of the largest kernel transformed for m = 4: it grows to 4 times its size, for m = 2 to 1.8 times.
 const LARGEST: usize = 64 << 20;
