@@ -32,8 +32,8 @@ impl CustomOp1 for Upsample {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = slice(x, layout)?;
         let row = self.width * self.channels;
-        let y = filled(4 * x.len(), 4 * row, |i, y| {
-            let x = &x[i * row..(i + 1) * row];
+        let y = filled(4 * x.len(), 4 * row, |start, y| {
+            let x = &x[start / 4..][..row];
             let (above, below) = y.split_at_mut(2 * row);
             for (pair, pixel) in above.chunks_exact_mut(2 * self.channels).zip(x.chunks_exact(self.channels)) {
                 pair[..self.channels].copy_from_slice(pixel);
@@ -47,8 +47,8 @@ impl CustomOp1 for Upsample {
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let row = self.width * self.channels;
         let dx = with_slice(grad, |grad| {
-            Ok(filled(x.elem_count(), row, |i, dx| {
-                let (above, below) = grad[4 * i * row..4 * (i + 1) * row].split_at(2 * row);
+            Ok(filled(x.elem_count(), row, |start, dx| {
+                let (above, below) = grad[4 * start..][..4 * row].split_at(2 * row);
                 for (i, pixel) in dx.chunks_exact_mut(self.channels).enumerate() {
                     let from = 2 * i * self.channels;
                     for (c, number) in pixel.iter_mut().enumerate() {

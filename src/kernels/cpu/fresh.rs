@@ -42,8 +42,8 @@ pub(crate) unsafe fn written(length: usize, fill: impl FnOnce(Shared)) -> Vec<f3
     numbers
 }
 
-/// `length` numbers, every `piece` of which `fill(index, numbers)` writes on some thread. They are zeros first, set just before so that
-/// they are in that thread's cache.
+/// `length` numbers, every `piece` of which `fill(start, numbers)` writes on some thread; `start` is the place of its first number.
+/// They are zeros first, set just before so that they are in that thread's cache.
 pub(crate) fn filled(length: usize, piece: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let pieces = (0..length.div_ceil(piece.max(1))).map(|i| i * piece..length.min((i + 1) * piece));
     filled_in(pieces.collect(), fill)
@@ -56,12 +56,12 @@ pub(crate) fn filled_in(pieces: Vec<Range<usize>>, fill: impl Fn(usize, &mut [f3
         piece.end
     });
     let work = |out: Shared| {
-        pieces.into_par_iter().enumerate().for_each(|(index, piece)| {
-            let (start, length) = (out.at(piece.start), piece.len());
+        pieces.into_par_iter().for_each(|piece| {
+            let (address, length) = (out.at(piece.start), piece.len());
             // SAFETY: inside the new memory, in no other piece, and initialised by the first line.
             unsafe {
-                start.write_bytes(0, length);
-                fill(index, std::slice::from_raw_parts_mut(start, length));
+                address.write_bytes(0, length);
+                fill(piece.start, std::slice::from_raw_parts_mut(address, length));
             }
         });
     };

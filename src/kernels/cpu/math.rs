@@ -2,13 +2,14 @@
 
 use super::simd::Simd;
 
+/// Adding and subtracting 1.5·2²³ rounds to the nearest integer.
+const ROUND: f32 = 12_582_912.;
+
 /// `eˣ`; 0 below -87.3 and `e^88.3` above 88.3.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and subtracting 1.5·2²³ rounds to the nearest integer.
-    const ROUND: f32 = 12_582_912.;
     let inside = x.clamp(-87.3, 88.3);
     let shifted = S::mul_add(inside, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -27,7 +28,6 @@ pub(crate) fn exp<S: Simd>(x: f32) -> f32 {
 /// `2ˣ`; `2⁻¹²⁶` below -126, `2¹²⁶` above 126, NaN for NaN. Cheaper than [`exp`]: for softmax, whose scores can be scaled to powers of two.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.;
     // Written so that NaN stays NaN.
     let x = if x < -126. { -126. } else { x };
     let x = if x > 126. { 126. } else { x };

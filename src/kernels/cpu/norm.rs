@@ -69,11 +69,10 @@ pub(crate) fn group_norm(n: &Groups<'_>, x: &[f32]) -> (Vec<f32>, Statistics) {
     let piece = PIXELS * channels;
     let of_image = |b: usize| (0..image).step_by(piece).map(move |i| b * image + i..b * image + image.min(i + piece));
     let pieces: Vec<_> = (0..x.len() / image).flat_map(of_image).collect();
-    let starts: Vec<usize> = pieces.iter().map(|piece| piece.start).collect();
-    let y = filled_in(pieces, |i, y| {
-        let b = starts[i] / image;
+    let y = filled_in(pieces, |start, y| {
+        let b = start / image;
         let (scale, shift) = (&scales[b * channels..][..channels], &shifts[b * channels..][..channels]);
-        dispatch(Scale { x: &x[starts[i]..][..y.len()], y, scale, shift, silu: n.silu });
+        dispatch(Scale { x: &x[start..][..y.len()], y, scale, shift, silu: n.silu });
     });
     (y, statistics)
 }
@@ -263,14 +262,14 @@ impl Task for Combine<'_> {
 /// Layer normalisation of rows of `weight.len()` numbers.
 pub(crate) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
     let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
-    filled(x.len(), piece, |i, y| dispatch(Rows { x: &x[i * piece..][..y.len()], y, weight, bias, eps }))
+    filled(x.len(), piece, |start, y| dispatch(Rows { x: &x[start..][..y.len()], y, weight, bias, eps }))
 }
 
 /// The gradient of the argument of [`layer_norm`].
 pub(crate) fn layer_norm_backward(x: &[f32], weight: &[f32], eps: f32, grad: &[f32]) -> Vec<f32> {
     let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
-    filled(x.len(), piece, |i, dx| {
-        let [x, grad] = [x, grad].map(|numbers| &numbers[i * piece..][..dx.len()]);
+    filled(x.len(), piece, |start, dx| {
+        let [x, grad] = [x, grad].map(|numbers| &numbers[start..][..dx.len()]);
         dispatch(RowsBackward { x, grad, dx, weight, eps });
     })
 }

@@ -64,7 +64,7 @@ impl Pointwise for QuickGelu {
 
 /// `f(x)`.
 pub(crate) fn map<F: Pointwise>(x: &[f32]) -> Vec<f32> {
-    filled(x.len(), CHUNK, |i, y| dispatch(Map::<F> { x: &x[i * CHUNK..][..y.len()], y, f: PhantomData }))
+    filled(x.len(), CHUNK, |start, y| dispatch(Map::<F> { x: &x[start..][..y.len()], y, f: PhantomData }))
 }
 
 /// `f'(x) · grad`.
@@ -111,14 +111,14 @@ impl<F: Pointwise> Task for MapBackward<'_, F> {
 /// Rows `(2 · channels)` to rows `(channels)`: first half times the GELU of the second.
 pub(crate) fn geglu_forward(x: &[f32], channels: usize) -> Vec<f32> {
     let piece = CHUNK.next_multiple_of(channels);
-    filled(x.len() / 2, piece, |i, y| dispatch(Geglu { x: &x[2 * i * piece..][..2 * y.len()], y, channels }))
+    filled(x.len() / 2, piece, |start, y| dispatch(Geglu { x: &x[2 * start..][..2 * y.len()], y, channels }))
 }
 
 /// The gradient of [`geglu_forward`]'s argument.
 pub(crate) fn geglu_backward(x: &[f32], grad: &[f32], channels: usize) -> Vec<f32> {
     let piece = CHUNK.next_multiple_of(channels);
-    filled(x.len(), 2 * piece, |i, dx| {
-        let (x, grad) = (&x[2 * i * piece..][..dx.len()], &grad[i * piece..][..dx.len() / 2]);
+    filled(x.len(), 2 * piece, |start, dx| {
+        let (x, grad) = (&x[start..][..dx.len()], &grad[start / 2..][..dx.len() / 2]);
         dispatch(GegluBackward { x, grad, dx, channels });
     })
 }

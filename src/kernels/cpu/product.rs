@@ -15,7 +15,7 @@ use super::view::{Scratch, View};
 /// The longest chain of multiply-adds before a partial sum is added to C, twice as long in pairs: a panel of B stays in L1 or L2.
 const DEPTH: usize = 384;
 /// Rows of one piece of work: its part of A stays in L2.
-const CHUNK: usize = 96;
+const CHUNK: usize = 192;
 /// Below this many multiply-adds a product is not worth other threads.
 pub(super) const SERIAL: usize = 1 << 18;
 

@@ -38,46 +38,50 @@ impl Task for Backward<'_> {
         let gather = |from: &[f32], start: usize, tokens: usize, order: Order| {
             Gather { from: &from[start..], h, tokens, order }.run::<S>()
         };
-        let q = gather(self.q, of_queries, h.queries, Order::Tokens);
-        let grad = gather(self.grad, of_queries, h.queries, Order::Tokens);
         let k = gather(self.k, of_keys, h.keys, Order::Tokens);
         let k_columns = gather(self.k, of_keys, h.keys, Order::Channels);
         let v_columns = gather(self.v, of_keys, h.keys, Order::Channels);
+        let q = Columns::new::<S>(&h, &self.q[of_queries..]);
+        let grad = Columns::new::<S>(&h, &self.grad[of_queries..]);
         let (mut q_left, mut grad_left) = (Left::new(&h), Left::new(&h));
-        let mut dq = Aligned::zeros(QUERIES * padded);
-        let mut dk = Aligned::zeros(h.keys * padded);
-        let mut dv = Aligned::zeros(h.keys * padded);
-        let dk_rows: Vec<*mut f32> = dk.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
-        let dv_rows: Vec<*mut f32> = dv.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
+        // Per query, the dot product of result and gradient.
+        let mut products = vec![0f32; h.queries];
+        for (i, product) in products.iter_mut().enumerate() {
+            let [y, g] = [self.y, self.grad].map(|x| &x[of_queries + i * channels..][..dim]);
+            *product = y.iter().zip(g).map(|(y, g)| y * g).sum();
+        }
+        let mut dq = Aligned::zeros(h.queries * padded);
         let dq_rows: Vec<*mut f32> = dq.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
+        // Of one block of keys, channel by channel: their width is then a multiple of any vector's.
+        let (mut dk, mut dv) = (Aligned::zeros(dim * KEYS), Aligned::zeros(dim * KEYS));
+        let dk_rows: Vec<*mut f32> = dk.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
+        let dv_rows: Vec<*mut f32> = dv.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
         // Weights P and, from dP, the gradient of the scores.
         let (mut p, mut ds) = (Scores::new(&h), Scores::new(&h));
-        for first_query in (0..h.queries).step_by(QUERIES) {
-            let count = (h.queries - first_query).min(QUERIES);
-            let block = of_queries + first_query * channels;
-            let q_rows = q_left.rows::<S>(&h, &self.q[block..], count);
-            let grad_rows = grad_left.rows::<S>(&h, &self.grad[block..], count);
-            // Per query, the dot product of result and gradient.
-            let mut products = [0f32; QUERIES];
-            for (i, product) in products.iter_mut().enumerate().take(count) {
-                let [y, g] = [self.y, self.grad].map(|x| &x[block + i * channels..][..dim]);
-                *product = y.iter().zip(g).map(|(y, g)| y * g).sum();
+        // Keys outside: what belongs to a block of them stays in L2 while all queries pass.
+        for first_key in (0..h.keys).step_by(KEYS) {
+            for row in dk_rows.iter().chain(&dv_rows) {
+                // SAFETY: a row of `dk` or `dv`.
+                unsafe { row.write_bytes(0, KEYS) };
             }
-            for row in &dq_rows[..count] {
-                // SAFETY: a row of `dq`.
-                unsafe { std::slice::from_raw_parts_mut(*row, padded) }.fill(0.);
-            }
-            let end = h.visible(first_query + count - 1, 0, h.keys);
-            for first_key in (0..end).step_by(KEYS) {
-                let keys = (end - first_key).min(KEYS);
+            for first_query in (0..h.queries).step_by(QUERIES) {
+                let count = (h.queries - first_query).min(QUERIES);
+                let keys = h.visible(first_query + count - 1, first_key, (h.keys - first_key).min(KEYS));
+                if keys == 0 {
+                    continue;
+                }
+                let block = of_queries + first_query * channels;
+                let q_rows = q_left.rows::<S>(&h, &self.q[block..], count);
+                let grad_rows = grad_left.rows::<S>(&h, &self.grad[block..], count);
                 let sizes = (h.slots(dim), h.pairs);
                 // SAFETY: rows of q and grad have `dim` numbers, rows of p and ds KEYS.
                 unsafe {
                     scores::<S>(&q_rows[..count], &k_columns, sizes, first_key, keys, &p.rows()[..count]);
                     scores::<S>(&grad_rows[..count], &v_columns, sizes, first_key, keys, &ds.rows()[..count]);
                 }
-                for (i, product) in products.iter().enumerate().take(count) {
+                for i in 0..count {
                     let (p, ds) = (p.row(i), ds.row(i));
+                    let product = products[first_query + i];
                     let log = self.logs[self.head * h.queries + first_query + i];
                     let visible = h.visible(first_query + i, first_key, keys);
                     p[visible..].fill(0.);
@@ -87,57 +91,61 @@ impl Task for Backward<'_> {
                         *ds = *p * (*ds - product) * scale;
                     }
                 }
-                let (rows, columns) = ds.left::<S>(&h, count, keys, true);
-                let (_, p_columns) = p.left::<S>(&h, count, keys, false);
-                let queries = h.slots(first_query) * padded..h.slots(first_query + count) * padded;
+                let by_keys = ds.by_keys::<S>(&h, count, keys);
                 let dq_part = Small {
-                    a: &rows[..count],
+                    a: &by_keys[..count],
                     a_step: 1,
                     depth: h.slots(keys),
                     b: k[h.slots(first_key) * padded..].as_ptr(),
                     b_step: padded,
-                    c: &dq_rows[..count],
+                    c: &dq_rows[first_query..first_query + count],
                     width: padded,
                     accumulate: true,
                     pairs: h.pairs,
                 };
+                let (q, grad) = (q.rows(&h, first_query), grad.rows(&h, first_query));
                 let dk_part = Small {
-                    a: &columns[..keys],
-                    a_step: KEYS,
+                    a: &q.rows,
+                    a_step: q.step,
                     depth: h.slots(count),
-                    b: q[queries.clone()].as_ptr(),
-                    c: &dk_rows[first_key..first_key + keys],
+                    b: ds.by_queries::<S>(&h, count, keys),
+                    b_step: KEYS,
+                    c: &dk_rows,
+                    width: keys,
                     ..dq_part
                 };
                 let dv_part = Small {
-                    a: &p_columns[..keys],
-                    b: grad[queries].as_ptr(),
-                    c: &dv_rows[first_key..first_key + keys],
+                    a: &grad.rows,
+                    a_step: grad.step,
+                    b: p.by_queries::<S>(&h, count, keys),
+                    c: &dv_rows,
                     ..dk_part
                 };
-                // SAFETY: rows of ds have `slots(keys)` places, columns of p and ds `slots(count)` KEYS apart; all other rows `padded`.
+                // SAFETY: `by_keys` has `slots(keys)` places in a row, `by_queries` rows of KEYS; q and grad have `slots(count)` more tokens.
                 unsafe {
                     multiply::<S>(&dq_part);
                     multiply::<S>(&dk_part);
                     multiply::<S>(&dv_part);
                 }
             }
-            for (i, row) in dq_rows[..count].iter().enumerate() {
-                let to = self.dq.at(of_queries + (first_query + i) * channels);
-                // SAFETY: a row of `dq` goes to this head's part of one query.
-                unsafe { std::ptr::copy_nonoverlapping(*row, to, dim) };
+            for (from, to) in [(&dk, self.dk), (&dv, self.dv)] {
+                for key in 0..(h.keys - first_key).min(KEYS) {
+                    let start = of_keys + (first_key + key) * channels;
+                    for (c, number) in from[key..].iter().step_by(KEYS).enumerate() {
+                        // SAFETY: this head's part of one key.
+                        unsafe { *to.at(start + c) = *number };
+                    }
+                }
             }
         }
-        for (rows, to) in [(dk_rows, self.dk), (dv_rows, self.dv)] {
-            for (token, row) in rows.into_iter().enumerate() {
-                // SAFETY: a row of `dk` or `dv` goes to this head's part of one key.
-                unsafe { std::ptr::copy_nonoverlapping(row, to.at(of_keys + token * channels), dim) };
-            }
+        for (query, row) in dq_rows.iter().enumerate() {
+            // SAFETY: a row of `dq` goes to this head's part of one query.
+            unsafe { std::ptr::copy_nonoverlapping(*row, self.dq.at(of_queries + query * channels), dim) };
         }
     }
 }
 
-/// A block of scores `(QUERIES, KEYS)`; with pairs also rounded, in pairs of neighbouring keys and of neighbouring queries.
+/// A block of scores `(QUERIES, KEYS)`; with pairs also rounded, in pairs of neighbouring keys or of neighbouring queries.
 struct Scores {
     numbers: Aligned,
     by_keys: Aligned,
@@ -160,43 +168,71 @@ impl Scores {
         &mut self.numbers[i * KEYS..(i + 1) * KEYS]
     }
 
-    /// The first `count` rows and `keys` columns as left-hand sides; rows only if asked for. Steps along columns are KEYS places.
+    /// The first `count` rows, for sums over the first `keys` keys.
     #[inline(always)]
-    fn left<S: Simd>(
-        &mut self,
-        h: &Heads,
-        count: usize,
-        keys: usize,
-        rows: bool,
-    ) -> ([*const f32; QUERIES], [*const f32; KEYS]) {
-        let Self { numbers, by_keys, by_queries } = self;
+    fn by_keys<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> [*const f32; QUERIES] {
+        let Self { numbers, by_keys, .. } = self;
         if !h.pairs {
             let start = numbers.as_ptr();
-            return (
-                std::array::from_fn(|i| start.wrapping_add(i * KEYS)),
-                std::array::from_fn(|key| start.wrapping_add(key)),
-            );
+            return std::array::from_fn(|i| start.wrapping_add(i * KEYS));
+        }
+        for i in 0..count {
+            let to = by_keys[i * KEYS / 2..].as_mut_ptr();
+            // SAFETY: KEYS numbers in half as many places.
+            unsafe { S::narrow(numbers[i * KEYS..].as_ptr(), to.cast(), keys.next_multiple_of(2)) };
+        }
+        let start = by_keys.as_ptr();
+        std::array::from_fn(|i| start.wrapping_add(i * KEYS / 2))
+    }
+
+    /// The same for sums over the first `count` queries: rows of KEYS places.
+    #[inline(always)]
+    fn by_queries<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> *const f32 {
+        let Self { numbers, by_queries, .. } = self;
+        if !h.pairs {
+            return numbers.as_ptr();
         }
         if count % 2 == 1 {
             numbers[count * KEYS..][..KEYS].fill(0.);
         }
-        let padded = keys.next_multiple_of(2);
-        for i in 0..count {
-            let row = &numbers[i * KEYS..][..KEYS];
-            if rows {
-                // SAFETY: KEYS numbers in half as many places.
-                unsafe { S::narrow(row.as_ptr(), by_keys[i * KEYS / 2..].as_mut_ptr().cast(), padded) };
-            }
-            if i % 2 == 0 {
-                let next = &numbers[(i + 1) * KEYS..][..KEYS];
-                // SAFETY: rows of KEYS numbers.
-                unsafe { S::pair_rows(row.as_ptr(), next.as_ptr(), by_queries[i / 2 * KEYS..].as_mut_ptr(), keys) };
-            }
+        for i in (0..count).step_by(2) {
+            let [row, next] = [i, i + 1].map(|i| numbers[i * KEYS..][..KEYS].as_ptr());
+            // SAFETY: rows of KEYS numbers.
+            unsafe { S::pair_rows(row, next, by_queries[i / 2 * KEYS..].as_mut_ptr(), keys) };
         }
-        let (by_keys, by_queries) = (by_keys.as_ptr(), by_queries.as_ptr());
-        (
-            std::array::from_fn(|i| by_keys.wrapping_add(i * KEYS / 2)),
-            std::array::from_fn(|key| by_queries.wrapping_add(key)),
-        )
+        by_queries.as_ptr()
+    }
+}
+
+/// The channels of one head's tokens as the rows of a left-hand side, for sums over tokens.
+struct Columns<'a> {
+    /// From the head's first number on.
+    from: &'a [f32],
+    /// In pairs of neighbouring tokens.
+    pairs: Aligned,
+    step: usize,
+}
+
+struct ColumnRows {
+    rows: Vec<*const f32>,
+    step: usize,
+}
+
+impl<'a> Columns<'a> {
+    #[inline(always)]
+    fn new<S: Simd>(h: &Heads, from: &'a [f32]) -> Self {
+        if h.pairs {
+            let pairs = Gather { from, h: *h, tokens: h.queries, order: Order::Tokens }.run::<S>();
+            Self { from, pairs, step: h.head_dim.next_multiple_of(S::LANES) }
+        } else {
+            Self { from, pairs: Aligned::default(), step: h.channels() }
+        }
+    }
+
+    /// From token `first` on.
+    fn rows(&self, h: &Heads, first: usize) -> ColumnRows {
+        let numbers = if h.pairs { &self.pairs } else { self.from };
+        let start = numbers[h.slots(first) * self.step..].as_ptr();
+        ColumnRows { rows: (0..h.head_dim).map(|c| start.wrapping_add(c)).collect(), step: self.step }
     }
 }

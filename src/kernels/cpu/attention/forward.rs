@@ -32,28 +32,28 @@ impl Task for Forward<'_> {
         let start = h.start(self.head / h.heads, self.head % h.heads, h.queries);
         // Of powers of two: `e^(score / √dim) = 2^(scale · score)`.
         let scale = h.scale() * LOG2_E;
-        let mut block = Aligned::zeros(QUERIES * KEYS);
-        let mut rounded = Aligned::zeros(if h.pairs { QUERIES * KEYS / 2 } else { 0 });
-        let mut sums = Aligned::zeros(QUERIES * padded);
+        let count = self.queries.len();
+        let mut block: Aligned = Aligned::zeros(QUERIES * KEYS);
+        let mut rounded: Aligned = Aligned::zeros(if h.pairs { QUERIES * KEYS / 2 } else { 0 });
+        let (block, rounded) = (block.as_mut_ptr(), rounded.as_mut_ptr());
+        let rows: [*mut f32; QUERIES] = std::array::from_fn(|i| block.wrapping_add(i * KEYS));
+        let places = if h.pairs { (rounded, KEYS / 2) } else { (block, KEYS) };
+        let weights: [*const f32; QUERIES] = std::array::from_fn(|i| places.0.wrapping_add(i * places.1).cast_const());
+        let mut sums = Aligned::zeros(count * padded);
+        let outputs: Vec<*mut f32> = sums.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
+        let (mut maximum, mut total) = (vec![f32::NEG_INFINITY; count], vec![0f32; count]);
         let mut left = Left::new(&h);
-        for first_query in self.queries.clone().step_by(QUERIES) {
-            let count = (self.queries.end - first_query).min(QUERIES);
-            let mut maximum = [f32::NEG_INFINITY; QUERIES];
-            let mut total = [0f32; QUERIES];
-            sums.fill(0.);
-            let queries = left.rows::<S>(&h, &self.q[start + first_query * h.channels()..], count);
-            let mut rows = [std::ptr::null_mut::<f32>(); QUERIES];
-            let mut weights = [std::ptr::null_mut::<f32>(); QUERIES];
-            let mut outputs = [std::ptr::null_mut::<f32>(); QUERIES];
-            for i in 0..count {
-                rows[i] = block[i * KEYS..].as_mut_ptr();
-                weights[i] = if h.pairs { rounded[i * KEYS / 2..].as_mut_ptr() } else { rows[i] };
-                outputs[i] = sums[i * padded..].as_mut_ptr();
-            }
-            let end = h.visible(first_query + count - 1, 0, h.keys);
-            for first_key in (0..end).step_by(KEYS) {
-                let keys = (end - first_key).min(KEYS);
+        // Keys outside: a block of them stays in L2 while all queries pass.
+        for first_key in (0..h.keys).step_by(KEYS) {
+            for first in (0..count).step_by(QUERIES) {
+                let (end, first_query) = (count.min(first + QUERIES), self.queries.start + first);
+                let count = end - first;
+                let keys = h.visible(first_query + count - 1, first_key, (h.keys - first_key).min(KEYS));
+                if keys == 0 {
+                    continue;
+                }
                 let (slots, padded_keys) = (h.slots(keys), if h.pairs { keys.next_multiple_of(2) } else { keys });
+                let queries = left.rows::<S>(&h, &self.q[start + first_query * h.channels()..], count);
                 // SAFETY: queries are rows of `dim` numbers, rows have KEYS numbers.
                 unsafe {
                     scores::<S>(&queries[..count], self.keys, (h.slots(dim), h.pairs), first_key, keys, &rows[..count]);
@@ -63,7 +63,7 @@ impl Task for Forward<'_> {
                     let row = unsafe { std::slice::from_raw_parts_mut(rows[i], padded_keys) };
                     let visible = h.visible(first_query + i, first_key, keys);
                     row[visible..].fill(0.);
-                    let seen = &mut row[..visible];
+                    let (seen, i) = (&mut row[..visible], first + i);
                     let largest = maximum[i].max(largest(seen) * scale);
                     if largest > maximum[i] {
                         // SAFETY: row `i` of `sums`.
@@ -76,18 +76,17 @@ impl Task for Forward<'_> {
                     total[i] += exponentials::<S>(seen, scale, -largest);
                     if h.pairs {
                         // SAFETY: a row of `rounded` has room for KEYS numbers.
-                        unsafe { S::narrow(row.as_ptr(), weights[i].cast(), padded_keys) };
+                        unsafe { S::narrow(row.as_ptr(), weights[i - first].cast_mut().cast(), padded_keys) };
                     }
                 }
                 let values = &self.values[h.slots(first_key) * padded..][..slots * padded];
-                let weights = weights.map(<*mut f32>::cast_const);
                 let m = Small {
                     a: &weights[..count],
                     a_step: 1,
                     depth: slots,
                     b: values.as_ptr(),
                     b_step: padded,
-                    c: &outputs[..count],
+                    c: &outputs[first..end],
                     width: padded,
                     accumulate: true,
                     pairs: h.pairs,
@@ -95,17 +94,16 @@ impl Task for Forward<'_> {
                 // SAFETY: weights have `slots` places, values and outputs rows of `padded`.
                 unsafe { multiply::<S>(&m) };
             }
-            for i in 0..count {
-                let query = first_query + i;
-                // SAFETY: every query of every head belongs to exactly one piece of work.
-                let y = unsafe { std::slice::from_raw_parts_mut(self.y.at(start + query * h.channels()), dim) };
-                let inverse = 1. / total[i];
-                for (y, sum) in y.iter_mut().zip(&sums[i * padded..]) {
-                    *y = sum * inverse;
-                }
-                // SAFETY: as above.
-                unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] + total[i].log2() };
+        }
+        for (i, query) in self.queries.clone().enumerate() {
+            // SAFETY: every query of every head belongs to exactly one piece of work.
+            let y = unsafe { std::slice::from_raw_parts_mut(self.y.at(start + query * h.channels()), dim) };
+            let inverse = 1. / total[i];
+            for (y, sum) in y.iter_mut().zip(&sums[i * padded..]) {
+                *y = sum * inverse;
             }
+            // SAFETY: as above.
+            unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] + total[i].log2() };
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Copies of one head's numbers in the orders the register tiles read them. "Slots" are f32 numbers, or pairs of bf16 numbers in their
 //! place.
 
-use half::bf16;
-
 use super::{Heads, QUERIES};
 use crate::kernels::cpu::aligned::Aligned;
 use crate::kernels::cpu::simd::{Simd, Task};
@@ -23,13 +21,6 @@ pub(super) enum Order {
     Tokens,
 }
 
-/// Two numbers in the place of one.
-#[inline(always)]
-fn pair(low: f32, high: f32) -> f32 {
-    let [low, high] = [low, high].map(|x| u32::from(bf16::from_f32(x).to_bits()));
-    f32::from_bits(low | high << 16)
-}
-
 impl Task for Gather<'_> {
     type Output = Aligned;
 
@@ -42,29 +33,33 @@ impl Task for Gather<'_> {
             Order::Channels => {
                 let width = 2 * S::LANES;
                 let mut to = Aligned::zeros(tokens.div_ceil(width) * width * slots);
+                let mut rounded = vec![0f32; if pairs { slots } else { 0 }];
                 for token in 0..tokens {
                     let panel = &mut to[token / width * width * slots..][..width * slots];
                     let places = panel[token % width..].iter_mut().step_by(width);
-                    if pairs {
-                        let numbers = row(token).chunks(2).map(|x| pair(x[0], x.get(1).copied().unwrap_or(0.)));
-                        places.zip(numbers).for_each(|(place, number)| *place = number);
+                    let numbers = if pairs {
+                        // SAFETY: a slot has room for two numbers; the odd one out stays zero.
+                        unsafe { S::narrow(row(token).as_ptr(), rounded.as_mut_ptr().cast(), dim) };
+                        &rounded
                     } else {
-                        places.zip(row(token)).for_each(|(place, number)| *place = *number);
-                    }
+                        row(token)
+                    };
+                    places.zip(numbers).for_each(|(place, number)| *place = *number);
                 }
                 to
             }
             Order::Tokens => {
                 let padded = dim.next_multiple_of(S::LANES);
                 let mut to = Aligned::zeros(h.slots(tokens) * padded);
+                let none = vec![0f32; if pairs { dim } else { 0 }];
                 for (slot, to) in to.chunks_exact_mut(padded).enumerate() {
                     if !pairs {
                         to[..dim].copy_from_slice(row(slot));
-                    } else if 2 * slot + 1 < tokens {
-                        let numbers = row(2 * slot).iter().zip(row(2 * slot + 1));
-                        to.iter_mut().zip(numbers).for_each(|(to, (low, high))| *to = pair(*low, *high));
                     } else {
-                        to.iter_mut().zip(row(2 * slot)).for_each(|(to, low)| *to = pair(*low, 0.));
+                        let (low, high) = (2 * slot, 2 * slot + 1);
+                        let high = if high < tokens { row(high) } else { &none };
+                        // SAFETY: both rows and `to` have `dim` numbers.
+                        unsafe { S::pair_rows(row(low).as_ptr(), high.as_ptr(), to.as_mut_ptr(), dim) };
                     }
                 }
                 to
