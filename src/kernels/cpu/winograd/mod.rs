@@ -28,8 +28,10 @@ const SCRATCH: usize = 1 << 21;
 const LARGEST: usize = 64 << 20;
 /// Fewer channels are not worth the transforms.
 const SMALLEST: usize = 16;
-/// As many tiles are few: their scratch need not stay in the nearest cache, as the kernel is larger.
-const FEW: usize = 96;
+/// Tiles of the largest piece of work.
+const MANY: usize = 96;
+/// Bytes of the largest scratch for all tiles at once.
+const ROOM_FOR_ALL: usize = 48 << 20;
 /// Numbers between the positions of a chunk.
 const SKEW: usize = 16;
 
@@ -73,10 +75,10 @@ pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x
     let c = Call::new(g, weight, bias, x);
     let serial = c.tiles * c.weight.positions.len() * g.in_channels * g.out_channels < SERIAL;
     let all = |out: Shared| {
-        if c.tiles <= FEW && !serial {
+        if serial {
+            (0..c.tiles.div_ceil(MANY)).for_each(|i| c.piece(i * MANY..c.tiles.min((i + 1) * MANY), out));
+        } else if c.fits_at_once() {
             c.by_position(out);
-        } else if serial {
-            (0..c.tiles.div_ceil(FEW)).for_each(|i| c.piece(i * FEW..c.tiles.min((i + 1) * FEW), out));
         } else {
             let chunk = c.chunk();
             let pieces = (0..c.tiles.div_ceil(chunk)).into_par_iter();
@@ -131,8 +133,18 @@ impl<'a> Call<'a> {
         let fitting = SCRATCH / (self.weight.positions.len() * (self.bytes() * self.inputs + 4 * self.outputs));
         let spread = self.tiles.div_ceil(3 * rayon::current_num_threads());
         // A turned matrix is worth turning for so many rows.
-        let least = if self.weight.positions[0].is_turned() { 48 } else { 24 };
-        spread.min(fitting.clamp(least, 96)).next_multiple_of(12)
+        let least = match (self.weight.positions[0].is_turned(), self.rounded) {
+            (true, false) => MANY,
+            (true, true) => 48,
+            (false, _) => 24,
+        };
+        spread.min(fitting.clamp(least, MANY)).next_multiple_of(12)
+    }
+
+    /// Whether writing and reading scratch for all tiles costs less than reading the kernel for every piece of work.
+    fn fits_at_once(&self) -> bool {
+        let numbers = self.tiles * (self.inputs + self.outputs);
+        numbers <= 2 * self.inputs * self.outputs && 4 * self.weight.positions.len() * numbers <= ROOM_FOR_ALL
     }
 
     fn places(&self, tiles: Range<usize>) -> Vec<Place> {
@@ -159,15 +171,23 @@ impl<'a> Call<'a> {
         dispatch(Output { g: self.g, size: self.weight.size, places, from, strides, bias: self.bias, out });
     }
 
-    /// The products of one position with `count` tiles.
-    fn multiply(&self, position: usize, count: usize, from: Shared, to: Shared, [wide, broad]: [Strides; 2]) {
+    /// The products of one position with `count` tiles: part `part.0` of `part.1` of all channels.
+    fn multiply(
+        &self,
+        position: usize,
+        part: (usize, usize),
+        count: usize,
+        [from, to]: [Shared; 2],
+        [wide, broad]: [Strides; 2],
+    ) {
         let start = |t: usize| (position * wide.position + t * wide.tile) * self.bytes() / 4;
         let starts: Vec<*const f32> = (0..count).map(|t| from.at(start(t)).cast_const()).collect();
         let ends: Vec<*mut f32> = (0..count).map(|t| to.at(position * broad.position + t * broad.tile)).collect();
         let (channels, b) = (self.g.in_channels, self.weight.positions[position]);
         let product = Product { rows: &starts, rounded: self.rounded, channels, b, out: &ends, start: Start::Zero };
-        // SAFETY: every start has `inputs`, every end `outputs` numbers of scratch, and nobody else uses this position's.
-        unsafe { product.run(0..b.count()) };
+        let [first, end] = [part.0, part.0 + 1].map(|i| b.count() * i / part.1);
+        // SAFETY: every start has `inputs`, every end `outputs` numbers of scratch, and nobody else uses this part's.
+        unsafe { product.run(first..end) };
     }
 
     /// Some tiles, on this thread.
@@ -177,12 +197,12 @@ impl<'a> Call<'a> {
         ROOM.with_borrow_mut(|(transformed, products)| {
             let (from, to) = self.room(transformed, products, strides);
             self.input(&places, from, strides[0]);
-            (0..self.weight.positions.len()).for_each(|i| self.multiply(i, places.len(), from, to, strides));
+            (0..self.weight.positions.len()).for_each(|i| self.multiply(i, (0, 1), places.len(), [from, to], strides));
             self.output(&places, to, strides[1], out);
         });
     }
 
-    /// All tiles, every position on some thread: few tiles read each matrix once, and there are enough positions for all threads.
+    /// All tiles, every position on some thread: each matrix is read once.
     fn by_position(&self, out: Shared) {
         let places = self.places(0..self.tiles);
         let strides = self.strides(places.len());
@@ -192,9 +212,11 @@ impl<'a> Call<'a> {
         places.par_chunks(part).enumerate().for_each(|(i, places)| {
             self.input(places, from.offset(i * part * strides[0].tile * self.bytes() / 4), strides[0]);
         });
-        (0..self.weight.positions.len())
-            .into_par_iter()
-            .for_each(|position| self.multiply(position, places.len(), from, to, strides));
+        let positions = self.weight.positions.len();
+        let parts = (2 * rayon::current_num_threads()).div_ceil(positions);
+        (0..positions * parts).into_par_iter().for_each(|item| {
+            self.multiply(item / parts, (item % parts, parts), places.len(), [from, to], strides);
+        });
         places.par_chunks(part).enumerate().for_each(|(i, places)| {
             self.output(places, to.offset(i * part * strides[1].tile), strides[1], out);
         });
