@@ -6,6 +6,9 @@ use super::LoadError;
 use super::layers::Layers;
 use crate::kernels::{Activation, Conv2d, GroupNorm, Linear, Padding, conv2d, group_norm, linear, upsample_nearest_2x};
 
+/// What normalises groups of channels: [`group_norm`], or one that knows of more than the tensor it is given.
+pub(crate) type Norm<'a> = &'a dyn Fn(&Tensor, &GroupNorm, Activation) -> Result<Tensor>;
+
 /// Two 3×3 convolutions with group norms and SiLU, the timestep's embedding added between them, and a
 /// shortcut. <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/resnet.py#L193>
 #[derive(Debug)]
@@ -44,11 +47,16 @@ impl ResnetBlock {
 
     /// `x` `(B,H,W,input)`, `time` `(B,width)` after SiLU → `(B,H,W,output)`.
     pub(crate) fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
-        let mut h = conv2d(&group_norm(x, &self.norm1, Activation::Silu)?, &self.conv1)?;
+        self.forward_with(&group_norm, x, time)
+    }
+
+    /// As [`forward`](Self::forward), with another way to normalise.
+    pub(crate) fn forward_with(&self, norm: Norm<'_>, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
+        let mut h = conv2d(&norm(x, &self.norm1, Activation::Silu)?, &self.conv1)?;
         if let (Some(layer), Some(time)) = (&self.time, time) {
             h = h.broadcast_add(&linear(time, layer)?.unsqueeze(1)?.unsqueeze(1)?)?;
         }
-        let h = conv2d(&group_norm(&h, &self.norm2, Activation::Silu)?, &self.conv2)?;
+        let h = conv2d(&norm(&h, &self.norm2, Activation::Silu)?, &self.conv2)?;
         match &self.shortcut {
             Some(layer) => linear(x, layer)? + h,
             None => x + h,

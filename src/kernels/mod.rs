@@ -29,7 +29,9 @@ pub use conv::{Conv2d, Padding, conv2d};
 pub use linear::{Linear, linear};
 pub use lora::{LoraPair, lora_linear};
 pub use memory::{keep_freed_memory, release_freed_memory};
-pub use norm::{Activation, GroupNorm, LayerNorm, group_norm, layer_norm};
+pub use norm::{
+    Activation, GroupNorm, GroupStatistics, LayerNorm, group_norm, group_norm_by, group_statistics, layer_norm,
+};
 pub use storage::{Packing, Storage};
 pub use upsample::upsample_nearest_2x;
 

@@ -69,6 +69,20 @@ impl GroupNorm {
         }
         Ok(Self { affine: Affine::new(weight, bias)?, groups, eps })
     }
+
+    /// For a tensor `(batch, ..., channels)`.
+    fn groups(&self, shape: &Shape, silu: bool) -> Groups<'_> {
+        let Self { affine, groups, eps } = self;
+        let image: usize = shape.dims().iter().skip(1).product();
+        Groups {
+            pixels: image / affine.channels(),
+            groups: *groups,
+            eps: *eps as f32,
+            silu,
+            weight: &affine.weight_numbers,
+            bias: &affine.bias_numbers,
+        }
+    }
 }
 
 /// Frozen weights of a layer normalisation over the last dimension.
@@ -85,19 +99,74 @@ impl LayerNorm {
     }
 }
 
+fn check_channels(x: &Tensor, n: &GroupNorm) -> Result<()> {
+    match x.dims() {
+        [_, .., channels] if *channels == n.affine.channels() => Ok(()),
+        dims => bail!("group norm: expected {} channels in the last dimension of {dims:?}", n.affine.channels()),
+    }
+}
+
 /// Normalises `x` `(batch, ..., channels)` over everything but the batch within each group of channels,
 /// then applies `act`. The gradient goes to `x` only.
 pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
-    match x.dims() {
-        [_, .., channels] if *channels == n.affine.channels() => {}
-        dims => bail!("group norm: expected {} channels in the last dimension of {dims:?}", n.affine.channels()),
-    }
+    check_channels(x, n)?;
     if is_fast(x) {
         let op = GroupNormOp { norm: n.clone(), silu: act == Activation::Silu, statistics: Mutex::default() };
         x.contiguous()?.apply_op1(op)
     } else {
         reference::group_norm(x, n, act)
     }
+}
+
+/// Mean and variance of every image and group of channels: what a group normalisation normalises by.
+#[derive(Clone, Debug)]
+pub struct GroupStatistics(Statistics);
+
+impl GroupStatistics {
+    /// Those of an image of which `parts` are the parts' and their numbers of pixels. `None` if there are no pixels.
+    pub fn pooled<'a>(parts: impl IntoIterator<Item = (&'a Self, usize)> + Clone) -> Option<Self> {
+        let pixels: usize = parts.clone().into_iter().map(|(_, pixels)| pixels).sum();
+        let groups = parts.clone().into_iter().next()?.0.0.mean.len();
+        let mean_of = |number: &dyn Fn(&Statistics) -> f64| {
+            parts.clone().into_iter().map(|(part, pixels)| pixels as f64 * number(&part.0)).sum::<f64>() / pixels as f64
+        };
+        let mut all = Statistics::default();
+        for i in 0..groups {
+            let mean = mean_of(&|part| f64::from(part.mean[i]));
+            let square = |part: &Statistics| f64::from(part.variance[i]) + (f64::from(part.mean[i]) - mean).powi(2);
+            all.variance.push(mean_of(&square) as f32);
+            all.mean.push(mean as f32);
+        }
+        (pixels > 0).then_some(Self(all))
+    }
+}
+
+/// The statistics [`group_norm`] normalises `x` by.
+pub fn group_statistics(x: &Tensor, n: &GroupNorm) -> Result<GroupStatistics> {
+    check_channels(x, n)?;
+    if is_fast(x) {
+        let (x, groups) = (x.contiguous()?, n.groups(x.shape(), false));
+        return with_slice(&x, |x| Ok(GroupStatistics(Statistics::of(&groups, x))));
+    }
+    let [mean, variance] = reference::group_statistics(x, n)?.map(|x| x.flatten_all()?.to_vec1());
+    Ok(GroupStatistics(Statistics { mean: mean?, variance: variance? }))
+}
+
+/// As [`group_norm`], by other statistics than `x`'s own. Without gradient.
+pub fn group_norm_by(x: &Tensor, n: &GroupNorm, act: Activation, by: &GroupStatistics) -> Result<Tensor> {
+    check_channels(x, n)?;
+    let Statistics { mean, variance } = &by.0;
+    if mean.len() != x.dim(0)? * n.groups || variance.len() != mean.len() {
+        bail!("group norm: {} statistics for {} images of {} groups", mean.len(), x.dim(0)?, n.groups);
+    }
+    if is_fast(x) {
+        let (x, groups) = (x.contiguous()?, n.groups(x.shape(), act == Activation::Silu));
+        let y = with_slice(&x, |x| Ok(cpu::group_norm(&groups, x, &by.0)))?;
+        return Tensor::from_vec(y, x.shape(), x.device());
+    }
+    let shape = (x.dim(0)?, 1, n.groups, 1);
+    let [mean, variance] = [mean, variance].map(|numbers| Tensor::from_slice(numbers, shape, x.device()));
+    reference::group_norm_by(x, n, act, [mean?, variance?])
 }
 
 /// Normalises `x` `(..., channels)` over the last dimension. The gradient goes to `x` only.
@@ -116,34 +185,21 @@ struct GroupNormOp {
     statistics: Mutex<Statistics>,
 }
 
-impl GroupNormOp {
-    fn groups(&self, shape: &Shape) -> Groups<'_> {
-        let GroupNorm { affine, groups, eps } = &self.norm;
-        let image: usize = shape.dims().iter().skip(1).product();
-        Groups {
-            pixels: image / affine.channels(),
-            groups: *groups,
-            eps: *eps as f32,
-            silu: self.silu,
-            weight: &affine.weight_numbers,
-            bias: &affine.bias_numbers,
-        }
-    }
-}
-
 impl CustomOp1 for GroupNormOp {
     fn name(&self) -> &'static str {
         "group-norm"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (y, statistics) = cpu::group_norm(&self.groups(layout.shape()), slice(x, layout)?);
+        let (x, groups) = (slice(x, layout)?, self.norm.groups(layout.shape(), self.silu));
+        let statistics = Statistics::of(&groups, x);
+        let y = cpu::group_norm(&groups, x, &statistics);
         *self.statistics.lock().unwrap_or_else(|e| e.into_inner()) = statistics;
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let groups = self.groups(x.shape());
+        let groups = self.norm.groups(x.shape(), self.silu);
         let statistics = self.statistics.lock().unwrap_or_else(|e| e.into_inner());
         let dx =
             with_slice(x, |x| with_slice(grad, |grad| Ok(cpu::group_norm_backward(&groups, x, &statistics, grad))))?;

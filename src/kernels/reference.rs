@@ -73,14 +73,32 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
 
 /// See [`group_norm`](super::group_norm).
 pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
+    group_norm_by(x, n, act, group_statistics(x, n)?)
+}
+
+/// `(batch, pixels, groups, channels of a group)` in f32.
+fn grouped(x: &Tensor, n: &GroupNorm) -> Result<Tensor> {
+    let channels = n.affine.weight().dim(0)?;
+    let (rows, _) = flatten(x, channels)?;
+    let batch = x.dim(0)?;
+    rows.to_dtype(DType::F32)?.reshape((batch, rows.dim(0)? / batch, n.groups, channels / n.groups))
+}
+
+/// Mean and variance, `(batch, 1, groups, 1)` f32. See [`group_statistics`](super::group_statistics).
+pub fn group_statistics(x: &Tensor, n: &GroupNorm) -> Result<[Tensor; 2]> {
+    let x = grouped(x, n)?;
+    let mean = x.mean_keepdim((1, 3))?;
+    let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((1, 3))?;
+    Ok([mean, variance])
+}
+
+/// See [`group_norm_by`](super::group_norm_by).
+pub fn group_norm_by(x: &Tensor, n: &GroupNorm, act: Activation, [mean, variance]: [Tensor; 2]) -> Result<Tensor> {
     let channels = n.affine.weight().dim(0)?;
     let (rows, dims) = flatten(x, channels)?;
-    let batch = x.dim(0)?;
-    let pixels = rows.dim(0)? / batch;
-    let x32 = rows.to_dtype(DType::F32)?.reshape((batch, pixels, n.groups, channels / n.groups))?;
-    let centred = x32.broadcast_sub(&x32.mean_keepdim((1, 3))?)?;
-    let deviation = (centred.sqr()?.mean_keepdim((1, 3))? + n.eps)?.sqrt()?;
-    let normed = affine(&centred.broadcast_div(&deviation)?.reshape((batch * pixels, channels))?, &n.affine)?;
+    let centred = grouped(x, n)?.broadcast_sub(&mean)?;
+    let deviation = (variance + n.eps)?.sqrt()?;
+    let normed = affine(&centred.broadcast_div(&deviation)?.reshape(rows.shape())?, &n.affine)?;
     let y = match act {
         Activation::None => normed,
         Activation::Silu => normed.silu()?,

@@ -1,11 +1,12 @@
 use candle_core::{Result, Tensor};
 
 use super::attention::Middle;
-use super::{GROUP_NORM_EPS, resnet_size};
+use super::tiling::Tiling;
+use super::{GROUP_NORM_EPS, TILED, resnet_size};
 use crate::diffusion::LoadError;
 use crate::diffusion::config::VaeConfig;
 use crate::diffusion::layers::Layers;
-use crate::diffusion::resnet::{ResnetBlock, Upsample};
+use crate::diffusion::resnet::{Norm, ResnetBlock, Upsample};
 use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm};
 
 /// From latents to an image.
@@ -13,9 +14,16 @@ use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm}
 pub(super) struct Decoder {
     conv_in: Conv2d,
     middle: Middle,
-    blocks: Vec<(Vec<ResnetBlock>, Option<Upsample>)>,
+    levels: Vec<Level>,
     norm_out: GroupNorm,
     conv_out: Conv2d,
+}
+
+/// Blocks of one resolution, and the way to it from the resolution before.
+#[derive(Debug)]
+struct Level {
+    up: Option<Upsample>,
+    resnets: Vec<ResnetBlock>,
 }
 
 impl Decoder {
@@ -23,37 +31,54 @@ impl Decoder {
         let mut width = config.channels[config.channels.len() - 1];
         let conv_in = at.conv("conv_in", (config.latent_channels, width), 3, 1, Padding::same(1))?;
         let middle = Middle::new(width, config, &at.at("mid_block"))?;
-        let mut blocks = Vec::new();
+        let mut levels = Vec::new();
         for (i, channels) in config.channels.iter().rev().enumerate() {
-            let at = at.at("up_blocks").at(i);
+            let at = at.at("up_blocks");
+            // The files count it to the level before.
+            let up = i.checked_sub(1).map(|i| Upsample::new(width, &at.at(i).at("upsamplers.0"))).transpose()?;
             let mut resnets = Vec::new();
             for j in 0..=config.layers {
-                resnets.push(ResnetBlock::new(resnet_size(width, *channels, config), &at.at("resnets").at(j))?);
+                resnets.push(ResnetBlock::new(resnet_size(width, *channels, config), &at.at(i).at("resnets").at(j))?);
                 width = *channels;
             }
-            let last = i + 1 == config.channels.len();
-            blocks.push((resnets, (!last).then(|| Upsample::new(width, &at.at("upsamplers.0"))).transpose()?));
+            levels.push(Level { up, resnets });
         }
         Ok(Self {
             conv_in,
             middle,
-            blocks,
+            levels,
             norm_out: at.group_norm("conv_norm_out", width, config.groups, GROUP_NORM_EPS)?,
             conv_out: at.conv("conv_out", (width, config.image_channels), 3, 1, Padding::same(1))?,
         })
     }
 
-    /// `(B,h,w,4)` → `(B,8h,8w,3)`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `(B,h,w,4)` → `(B,8h,8w,3)`. The last levels go tile by tile.
+    pub(super) fn forward(&self, x: &Tensor, tiling: Tiling) -> Result<Tensor> {
+        let (whole, tiled) = self.levels.split_at(self.levels.len().saturating_sub(TILED));
         let mut x = self.middle.forward(&conv2d(x, &self.conv_in)?)?;
-        for (resnets, up) in &self.blocks {
-            for resnet in resnets {
-                x = resnet.forward(&x, None)?;
-            }
-            if let Some(up) = up {
-                x = up.forward(&x, None)?;
-            }
+        for level in whole {
+            x = level.forward(&group_norm, x)?;
         }
-        conv2d(&group_norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
+        let scale = 1 << tiled.iter().filter(|level| level.up.is_some()).count();
+        tiling.map(&x, (1, scale), |norm, x| {
+            let mut x = x.clone();
+            for level in tiled {
+                x = level.forward(norm, x)?;
+            }
+            conv2d(&norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
+        })
+    }
+}
+
+impl Level {
+    fn forward(&self, norm: Norm<'_>, x: Tensor) -> Result<Tensor> {
+        let mut x = match &self.up {
+            Some(up) => up.forward(&x, None)?,
+            None => x,
+        };
+        for resnet in &self.resnets {
+            x = resnet.forward_with(norm, &x, None)?;
+        }
+        Ok(x)
     }
 }

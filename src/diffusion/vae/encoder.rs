@@ -1,21 +1,29 @@
 use candle_core::{Result, Tensor};
 
 use super::attention::Middle;
-use super::{GROUP_NORM_EPS, resnet_size};
+use super::tiling::Tiling;
+use super::{GROUP_NORM_EPS, TILED, resnet_size};
 use crate::diffusion::LoadError;
 use crate::diffusion::config::VaeConfig;
 use crate::diffusion::layers::Layers;
-use crate::diffusion::resnet::{Downsample, ResnetBlock};
+use crate::diffusion::resnet::{Downsample, Norm, ResnetBlock};
 use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm};
 
 /// From an image to the moments of its latents.
 #[derive(Debug)]
 pub(super) struct Encoder {
     conv_in: Conv2d,
-    blocks: Vec<(Vec<ResnetBlock>, Option<Downsample>)>,
+    levels: Vec<Level>,
     middle: Middle,
     norm_out: GroupNorm,
     conv_out: Conv2d,
+}
+
+/// Blocks of one resolution, and the way to the next.
+#[derive(Debug)]
+struct Level {
+    resnets: Vec<ResnetBlock>,
+    down: Option<Downsample>,
 }
 
 /// Zeros below and to the right only, `F.pad(x, (0, 1, 0, 1))`.
@@ -25,7 +33,7 @@ impl Encoder {
     pub(super) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
         let mut width = config.channels[0];
         let conv_in = at.conv("conv_in", (config.image_channels, width), 3, 1, Padding::same(1))?;
-        let mut blocks = Vec::new();
+        let mut levels = Vec::new();
         for (i, channels) in config.channels.iter().enumerate() {
             let at = at.at("down_blocks").at(i);
             let mut resnets = Vec::new();
@@ -35,29 +43,44 @@ impl Encoder {
             }
             let last = i + 1 == config.channels.len();
             let down = (!last).then(|| Downsample::new(width, PADDING, &at.at("downsamplers.0"))).transpose()?;
-            blocks.push((resnets, down));
+            levels.push(Level { resnets, down });
         }
         Ok(Self {
             conv_in,
-            blocks,
+            levels,
             middle: Middle::new(width, config, &at.at("mid_block"))?,
             norm_out: at.group_norm("conv_norm_out", width, config.groups, GROUP_NORM_EPS)?,
             conv_out: at.conv("conv_out", (width, 2 * config.latent_channels), 3, 1, Padding::same(1))?,
         })
     }
 
-    /// `(B,H,W,3)` → `(B,H/8,W/8,8)`: mean, then logarithm of the variance.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = conv2d(x, &self.conv_in)?;
-        for (resnets, down) in &self.blocks {
-            for resnet in resnets {
-                x = resnet.forward(&x, None)?;
+    /// `(B,H,W,3)` → `(B,H/8,W/8,8)`: mean, then logarithm of the variance. The first levels go tile by tile.
+    pub(super) fn forward(&self, x: &Tensor, tiling: Tiling) -> Result<Tensor> {
+        let (tiled, whole) = self.levels.split_at(self.levels.len().min(TILED));
+        let scale = 1 << tiled.iter().filter(|level| level.down.is_some()).count();
+        let mut x = tiling.map(x, (scale, 1), |norm, x| {
+            let mut x = conv2d(x, &self.conv_in)?;
+            for level in tiled {
+                x = level.forward(norm, x)?;
             }
-            if let Some(down) = down {
-                x = down.forward(&x)?;
-            }
+            Ok(x)
+        })?;
+        for level in whole {
+            x = level.forward(&group_norm, x)?;
         }
         let x = self.middle.forward(&x)?;
         conv2d(&group_norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
+    }
+}
+
+impl Level {
+    fn forward(&self, norm: Norm<'_>, mut x: Tensor) -> Result<Tensor> {
+        for resnet in &self.resnets {
+            x = resnet.forward_with(norm, &x, None)?;
+        }
+        match &self.down {
+            Some(down) => down.forward(&x),
+            None => Ok(x),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod attention;
 mod decoder;
 mod encoder;
+mod tiling;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -12,6 +13,7 @@ use super::{LoadError, Weights};
 use crate::kernels::{Linear, Storage, linear};
 use decoder::Decoder;
 use encoder::Encoder;
+use tiling::Tiling;
 
 /// Encodes images to a distribution of latents, decodes latents to images. Frozen.
 #[derive(Debug)]
@@ -22,10 +24,18 @@ pub struct AutoencoderKl {
     post_quant: Option<Linear>,
     decoder: Decoder,
     dtype: DType,
+    tiling: Tiling,
 }
 
 /// Epsilon of every group norm in the autoencoder.
 const GROUP_NORM_EPS: f64 = 1e-6;
+
+/// Levels of the highest resolutions, which large images pass tile by tile. Those of the lower ones, and so the attention, see all of
+/// an image.
+const TILED: usize = 2;
+
+/// Pixels of the longest side that is not cut into tiles: at 768 × 768 Stable Diffusion's decoder needs some 2 GB.
+const UNTILED: usize = 768;
 
 impl AutoencoderKl {
     /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). The attention's layers may have their names of before
@@ -50,8 +60,17 @@ impl AutoencoderKl {
             post_quant: config.use_post_quant_conv.then(|| at.pointwise("post_quant_conv", z, z)).transpose()?,
             decoder: Decoder::new(config, &at.at("decoder"))?,
             dtype: at.activation_dtype(),
+            tiling: Tiling::new(UNTILED, config.layers),
             config: config.clone(),
         })
+    }
+
+    /// Images with a side of more than `pixels` pass the levels of high resolution in overlapping tiles of at most so many (768 if not
+    /// said), which bounds memory and takes somewhat more than twice the time. No border shows, but pixels differ a little from those of
+    /// the whole image, as group norms normalise by statistics that are pooled from the tiles.
+    #[must_use]
+    pub fn with_tiles_of(self, pixels: usize) -> Self {
+        Self { tiling: Tiling::new(pixels, self.config.layers), ..self }
     }
 
     /// The configuration it was built from.
@@ -95,7 +114,7 @@ impl AutoencoderKl {
             bail!("the VAE encodes (B,3,H,W) with H and W multiples of {scale}, not {:?}", images.dims());
         }
         let x = images.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
-        let mut moments = self.encoder.forward(&x)?;
+        let mut moments = self.encoder.forward(&x, self.tiling)?;
         if let Some(quant) = &self.quant {
             moments = linear(&moments, quant)?;
         }
@@ -118,7 +137,7 @@ impl AutoencoderKl {
         if let Some(post_quant) = &self.post_quant {
             x = linear(&x, post_quant)?;
         }
-        self.decoder.forward(&x)?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
+        self.decoder.forward(&x, self.tiling)?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }
 }
 

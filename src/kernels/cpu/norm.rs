@@ -39,42 +39,54 @@ impl Groups<'_> {
     }
 }
 
-/// Mean and 1 / standard deviation of every image and group.
+/// Mean and variance of every image and group.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statistics {
-    mean: Vec<f32>,
-    rstd: Vec<f32>,
+    pub(crate) mean: Vec<f32>,
+    pub(crate) variance: Vec<f32>,
 }
 
-/// The result and what the backward pass needs.
-pub(crate) fn group_norm(n: &Groups<'_>, x: &[f32]) -> (Vec<f32>, Statistics) {
+impl Statistics {
+    pub(crate) fn of(n: &Groups<'_>, x: &[f32]) -> Self {
+        let channels = n.channels();
+        let no_shift = vec![0f32; channels];
+        let mut all = Self::default();
+        for x in x.chunks_exact(n.pixels * channels) {
+            let mean = n.group_means(&sums(x, &no_shift, Power::One));
+            let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
+            all.variance.extend(n.group_means(&sums(x, &centre, Power::Two)));
+            all.mean.extend(mean);
+        }
+        all
+    }
+
+    /// 1 / standard deviation of an image's groups.
+    fn rstd(&self, n: &Groups<'_>, image: usize) -> Vec<f32> {
+        self.variance[image * n.groups..][..n.groups].iter().map(|v| 1. / (v + n.eps).sqrt()).collect()
+    }
+}
+
+/// `x` normalised by `statistics`, its own or others.
+pub(crate) fn group_norm(n: &Groups<'_>, x: &[f32], statistics: &Statistics) -> Vec<f32> {
     let channels = n.channels();
     let image = n.pixels * channels;
-    let no_shift = vec![0f32; channels];
-    let mut statistics = Statistics::default();
     let (mut scales, mut shifts) = (Vec::new(), Vec::new());
-    for x in x.chunks_exact(image) {
-        let mean = n.group_means(&sums(x, &no_shift, Power::One));
-        let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
-        let variance = n.group_means(&sums(x, &centre, Power::Two));
-        let rstd: Vec<f32> = variance.iter().map(|v| 1. / (v + n.eps).sqrt()).collect();
+    for b in 0..x.len() / image {
+        let (mean, rstd) = (&statistics.mean[b * n.groups..][..n.groups], statistics.rstd(n, b));
         for c in 0..channels {
             let scale = n.weight[c] * rstd[n.group(c)];
             scales.push(scale);
             shifts.push(n.bias[c] - scale * mean[n.group(c)]);
         }
-        statistics.mean.extend(mean);
-        statistics.rstd.extend(rstd);
     }
     let piece = PIXELS * channels;
     let of_image = |b: usize| (0..image).step_by(piece).map(move |i| b * image + i..b * image + image.min(i + piece));
     let pieces: Vec<_> = (0..x.len() / image).flat_map(of_image).collect();
-    let y = filled_in(pieces, |start, y| {
+    filled_in(pieces, |start, y| {
         let b = start / image;
         let (scale, shift) = (&scales[b * channels..][..channels], &shifts[b * channels..][..channels]);
         dispatch(Scale { x: &x[start..][..y.len()], y, scale, shift, silu: n.silu });
-    });
-    (y, statistics)
+    })
 }
 
 /// The gradient of the argument of [`group_norm`].
@@ -85,7 +97,7 @@ pub(crate) fn group_norm_backward(n: &Groups<'_>, x: &[f32], statistics: &Statis
     let images = dx.par_chunks_mut(image).zip(x.par_chunks(image)).zip(grad.par_chunks(image)).enumerate();
     images.for_each(|(b, ((dx, x), grad))| {
         let mean = &statistics.mean[b * n.groups..][..n.groups];
-        let rstd = &statistics.rstd[b * n.groups..][..n.groups];
+        let rstd = statistics.rstd(n, b);
         let scale: Vec<f32> = (0..channels).map(|c| n.weight[c] * rstd[n.group(c)]).collect();
         let shift: Vec<f32> = (0..channels).map(|c| n.bias[c] - scale[c] * mean[n.group(c)]).collect();
         let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
