@@ -4,8 +4,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Packing, Padding, attention, attention_in, conv2d,
-    geglu, gelu_erf, group_norm, layer_norm, linear, lora_linear, multiplies_bf16, quick_gelu, reference, silu,
-    upsample_nearest_2x,
+    geglu, gelu_erf, group_norm, group_norm_by, group_statistics, layer_norm, linear, lora_linear, multiplies_bf16,
+    quick_gelu, reference, silu, upsample_nearest_2x,
 };
 
 /// An activation function.
@@ -303,7 +303,7 @@ fn every_packing_of_a_convolution_gives_the_same_values_and_gradients() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let pools: Vec<rayon::ThreadPool> = [1, 2, 7]
+    let pools: Vec<rayon::ThreadPool> = [1, 2, 19]
         .iter()
         .map(|&n| rayon::ThreadPoolBuilder::new().num_threads(n).stack_size(16 << 20).build().unwrap())
         .collect();
@@ -333,6 +333,22 @@ fn an_image_does_not_depend_on_its_batch() {
             }
         }
     }
+}
+
+#[test]
+fn group_norm_by_its_own_statistics_is_group_norm() {
+    let (x, other) = (numbers(&[3, 7, 5, 12], 1), numbers(&[3, 2, 9, 12], 2).affine(2., 0.5).unwrap());
+    let n = GroupNorm::new(numbers(&[12], 3), numbers(&[12], 4), 4, 1e-6).unwrap();
+    for act in [Activation::None, Activation::Silu] {
+        let own = group_norm_by(&x, &n, act, &group_statistics(&x, &n).unwrap()).unwrap();
+        assert_eq!(bits(&own), bits(&group_norm(&x, &n, act).unwrap()));
+        let ours = group_norm_by(&x, &n, act, &group_statistics(&other, &n).unwrap()).unwrap();
+        let by = reference::group_statistics(&other, &n).unwrap();
+        assert!(relative(&ours, &reference::group_norm_by(&x, &n, act, by).unwrap()) < 1e-6);
+        assert!(relative(&ours, &own) > 0.1, "other statistics made no difference");
+    }
+    let fewer = group_statistics(&other.narrow(0, 0, 2).unwrap(), &n).unwrap();
+    assert!(group_norm_by(&x, &n, Activation::None, &fewer).is_err());
 }
 
 #[test]

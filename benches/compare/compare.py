@@ -9,6 +9,7 @@ results from its cache; both with clipping and AdamW. With `--batch 2` that is o
 
 Each round starts one process of each side (one warm-up, then repetitions); the table has the medians over all rounds, the ratio ours /
 PyTorch (below 1 is faster) and the peak memory of the processes. Both sides must compute the same numbers, or it stops.
+`--accuracy` compares what is computed instead: here against PyTorch in f32, and both in bf16 against PyTorch in f32.
 `--save` keeps the raw numbers with machine and versions in benches/results.
 """
 
@@ -41,6 +42,8 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--tolerance", type=float, help="largest relative difference of the numbers (default: 1e-4, bf16 3e-2)")
     parser.add_argument("--save", metavar="NAME", help="keep the raw numbers as benches/results/NAME.json")
+    parser.add_argument("--accuracy", action="store_true", help="relative differences instead of times")
+    parser.add_argument("--output", help=argparse.SUPPRESS)
     parser.add_argument("--torch", metavar="WHAT", help=argparse.SUPPRESS)  # the other side, in a process of its own
     parser.add_argument("--inputs", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -69,10 +72,15 @@ def make_inputs(options, path):
     save_file(tensors, path)
 
 
+def their_name(name):
+    """A peft parameter's name in the inputs."""
+    return re.sub(r"\.lora_A\..*", ".down", re.sub(r"\.lora_B\..*", ".up", name))
+
+
 def torch_side(options):
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file, save_file
 
     torch.set_num_threads(options.threads)
     inputs = load_file(options.inputs)
@@ -91,7 +99,7 @@ def torch_side(options):
         pairs = [(name, p) for name, p in unet.named_parameters() if p.requires_grad]
         with torch.no_grad():
             for name, p in pairs:
-                p.data = inputs[re.sub(r"\.lora_A\..*", ".down", re.sub(r"\.lora_B\..*", ".up", name))].clone()
+                p.data = inputs[their_name(name)].clone()
 
         optimizer = torch.optim.AdamW([p for _, p in pairs], lr=RATE)
     if options.torch == "script":
@@ -104,12 +112,12 @@ def torch_side(options):
         ids = torch.randint(0, text.config.vocab_size, (b, 77))
 
     def once():
-        if options.torch == "decode":
+        if options.torch in ("decode", "forward"):
             with torch.no_grad():
-                return {"mean_square": vae.decode(latents).sample.float().square().mean().item()}
-        if options.torch == "forward":
-            with torch.no_grad():
-                return {"mean_square": unet(latents, inputs["timesteps"], context).sample.float().square().mean().item()}
+                decode = options.torch == "decode"
+                y = (vae.decode(latents) if decode else unet(latents, inputs["timesteps"], context)).sample.float()
+            tensors["image" if decode else "prediction"] = y
+            return {"mean_square": y.square().mean().item()}
         if options.torch == "script":
             # The work of every step of the script; the UNet gets the given numbers, which are the same on both sides.
             with torch.no_grad():
@@ -119,17 +127,21 @@ def torch_side(options):
             p.grad = None
         loss = (unet(latents, inputs["timesteps"], context).sample.float() - inputs["target"]).square().mean()
         loss.backward()
+        tensors.update({their_name(name): p.grad for name, p in pairs})
         norm = sum(p.grad.double().square().sum() for _, p in pairs).sqrt()
         if options.torch == "script":
             torch.nn.utils.clip_grad_norm_([p for _, p in pairs], 1.0)
             optimizer.step()
         return {"loss": loss.item(), "gradient_norm": norm.item()}
 
+    tensors = {}
     numbers, seconds = once(), []
     for _ in range(options.repeat):
         start = time.perf_counter()
         numbers = once()
         seconds.append(time.perf_counter() - start)
+    if options.output:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, options.output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": seconds, "peak_bytes": peak, "numbers": numbers}))
 
@@ -170,6 +182,35 @@ def run(command, threads):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def accuracy(options, program, inputs, folder):
+    """Norm of the difference, relative to the norm, over all numbers: a row for everything that is computed."""
+    import torch
+    from safetensors.torch import load_file
+
+    def result(side, what, dtype):
+        output = Path(folder) / "output.safetensors"
+        shared = ["--model", options.model, "--inputs", inputs, "--dtype", dtype, "--repeat", 0, "--output", output]
+        ours, theirs = [program, *shared, "--what", what], [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
+        run(ours if side == "ours" else theirs, options.threads)
+        return load_file(output)
+
+    def difference(a, b):
+        assert a.keys() == b.keys() and all(a[name].shape == b[name].shape for name in b)
+        a, b = (torch.cat([side[name].double().flatten() for name in sorted(b)]) for side in (a, b))
+        return ((a - b).norm() / b.norm()).item()
+
+    print(f"latents {options.latents}², batch {options.batch}\n")
+    print("| | f32: ours | bf16: ours | bf16: PyTorch | ratio |\n|---|---:|---:|---:|---:|")
+    rows = {}
+    for what in [what for what in options.what if what != "script"]:
+        truth = result("torch", what, "f32")
+        ours, half, theirs = (difference(result(*which), truth) for which in (("ours", what, "f32"), ("ours", what, "bf16"), ("torch", what, "bf16")))
+        rows[what] = {"ours_f32": ours, "ours_bf16": half, "torch_bf16": theirs}
+        title = "gradients of the adapter" if what == "step" else what
+        print(f"| {title} | {ours:.1e} | {half:.2e} | {theirs:.2e} | **{half / theirs:.2f}** |", flush=True)
+    return rows
+
+
 def main():
     options = arguments()
     if options.torch:
@@ -180,6 +221,8 @@ def main():
         inputs = Path(folder) / "inputs.safetensors"
         make_inputs(options, inputs)
         shared = ["--model", options.model, "--inputs", inputs, "--dtype", options.dtype, "--repeat", options.repeat]
+        if options.accuracy:
+            return save(options, about, accuracy(options, program, inputs, folder))
         for what in options.what:
             ours, theirs = [], []
             for _ in range(options.rounds):
@@ -201,6 +244,10 @@ def main():
             f"| {what} | {median['ours']:.3f} | {median['torch']:.3f} | **{row['ratio']:.2f}** "
             f"| {peak['ours']:.0f} | {peak['torch']:.0f} |"
         )
+    save(options, about, rows)
+
+
+def save(options, about, rows):
     if options.save:
         path = ROOT / "benches/results" / f"{options.save}.json"
         path.parent.mkdir(exist_ok=True)

@@ -2,11 +2,16 @@
 //!
 //! `--model FOLDER --inputs FILE --what forward|step|script|decode --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
 //! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
-//! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's.
+//! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's. `--output` keeps all that was
+//! computed: the prediction, the image, or the gradients under the adapter's names.
 
 #![allow(clippy::print_stdout)]
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    time::Instant,
+};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
@@ -16,6 +21,7 @@ use runner::diffusion::{
     optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm},
     unet::Recompute,
 };
+use runner::kernels::{Packing, Storage};
 
 /// As in compare.py.
 const RATE: f64 = 1e-4;
@@ -36,6 +42,12 @@ struct Arguments {
     /// Repetitions after one to warm up.
     #[arg(long, default_value_t = 5)]
     repeat: usize,
+    /// A safetensors file for what was computed.
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// Keep convolutions at their own size.
+    #[arg(long)]
+    low_memory: bool,
     /// Compute blocks again in the backward pass.
     #[arg(long)]
     recompute: bool,
@@ -68,7 +80,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
 fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
-    let model = StableDiffusion::load(&arguments.model, &Device::Cpu, dtype)?;
+    let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
+    let model = StableDiffusion::load(&arguments.model, &Device::Cpu, Storage { dtype, packing })?;
     let inputs = candle_core::safetensors::load(&arguments.inputs, &Device::Cpu)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
     let (latents, target, context) = (input("latents")?, input("target")?, input("context")?);
@@ -76,13 +89,15 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let adapter = adapter(&inputs)?;
     let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
     let mut optimizer = AdamW::new(AdamWConfig::default());
-    let mut once = || -> Result<Vec<(&str, f64)>> {
+    let mut once = || -> Result<Done> {
+        let one =
+            |name: &str, y: Tensor| Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([(name.into(), y)])));
         match arguments.what {
             What::Forward => {
-                let y = model.unet.forward(latents, &timesteps, context, &runner::diffusion::lora::LoraSet::empty())?;
-                Ok(vec![("mean_square", mean_square(&y)?)])
+                let none = runner::diffusion::lora::LoraSet::empty();
+                one("prediction", model.unet.forward(latents, &timesteps, context, &none)?)
             }
-            What::Decode => Ok(vec![("mean_square", mean_square(&model.vae.decode(latents)?)?)]),
+            What::Decode => one("image", model.vae.decode(latents)?),
             What::Step | What::Script => {
                 let lora = adapter.tracked_set();
                 let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
@@ -100,22 +115,29 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
                     }
                     optimizer.step(adapter.variables(), &gradients, RATE)?;
                 }
-                Ok(vec![("loss", f64::from(done.loss.to_scalar::<f32>()?)), ("gradient_norm", norm)])
+                let loss = f64::from(done.loss.to_scalar::<f32>()?);
+                Ok((vec![("loss", loss), ("gradient_norm", norm)], gradients))
             }
         }
     };
-    let mut numbers = once()?;
+    let (mut numbers, mut tensors) = once()?;
     let mut seconds = Vec::new();
     for _ in 0..arguments.repeat {
         let start = Instant::now();
-        numbers = once()?;
+        (numbers, tensors) = once()?;
         seconds.push(start.elapsed().as_secs_f64());
+    }
+    if let Some(output) = &arguments.output {
+        candle_core::safetensors::save(&tensors.into_iter().collect::<HashMap<_, _>>(), output)?;
     }
     let numbers: BTreeMap<&str, f64> = numbers.into_iter().collect();
     Ok(serde_json::json!({"seconds": seconds, "peak_bytes": peak_bytes(), "numbers": numbers}))
 }
 
-fn adapter(inputs: &std::collections::HashMap<String, Tensor>) -> Result<Adapter> {
+/// Numbers to compare at once, and everything that was computed.
+type Done = (Vec<(&'static str, f64)>, BTreeMap<String, Tensor>);
+
+fn adapter(inputs: &HashMap<String, Tensor>) -> Result<Adapter> {
     let mut modules = BTreeMap::new();
     for (name, down) in inputs.iter().filter_map(|(name, down)| Some((name.strip_suffix(".down")?, down))) {
         let up = &inputs[&format!("{name}.up")];

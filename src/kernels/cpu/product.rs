@@ -79,7 +79,7 @@ impl Task for Run<'_, '_> {
         let mut narrow = Aligned::default();
         let parts = p.b.k.div_ceil(2 * DEPTH);
         for index in 0..parts {
-            let [k0, end] = [index, index + 1].map(|i| (p.b.k * i / parts).next_multiple_of(2).min(p.b.k));
+            let [k0, end] = [index, index + 1].map(|i| (p.b.k * i / parts).next_multiple_of(32).min(p.b.k));
             let step = (end - k0).next_multiple_of(2);
             let block = Block { first: 0, segments: 1, offset: if p.rounded { k0 / 2 } else { 0 }, depth: step / 2 };
             let part = Part { k0, columns: end - k0, pairs: true, block };
