@@ -103,9 +103,9 @@ impl Task for Backward<'_> {
                     accumulate: true,
                     pairs: h.pairs,
                 };
-                let (q, grad) = (q.rows(&h, first_query), grad.rows(&h, first_query));
+                let (q_columns, grad_columns) = (q.rows(&h, first_query), grad.rows(&h, first_query));
                 let dk_part = Small {
-                    a: &q.rows,
+                    a: &q_columns,
                     a_step: q.step,
                     depth: h.slots(count),
                     b: ds.by_queries::<S>(&h, count, keys),
@@ -115,7 +115,7 @@ impl Task for Backward<'_> {
                     ..dq_part
                 };
                 let dv_part = Small {
-                    a: &grad.rows,
+                    a: &grad_columns,
                     a_step: grad.step,
                     b: p.by_queries::<S>(&h, count, keys),
                     c: &dv_rows,
@@ -213,11 +213,6 @@ struct Columns<'a> {
     step: usize,
 }
 
-struct ColumnRows {
-    rows: Vec<*const f32>,
-    step: usize,
-}
-
 impl<'a> Columns<'a> {
     #[inline(always)]
     fn new<S: Simd>(h: &Heads, from: &'a [f32]) -> Self {
@@ -229,10 +224,10 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// From token `first` on.
-    fn rows(&self, h: &Heads, first: usize) -> ColumnRows {
+    /// From token `first` on; neighbouring tokens are `step` places apart.
+    fn rows(&self, h: &Heads, first: usize) -> Vec<*const f32> {
         let numbers = if h.pairs { &self.pairs } else { self.from };
         let start = numbers[h.slots(first) * self.step..].as_ptr();
-        ColumnRows { rows: (0..h.head_dim).map(|c| start.wrapping_add(c)).collect(), step: self.step }
+        (0..h.head_dim).map(|c| start.wrapping_add(c)).collect()
     }
 }
