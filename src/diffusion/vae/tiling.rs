@@ -132,7 +132,7 @@ mod tests {
             let mut end = 0;
             for side in &sides {
                 prop_assert_eq!(side.kept.start, end);
-                prop_assert!(side.kept.len() > 0);
+                prop_assert!(!side.kept.is_empty());
                 end = side.kept.end;
                 let edge = |inner: usize, outer: usize, last: usize| outer == last || inner.abs_diff(outer) * pixels >= margin;
                 prop_assert!(edge(side.kept.start, side.tile.start, 0) && edge(side.kept.end, side.tile.end, length));

@@ -58,9 +58,9 @@ impl Task for Forward<'_> {
                 unsafe {
                     scores::<S>(&queries[..count], self.keys, (h.slots(dim), h.pairs), first_key, keys, &rows[..count]);
                 }
-                for i in 0..count {
+                for (i, &row) in rows[..count].iter().enumerate() {
                     // SAFETY: row `i` of `block`, which nobody else looks at meanwhile.
-                    let row = unsafe { std::slice::from_raw_parts_mut(rows[i], padded_keys) };
+                    let row = unsafe { std::slice::from_raw_parts_mut(row, padded_keys) };
                     let visible = h.visible(first_query + i, first_key, keys);
                     row[visible..].fill(0.);
                     let (seen, i) = (&mut row[..visible], first + i);
