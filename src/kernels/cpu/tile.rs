@@ -7,7 +7,7 @@ pub(crate) const MAX_ROWS: usize = 12;
 /// The most columns any instruction set uses.
 const MAX_WIDTH: usize = 32;
 
-/// `C[r][..width] = Σ_segment Σ_k A[segment][r][k] · B[segment·depth + k][..width] (+ bias) (+ C)`.
+/// `C[r][..width] = (bias +) Σ_segment Σ_k A[segment][r][k] · B[segment·depth + k][..width] (+ C)`.
 ///
 /// Each number is one chain of fused multiply-adds in the order of `k`, independent of `rows` and `width`. With `pairs`, `k` counts
 /// pairs and each step adds two products.
@@ -32,7 +32,7 @@ pub(crate) struct Tile {
     /// Start of row `r` of C is `c[r] + c_offset`.
     pub(crate) c: *const *mut f32,
     pub(crate) c_offset: usize,
-    /// Added once, as many numbers as B is wide; may be null.
+    /// Where the sums begin, as many numbers as B is wide; may be null.
     pub(crate) bias: *const f32,
     /// Add to what C holds instead of overwriting it.
     pub(crate) accumulate: bool,
@@ -72,7 +72,22 @@ pub(super) unsafe fn tile<S: Simd>(t: &Tile) {
 unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: bool, const PAIRS: bool>(t: &Tile) {
     // SAFETY: the promise of `tile`, for every address below.
     unsafe {
-        let mut sum = [[S::splat(0.); VECTORS]; ROWS];
+        let full = t.width == VECTORS * S::LANES;
+        if full {
+            // C's rows lie far apart: no other hint would bring them in time.
+            for r in 0..ROWS {
+                for j in 0..VECTORS {
+                    S::prefetch((*t.c.add(r)).add(t.c_offset + j * S::LANES));
+                }
+            }
+        }
+        let mut start = [S::splat(0.); VECTORS];
+        if !t.bias.is_null() {
+            for (j, v) in start.iter_mut().enumerate() {
+                *v = S::load(t.bias.add(j * S::LANES));
+            }
+        }
+        let mut sum = [start; ROWS];
         let mut b = t.b;
         for segment in 0..t.segments {
             let mut a = [std::ptr::null::<f32>(); ROWS];
@@ -81,26 +96,32 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
             }
             steps::<S, ROWS, VECTORS, PAIRS>(&mut sum, &a, if UNIT { 1 } else { t.a_step }, &mut b, t);
         }
-        let full = t.width == VECTORS * S::LANES;
-        for (r, row) in sum.iter().enumerate() {
-            let c = (*t.c.add(r)).add(t.c_offset);
-            let mut edge = [0f32; MAX_WIDTH];
-            let target = if full { c } else { edge.as_mut_ptr() };
-            if t.accumulate && !full {
-                std::ptr::copy_nonoverlapping(c, target, t.width);
-            }
-            for (j, &v) in row.iter().enumerate() {
-                let mut v = v;
-                if !t.bias.is_null() {
-                    v = S::add(v, S::load(t.bias.add(j * S::LANES)));
+        // Whole loops for each case, which are unrolled: the sums stay in registers.
+        if full && t.accumulate {
+            for r in 0..ROWS {
+                for j in 0..VECTORS {
+                    let c = (*t.c.add(r)).add(t.c_offset + j * S::LANES);
+                    S::store(c, S::add(sum[r][j], S::load(c)));
                 }
-                if t.accumulate {
-                    v = S::add(v, S::load(target.add(j * S::LANES)));
-                }
-                S::store(target.add(j * S::LANES), v);
             }
-            if !full {
-                std::ptr::copy_nonoverlapping(target, c, t.width);
+        } else if full {
+            for r in 0..ROWS {
+                for j in 0..VECTORS {
+                    S::store((*t.c.add(r)).add(t.c_offset + j * S::LANES), sum[r][j]);
+                }
+            }
+        } else {
+            let mut edge = [[0f32; MAX_WIDTH]; ROWS];
+            for r in 0..ROWS {
+                for j in 0..VECTORS {
+                    S::store(edge[r].as_mut_ptr().add(j * S::LANES), sum[r][j]);
+                }
+            }
+            for (r, row) in edge.iter().enumerate() {
+                let c = (*t.c.add(r)).add(t.c_offset);
+                for (j, &x) in row[..t.width].iter().enumerate() {
+                    *c.add(j) = if t.accumulate { *c.add(j) + x } else { x };
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::f32::consts::LOG2_E;
 
 use super::gather::{Gather, Left, Order};
-use super::tiles::{Small, multiply, scores};
+use super::tiles::{Small, dot, multiply, scores};
 use super::{Heads, KEYS, QUERIES};
 use crate::kernels::cpu::aligned::Aligned;
 use crate::kernels::cpu::fresh::Shared;
@@ -48,7 +48,7 @@ impl Task for Backward<'_> {
         let mut products = vec![0f32; h.queries];
         for (i, product) in products.iter_mut().enumerate() {
             let [y, g] = [self.y, self.grad].map(|x| &x[of_queries + i * channels..][..dim]);
-            *product = y.iter().zip(g).map(|(y, g)| y * g).sum();
+            *product = dot::<S>(y, g);
         }
         let mut dq = Aligned::zeros(h.queries * padded);
         let dq_rows: Vec<*mut f32> = dq.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();

@@ -123,3 +123,20 @@ pub(super) fn exponentials<S: Simd>(row: &mut [f32], scale: f32, shift: f32) -> 
     }
     sum
 }
+
+/// `Σ a b`, in interleaved chains that vectorise.
+#[inline(always)]
+pub(super) fn dot<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
+    let mut chains = [0f32; 16];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (a, b) in a.iter().zip(b) {
+        for ((chain, a), b) in chains.iter_mut().zip(a).zip(b) {
+            *chain = S::mul_add(*a, *b, *chain);
+        }
+    }
+    let mut sum = fold(chains, |a, b| a + b);
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        sum = S::mul_add(*a, *b, sum);
+    }
+    sum
+}

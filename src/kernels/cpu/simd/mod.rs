@@ -67,6 +67,9 @@ pub(crate) trait Simd: Sized + 'static {
             }
         }
     }
+    /// Asks for the cache line of an address that is written soon. Any address is allowed.
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
     /// Transposes 8 × 8 numbers; rows are `step` apart on both sides.
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize);
     /// Computes one register tile; not inlined.

@@ -60,6 +60,10 @@ impl Simd for Avx2 {
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
         unsafe { transpose(from, to, step) }
     }
+    #[inline(always)]
+    unsafe fn prefetch(address: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(address.cast()) }
+    }
     unsafe fn tile(t: &Tile) {
         #[target_feature(enable = "avx2,fma")]
         unsafe fn inner(t: &Tile) {
@@ -109,6 +113,10 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { transpose(from, to, step) }
     }
     #[inline(always)]
+    unsafe fn prefetch(address: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(address.cast()) }
+    }
+    #[inline(always)]
     unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
         if !BF16 {
             return unsafe { plain::dot::<Self>(a, b, c) };
@@ -123,11 +131,17 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             return unsafe { plain::narrow::<Self>(from, to, count) };
         }
         unsafe {
-            for i in (0..count).step_by(16) {
-                let mask = if count - i < 16 { (1u16 << (count - i)) - 1 } else { u16::MAX };
-                let narrow = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from.add(i)));
+            let whole = count / 16 * 16;
+            let mut i = 0;
+            while i < whole {
+                Self::store_rounded(to.add(i), Self::load(from.add(i)));
+                i += 16;
+            }
+            if whole < count {
+                let mask = (1u16 << (count - whole)) - 1;
+                let narrow = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from.add(whole)));
                 let narrow = _mm512_castsi256_si512(std::mem::transmute::<__m256bh, __m256i>(narrow));
-                _mm512_mask_storeu_epi16(to.add(i).cast(), u32::from(mask), narrow);
+                _mm512_mask_storeu_epi16(to.add(whole).cast(), u32::from(mask), narrow);
             }
         }
     }
@@ -144,14 +158,16 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             return unsafe { plain::pair_rows::<Self>(low, high, to, count) };
         }
         unsafe {
-            for i in (0..count).step_by(16) {
+            let mut i = 0;
+            while i < count {
                 let mask = if count - i < 16 { (1u16 << (count - i)) - 1 } else { u16::MAX };
-                let [low, high] = [low, high].map(|row| {
-                    let narrow = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row.add(i)));
-                    _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(narrow))
-                });
+                let low = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, low.add(i)));
+                let high = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, high.add(i)));
+                let low = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(low));
+                let high = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(high));
                 let both = _mm512_or_si512(low, _mm512_slli_epi32::<16>(high));
                 _mm512_mask_storeu_ps(to.add(i), mask, _mm512_castsi512_ps(both));
+                i += 16;
             }
         }
     }
