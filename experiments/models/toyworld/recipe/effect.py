@@ -3,7 +3,8 @@
     runner experiments/effect.toml
     python effect.py --run /work/toyrun --report reports/effect --photos experiments/data/shinchan
 
-The report must have `dataset.size` among its sweeps; cells that share everything else are compared as pairs. Prints Markdown.
+The report must have `dataset.size` among its sweeps; cells that share everything else are compared as pairs. Where `dataset.images` is swept, too
+(people.toml), every cell is scored against its own photos. Prints Markdown.
 """
 
 import argparse
@@ -30,11 +31,15 @@ def read(path):
     return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB").resize((SIDE, SIDE)))
 
 
+def photos_in(folder):
+    return np.stack([read(path) for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".jpeg", ".png")])
+
+
 class Scores:
     """Identity (cosine with the mean of the subject's photos) and attributes of pictures."""
 
-    def __init__(self, run, photos):
-        self.run, self.judge = run, probes.load(run)
+    def __init__(self, run, judge, photos):
+        self.run, self.judge, self.photos = run, judge, photos
         self.values = World(run, "validation").values
         faces = probes.identities(run, self.judge, photos)
         self.middle = F.normalize(faces.mean(0), dim=0)
@@ -94,27 +99,33 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="the training folder of the base model: probes, VAE, validation renders")
     parser.add_argument("--report", required=True, type=Path)
-    parser.add_argument("--photos", required=True, type=Path, help="the subject's photos")
+    parser.add_argument("--photos", type=Path, help="the subject's photos, unless the report sweeps them")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     run = Run(options.run, PRESETS["cpu"], 1, "cpu", options.threads, False, 0, False, "")
-    photos = np.stack([read(path) for path in sorted(options.photos.glob("*.jp*g"))])
-    scores = Scores(run, photos)
-
     rows = list(csv.DictReader(open(options.report / "cells.csv")))
     prompts = prompts_of(options.report)
-    for row in rows:
-        folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "-")
-        row.update(measure(scores, folder, prompts))
-    base = measure(scores, options.report / "images/baseline", prompts)
+    if options.photos is None and "dataset.images" not in rows[0]:
+        parser.error("--photos is missing, and the report does not sweep dataset.images")
+
+    judge = probes.load(run)
+    of_row = [Path(row["dataset.images"]) if options.photos is None else options.photos for row in rows]
+    subjects = {folder: Scores(run, judge, photos_in(folder)) for folder in of_row}
+    for row, photos in zip(rows, of_row):
+        folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "-").replace("/", "-")
+        row.update(measure(subjects[photos], folder, prompts))
+    of_base = [measure(scores, options.report / "images/baseline", prompts) for scores in subjects.values()]
+    base = {name: np.mean([row[name] for row in of_base]) for name in of_base[0]}
 
     others = World(run, "validation")
     figurines = (others.labels[:, SHOWN.index("kind")] == others.values["kind"].index("figurine") + 1).numpy()
-    alike = scores.identity(others.images[figurines])
-    back = vae.round_trip_images(run, vae.load(run), photos)
+    alike = torch.cat([scores.identity(others.images[figurines]) for scores in subjects.values()])
+    autoencoder = vae.load(run)
+    back = torch.cat([s.identity(vae.round_trip_images(run, autoencoder, s.photos)) for s in subjects.values()])
+    count_photos = sum(len(scores.photos) for scores in subjects.values())
     print("| identity score of | cosine |\n|---|---:|")
-    print(f"| the {len(photos)} photos, each against the others | {scores.of_photos:.3f} |")
-    print(f"| the photos after the VAE's round trip | {scores.identity(back).mean():.3f} |")
+    print(f"| the {count_photos} photos, each against the others of its subject | {np.mean([s.of_photos for s in subjects.values()]):.3f} |")
+    print(f"| the photos after the VAE's round trip | {back.mean():.3f} |")
     print(f"| {figurines.sum()} other figurines, mean; 95th percentile | {alike.mean():.3f}; {alike.quantile(0.95):.3f} |")
     print(f"| the base model's pictures of the study's prompts | {base['identity']:.3f} |\n")
 
@@ -128,7 +139,7 @@ def main():
         "held": "cup when asked",
     }
     sizes = sorted({int(row["dataset.size"]) for row in rows})
-    other = [key for key in ("dataset.seed", "train.seed") if key in rows[0]]
+    other = [key for key in ("dataset.images", "dataset.seed", "train.seed") if key in rows[0]]
     value = {name: {} for name in names}
     for row in rows:
         key = tuple(row[part] for part in other)
