@@ -129,6 +129,8 @@ fn convolutions(cases: &mut Vec<Case>) {
         (1, 6, 6, 4, 8, 1, 2, Padding::same(0), DType::F32),
         (1, 8, 8, 4, 6, 4, 4, Padding::same(0), DType::F32),
         (3, 12, 9, 48, 40, 3, 1, Padding::same(1), DType::F32),
+        (3, 28, 30, 24, 20, 3, 1, Padding::same(1), DType::F32),
+        (1, 4, 4, 800, 32, 3, 1, Padding::same(1), DType::BF16),
     ] {
         let weight = scaled(&[out, channels, kernel, kernel], 1, channels * kernel * kernel).to_dtype(dtype).unwrap();
         let layer = Conv2d::new(weight, Some(numbers(&[out], 2)), stride, padding).unwrap();
@@ -154,6 +156,7 @@ fn attentions(cases: &mut Vec<Case>) {
         (1, 300, 77, 3, 20, false),
         (3, 77, 77, 4, 16, true),
         (1, 200, 200, 1, 33, true),
+        (1, 300, 300, 2, 20, true),
         (3, 130, 259, 2, 32, false),
         (1, 49, 128, 1, 160, false),
     ] {

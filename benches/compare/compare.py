@@ -100,6 +100,7 @@ def torch_side(options):
         with torch.no_grad():
             for name, p in pairs:
                 p.data = inputs[their_name(name)].clone()
+        names = [their_name(name) for name, _ in pairs]
 
         optimizer = torch.optim.AdamW([p for _, p in pairs], lr=RATE)
     if options.torch == "script":
@@ -127,7 +128,7 @@ def torch_side(options):
             p.grad = None
         loss = (unet(latents, inputs["timesteps"], context).sample.float() - inputs["target"]).square().mean()
         loss.backward()
-        tensors.update({their_name(name): p.grad for name, p in pairs})
+        tensors.update({name: p.grad for name, (_, p) in zip(names, pairs)})
         norm = sum(p.grad.double().square().sum() for _, p in pairs).sqrt()
         if options.torch == "script":
             torch.nn.utils.clip_grad_norm_([p for _, p in pairs], 1.0)
@@ -188,7 +189,7 @@ def accuracy(options, program, inputs, folder):
     from safetensors.torch import load_file
 
     def result(side, what, dtype):
-        output = Path(folder) / "output.safetensors"
+        output = Path(folder) / f"{side}-{what}-{dtype}.safetensors"
         shared = ["--model", options.model, "--inputs", inputs, "--dtype", dtype, "--repeat", 0, "--output", output]
         ours, theirs = [program, *shared, "--what", what], [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
         run(ours if side == "ours" else theirs, options.threads)
@@ -213,6 +214,8 @@ def accuracy(options, program, inputs, folder):
 
 def main():
     options = arguments()
+    if options.accuracy and options.what == ["script"]:
+        sys.exit("`script` computes the same gradients as `step`: --accuracy --what step")
     if options.torch:
         return torch_side(options)
     tolerance = options.tolerance or (1e-4 if options.dtype == "f32" else 3e-2)

@@ -48,6 +48,9 @@ struct Arguments {
     /// Keep convolutions at their own size.
     #[arg(long)]
     low_memory: bool,
+    /// Decode in tiles above so many pixels; PyTorch does not.
+    #[arg(long, default_value_t = usize::MAX)]
+    tiles: usize,
     /// Compute blocks again in the backward pass.
     #[arg(long)]
     recompute: bool,
@@ -88,6 +91,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     let adapter = adapter(&inputs)?;
     let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
+    let vae = model.vae.with_tiles_of(arguments.tiles);
     let mut optimizer = AdamW::new(AdamWConfig::default());
     let mut once = || -> Result<Done> {
         let one =
@@ -97,7 +101,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
                 let none = runner::diffusion::lora::LoraSet::empty();
                 one("prediction", model.unet.forward(latents, &timesteps, context, &none)?)
             }
-            What::Decode => one("image", model.vae.decode(latents)?),
+            What::Decode => one("image", vae.decode(latents)?),
             What::Step | What::Script => {
                 let lora = adapter.tracked_set();
                 let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     diffusion::{
+        at_once,
         lora::{LoraModule, LoraSet, file},
         pipeline::{self, ImageRequest},
         samplers::SamplerKind,
@@ -90,7 +91,7 @@ pub(super) struct GenerateArgs {
     /// On a CPU: convolutions take less room and more time
     #[arg(long)]
     low_memory: bool,
-    /// Images per model call on a GPU; changes speed and memory only
+    /// Images per model call; changes speed and memory only
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     batch_size: NonZeroUsize,
     /// Never use the network
@@ -126,7 +127,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     terminal.observe(&Event::JobStarted { stage, label: label.clone(), key: key.clone(), reason, index: 1, todo: 1 });
     let begun = Instant::now();
     let model = base.load(&device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
-    let batch = args.batch_size.get();
+    let batch = at_once(&device, width * height / model.vae.scale().pow(2), args.batch_size.get());
     for (round, (seeds, targets)) in seeds.chunks(batch).zip(targets.chunks(batch)).enumerate() {
         let request = ImageRequest {
             prompt: &args.prompt,

@@ -4,6 +4,7 @@
 //! progress bars, no global random numbers. Models return `candle_core::Result`; loading returns
 //! [`LoadError`], which names the file and the tensors or keys at fault.
 
+mod at_once;
 pub mod config;
 mod error;
 pub mod hub;
@@ -25,6 +26,7 @@ pub mod unet;
 pub mod vae;
 pub mod weights;
 
+pub use at_once::at_once;
 pub use error::{LoadError, TensorProblems};
 pub use model::{ModelSummary, Parts, StableDiffusion};
 pub use text_encoder::ClipTextModel;

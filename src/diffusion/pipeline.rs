@@ -32,8 +32,7 @@ pub struct ImageRequest<'a> {
     pub steps: usize,
     /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
     pub guidance_scale: f64,
-    /// Images per model call on an accelerator. The CPU works on one image at a time whatever this is, so that
-    /// an image never depends on its neighbours.
+    /// Images per model call, see [`at_once`](super::at_once()). On a CPU an image does not depend on its neighbours to the bit.
     pub batch_size: usize,
 }
 
@@ -82,9 +81,8 @@ pub fn generate(
         total: 0,
     };
     run.total = request.seeds.len() * run.sampler.timesteps().len();
-    let batch = if model.device.is_cpu() { 1 } else { request.batch_size.max(1) };
     let mut images = Vec::with_capacity(request.seeds.len());
-    for seeds in request.seeds.chunks(batch) {
+    for seeds in request.seeds.chunks(request.batch_size.max(1)) {
         match run.latents(seeds, progress)? {
             Some(latents) => images.extend(decode_latents(model, &latents)?),
             None => break,

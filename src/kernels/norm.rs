@@ -123,10 +123,14 @@ pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> 
 pub struct GroupStatistics(Statistics);
 
 impl GroupStatistics {
-    /// Those of an image of which `parts` are the parts' and their numbers of pixels. `None` if there are no pixels.
+    /// Those of images of which `parts` are the parts' and their numbers of pixels. `None` if there are no pixels, or the parts are not of as
+    /// many images and groups.
     pub fn pooled<'a>(parts: impl IntoIterator<Item = (&'a Self, usize)> + Clone) -> Option<Self> {
         let pixels: usize = parts.clone().into_iter().map(|(_, pixels)| pixels).sum();
         let groups = parts.clone().into_iter().next()?.0.0.mean.len();
+        if parts.clone().into_iter().any(|(part, _)| part.0.mean.len() != groups || part.0.variance.len() != groups) {
+            return None;
+        }
         let mean_of = |number: &dyn Fn(&Statistics) -> f64| {
             parts.clone().into_iter().map(|(part, pixels)| pixels as f64 * number(&part.0)).sum::<f64>() / pixels as f64
         };

@@ -73,7 +73,8 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
 
 /// See [`group_norm`](super::group_norm).
 pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
-    group_norm_by(x, n, act, group_statistics(x, n)?)
+    let (_, centred, variance) = centred(x, n)?;
+    normalise(x, n, act, &centred, &variance)
 }
 
 /// `(batch, pixels, groups, channels of a group)` in f32.
@@ -84,19 +85,29 @@ fn grouped(x: &Tensor, n: &GroupNorm) -> Result<Tensor> {
     rows.to_dtype(DType::F32)?.reshape((batch, rows.dim(0)? / batch, n.groups, channels / n.groups))
 }
 
-/// Mean and variance, `(batch, 1, groups, 1)` f32. See [`group_statistics`](super::group_statistics).
-pub fn group_statistics(x: &Tensor, n: &GroupNorm) -> Result<[Tensor; 2]> {
+/// Mean, distance from it, and variance of the groups.
+fn centred(x: &Tensor, n: &GroupNorm) -> Result<(Tensor, Tensor, Tensor)> {
     let x = grouped(x, n)?;
     let mean = x.mean_keepdim((1, 3))?;
-    let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((1, 3))?;
+    let centred = x.broadcast_sub(&mean)?;
+    let variance = centred.sqr()?.mean_keepdim((1, 3))?;
+    Ok((mean, centred, variance))
+}
+
+/// Mean and variance, `(batch, 1, groups, 1)` f32. See [`group_statistics`](super::group_statistics).
+pub fn group_statistics(x: &Tensor, n: &GroupNorm) -> Result<[Tensor; 2]> {
+    let (mean, _, variance) = centred(x, n)?;
     Ok([mean, variance])
 }
 
 /// See [`group_norm_by`](super::group_norm_by).
 pub fn group_norm_by(x: &Tensor, n: &GroupNorm, act: Activation, [mean, variance]: [Tensor; 2]) -> Result<Tensor> {
+    normalise(x, n, act, &grouped(x, n)?.broadcast_sub(&mean)?, &variance)
+}
+
+fn normalise(x: &Tensor, n: &GroupNorm, act: Activation, centred: &Tensor, variance: &Tensor) -> Result<Tensor> {
     let channels = n.affine.weight().dim(0)?;
     let (rows, dims) = flatten(x, channels)?;
-    let centred = grouped(x, n)?.broadcast_sub(&mean)?;
     let deviation = (variance + n.eps)?.sqrt()?;
     let normed = affine(&centred.broadcast_div(&deviation)?.reshape(rows.shape())?, &n.affine)?;
     let y = match act {

@@ -1,10 +1,10 @@
 //! The probe loss: the training loss on fixed questions, so that two moments or two adapters can be compared.
 
 use super::source::TrainingItem;
-use crate::diffusion::UNet2DConditionModel;
 use crate::diffusion::lora::LoraSet;
 use crate::diffusion::noise::{TorchRng, derive};
 use crate::diffusion::schedule::NoiseSchedule;
+use crate::diffusion::{UNet2DConditionModel, at_once};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// Fixed (photo, timestep, noise) triples.
@@ -70,8 +70,8 @@ fn midpoints(count: usize, length: usize) -> Vec<u32> {
 
 /// Mean squared error of the UNet's prediction over all triples of `set`; no gradients.
 ///
-/// Each triple's error is summed by itself in f64, and the triples in their order. The CPU takes one triple at a time
-/// whatever `batch_size` is, so that this changes nothing there; on other devices it may change the last bits.
+/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes nothing on a CPU; on other
+/// devices it may change the last bits.
 /// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::diffusion::lora::Adapter::frozen_set)).
 ///
 /// # Errors
@@ -84,10 +84,10 @@ pub fn probe_loss(
     batch_size: usize,
     device: &Device,
 ) -> Result<f64> {
-    if set.is_empty() || batch_size == 0 {
+    let Some(first) = set.items.first().filter(|_| !set.is_empty() && batch_size > 0) else {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
-    }
-    let batch_size = if device.is_cpu() { 1 } else { batch_size };
+    };
+    let batch_size = at_once(device, first.mean.elem_count() / first.mean.dim(0)?, batch_size);
     let mut sum = 0.0;
     for first in (0..set.len()).step_by(batch_size) {
         let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;

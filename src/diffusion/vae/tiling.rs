@@ -1,4 +1,4 @@
-//! Large images piece by piece: memory is that of one tile.
+//! Large images piece by piece, so that most of the memory is that of one tile.
 //!
 //! A tile is wider than the part of it that is kept by a margin that feels the zeros around it, and group norms normalise all tiles
 //! alike. So what two tiles would make of the same pixel is the same number up to rounding, and no border shows. What they normalise by
@@ -15,7 +15,7 @@ use crate::kernels::{Activation, GroupNorm, GroupStatistics, group_norm, group_n
 /// How images are cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiling {
-    /// Pixels of the longest side that is not cut.
+    /// Pixels of the longest side that is not cut, and of a tile's unless margins make it wider.
     limit: usize,
     /// Pixels at a tile's edge that feel the zeros around it.
     margin: usize,
@@ -38,7 +38,8 @@ impl Tiling {
     ) -> Result<Tensor> {
         let (height, width) = (x.dim(1)? / from, x.dim(2)? / from);
         let (rows, columns) = (self.cut(height, from.max(to)), self.cut(width, from.max(to)));
-        if rows.len() * columns.len() == 1 {
+        // Given statistics pass no gradient.
+        if rows.len() * columns.len() == 1 || x.track_op() {
             return f(&group_norm, x);
         }
         let tile = |row: &Side, column: &Side| {

@@ -128,12 +128,12 @@ impl Task for Backward<'_> {
                     multiply::<S>(&dv_part);
                 }
             }
-            for (from, to) in [(&dk, self.dk), (&dv, self.dv)] {
+            for (rows, to) in [(&dk_rows, self.dk), (&dv_rows, self.dv)] {
                 for key in 0..(h.keys - first_key).min(KEYS) {
                     let start = of_keys + (first_key + key) * channels;
-                    for (c, number) in from[key..].iter().step_by(KEYS).enumerate() {
-                        // SAFETY: this head's part of one key.
-                        unsafe { *to.at(start + c) = *number };
+                    for (c, row) in rows.iter().enumerate() {
+                        // SAFETY: this head's part of one key; rows have KEYS numbers.
+                        unsafe { *to.at(start + c) = *row.add(key) };
                     }
                 }
             }

@@ -96,11 +96,11 @@ impl Task for Forward<'_> {
             }
         }
         for (i, query) in self.queries.clone().enumerate() {
-            // SAFETY: every query of every head belongs to exactly one piece of work.
-            let y = unsafe { std::slice::from_raw_parts_mut(self.y.at(start + query * h.channels()), dim) };
+            let y = self.y.at(start + query * h.channels());
             let inverse = 1. / total[i];
-            for (y, sum) in y.iter_mut().zip(&sums[i * padded..]) {
-                *y = sum * inverse;
+            for c in 0..dim {
+                // SAFETY: every query of every head belongs to exactly one piece of work.
+                unsafe { *y.add(c) = *outputs[i].add(c) * inverse };
             }
             // SAFETY: as above.
             unsafe { *self.logs.at(self.head * h.queries + query) = maximum[i] + total[i].log2() };

@@ -30,7 +30,7 @@ const LARGEST: usize = 64 << 20;
 const SMALLEST: usize = 16;
 /// Tiles of the largest piece of work.
 const MANY: usize = 96;
-/// Bytes of the largest scratch for all tiles at once.
+/// Bytes of the largest scratch for all tiles at once; the thread that had it keeps it.
 const ROOM_FOR_ALL: usize = 48 << 20;
 /// Numbers between the positions of a chunk.
 const SKEW: usize = 16;
@@ -128,7 +128,7 @@ impl<'a> Call<'a> {
         if self.rounded { 2 } else { 4 }
     }
 
-    /// Tiles of one piece of work: its scratch stays in cache.
+    /// Tiles of one piece of work: as many as scratch in cache holds, but enough to be worth reading a kernel for.
     fn chunk(&self) -> usize {
         let fitting = SCRATCH / (self.weight.positions.len() * (self.bytes() * self.inputs + 4 * self.outputs));
         let spread = self.tiles.div_ceil(3 * rayon::current_num_threads());
