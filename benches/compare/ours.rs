@@ -74,10 +74,7 @@ enum What {
 fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let arguments = Arguments::parse();
     runner::kernels::keep_freed_memory();
-    // candle walks the graph of a step recursively.
-    let worker = std::thread::Builder::new().stack_size(256 << 20);
-    let report = worker.spawn(move || run(&arguments)).map_err(Box::new)?.join().expect("no panic")?;
-    println!("{report}");
+    println!("{}", run(&arguments)?);
     Ok(())
 }
 

@@ -23,14 +23,11 @@ pub use exit::{Exit, Failure};
 use arguments::Command;
 use exit::OrExit;
 
-/// Stack of the thread that does the work: candle walks a training step's graph recursively.
-const STACK_BYTES: usize = 256 << 20;
-
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     crate::kernels::keep_freed_memory();
     set_threads(arguments.threads());
-    let worker = std::thread::Builder::new().name("runner".into()).stack_size(STACK_BYTES);
+    let worker = std::thread::Builder::new().name("runner".into());
     let handle = worker.spawn(move || dispatch(arguments)).or_exit(Exit::Internal)?;
     handle.join().unwrap_or_else(|_| Err(Failure::new(Exit::Internal, anyhow::anyhow!("the working thread died"))))
 }

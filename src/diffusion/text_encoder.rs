@@ -5,7 +5,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::config::{Activation, TextConfig};
 use super::layers::Layers;
 use super::{LoadError, Weights};
-use crate::kernels::{LayerNorm, Linear, Storage, attention, gelu_erf, layer_norm, linear, quick_gelu};
+use crate::kernels::{LayerNorm, Linear, Storage, attention, gelu_erf, layer_norm, linear, on_workers, quick_gelu};
 
 /// Turns token ids into the context that the UNet attends to. Frozen.
 #[derive(Debug)]
@@ -87,6 +87,10 @@ impl ClipTextModel {
     /// # Errors
     /// If there are too many tokens, or an id outside the vocabulary.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        on_workers(|| self.pass(ids))
+    }
+
+    fn pass(&self, ids: &Tensor) -> Result<Tensor> {
         let (batch, length) = ids.dims2()?;
         if length > self.config.positions {
             bail!("{length} tokens are more than the text encoder's {} positions", self.config.positions);

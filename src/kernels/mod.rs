@@ -20,6 +20,7 @@ mod norm;
 pub mod reference;
 mod storage;
 mod upsample;
+mod workers;
 
 use candle_core::{DType, Device};
 
@@ -34,6 +35,7 @@ pub use norm::{
 };
 pub use storage::{Packing, Storage};
 pub use upsample::upsample_nearest_2x;
+pub use workers::{on_deep_stack, on_workers};
 
 /// Whether this CPU has instructions for bf16 and rounds activations to it while multiplying them with bf16 weights.
 #[must_use]

@@ -8,7 +8,6 @@ mod dropout;
 mod error;
 mod probe;
 mod source;
-mod stack;
 mod state;
 mod trainer;
 

@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::error::TrainingError;
-use super::stack::with_deep_stack;
 use crate::diffusion::UNet2DConditionModel;
 use crate::diffusion::lora::{Adapter, LoraSet};
 use crate::diffusion::optimizer::{AdamW, AdamWConfig, LrSchedule, clip_factor, gradient_norm};
@@ -131,7 +130,7 @@ impl<'a> Trainer<'a> {
         let share = 1.0 / batches.len() as f64;
         let mut total = Gradients { loss: 0.0, instance_loss: 0.0, prior_loss: None, tensors: BTreeMap::new() };
         for batch in batches {
-            let one = with_deep_stack(|| self.gradients_of(batch))?;
+            let one = self.gradients_of(batch)?;
             total.loss += one.loss * share;
             total.instance_loss += one.instance_loss * share;
             if let Some(loss) = one.prior_loss {

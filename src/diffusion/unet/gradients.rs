@@ -15,7 +15,7 @@ use candle_core::{DType, Result, Tensor, Var, bail};
 use super::UNet2DConditionModel;
 use super::step::{Conditioning, Slot, Visit, walk};
 use crate::diffusion::lora::LoraSet;
-use crate::kernels::LoraPair;
+use crate::kernels::{LoraPair, on_deep_stack};
 
 /// What is computed twice to save memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,9 +51,9 @@ impl UNet2DConditionModel {
         context: &Tensor,
         lora: &LoraSet,
         recompute: Recompute,
-        loss: impl FnOnce(&Tensor) -> Result<Tensor>,
+        loss: impl FnOnce(&Tensor) -> Result<Tensor> + Send,
     ) -> Result<LossAndGradients> {
-        match recompute {
+        on_deep_stack(|| match recompute {
             Recompute::Nothing => {
                 let loss = loss(&self.forward(latents, timesteps, context, lora)?)?;
                 let mut sum = Sum::default();
@@ -61,7 +61,7 @@ impl UNet2DConditionModel {
                 Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
             }
             Recompute::Blocks => self.recompute_blocks(latents, timesteps, context, lora, loss),
-        }
+        })
     }
 
     fn recompute_blocks(

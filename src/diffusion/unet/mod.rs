@@ -14,7 +14,9 @@ use super::config::UNetConfig;
 use super::layers::Layers;
 use super::lora::{LoraModule, LoraSet};
 use super::{LoadError, Weights};
-use crate::kernels::{Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, silu};
+use crate::kernels::{
+    Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, on_workers, silu,
+};
 
 pub use gradients::{LossAndGradients, Recompute};
 use step::{Conditioning, Step};
@@ -84,6 +86,10 @@ impl UNet2DConditionModel {
     /// # Errors
     /// If shapes do not agree.
     pub fn forward(&self, latents: &Tensor, timesteps: &[f32], context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        on_workers(|| self.pass(latents, timesteps, context, lora))
+    }
+
+    fn pass(&self, latents: &Tensor, timesteps: &[f32], context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         let (first, time, context) = self.enter(latents, timesteps, context)?;
         let on = Conditioning { time: &time, context: &context, lora };
         let last = step::walk(&self.steps, first, |v| {

@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use super::config::VaeConfig;
 use super::layers::Layers;
 use super::{LoadError, Weights};
-use crate::kernels::{Linear, Storage, linear};
+use crate::kernels::{Linear, Storage, linear, on_workers};
 use decoder::Decoder;
 use encoder::Encoder;
 use tiling::Tiling;
@@ -115,7 +115,7 @@ impl AutoencoderKl {
             bail!("the VAE encodes (B,3,H,W) with H and W multiples of {scale}, not {:?}", images.dims());
         }
         let x = images.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
-        let mut moments = self.encoder.forward(&x, self.tiling)?;
+        let mut moments = on_workers(|| self.encoder.forward(&x, self.tiling))?;
         if let Some(quant) = &self.quant {
             moments = linear(&moments, quant)?;
         }
@@ -138,7 +138,7 @@ impl AutoencoderKl {
         if let Some(post_quant) = &self.post_quant {
             x = linear(&x, post_quant)?;
         }
-        self.decoder.forward(&x, self.tiling)?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
+        on_workers(|| self.decoder.forward(&x, self.tiling))?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }
 }
 

@@ -98,23 +98,24 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
         }
         // Whole loops for each case, which are unrolled: the sums stay in registers.
         if full && t.accumulate {
-            for r in 0..ROWS {
-                for j in 0..VECTORS {
-                    let c = (*t.c.add(r)).add(t.c_offset + j * S::LANES);
-                    S::store(c, S::add(sum[r][j], S::load(c)));
+            for (r, row) in sum.iter().enumerate() {
+                let c = (*t.c.add(r)).add(t.c_offset);
+                for (j, &v) in row.iter().enumerate() {
+                    S::store(c.add(j * S::LANES), S::add(v, S::load(c.add(j * S::LANES))));
                 }
             }
         } else if full {
-            for r in 0..ROWS {
-                for j in 0..VECTORS {
-                    S::store((*t.c.add(r)).add(t.c_offset + j * S::LANES), sum[r][j]);
+            for (r, row) in sum.iter().enumerate() {
+                let c = (*t.c.add(r)).add(t.c_offset);
+                for (j, &v) in row.iter().enumerate() {
+                    S::store(c.add(j * S::LANES), v);
                 }
             }
         } else {
             let mut edge = [[0f32; MAX_WIDTH]; ROWS];
-            for r in 0..ROWS {
-                for j in 0..VECTORS {
-                    S::store(edge[r].as_mut_ptr().add(j * S::LANES), sum[r][j]);
+            for (edge, row) in edge.iter_mut().zip(&sum) {
+                for (j, &v) in row.iter().enumerate() {
+                    S::store(edge.as_mut_ptr().add(j * S::LANES), v);
                 }
             }
             for (r, row) in edge.iter().enumerate() {
