@@ -4,7 +4,7 @@
     python effect.py --run /work/toyrun --report reports/effect --photos experiments/data/shinchan
 
 The report must have `dataset.size` among its sweeps; cells that share everything else are compared as pairs. Where `dataset.images` is swept, too
-(people.toml), every cell is scored against its own photos. Prints Markdown.
+(people.toml), every cell is scored against its own photos, in a folder of --photos. Prints Markdown.
 """
 
 import argparse
@@ -99,17 +99,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="the training folder of the base model: probes, VAE, validation renders")
     parser.add_argument("--report", required=True, type=Path)
-    parser.add_argument("--photos", type=Path, help="the subject's photos, unless the report sweeps them")
+    parser.add_argument("--photos", required=True, type=Path, help="the subject's photos, or where the folders of a swept dataset.images lie")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     run = Run(options.run, PRESETS["cpu"], 1, "cpu", options.threads, False, 0, False, "")
     rows = list(csv.DictReader(open(options.report / "cells.csv")))
     prompts = prompts_of(options.report)
-    if options.photos is None and "dataset.images" not in rows[0]:
-        parser.error("--photos is missing, and the report does not sweep dataset.images")
-
     judge = probes.load(run)
-    of_row = [Path(row["dataset.images"]) if options.photos is None else options.photos for row in rows]
+    of_row = [options.photos / row.get("dataset.images", "") for row in rows]
     subjects = {folder: Scores(run, judge, photos_in(folder)) for folder in of_row}
     for row, photos in zip(rows, of_row):
         folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "-").replace("/", "-")
