@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     diffusion::{
-        at_once,
         lora::{LoraModule, LoraSet, file},
         pipeline::{self, ImageRequest},
         samplers::SamplerKind,
@@ -127,7 +126,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     terminal.observe(&Event::JobStarted { stage, label: label.clone(), key: key.clone(), reason, index: 1, todo: 1 });
     let begun = Instant::now();
     let model = base.load(&device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
-    let batch = at_once(&device, width * height / model.vae.scale().pow(2), args.batch_size.get());
+    let batch = model.images_at_once(width, height, args.batch_size.get());
     for (round, (seeds, targets)) in seeds.chunks(batch).zip(targets.chunks(batch)).enumerate() {
         let request = ImageRequest {
             prompt: &args.prompt,

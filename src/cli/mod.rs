@@ -21,15 +21,12 @@ pub use arguments::{Arguments, parse};
 pub use exit::{Exit, Failure};
 
 use arguments::Command;
-use exit::OrExit;
 
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     crate::kernels::keep_freed_memory();
     set_threads(arguments.threads());
-    let worker = std::thread::Builder::new().name("runner".into());
-    let handle = worker.spawn(move || dispatch(arguments)).or_exit(Exit::Internal)?;
-    handle.join().unwrap_or_else(|_| Err(Failure::new(Exit::Internal, anyhow::anyhow!("the working thread died"))))
+    dispatch(&arguments)
 }
 
 /// How many threads rayon (all our kernels, candle's products) and candle's own pool (its element-wise operations) start.
@@ -46,7 +43,7 @@ fn set_threads(asked: Option<usize>) {
     }
 }
 
-fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
     let output = &arguments.output;
     match &arguments.command {
         Command::Run(args) => run::execute(args, output),

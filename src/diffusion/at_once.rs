@@ -9,7 +9,7 @@ const ONE_LARGE_IMAGE: usize = 64 * 64;
 /// take no more room than one image of 512 × 512 pixels: no number there depends on its neighbours in a batch, and small samples alone
 /// are too little work for many threads.
 #[must_use]
-pub fn at_once(device: &Device, latents: usize, wanted: usize) -> usize {
+pub(super) fn at_once(device: &Device, latents: usize, wanted: usize) -> usize {
     let fitting = if device.is_cpu() { ONE_LARGE_IMAGE / latents.max(1) } else { 1 };
     wanted.max(fitting).max(1)
 }

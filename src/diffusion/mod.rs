@@ -26,7 +26,6 @@ pub mod unet;
 pub mod vae;
 pub mod weights;
 
-pub use at_once::at_once;
 pub use error::{LoadError, TensorProblems};
 pub use model::{ModelSummary, Parts, StableDiffusion};
 pub use text_encoder::ClipTextModel;

@@ -6,6 +6,7 @@ use candle_core::{DType, Device};
 
 use crate::kernels::Storage;
 
+use super::at_once::at_once;
 use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, read_text};
 use super::layers::check;
 use super::lora::LoraModule;
@@ -85,6 +86,13 @@ pub struct Parts {
 }
 
 impl StableDiffusion {
+    /// How many images of that size go through the UNet at once, where `wanted` were asked for: small ones together on a CPU, where no image depends on its
+    /// neighbours.
+    #[must_use]
+    pub fn images_at_once(&self, width: usize, height: usize, wanted: usize) -> usize {
+        at_once(&self.device, width * height / self.vae.scale().pow(2), wanted)
+    }
+
     /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `storage` says (a dtype will do: f32, bf16 or f16).
     ///
     /// # Errors

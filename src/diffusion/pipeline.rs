@@ -32,7 +32,7 @@ pub struct ImageRequest<'a> {
     pub steps: usize,
     /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
     pub guidance_scale: f64,
-    /// Images per model call, see [`at_once`](super::at_once()). On a CPU an image does not depend on its neighbours to the bit.
+    /// Images per model call, see [`StableDiffusion::images_at_once`]. On a CPU an image does not depend on its neighbours to the bit.
     pub batch_size: usize,
 }
 

@@ -19,9 +19,12 @@ fn pool() -> Option<&'static ThreadPool> {
 /// Runs `work`, a whole pass through a model, on a thread that shares every kernel's work with the others by itself. Any other thread would sleep
 /// through each kernel and be woken after it, hundreds of times in a pass. On a thread of a rayon pool `work` stays there.
 pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_thread_index().is_some() {
+        return work();
+    }
     match pool() {
-        Some(pool) if rayon::current_thread_index().is_none() => pool.install(work),
-        _ => work(),
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 

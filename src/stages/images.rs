@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, StageError, help::failed, png};
 use crate::{
     diffusion::{
-        StableDiffusion, at_once,
+        StableDiffusion,
         lora::LoraSet,
         pipeline::{self, ImageRequest},
         samplers::SamplerKind,
@@ -109,7 +109,7 @@ pub fn entries(group: Group, prompts: &[String], seeds: &[u64]) -> Vec<ImageEntr
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`at_once`]); an image does not depend on
+/// Images of one prompt go through the model `batch_size` at a time, or more ([`StableDiffusion::images_at_once`]); an image does not depend on
 /// its batch, so an interrupted list ends in the same bytes.
 pub fn render(
     model: &StableDiffusion,
@@ -126,8 +126,8 @@ pub fn render(
         ctx.note(format!("{} of {total} images are already there, going on with the rest", total - missing.len()));
     }
     let mut done = total - missing.len();
-    let latents = list.settings.width * list.settings.height / model.vae.scale().pow(2);
-    for batch in same_prompt(&missing, at_once(&model.device, latents, batch_size)) {
+    let at_once = model.images_at_once(list.settings.width, list.settings.height, batch_size);
+    for batch in same_prompt(&missing, at_once) {
         let seeds: Vec<u64> = batch.iter().map(|entry| entry.seed).collect();
         let request = ImageRequest {
             prompt: &batch[0].prompt,

@@ -1,10 +1,11 @@
 //! The probe loss: the training loss on fixed questions, so that two moments or two adapters can be compared.
 
 use super::source::TrainingItem;
+use crate::diffusion::UNet2DConditionModel;
+use crate::diffusion::at_once::at_once;
 use crate::diffusion::lora::LoraSet;
 use crate::diffusion::noise::{TorchRng, derive};
 use crate::diffusion::schedule::NoiseSchedule;
-use crate::diffusion::{UNet2DConditionModel, at_once};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// Fixed (photo, timestep, noise) triples.
@@ -84,10 +85,11 @@ pub fn probe_loss(
     batch_size: usize,
     device: &Device,
 ) -> Result<f64> {
-    let Some(first) = set.items.first().filter(|_| !set.is_empty() && batch_size > 0) else {
+    if set.is_empty() || batch_size == 0 {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
-    };
-    let batch_size = at_once(device, first.mean.elem_count() / first.mean.dim(0)?, batch_size);
+    }
+    let (_, height, width) = set.items[0].mean.dims3()?;
+    let batch_size = at_once(device, height * width, batch_size);
     let mut sum = 0.0;
     for first in (0..set.len()).step_by(batch_size) {
         let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;

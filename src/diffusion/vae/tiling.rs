@@ -98,7 +98,7 @@ fn pool(tiles: &[Vec<(GroupStatistics, usize)>]) -> Result<Vec<GroupStatistics>>
     let pooled = (0..norms).map(|norm| GroupStatistics::pooled(tiles.iter().map(|tile| (&tile[norm].0, tile[norm].1))));
     match pooled.collect() {
         Some(pooled) => Ok(pooled),
-        None => bail!("tiles without pixels"),
+        None => bail!("tiles without pixels, or with other group norms than their neighbours"),
     }
 }
 

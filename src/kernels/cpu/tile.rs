@@ -1,6 +1,6 @@
 //! The register tile all matrix products are made of.
 
-use super::simd::Simd;
+use super::simd::{Simd, prefetch};
 
 /// The most rows any instruction set uses.
 pub(crate) const MAX_ROWS: usize = 12;
@@ -77,7 +77,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
             // C's rows lie far apart: no other hint would bring them in time.
             for r in 0..ROWS {
                 for j in 0..VECTORS {
-                    S::prefetch((*t.c.add(r)).add(t.c_offset + j * S::LANES));
+                    prefetch((*t.c.add(r)).add(t.c_offset + j * S::LANES));
                 }
             }
         }

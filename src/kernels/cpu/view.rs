@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use super::aligned::Aligned;
 use super::panels::{Data, Element, Panels};
-use super::simd::{Simd, Task, dispatch};
+use super::simd::{Simd, Task, dispatch, prefetch};
 
 /// A matrix B `(n, k)` that is read in blocks of [`Panels::width`] rows.
 #[derive(Clone, Copy)]
@@ -102,11 +102,10 @@ impl View<'_> {
 
     /// Asks for the stored block after the one in panel `stored`: with the stride between them no processor guesses it.
     #[inline(always)]
-    fn ask_ahead<S: Simd, T>(&self, data: &[T], stored: usize, column: usize, columns: usize) {
+    fn ask_ahead<T>(&self, data: &[T], stored: usize, column: usize, columns: usize) {
         let next = data.as_ptr().wrapping_add(self.start(stored + 1, column)).cast::<u8>();
         for byte in (0..columns * self.panels.width * size_of::<T>()).step_by(64) {
-            // SAFETY: any address is allowed.
-            unsafe { S::prefetch(next.wrapping_add(byte).cast()) };
+            prefetch(next.wrapping_add(byte));
         }
     }
 
@@ -129,7 +128,7 @@ impl View<'_> {
             let lane = row % width;
             let count = (width - lane).min(rows - row).min(to.len() / width - done);
             let start = self.start(row / width, turned.columns[block] + first);
-            self.ask_ahead::<S, T>(data, row / width, turned.columns[block] + first, columns);
+            self.ask_ahead(data, row / width, turned.columns[block] + first, columns);
             let from = &data[start..start + columns * width];
             let to = &mut to[done * width..(done + count) * width];
             if lane == 0 && count.is_multiple_of(8) && columns == width {
@@ -175,7 +174,7 @@ impl View<'_> {
             let (block, row) = ((k0 + done) / rows, (k0 + done) % rows);
             let (lane, column) = (row % width, turned.columns[block] + first);
             let count = (width - lane).min(rows - row).min(depth - done);
-            self.ask_ahead::<S, bf16>(data, row / width, column, columns);
+            self.ask_ahead(data, row / width, column, columns);
             let even = [lane, column, done].into_iter().all(|x| x.is_multiple_of(2)) && count.is_multiple_of(8);
             if even && columns == width && turned.scale == 1. {
                 // Units of two rows times two columns, 64 bits; the step is the same on both sides.

@@ -38,9 +38,8 @@ def photos_in(folder):
 class Scores:
     """Identity (cosine with the mean of the subject's photos) and attributes of pictures."""
 
-    def __init__(self, run, judge, photos):
-        self.run, self.judge, self.photos = run, judge, photos
-        self.values = World(run, "validation").values
+    def __init__(self, run, judge, values, photos):
+        self.run, self.judge, self.values, self.photos = run, judge, values, photos
         faces = probes.identities(run, self.judge, photos)
         self.middle = F.normalize(faces.mean(0), dim=0)
         # A photo against the mean of the others, as a picture would be.
@@ -105,16 +104,15 @@ def main():
     run = Run(options.run, PRESETS["cpu"], 1, "cpu", options.threads, False, 0, False, "")
     rows = list(csv.DictReader(open(options.report / "cells.csv")))
     prompts = prompts_of(options.report)
-    judge = probes.load(run)
+    judge, others = probes.load(run), World(run, "validation")
     of_row = [options.photos / row.get("dataset.images", "") for row in rows]
-    subjects = {folder: Scores(run, judge, photos_in(folder)) for folder in of_row}
+    subjects = {folder: Scores(run, judge, others.values, photos_in(folder)) for folder in dict.fromkeys(of_row)}
     for row, photos in zip(rows, of_row):
         folder = options.report / "images" / row["cell"].replace("=", "-").replace(" ", "-").replace("/", "-")
         row.update(measure(subjects[photos], folder, prompts))
     of_base = [measure(scores, options.report / "images/baseline", prompts) for scores in subjects.values()]
     base = {name: np.mean([row[name] for row in of_base]) for name in of_base[0]}
 
-    others = World(run, "validation")
     figurines = (others.labels[:, SHOWN.index("kind")] == others.values["kind"].index("figurine") + 1).numpy()
     alike = torch.cat([scores.identity(others.images[figurines]) for scores in subjects.values()])
     autoencoder = vae.load(run)

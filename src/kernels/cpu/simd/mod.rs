@@ -67,9 +67,6 @@ pub(crate) trait Simd: Sized + 'static {
             }
         }
     }
-    /// Asks for the cache line of an address that is written soon. Any address is allowed.
-    #[inline(always)]
-    unsafe fn prefetch(_: *const f32) {}
     /// Transposes 8 × 8 numbers; rows are `step` apart on both sides.
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize);
     /// Computes one register tile; not inlined.
@@ -100,6 +97,18 @@ pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
         }
     }
     task.run::<Portable>()
+}
+
+/// Asks for the cache line of an address that is needed soon. Any address will do: nothing is read.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which cannot fault; every x86-64 has the instruction.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_ET0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// Columns of a register tile on this machine, the width of packed panels.

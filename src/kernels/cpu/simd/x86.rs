@@ -60,10 +60,6 @@ impl Simd for Avx2 {
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
         unsafe { transpose(from, to, step) }
     }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(address.cast()) }
-    }
     unsafe fn tile(t: &Tile) {
         #[target_feature(enable = "avx2,fma")]
         unsafe fn inner(t: &Tile) {
@@ -111,10 +107,6 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize) {
         unsafe { transpose(from, to, step) }
-    }
-    #[inline(always)]
-    unsafe fn prefetch(address: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(address.cast()) }
     }
     #[inline(always)]
     unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
