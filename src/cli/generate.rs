@@ -90,7 +90,7 @@ pub(super) struct GenerateArgs {
     /// On a CPU: convolutions take less room and more time
     #[arg(long)]
     low_memory: bool,
-    /// Images per model call; changes speed and memory only
+    /// Images per model call, small ones on a CPU more; changes speed and memory only
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     batch_size: NonZeroUsize,
     /// Never use the network
