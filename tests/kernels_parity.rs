@@ -3,9 +3,9 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
-    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Packing, Padding, attention, attention_in, conv2d,
-    geglu, gelu_erf, group_norm, group_norm_by, group_statistics, layer_norm, linear, lora_linear, multiplies_bf16,
-    quick_gelu, reference, silu, upsample_nearest_2x,
+    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Packing, Padding, add, add_to_pixels, attention,
+    attention_in, concatenate, conv2d, geglu, gelu_erf, group_norm, group_norm_by, group_statistics, layer_norm,
+    linear, lora_linear, multiplies_bf16, quick_gelu, record, reference, silu, upsample_nearest_2x,
 };
 
 /// An activation function.
@@ -222,9 +222,34 @@ fn norms_and_activations(cases: &mut Vec<Case>) {
         }
         let x = vec![numbers(&[batch, height * width, 2 * channels], 5)];
         cases.push(case(format!("geglu to {channels}"), x, 1, |x| geglu(&x[0]), |x| reference::geglu(&x[0])));
-        let x = vec![numbers(&[batch, height, width, channels], 6)];
-        let twin = |x: &[Tensor]| reference::upsample_nearest_2x(&x[0]);
-        cases.push(case(format!("upsample {height}×{width}"), x, 1, |x| upsample_nearest_2x(&x[0]), twin));
+        for cut in [0, 1] {
+            let (x, to) = (vec![numbers(&[batch, height, width, channels], 6)], (2 * height - cut, 2 * width));
+            let twin = move |x: &[Tensor]| reference::upsample_nearest_2x(&x[0], to);
+            cases.push(case(format!("upsample to {to:?}"), x, 1, move |x| upsample_nearest_2x(&x[0], to), twin));
+        }
+    }
+}
+
+fn joins(cases: &mut Vec<Case>) {
+    for (batch, height, width, channels, others) in [(1, 1, 1, 1, 1), (3, 5, 7, 12, 40), (3, 31, 64, 33, 7)] {
+        let name = format!("{batch}×{height}×{width}×{channels}");
+        let map = |channels, seed| numbers(&[batch, height, width, channels], seed);
+        let (x, y) = (map(channels, 1), map(others, 2));
+        let same = vec![x.clone(), map(channels, 3)];
+        cases.push(case(format!("add {name}"), same, 2, |x| add(&x[0], &x[1]), |x| reference::add(&x[0], &x[1])));
+        let (both, fast, twin) = (vec![x.clone(), y], |x: &[Tensor]| concatenate(&x[0], &x[1]), reference::concatenate);
+        cases.push(case(format!("concatenate {name} and {others}"), both, 2, fast, move |x| twin(&x[0], &x[1])));
+        // Of one image each, all the same when the batch is cut.
+        let by = numbers(&[1, channels], 4);
+        let of = move |x: &Tensor| by.broadcast_as((x.dims()[0], channels)).unwrap().contiguous().unwrap();
+        let twin = of.clone();
+        cases.push(case(
+            format!("add to pixels {name}"),
+            vec![x],
+            1,
+            move |x| add_to_pixels(&x[0], &of(&x[0])),
+            move |x| reference::add_to_pixels(&x[0], &twin(&x[0])),
+        ));
     }
 }
 
@@ -234,6 +259,7 @@ fn cases() -> Vec<Case> {
     convolutions(&mut cases);
     attentions(&mut cases);
     norms_and_activations(&mut cases);
+    joins(&mut cases);
     cases
 }
 
@@ -364,9 +390,9 @@ fn only_variables_get_gradients() {
         for (function, is_fast) in [(&case.fast, true), (&case.reference, false)] {
             let grads = function(&tracked).unwrap().sum_all().unwrap().backward().unwrap();
             let foreign = grads.get_ids().filter(|id| !vars.iter().any(|v| v.id() == **id)).count();
-            // Two references multiply by a mask, a constant that candle keeps a gradient for.
-            let masked = case.name.starts_with("lora") || case.name.starts_with("attention");
-            assert!(foreign == 0 || !is_fast && masked, "{}: {foreign} gradients of constants", case.name);
+            // Three references use a constant, a mask or what is added to pixels, that candle keeps a gradient for.
+            let constant = ["lora", "attention", "add to pixels"].iter().any(|name| case.name.starts_with(name));
+            assert!(foreign == 0 || !is_fast && constant, "{}: {foreign} gradients of constants", case.name);
             assert_eq!(grads.get_ids().count() - foreign, vars.len(), "{}", case.name);
         }
         // Only what is tracked: the first input constant, the others variables, and the other way round.
@@ -380,6 +406,46 @@ fn only_variables_get_gradients() {
             assert!(found == wanted && (wanted == 0 || grads.get_ids().count() == wanted), "{}", case.name);
         }
     }
+}
+
+/// The value and the gradient of every input as [`run`] gives them, by a recording.
+fn recorded(function: &Function, inputs: &[Tensor]) -> Vec<Tensor> {
+    let vars: Vec<Var> = inputs.iter().map(|x| Var::from_tensor(x).unwrap()).collect();
+    let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    // Used twice, so that its gradient is a sum.
+    let (y, recording) = record(|| add(&function(&tracked)?, &function(&tracked)?)).unwrap();
+    assert!(y.is_variable(), "a recorded result carries no graph");
+    let image = numbers(&y.dims()[1..], 9).unsqueeze(0).unwrap().broadcast_as(y.shape()).unwrap();
+    let mut gradients = recording.backward(&(&y * image).unwrap().sum_all().unwrap()).unwrap();
+    let mut all = vec![y.detach()];
+    all.extend(vars.iter().map(|v| gradients.remove(v).expect("a gradient for every input")));
+    assert!(gradients.remove(&vars[0]).is_none());
+    // Both were counted twice, which is exact.
+    all.iter().map(|x| (x / 2.).unwrap()).collect()
+}
+
+#[test]
+fn a_recording_gives_the_gradients_of_the_graph() {
+    for case in cases() {
+        let (graph, recorded) = (run(&case.fast, &case.inputs), recorded(&case.fast, &case.inputs));
+        for (i, (graph, recorded)) in graph.iter().zip(&recorded).enumerate() {
+            assert_eq!(graph.dims(), recorded.dims(), "{}", case.name);
+            // -0 is 0 here: the graph adds every gradient to zeros.
+            assert_eq!(vector(graph), vector(recorded), "{}: result {i}", case.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_recording_would_lose_is_an_error() {
+    let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
+    let error = record(|| silu(&silu(&x)?.affine(2., 0.)?)).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("not recorded"), "{error}");
+    // What is not tracked passes, and nothing stays behind after an error.
+    let (y, recording) = record(|| silu(&silu(&x.detach())?.affine(2., 0.)?)).unwrap();
+    assert!(!y.track_op());
+    let loss = silu(&x.affine(2., 0.).unwrap()).unwrap().sum_all().unwrap();
+    assert!(recording.backward(&loss).unwrap().remove(&x).is_some());
 }
 
 /// Gradients towards a query and a key projection, the ones candle's own model loses, by finite differences.

@@ -4,7 +4,9 @@ use candle_core::{Result, Tensor};
 
 use super::LoadError;
 use super::layers::Layers;
-use crate::kernels::{Activation, Conv2d, GroupNorm, Linear, Padding, conv2d, group_norm, linear, upsample_nearest_2x};
+use crate::kernels::{
+    Activation, Conv2d, GroupNorm, Linear, Padding, add, add_to_pixels, conv2d, group_norm, linear, upsample_nearest_2x,
+};
 
 /// What normalises groups of channels: [`group_norm`], or one that knows of more than the tensor it is given.
 pub(crate) type Norm<'a> = &'a dyn Fn(&Tensor, &GroupNorm, Activation) -> Result<Tensor>;
@@ -54,12 +56,12 @@ impl ResnetBlock {
     pub(crate) fn forward_with(&self, norm: Norm<'_>, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let mut h = conv2d(&norm(x, &self.norm1, Activation::Silu)?, &self.conv1)?;
         if let (Some(layer), Some(time)) = (&self.time, time) {
-            h = h.broadcast_add(&linear(time, layer)?.unsqueeze(1)?.unsqueeze(1)?)?;
+            h = add_to_pixels(&h, &linear(time, layer)?)?;
         }
         let h = conv2d(&norm(&h, &self.norm2, Activation::Silu)?, &self.conv2)?;
         match &self.shortcut {
-            Some(layer) => linear(x, layer)? + h,
-            None => x + h,
+            Some(layer) => add(&linear(x, layer)?, &h),
+            None => add(x, &h),
         }
     }
 }
@@ -88,15 +90,9 @@ impl Upsample {
         Ok(Self(at.conv("conv", (channels, channels), 3, 1, Padding::same(1))?))
     }
 
-    /// `size`: the wanted height and width, twice the input's or one less. Nearest neighbour to an odd size
-    /// `2n - 1` takes pixel `⌊i·n / (2n - 1)⌋ = ⌊i / 2⌋`, so it is the doubled image without its last row or column.
+    /// `size`: the wanted height and width, twice the input's or one less.
     pub(crate) fn forward(&self, x: &Tensor, size: Option<(usize, usize)>) -> Result<Tensor> {
-        let mut x = upsample_nearest_2x(x)?;
-        if let Some((height, width)) = size
-            && (x.dim(1)?, x.dim(2)?) != (height, width)
-        {
-            x = x.narrow(1, 0, height)?.narrow(2, 0, width)?.contiguous()?;
-        }
-        conv2d(&x, &self.0)
+        let size = size.unwrap_or((2 * x.dim(1)?, 2 * x.dim(2)?));
+        conv2d(&upsample_nearest_2x(x, size)?, &self.0)
     }
 }

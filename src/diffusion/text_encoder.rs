@@ -5,7 +5,9 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::config::{Activation, TextConfig};
 use super::layers::Layers;
 use super::{LoadError, Weights};
-use crate::kernels::{LayerNorm, Linear, Storage, attention, gelu_erf, layer_norm, linear, on_workers, quick_gelu};
+use crate::kernels::{
+    LayerNorm, Linear, Storage, add, attention, gelu_erf, layer_norm, linear, on_workers, quick_gelu,
+};
 
 /// Turns token ids into the context that the UNet attends to. Frozen.
 #[derive(Debug)]
@@ -108,12 +110,12 @@ impl ClipTextModel {
     fn layer(&self, layer: &Layer, x: &Tensor) -> Result<Tensor> {
         let h = layer_norm(x, &layer.norm1)?;
         let (q, k, v) = (linear(&h, &layer.q)?, linear(&h, &layer.k)?, linear(&h, &layer.v)?);
-        let x = (linear(&attention(&q, &k, &v, self.config.heads, true)?, &layer.out)? + x)?;
+        let x = add(&linear(&attention(&q, &k, &v, self.config.heads, true)?, &layer.out)?, x)?;
         let h = linear(&layer_norm(&x, &layer.norm2)?, &layer.fc1)?;
         let h = match self.config.activation {
             Activation::QuickGelu => quick_gelu(&h)?,
             Activation::Gelu => gelu_erf(&h)?,
         };
-        linear(&h, &layer.fc2)? + x
+        add(&linear(&h, &layer.fc2)?, &x)
     }
 }

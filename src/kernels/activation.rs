@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail}
 use super::cpu::pointwise::{Gelu, Pointwise, QuickGelu, Silu, geglu_backward, geglu_forward, map, map_backward};
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::linear::with_channels;
+use super::recording::{Reads, apply1};
 use super::reference;
 
 /// `(..., 2C)` to `(..., C)`: first half times the exact GELU of the second half, as in
@@ -16,22 +17,30 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
     if channels == 0 || !channels.is_multiple_of(2) {
         bail!("geglu: {channels} channels are not two halves");
     }
-    if is_fast(x) { x.contiguous()?.apply_op1(GegluOp { channels: channels / 2 }) } else { reference::geglu(x) }
+    if is_fast(x) {
+        apply1(&x.contiguous()?, GegluOp { channels: channels / 2 }, Reads::Arguments)
+    } else {
+        reference::geglu(x)
+    }
 }
 
 /// `x · sigmoid(x)`.
 pub fn silu(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { x.contiguous()?.apply_op1(UnaryOp::<Silu>(PhantomData)) } else { reference::silu(x) }
+    if is_fast(x) { unary::<Silu>(x) } else { reference::silu(x) }
 }
 
 /// `x · Φ(x)` with the exact normal distribution function (erf), not the tanh approximation.
 pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { x.contiguous()?.apply_op1(UnaryOp::<Gelu>(PhantomData)) } else { reference::gelu_erf(x) }
+    if is_fast(x) { unary::<Gelu>(x) } else { reference::gelu_erf(x) }
 }
 
 /// `x · sigmoid(1.702 x)`, CLIP's activation.
 pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { x.contiguous()?.apply_op1(UnaryOp::<QuickGelu>(PhantomData)) } else { reference::quick_gelu(x) }
+    if is_fast(x) { unary::<QuickGelu>(x) } else { reference::quick_gelu(x) }
+}
+
+fn unary<F: Pointwise>(x: &Tensor) -> Result<Tensor> {
+    apply1(&x.contiguous()?, UnaryOp::<F>(PhantomData), Reads::Arguments)
 }
 
 struct UnaryOp<F>(PhantomData<F>);

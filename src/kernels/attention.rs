@@ -7,10 +7,11 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use super::cpu::attention::{Heads, backward, forward};
 use super::cpu::simd::multiplies_pairs;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::recording::{Reads, apply3};
 use super::reference;
 
-/// `softmax(q kᵀ / √D) v` for each of `heads` heads; `q` `(B, T, heads·D)`, `k` and `v` `(B, S, heads·D)`,
-/// result `(B, T, heads·D)`. With `causal`, query `t` sees keys `0..=t` only (`T == S`).
+/// `softmax(q kᵀ / √D) v` for each of `heads` heads; `q` `(B, ..., heads·D)` with `T` tokens in all dimensions between, `k` and `v` `(B, ...,
+/// heads·D)` with `S`; the result is shaped as `q`. With `causal`, query `t` sees keys `0..=t` only (`T == S`).
 /// Gradients go to whichever of `q`, `k`, `v` are tracked.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
     attention_in(DType::F32, q, k, v, heads, causal)
@@ -23,7 +24,7 @@ pub fn attention_in(products: DType, q: &Tensor, k: &Tensor, v: &Tensor, heads: 
     let sizes = Heads { pairs, ..sizes(q, k, v, heads, causal)? };
     if is_fast(q) && is_fast(k) && is_fast(v) {
         let op = AttentionOp { heads: sizes, logs: Mutex::default() };
-        q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+        apply3([&q.contiguous()?, &k.contiguous()?, &v.contiguous()?], op, Reads::Everything)
     } else {
         reference::attention(q, k, v, heads, causal)
     }
@@ -31,11 +32,18 @@ pub fn attention_in(products: DType, q: &Tensor, k: &Tensor, v: &Tensor, heads: 
 
 /// Checks the shapes.
 pub(super) fn sizes(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Heads> {
-    let (batch, queries, channels) = q.dims3()?;
-    let (_, keys, _) = k.dims3()?;
-    if heads == 0 || channels % heads != 0 || k.dims() != [batch, keys, channels] || k.dims() != v.dims() {
-        bail!("attention: {:?} {:?} {:?} do not form {heads} heads", q.dims(), k.dims(), v.dims());
-    }
+    let of = |x: &Tensor| match x.dims() {
+        [batch, tokens @ .., channels] if !tokens.is_empty() => Some((*batch, tokens.iter().product(), *channels)),
+        _ => None,
+    };
+    let (batch, queries, channels, keys) = match (of(q), of(k)) {
+        (Some((batch, queries, channels)), Some((images, keys, width)))
+            if heads > 0 && channels % heads == 0 && (images, width) == (batch, channels) && k.dims() == v.dims() =>
+        {
+            (batch, queries, channels, keys)
+        }
+        _ => bail!("attention: {:?} {:?} {:?} do not form {heads} heads", q.dims(), k.dims(), v.dims()),
+    };
     if causal && queries != keys {
         bail!("attention: a causal mask needs as many queries as keys, not {queries} and {keys}");
     }

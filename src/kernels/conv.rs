@@ -9,6 +9,7 @@ use super::cpu::panels::{Element, Pack, Panels, pack_tensor, pad_bias};
 use super::cpu::product::Start;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::cpu::winograd;
+use super::recording::{Reads, apply1};
 use super::{Packing, reference};
 
 /// Zeros added around a feature map, in pixels.
@@ -224,7 +225,9 @@ impl Conv2d {
 pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     let geometry = w.geometry(x)?;
     match &w.weight {
-        Weight::Packed(packed) if is_fast(x) => x.contiguous()?.apply_op1(ConvOp { weight: packed.clone(), geometry }),
+        Weight::Packed(packed) if is_fast(x) => {
+            apply1(&x.contiguous()?, ConvOp { weight: packed.clone(), geometry }, Reads::Shapes)
+        }
         _ => reference::conv2d(x, w),
     }
 }

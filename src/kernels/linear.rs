@@ -9,6 +9,7 @@ use super::cpu::product::matmul;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::cpu::two_way::TwoWay;
 use super::cpu::view::View;
+use super::recording::{Reads, apply1};
 use super::reference;
 
 /// Frozen weights of a fully connected layer, `y = x Wᵀ + b`.
@@ -129,7 +130,7 @@ impl Linear {
 /// `x` `(..., in)` to `(..., out)`. The gradient goes to `x` only.
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
     match w.packed_for(x)? {
-        Some(packed) => x.contiguous()?.apply_op1(LinearOp(packed.clone())),
+        Some(packed) => apply1(&x.contiguous()?, LinearOp(packed.clone()), Reads::Shapes),
         None => reference::linear(x, w),
     }
 }

@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use super::cpu::lora::{Factors, backward, forward};
 use super::cpu::tensors::{slice, with_slice};
 use super::linear::{PackedLinear, with_channels};
+use super::recording::{Reads, apply3};
 use super::{Linear, reference};
 
 /// The two trained factors of one adapted layer; the correction is `scale · up · down`.
@@ -18,7 +19,7 @@ pub struct LoraPair {
     pub up: Tensor,
     /// `alpha / rank` times the strength asked for.
     pub scale: f64,
-    /// Multiplied with `x` before `A`, same shape as `x`: 0 where the input is dropped, 1 / (keep
+    /// Multiplied with `x` before `A`, as `x` but for how its tokens are counted, `(batch, ..., in)`: 0 where the input is dropped, 1 / (keep
     /// probability) elsewhere. `None` outside training.
     pub dropout_mask: Option<Tensor>,
 }
@@ -38,7 +39,8 @@ pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
         );
     }
     if let Some(mask) = &lora.dropout_mask
-        && mask.dims() != x.dims()
+        && [mask.dims().first(), mask.dims().last(), Some(&mask.elem_count())]
+            != [x.dims().first(), x.dims().last(), Some(&x.elem_count())]
     {
         bail!("lora: the dropout mask is {:?}, the input {:?}", mask.dims(), x.dims());
     }
@@ -55,7 +57,8 @@ pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
                 keep_hidden: lora.down.track_op() || lora.up.track_op(),
                 hidden: Mutex::new(Vec::new()),
             };
-            x.contiguous()?.apply_op3(&lora.down.contiguous()?, &lora.up.contiguous()?, op)
+            let arguments = [&x.contiguous()?, &lora.down.contiguous()?, &lora.up.contiguous()?];
+            apply3(arguments, op, Reads::Arguments)
         }
         _ => reference::lora_linear(x, w, lora),
     }

@@ -13,10 +13,12 @@ mod attention;
 mod conv;
 mod cpu;
 mod frozen;
+mod join;
 mod linear;
 mod lora;
 mod memory;
 mod norm;
+mod recording;
 pub mod reference;
 mod storage;
 mod upsample;
@@ -27,12 +29,14 @@ use candle_core::{DType, Device};
 pub use activation::{geglu, gelu_erf, quick_gelu, silu};
 pub use attention::{attention, attention_in};
 pub use conv::{Conv2d, Padding, conv2d};
+pub use join::{add, add_to_pixels, concatenate};
 pub use linear::{Linear, linear};
 pub use lora::{LoraPair, lora_linear};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use norm::{
     Activation, GroupNorm, GroupStatistics, LayerNorm, group_norm, group_norm_by, group_statistics, layer_norm,
 };
+pub use recording::{Gradients, Recording, record};
 pub use storage::{Packing, Storage};
 pub use upsample::upsample_nearest_2x;
 pub use workers::{on_deep_stack, on_workers};

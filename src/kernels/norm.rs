@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, b
 
 use super::cpu::norm::{self as cpu, Groups, Statistics};
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::recording::{Reads, apply1};
 use super::reference;
 
 /// What follows a normalisation in the same pass.
@@ -112,7 +113,7 @@ pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> 
     check_channels(x, n)?;
     if is_fast(x) {
         let op = GroupNormOp { norm: n.clone(), silu: act == Activation::Silu, statistics: Mutex::default() };
-        x.contiguous()?.apply_op1(op)
+        apply1(&x.contiguous()?, op, Reads::Arguments)
     } else {
         reference::group_norm(x, n, act)
     }
@@ -179,7 +180,11 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
         [_, .., channels] if *channels == n.affine.channels() => {}
         dims => bail!("layer norm: expected {} channels in the last dimension of {dims:?}", n.affine.channels()),
     }
-    if is_fast(x) { x.contiguous()?.apply_op1(LayerNormOp(n.clone())) } else { reference::layer_norm(x, n) }
+    if is_fast(x) {
+        apply1(&x.contiguous()?, LayerNormOp(n.clone()), Reads::Arguments)
+    } else {
+        reference::layer_norm(x, n)
+    }
 }
 
 struct GroupNormOp {

@@ -31,7 +31,7 @@ pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
 pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
     let base = linear(x, w)?;
     let masked = match &lora.dropout_mask {
-        Some(mask) => x.mul(&mask.to_dtype(x.dtype())?)?,
+        Some(mask) => x.mul(&mask.reshape(x.shape())?.to_dtype(x.dtype())?)?,
         None => x.clone(),
     };
     let (rows, dims) = flatten(&masked, w.in_features())?;
@@ -131,7 +131,6 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
 /// See [`attention`](super::attention()).
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
     let Heads { batch, queries, keys, head_dim, .. } = sizes(q, k, v, heads, causal)?;
-    let channels = heads * head_dim;
     let split = |x: &Tensor, tokens: usize| {
         x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
     };
@@ -143,7 +142,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool)
         scores = scores.broadcast_add(&mask)?;
     }
     let y = softmax(&scores, D::Minus1)?.matmul(&v32)?;
-    y.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
+    y.transpose(1, 2)?.contiguous()?.reshape(q.shape())?.to_dtype(q.dtype())
 }
 
 /// See [`geglu`](super::geglu).
@@ -172,13 +171,32 @@ pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
 }
 
 /// See [`upsample_nearest_2x`](super::upsample_nearest_2x).
-pub fn upsample_nearest_2x(x: &Tensor) -> Result<Tensor> {
+pub fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usize)) -> Result<Tensor> {
     let (batch, height, width, channels) = x.dims4()?;
     let repeated = x
         .reshape((batch, height, 1, width, 1, channels))?
         .broadcast_as((batch, height, 2, width, 2, channels))?
         .contiguous()?;
-    repeated.reshape((batch, 2 * height, 2 * width, channels))
+    let doubled = repeated.reshape((batch, 2 * height, 2 * width, channels))?;
+    doubled.narrow(1, 0, to_height)?.narrow(2, 0, to_width)?.contiguous()
+}
+
+/// See [`add`](super::add).
+pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    x + y
+}
+
+/// See [`add_to_pixels`](super::add_to_pixels).
+pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (batch, channels) = y.dims2()?;
+    let mut shape = vec![1; x.rank()];
+    (shape[0], shape[x.rank() - 1]) = (batch, channels);
+    x.broadcast_add(&y.reshape(shape)?)
+}
+
+/// See [`concatenate`](super::concatenate).
+pub fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    Tensor::cat(&[x, y], D::Minus1)
 }
 
 /// `x · weight + bias` over the last dimension of `(rows, channels)`, in f32.

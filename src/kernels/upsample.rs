@@ -1,27 +1,35 @@
 //! Doubling height and width by repeating pixels.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::fresh::filled;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::recording::{Reads, apply1};
 use super::reference;
 
-/// `(batch, height, width, channels)` to `(batch, 2·height, 2·width, channels)`, nearest neighbour.
-pub fn upsample_nearest_2x(x: &Tensor) -> Result<Tensor> {
+/// `(batch, height, width, channels)` to `(batch, to_height, to_width, channels)`, nearest neighbour. The new sizes are twice the old
+/// ones, or one less: pixel `i` of `2n - 1` comes from `⌊i·n / (2n - 1)⌋ = ⌊i / 2⌋`, as if the last row or column were cut off.
+pub fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usize)) -> Result<Tensor> {
     let (batch, height, width, channels) = x.dims4()?;
+    if (to_height.div_ceil(2), to_width.div_ceil(2)) != (height, width) {
+        bail!("upsample: {height}×{width} pixels do not double to {to_height}×{to_width}");
+    }
     if is_fast(x) {
-        x.contiguous()?.apply_op1(Upsample { batch, height, width, channels })
+        let op = Upsample { batch, height, width, channels, to_height, to_width };
+        apply1(&x.contiguous()?, op, Reads::Shapes)
     } else {
-        reference::upsample_nearest_2x(x)
+        reference::upsample_nearest_2x(x, (to_height, to_width))
     }
 }
 
-/// Sizes of the argument.
+/// Sizes of the argument and of the result.
 struct Upsample {
     batch: usize,
     height: usize,
     width: usize,
     channels: usize,
+    to_height: usize,
+    to_width: usize,
 }
 
 impl CustomOp1 for Upsample {
@@ -31,29 +39,28 @@ impl CustomOp1 for Upsample {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = slice(x, layout)?;
-        let row = self.width * self.channels;
-        let y = filled(4 * x.len(), 4 * row, |start, y| {
-            let x = &x[start / 4..][..row];
-            let (above, below) = y.split_at_mut(2 * row);
-            for (pair, pixel) in above.chunks_exact_mut(2 * self.channels).zip(x.chunks_exact(self.channels)) {
-                pair[..self.channels].copy_from_slice(pixel);
-                pair[self.channels..].copy_from_slice(pixel);
+        let (row, to_row) = (self.width * self.channels, self.to_width * self.channels);
+        let y = filled(self.batch * self.to_height * to_row, to_row, |start, y| {
+            let (image, i) = (start / to_row / self.to_height, start / to_row % self.to_height);
+            let x = &x[(image * self.height + i / 2) * row..][..row];
+            for (pair, pixel) in y.chunks_mut(2 * self.channels).zip(x.chunks_exact(self.channels)) {
+                pair.chunks_exact_mut(self.channels).for_each(|to| to.copy_from_slice(pixel));
             }
-            below.copy_from_slice(above);
         });
-        Ok((CpuStorage::F32(y), Shape::from((self.batch, 2 * self.height, 2 * self.width, self.channels))))
+        Ok((CpuStorage::F32(y), Shape::from((self.batch, self.to_height, self.to_width, self.channels))))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let row = self.width * self.channels;
+        let (row, to_row) = (self.width * self.channels, self.to_width * self.channels);
         let dx = with_slice(grad, |grad| {
             Ok(filled(x.elem_count(), row, |start, dx| {
-                let (above, below) = grad[4 * start..][..4 * row].split_at(2 * row);
-                for (i, pixel) in dx.chunks_exact_mut(self.channels).enumerate() {
-                    let from = 2 * i * self.channels;
-                    for (c, number) in pixel.iter_mut().enumerate() {
-                        let (left, right) = (from + c, from + c + self.channels);
-                        *number = above[left] + above[right] + below[left] + below[right];
+                let (image, i) = (start / row / self.height, start / row % self.height);
+                for below in (2 * i..self.to_height).take(2) {
+                    let grad = &grad[(image * self.to_height + below) * to_row..][..to_row];
+                    for (pixel, pair) in dx.chunks_exact_mut(self.channels).zip(grad.chunks(2 * self.channels)) {
+                        for from in pair.chunks_exact(self.channels) {
+                            pixel.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                        }
                     }
                 }
             }))

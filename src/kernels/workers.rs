@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::recording::unrecorded;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Room for the recursion of candle's backward pass and for dropping a graph, both of which go as deep as the graph: some thousand
@@ -23,7 +24,7 @@ pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         return work();
     }
     match pool() {
-        Some(pool) => pool.install(work),
+        Some(pool) => pool.install(|| unrecorded(work)),
         None => work(),
     }
 }
@@ -34,7 +35,7 @@ pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 /// If the system has no threads to give.
 pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> candle_core::Result<T> + Send) -> candle_core::Result<T> {
     match pool() {
-        Some(pool) => pool.install(work),
+        Some(pool) => pool.install(|| unrecorded(work)),
         None => candle_core::bail!("the system does not start threads with stacks of {} MiB", STACK_BYTES >> 20),
     }
 }

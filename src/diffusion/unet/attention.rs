@@ -6,7 +6,7 @@ use crate::diffusion::LoadError;
 use crate::diffusion::layers::Layers;
 use crate::diffusion::lora::{LoraModule, LoraSet};
 use crate::kernels::{
-    Activation, GroupNorm, LayerNorm, Linear, attention_in, geglu, group_norm, layer_norm, linear, lora_linear,
+    Activation, GroupNorm, LayerNorm, Linear, add, attention_in, geglu, group_norm, layer_norm, linear, lora_linear,
 };
 
 /// A linear layer that an adapter may change, known by its name in the UNet.
@@ -110,10 +110,10 @@ impl TransformerBlock {
 
     fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         let normed = layer_norm(x, &self.norm1)?;
-        let x = (self.attn1.forward(&normed, &normed, lora)? + x)?;
-        let x = (self.attn2.forward(&layer_norm(&x, &self.norm2)?, context, lora)? + &x)?;
+        let x = add(&self.attn1.forward(&normed, &normed, lora)?, x)?;
+        let x = add(&self.attn2.forward(&layer_norm(&x, &self.norm2)?, context, lora)?, &x)?;
         let h = geglu(&linear(&layer_norm(&x, &self.norm3)?, &self.ff_in)?)?;
-        linear(&h, &self.ff_out)? + x
+        add(&linear(&h, &self.ff_out)?, &x)
     }
 }
 
@@ -158,13 +158,11 @@ impl Transformer {
 
     /// `x` `(B,H,W,C)`, `context` `(B,T,D)` → `(B,H,W,C)`.
     pub(super) fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        let (batch, height, width, channels) = x.dims4()?;
-        let tokens = group_norm(x, &self.norm, Activation::None)?.reshape((batch, height * width, channels))?;
-        let mut tokens = linear(&tokens, &self.proj_in)?;
+        let mut pixels = linear(&group_norm(x, &self.norm, Activation::None)?, &self.proj_in)?;
         for block in &self.blocks {
-            tokens = block.forward(&tokens, context, lora)?;
+            pixels = block.forward(&pixels, context, lora)?;
         }
-        linear(&tokens, &self.proj_out)?.reshape((batch, height, width, channels))? + x
+        add(&linear(&pixels, &self.proj_out)?, x)
     }
 
     /// The layers an adapter may change.

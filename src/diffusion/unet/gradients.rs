@@ -1,21 +1,20 @@
 //! Loss and adapter gradients, with or without recomputing the blocks in the backward pass.
 //!
-//! candle keeps every intermediate tensor until the loss is dropped and has no gradient checkpointing.
-//! With [`Recompute::Blocks`] the forward pass runs without a graph and keeps only the feature map that
+//! On a CPU the kernels are recorded and the recording is run backwards ([`record`]); elsewhere nothing is recorded and candle's graph
+//! does it all. With [`Recompute::Blocks`] the forward pass runs without either and keeps only the feature map that
 //! enters each step (a residual block with its transformer, a downsampling or an upsampling); the
-//! backward pass goes through the steps from the last to the first, computes each again with a graph,
+//! backward pass goes through the steps from the last to the first, computes each again, recorded,
 //! and pushes the gradient of its result through it (Chen et al. 2016, <https://arxiv.org/abs/1604.06174>).
 //! Steps before the first adapter are not visited.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var, bail};
 
 use super::UNet2DConditionModel;
 use super::step::{Conditioning, Slot, Visit, walk};
 use crate::diffusion::lora::LoraSet;
-use crate::kernels::{LoraPair, on_deep_stack};
+use crate::kernels::{Gradients, LoraPair, add, on_deep_stack, record};
 
 /// What is computed twice to save memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,9 +54,10 @@ impl UNet2DConditionModel {
     ) -> Result<LossAndGradients> {
         on_deep_stack(|| match recompute {
             Recompute::Nothing => {
-                let loss = loss(&self.forward(latents, timesteps, context, lora)?)?;
+                let (prediction, recording) = record(|| self.forward(latents, timesteps, context, lora))?;
+                let loss = loss(&prediction)?;
                 let mut sum = Sum::default();
-                sum.add(&mut loss.backward()?, lora.iter())?;
+                sum.add(&mut recording.backward(&loss)?, lora.iter());
                 Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
             }
             Recompute::Blocks => self.recompute_blocks(latents, timesteps, context, lora, loss),
@@ -94,25 +94,25 @@ impl UNet2DConditionModel {
         // Gradients of the loss by the feature maps still to be visited, by slot.
         let mut by_slot = BTreeMap::new();
         let result = tracked(&last, &adapted)?;
-        let loss = loss(&self.leave(&result)?)?;
-        let mut store = loss.backward()?;
-        collect(&mut by_slot, &mut store, &[(last.id, &result)])?;
-        drop((store, last, result));
+        let (prediction, recording) = record(|| self.leave(&result))?;
+        let loss = loss(&prediction)?;
+        collect(&mut by_slot, &mut recording.backward(&loss)?, &[(last.id, &result)])?;
+        drop((prediction, last, result));
 
         let on = Conditioning { lora, ..on };
         while let Some(visit) = visits.pop() {
             let Some(gradient) = by_slot.remove(&(visit.x.id + 1)) else { continue };
             let x = tracked(&visit.x, &adapted)?;
             let skip = visit.skip.as_ref().map(|s| tracked(s, &adapted)).transpose()?;
-            let again = visit.step.forward(&x, skip.as_ref(), visit.size, on)?;
+            let (again, recording) = record(|| visit.step.forward(&x, skip.as_ref(), visit.size, on))?;
             // The derivative of this sum by `again` is `gradient`.
             let seed = (again.to_dtype(DType::F32)? * gradient.to_dtype(DType::F32)?)?.sum_all()?;
-            let mut store = seed.backward()?;
+            let mut gradients = recording.backward(&seed)?;
             let here = visit.step.lora_modules().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
-            sum.add(&mut store, here)?;
+            sum.add(&mut gradients, here);
             let skip = visit.skip.as_ref().zip(skip.as_ref()).map(|(slot, value)| (slot.id, value));
             let inputs: Vec<_> = std::iter::once((visit.x.id, &x)).chain(skip).collect();
-            collect(&mut by_slot, &mut store, &inputs)?;
+            collect(&mut by_slot, &mut gradients, &inputs)?;
         }
         Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
     }
@@ -127,11 +127,15 @@ fn tracked(slot: &Slot, adapted: &BTreeSet<usize>) -> Result<Tensor> {
     if adapted.contains(&slot.id) { Ok(Var::from_tensor(&slot.value)?.into_inner()) } else { Ok(slot.value.clone()) }
 }
 
-fn collect(by_slot: &mut BTreeMap<usize, Tensor>, store: &mut GradStore, inputs: &[(usize, &Tensor)]) -> Result<()> {
+fn collect(
+    by_slot: &mut BTreeMap<usize, Tensor>,
+    gradients: &mut Gradients,
+    inputs: &[(usize, &Tensor)],
+) -> Result<()> {
     for (id, value) in inputs {
-        let Some(new) = store.remove(value) else { continue };
+        let Some(new) = gradients.remove(value) else { continue };
         let sum = match by_slot.remove(id) {
-            Some(old) => (old + new)?,
+            Some(old) => add(&old, &new)?,
             None => new,
         };
         by_slot.insert(*id, sum);
@@ -143,13 +147,12 @@ fn collect(by_slot: &mut BTreeMap<usize, Tensor>, store: &mut GradStore, inputs:
 struct Sum(BTreeMap<String, (Tensor, Tensor)>);
 
 impl Sum {
-    fn add<'a>(&mut self, store: &mut GradStore, pairs: impl Iterator<Item = (&'a str, &'a LoraPair)>) -> Result<()> {
+    fn add<'a>(&mut self, gradients: &mut Gradients, pairs: impl Iterator<Item = (&'a str, &'a LoraPair)>) {
         for (name, pair) in pairs {
-            if let (Some(down), Some(up)) = (store.remove(&pair.down), store.remove(&pair.up)) {
+            if let (Some(down), Some(up)) = (gradients.remove(&pair.down), gradients.remove(&pair.up)) {
                 self.0.insert(name.to_owned(), (down, up));
             }
         }
-        Ok(())
     }
 
     fn complete(self, lora: &LoraSet) -> Result<BTreeMap<String, (Tensor, Tensor)>> {

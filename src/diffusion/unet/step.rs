@@ -9,7 +9,7 @@ use crate::diffusion::config::UNetConfig;
 use crate::diffusion::layers::Layers;
 use crate::diffusion::lora::{LoraModule, LoraSet};
 use crate::diffusion::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
-use crate::kernels::Padding;
+use crate::kernels::{Padding, concatenate};
 
 /// What every step sees besides the feature map.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl Step {
             Kind::Downsample(layer) => layer.forward(x),
             Kind::Upsample(layer) => layer.forward(x, size),
             Kind::Block { resnet, transformer } => {
-                let joined = skip.map(|skip| Tensor::cat(&[x, skip], 3)).transpose()?;
+                let joined = skip.map(|skip| concatenate(x, skip)).transpose()?;
                 let h = resnet.forward(joined.as_ref().unwrap_or(x), Some(on.time))?;
                 match transformer {
                     Some(transformer) => transformer.forward(&h, on.context, on.lora),

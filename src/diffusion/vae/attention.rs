@@ -7,7 +7,7 @@ use crate::diffusion::LoadError;
 use crate::diffusion::config::VaeConfig;
 use crate::diffusion::layers::Layers;
 use crate::diffusion::resnet::ResnetBlock;
-use crate::kernels::{Activation, GroupNorm, Linear, attention, group_norm, linear};
+use crate::kernels::{Activation, GroupNorm, Linear, add, attention, group_norm, linear};
 
 #[derive(Debug)]
 pub(super) struct Middle {
@@ -62,10 +62,8 @@ impl SelfAttention {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, height, width, channels) = x.dims4()?;
-        let tokens = group_norm(x, &self.norm, Activation::None)?.reshape((batch, height * width, channels))?;
-        let (q, k, v) = (linear(&tokens, &self.q)?, linear(&tokens, &self.k)?, linear(&tokens, &self.v)?);
-        let y = linear(&attention(&q, &k, &v, 1, false)?, &self.out)?;
-        y.reshape((batch, height, width, channels))? + x
+        let normed = group_norm(x, &self.norm, Activation::None)?;
+        let (q, k, v) = (linear(&normed, &self.q)?, linear(&normed, &self.k)?, linear(&normed, &self.v)?);
+        add(&linear(&attention(&q, &k, &v, 1, false)?, &self.out)?, x)
     }
 }

@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn what_sees_no_neighbours_is_the_same_in_tiles() {
         let x = Tensor::randn(0f32, 1., (2, 150, 194, 3), &Device::Cpu).unwrap();
-        let double = |_: Norm<'_>, x: &Tensor| crate::kernels::upsample_nearest_2x(&(x * 3.)?);
+        let double =
+            |_: Norm<'_>, x: &Tensor| crate::kernels::upsample_nearest_2x(&(x * 3.)?, (2 * x.dim(1)?, 2 * x.dim(2)?));
         let tiled = Tiling { limit: 100, margin: 5 }.map(&x, (1, 2), double).unwrap();
         let whole = double(&group_norm, &x).unwrap();
         assert_eq!(tiled.dims(), whole.dims());

@@ -1,0 +1,143 @@
+//! Sums of feature maps, and feature maps side by side.
+
+use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
+
+use super::cpu::fresh::filled;
+use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::linear::with_channels;
+use super::recording::{Reads, apply2};
+use super::reference;
+
+/// Numbers that one thread adds at a time.
+const PIECE: usize = 1 << 14;
+
+/// `x + y`, of the same shape.
+pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    if x.shape() != y.shape() {
+        bail!("add: shapes {:?} and {:?} differ", x.dims(), y.dims());
+    }
+    if is_fast(x) && is_fast(y) {
+        let op = Sum { repeated: 1, wanted: [x.track_op(), y.track_op()] };
+        apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
+    } else {
+        reference::add(x, y)
+    }
+}
+
+/// `x` `(batch, ..., channels)` plus `y` `(batch, channels)` at every pixel.
+pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (batch, channels) = y.dims2()?;
+    let [first, between @ .., last] = x.dims() else { bail!("add to pixels: {:?} has no pixels", x.dims()) };
+    if (*first, *last) != (batch, channels) {
+        bail!("add to pixels: {:?} to {:?}", y.dims(), x.dims());
+    }
+    // The gradient of `y` would be a sum of its own; nobody needs it.
+    if is_fast(x) && is_fast(y) && !y.track_op() {
+        let op = Sum { repeated: between.iter().product(), wanted: [x.track_op(), false] };
+        apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
+    } else {
+        reference::add_to_pixels(x, y)
+    }
+}
+
+/// The second argument is added to `repeated` rows of the first, of its last dimension each.
+struct Sum {
+    repeated: usize,
+    /// Which arguments want a gradient.
+    wanted: [bool; 2],
+}
+
+impl CustomOp2 for Sum {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, at: &Layout, y: &CpuStorage, y_at: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, y, channels) = (slice(x, at)?, slice(y, y_at)?, y_at.shape().dims().last().copied().unwrap_or(1));
+        let sum = |to: &mut [f32], x: &[f32], y: &[f32]| {
+            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
+                *to = x + y;
+            }
+        };
+        let numbers = if self.repeated == 1 {
+            filled(x.len(), PIECE, |start, to| sum(to, &x[start..], &y[start..]))
+        } else {
+            filled(x.len(), PIECE.next_multiple_of(channels), |start, to| {
+                for (row, to) in to.chunks_mut(channels).enumerate() {
+                    let row = start / channels + row;
+                    sum(to, &x[row * channels..], &y[row / self.repeated * channels..]);
+                }
+            })
+        };
+        Ok((CpuStorage::F32(numbers), at.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok(self.wanted.map(|wanted| wanted.then(|| grad.clone())).into())
+    }
+}
+
+/// The channels of `x` followed by those of `y`; their other dimensions agree.
+pub fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let (channels, others) = (x.dim(D::Minus1)?, y.dim(D::Minus1)?);
+    if with_channels(x.shape(), others) != *y.shape() {
+        bail!("concatenate: channels of {:?} and {:?}", x.dims(), y.dims());
+    }
+    if is_fast(x) && is_fast(y) {
+        let op = Concatenation { channels, others, wanted: [x.track_op(), y.track_op()] };
+        apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
+    } else {
+        reference::concatenate(x, y)
+    }
+}
+
+struct Concatenation {
+    channels: usize,
+    others: usize,
+    /// Which arguments want a gradient.
+    wanted: [bool; 2],
+}
+
+impl Concatenation {
+    /// Numbers of all rows that one thread copies at a time, given those of one.
+    fn piece(row: usize) -> usize {
+        PIECE.next_multiple_of(row)
+    }
+}
+
+impl CustomOp2 for Concatenation {
+    fn name(&self) -> &'static str {
+        "concatenate"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, at: &Layout, y: &CpuStorage, y_at: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, y, all) = (slice(x, at)?, slice(y, y_at)?, self.channels + self.others);
+        let numbers = filled(x.len() + y.len(), Self::piece(all), |start, to| {
+            for (row, to) in to.chunks_exact_mut(all).enumerate() {
+                let row = start / all + row;
+                to[..self.channels].copy_from_slice(&x[row * self.channels..][..self.channels]);
+                to[self.channels..].copy_from_slice(&y[row * self.others..][..self.others]);
+            }
+        });
+        Ok((CpuStorage::F32(numbers), with_channels(at.shape(), all)))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let all = self.channels + self.others;
+        let part = |wanted: bool, like: &Tensor, from: usize, count: usize| {
+            if !wanted {
+                return Ok(None);
+            }
+            let numbers = with_slice(grad, |grad| {
+                Ok(filled(like.elem_count(), Self::piece(count), |start, to| {
+                    for (row, to) in to.chunks_exact_mut(count).enumerate() {
+                        to.copy_from_slice(&grad[(start / count + row) * all + from..][..count]);
+                    }
+                }))
+            })?;
+            Tensor::from_vec(numbers, like.shape(), grad.device()).map(Some)
+        };
+        let [first, second] = self.wanted;
+        Ok((part(first, x, 0, self.channels)?, part(second, y, self.channels, self.others)?))
+    }
+}
