@@ -1,6 +1,9 @@
 //! Laws of the kernels on awkward shapes: the fast path equals the reference, the number of threads and the
 //! batch around a sample change no bit, frozen weights get no gradient.
 
+#[path = "common/instructions.rs"]
+mod instructions;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Packing, Padding, add, add_to_pixels, attention,
@@ -282,6 +285,11 @@ fn vector(x: &Tensor) -> Vec<f32> {
 
 fn bits(x: &Tensor) -> Vec<u32> {
     vector(x).into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn slower_instructions_obey_the_same_laws() {
+    instructions::repeat_with_slower_instructions("slower_instructions");
 }
 
 #[test]

@@ -1,11 +1,15 @@
-"""How long does the same work take here and in PyTorch? Same weights, same inputs, same number of threads, in turns.
+"""How long does the same work take here and in PyTorch (or in candle's own UNet)? Same weights, same inputs, same number of threads, in turns.
 
     python -m venv .venv && .venv/bin/pip install torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 peft==0.21.2
     .venv/bin/python benches/compare/compare.py                                        # the toy model
     .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
+    .venv/bin/python benches/compare/compare.py --against candle --model DIR ...       # candle-transformers' UNet instead, forward in f32
+    RUNNER_INSTRUCTIONS=avx2 .venv/bin/python ...                                      # as on a machine without AVX-512 (our side only)
 
 `script` is one step as `train_dreambooth_lora.py` does it, with the VAE's encoder and the text encoder in every step, against ours, which reads their
 results from its cache; both with clipping and AdamW. With `--batch 2` that is one photo and one image of prior preservation.
+
+candle's UNet is Stable Diffusion's: models with other than 32 groups in the norms of their transformers, as the toy model, differ and are refused.
 
 Each round starts one process of each side (one warm-up, then repetitions); the table has the medians over all rounds, the ratio ours /
 PyTorch (below 1 is faster) and the peak memory of the processes. Both sides must compute the same numbers, or it stops.
@@ -42,6 +46,7 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--tolerance", type=float, help="largest relative difference of the numbers (default: 1e-4, bf16 3e-2)")
     parser.add_argument("--save", metavar="NAME", help="keep the raw numbers as benches/results/NAME.json")
+    parser.add_argument("--against", choices=["torch", "candle"], default="torch")
     parser.add_argument("--accuracy", action="store_true", help="relative differences instead of times")
     parser.add_argument("--output", help=argparse.SUPPRESS)
     parser.add_argument("--torch", metavar="WHAT", help=argparse.SUPPRESS)  # the other side, in a process of its own
@@ -168,6 +173,7 @@ def machine():
         "vector": [f for f in (flags[1].split() if flags else []) if f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")],
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
+        "instructions": os.environ.get("RUNNER_INSTRUCTIONS", "all"),
         "runner": commit,
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
@@ -176,8 +182,8 @@ def machine():
 
 
 def run(command, threads):
-    # `runner` sets CANDLE_NUM_THREADS so itself.
-    own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": "1"}
+    # `runner` sets CANDLE_NUM_THREADS so itself; candle alone computes with those threads.
+    own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": str(threads) if "candle" in command else "1"}
     environment = {**os.environ, **own, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -218,6 +224,11 @@ def main():
         sys.exit("`script` computes the same gradients as `step`: --accuracy --what step")
     if options.torch:
         return torch_side(options)
+    if options.against == "candle":
+        if options.accuracy or options.dtype != "f32":
+            sys.exit("--against candle compares the time of a forward pass in f32")
+        options.what = ["forward"]
+    side = {"torch": "PyTorch", "candle": "candle"}[options.against]
     tolerance = options.tolerance or (1e-4 if options.dtype == "f32" else 3e-2)
     program, rows, about = build(), {}, machine()
     with tempfile.TemporaryDirectory() as folder:
@@ -231,21 +242,22 @@ def main():
             for _ in range(options.rounds):
                 ours.append(run([program, *shared, "--what", what], options.threads))
                 torch = [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
-                theirs.append(run(torch, options.threads))
+                candle = [program, *shared, "--what", "candle"]
+                theirs.append(run(candle if options.against == "candle" else torch, options.threads))
             for name, value in theirs[0]["numbers"].items():
                 difference = abs(ours[0]["numbers"][name] - value) / abs(value)
                 if not difference <= tolerance:
-                    sys.exit(f"{what}: {name} is {ours[0]['numbers'][name]} here and {value} in PyTorch")
-            rows[what] = {"ours": ours, "torch": theirs}
+                    sys.exit(f"{what}: {name} is {ours[0]['numbers'][name]} here and {value} in {side}")
+            rows[what] = {"ours": ours, options.against: theirs}
     print(f"{about['cpu']}, {options.threads} threads, {options.dtype}, latents {options.latents}², batch {options.batch}\n")
-    print("| | ours, s | PyTorch, s | ratio | ours, MB | PyTorch, MB |\n|---|---:|---:|---:|---:|---:|")
+    print(f"| | ours, s | {side}, s | ratio | ours, MB | {side}, MB |\n|---|---:|---:|---:|---:|---:|")
     for what, row in rows.items():
         median = {side: statistics.median(s for part in row[side] for s in part["seconds"]) for side in row}
         peak = {side: max(part["peak_bytes"] for part in row[side]) / 1e6 for side in row}
-        row["ratio"] = median["ours"] / median["torch"]
+        row["ratio"] = median["ours"] / median[options.against]
         print(
-            f"| {what} | {median['ours']:.3f} | {median['torch']:.3f} | **{row['ratio']:.2f}** "
-            f"| {peak['ours']:.0f} | {peak['torch']:.0f} |"
+            f"| {what} | {median['ours']:.3f} | {median[options.against]:.3f} | **{row['ratio']:.2f}** "
+            f"| {peak['ours']:.0f} | {peak[options.against]:.0f} |"
         )
     save(options, about, rows)
 

@@ -1,6 +1,6 @@
 //! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
 //!
-//! `--model FOLDER --inputs FILE --what forward|step|script|decode --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
+//! `--model FOLDER --inputs FILE --what forward|step|script|decode|candle --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
 //! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
 //! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's. `--output` keeps all that was
 //! computed: the prediction, the image, or the gradients under the adapter's names.
@@ -17,6 +17,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
 use runner::diffusion::{
     StableDiffusion,
+    config::UNetConfig,
     lora::{Adapter, Factors},
     optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm},
     unet::Recompute,
@@ -69,6 +70,8 @@ enum What {
     Script,
     /// Latents to pixels.
     Decode,
+    /// `forward` in candle-transformers' own UNet, f32.
+    Candle,
 }
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -79,6 +82,9 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
 }
 
 fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    if arguments.what == What::Candle {
+        return candle(arguments);
+    }
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
     let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
     let model = StableDiffusion::load(&arguments.model, &Device::Cpu, Storage { dtype, packing })?;
@@ -90,7 +96,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
     let vae = model.vae.with_tiles_of(arguments.tiles);
     let mut optimizer = AdamW::new(AdamWConfig::default());
-    let mut once = || -> Result<Done> {
+    let once = || -> Result<Done> {
         let one =
             |name: &str, y: Tensor| Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([(name.into(), y)])));
         match arguments.what {
@@ -99,6 +105,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
                 one("prediction", model.unet.forward(latents, &timesteps, context, &none)?)
             }
             What::Decode => one("image", vae.decode(latents)?),
+            What::Candle => unreachable!("has a program of its own"),
             What::Step | What::Script => {
                 let lora = adapter.tracked_set();
                 let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
@@ -121,6 +128,52 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
             }
         }
     };
+    repeat(arguments, once)
+}
+
+/// One UNet pass of candle-transformers, whose UNet takes one timestep for all images.
+fn candle(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    use candle_transformers::models::stable_diffusion::unet_2d::{
+        BlockConfig, UNet2DConditionModel, UNet2DConditionModelConfig,
+    };
+    let folder = arguments.model.join("unet");
+    let config = UNetConfig::read(&folder.join("config.json"))?;
+    let blocks = config.blocks.iter().map(|b| BlockConfig {
+        out_channels: b.channels,
+        use_cross_attn: b.attention.then_some(b.transformer_layers),
+        attention_head_dim: b.heads,
+    });
+    let theirs = UNet2DConditionModelConfig {
+        blocks: blocks.collect(),
+        layers_per_block: config.blocks[0].layers,
+        norm_num_groups: config.groups,
+        norm_eps: config.norm_eps,
+        cross_attention_dim: config.cross_attention_dim,
+        flip_sin_to_cos: config.flip_sin_to_cos,
+        freq_shift: config.freq_shift,
+        use_linear_projection: config.use_linear_projection,
+        ..Default::default()
+    };
+    let tensors = candle_core::safetensors::load(folder.join("diffusion_pytorch_model.safetensors"), &Device::Cpu)?;
+    let tensors = tensors.into_iter().map(|(name, x)| Ok((name, x.to_dtype(DType::F32)?))).collect::<Result<_>>()?;
+    let weights = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let unet = UNet2DConditionModel::new(weights, config.in_channels, config.out_channels, false, theirs)?;
+    let inputs = candle_core::safetensors::load(&arguments.inputs, &Device::Cpu)?;
+    let timesteps = inputs["timesteps"].to_vec1::<f32>()?;
+    if timesteps.iter().any(|t| *t != timesteps[0]) {
+        return Err("candle's UNet takes one timestep: --batch 1".into());
+    }
+    repeat(arguments, || {
+        let y = unet.forward(&inputs["latents"], f64::from(timesteps[0]), &inputs["context"])?;
+        Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([("prediction".to_owned(), y)])))
+    })
+}
+
+/// Once to warm up, then as often as asked for.
+fn repeat(
+    arguments: &Arguments,
+    mut once: impl FnMut() -> Result<Done>,
+) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
     let (mut numbers, mut tensors) = once()?;
     let mut seconds = Vec::new();
     for _ in 0..arguments.repeat {

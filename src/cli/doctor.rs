@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     diffusion::hub::Hub,
+    kernels::instruction_sets,
     term::{bytes, plain_text},
 };
 use candle_core::{Device, utils};
@@ -44,7 +45,7 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
     let mut facts = vec![
         fact("runner", env!("CARGO_PKG_VERSION")),
         fact("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
-        fact("cpu", cpu()),
+        fact("instructions", instruction_sets().join(" ")),
         fact("threads", threads()),
         memory(),
         cuda(),
@@ -57,7 +58,7 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
         Err(e) => problem("hub cache", e.to_string()),
     });
     facts.extend(
-        ["HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS"]
+        ["HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS", "RUNNER_INSTRUCTIONS"]
             .into_iter()
             .filter_map(|name| Some(fact(name, std::env::var_os(name)?.to_string_lossy()))),
     );
@@ -71,21 +72,6 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
         emit(&table(&facts.iter().map(row).collect::<Vec<_>>()))?;
     }
     Ok(if facts.iter().any(|f| f.problem) { Exit::Experiment } else { Exit::Done })
-}
-
-/// Instruction sets the numeric code can use here.
-fn cpu() -> String {
-    #[cfg(target_arch = "x86_64")]
-    let present = [
-        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-        ("fma", std::arch::is_x86_feature_detected!("fma")),
-        ("f16c", std::arch::is_x86_feature_detected!("f16c")),
-        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-    ];
-    #[cfg(not(target_arch = "x86_64"))]
-    let present = [("neon", utils::with_neon())];
-    let names: Vec<&str> = present.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
-    if names.is_empty() { "no vector instructions".to_owned() } else { names.join(" ") }
 }
 
 fn threads() -> String {

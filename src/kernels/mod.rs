@@ -47,6 +47,13 @@ pub fn multiplies_bf16() -> bool {
     cpu::simd::multiplies_pairs()
 }
 
+/// Names of the instruction sets the CPU paths can use here, the one in use last. `RUNNER_INSTRUCTIONS` may name a slower one of them
+/// (`portable`, `avx2`, `avx512`, `avx512_bf16`) when the program starts.
+#[must_use]
+pub fn instruction_sets() -> Vec<&'static str> {
+    cpu::simd::available()
+}
+
 /// The dtype activations must have on `device` when the frozen weights are stored as `storage`.
 #[must_use]
 pub fn activation_dtype(device: &Device, storage: DType) -> DType {

@@ -3,10 +3,14 @@
 use half::bf16;
 
 use super::tile::{Tile, tile};
+use level::{Level, level};
 
+mod level;
 mod plain;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub(crate) use level::available;
 
 /// One instruction set. The functions are `unsafe` because the instructions must exist on this machine:
 /// only [`dispatch`] hands out an implementation, after checking.
@@ -81,22 +85,18 @@ pub(crate) trait Task {
 
 /// Runs `task` with the best instructions this machine has.
 pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if has_avx512() && has_bf16() {
-            // SAFETY: checked in the line above.
-            return unsafe { x86::run_avx512_bf16(task) };
-        }
-        if has_avx512() {
-            // SAFETY: checked in the line above.
-            return unsafe { x86::run_avx512(task) };
-        }
-        if has_avx2() {
-            // SAFETY: checked in the line above.
-            return unsafe { x86::run_avx2(task) };
-        }
+    match level() {
+        // SAFETY: `level` found the instructions on this machine.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Bf16 => unsafe { x86::run_avx512_bf16(task) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { x86::run_avx512(task) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { x86::run_avx2(task) },
+        _ => task.run::<Portable>(),
     }
-    task.run::<Portable>()
 }
 
 /// Asks for the cache line of an address that is needed soon. Any address will do: nothing is read.
@@ -135,21 +135,6 @@ pub(crate) fn multiplies_pairs() -> bool {
         }
     }
     dispatch(Pairs)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_bf16() -> bool {
-    is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw")
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f") && has_avx2()
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
 /// Plain Rust that the compiler may vectorise: aarch64's NEON, x86 without AVX2.

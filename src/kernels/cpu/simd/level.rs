@@ -1,0 +1,62 @@
+//! Which instructions this machine has, and which may be used.
+
+use std::sync::OnceLock;
+
+/// Instruction sets, each faster than those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Portable,
+    Avx2,
+    Avx512,
+    Avx512Bf16,
+}
+
+/// Names the fastest instructions to use, for tests and measurements of the others.
+const LIMIT: &str = "RUNNER_INSTRUCTIONS";
+
+impl Level {
+    const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512_bf16",
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_here(self) -> bool {
+        let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = || is_x86_feature_detected!("avx512f") && avx2();
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => avx2(),
+            Self::Avx512 => avx512(),
+            Self::Avx512Bf16 => {
+                is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") && avx512()
+            }
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_here(self) -> bool {
+        self == Self::Portable
+    }
+}
+
+/// The instructions to use: the best of this machine, or what the environment allows of them. A name that is none limits nothing.
+pub(super) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let named = std::env::var(LIMIT).unwrap_or_default();
+        let limit = Level::ALL.into_iter().find(|level| level.name() == named).unwrap_or(Level::Avx512Bf16);
+        Level::ALL.into_iter().rfind(|level| *level <= limit && level.is_here()).unwrap_or(Level::Portable)
+    })
+}
+
+/// Names of the instructions of this machine, up to those in use.
+pub(crate) fn available() -> Vec<&'static str> {
+    Level::ALL.into_iter().filter(|l| *l <= level() && l.is_here()).map(Level::name).collect()
+}
