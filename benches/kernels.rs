@@ -149,6 +149,7 @@ fn rows(c: &mut Criterion) {
 criterion_group!(benches, products, convolutions, attentions, rows);
 /// As `runner` starts.
 fn main() {
+    runner::kernels::instruction_sets().expect("RUNNER_INSTRUCTIONS names an instruction set");
     runner::kernels::keep_freed_memory();
     benches();
     Criterion::default().configure_from_args().final_summary();

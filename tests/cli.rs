@@ -163,6 +163,19 @@ fn defaults_can_be_read_back() {
 }
 
 #[test]
+fn an_instruction_set_that_does_not_exist_is_an_error() {
+    let dir = folder();
+    let with = |command: &str| {
+        let mut program = runner(dir.path());
+        program.arg(command).env("RUNNER_INSTRUCTIONS", "avx3").assert()
+    };
+    let message = "RUNNER_INSTRUCTIONS is \"avx3\", expected one of ";
+    assert!(stderr(&with("defaults").code(2)).contains(message));
+    assert!(stdout(&with("doctor").code(96)).contains(message));
+    runner(dir.path()).arg("defaults").env("RUNNER_INSTRUCTIONS", "avx2").assert().code(0);
+}
+
+#[test]
 fn doctor_and_clean_work_on_a_fresh_machine() {
     let dir = folder();
     let doctor = stdout(&runner(dir.path()).arg("doctor").assert().code(0));

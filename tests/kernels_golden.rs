@@ -64,7 +64,7 @@ fn assert_close(case: &str, name: &str, ours: &Tensor, torch: &Tensor) {
 
 #[test]
 fn slower_instructions_obey_the_same_laws() {
-    instructions::repeat_with_slower_instructions("slower_instructions");
+    instructions::repeat_with_slower_instructions();
 }
 
 #[test]

@@ -3,7 +3,7 @@
     python -m venv .venv && .venv/bin/pip install torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 peft==0.21.2
     .venv/bin/python benches/compare/compare.py                                        # the toy model
     .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
-    .venv/bin/python benches/compare/compare.py --against candle --model DIR ...       # candle-transformers' UNet instead, forward in f32
+    .venv/bin/python benches/compare/compare.py --against candle --model DIR --latents 64 --batch 1  # candle-transformers' UNet, forward in f32
     RUNNER_INSTRUCTIONS=avx2 .venv/bin/python ...                                      # as on a machine without AVX-512 (our side only)
 
 `script` is one step as `train_dreambooth_lora.py` does it, with the VAE's encoder and the text encoder in every step, against ours, which reads their
@@ -173,17 +173,17 @@ def machine():
         "vector": [f for f in (flags[1].split() if flags else []) if f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")],
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
-        "instructions": os.environ.get("RUNNER_INSTRUCTIONS", "all"),
         "runner": commit,
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
         "peft": peft.__version__,
+        "candle": re.search(r'name = "candle-core"\nversion = "(.*)"', (ROOT / "Cargo.lock").read_text())[1],
     }
 
 
 def run(command, threads):
     # `runner` sets CANDLE_NUM_THREADS so itself; candle alone computes with those threads.
-    own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": str(threads) if "candle" in command else "1"}
+    own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": str(threads) if "--candle" in command else "1"}
     environment = {**os.environ, **own, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -225,8 +225,8 @@ def main():
     if options.torch:
         return torch_side(options)
     if options.against == "candle":
-        if options.accuracy or options.dtype != "f32":
-            sys.exit("--against candle compares the time of a forward pass in f32")
+        if options.accuracy or options.dtype != "f32" or options.batch != 1:
+            sys.exit("--against candle compares the time of a forward pass in f32 with --batch 1: candle's UNet takes one timestep")
         options.what = ["forward"]
     side = {"torch": "PyTorch", "candle": "candle"}[options.against]
     tolerance = options.tolerance or (1e-4 if options.dtype == "f32" else 3e-2)
@@ -242,7 +242,7 @@ def main():
             for _ in range(options.rounds):
                 ours.append(run([program, *shared, "--what", what], options.threads))
                 torch = [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
-                candle = [program, *shared, "--what", "candle"]
+                candle = [program, *shared, "--what", what, "--candle"]
                 theirs.append(run(candle if options.against == "candle" else torch, options.threads))
             for name, value in theirs[0]["numbers"].items():
                 difference = abs(ours[0]["numbers"][name] - value) / abs(value)

@@ -1,6 +1,6 @@
 //! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
 //!
-//! `--model FOLDER --inputs FILE --what forward|step|script|decode|candle --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
+//! `--model FOLDER --inputs FILE --what forward|step|script|decode [--candle] --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
 //! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
 //! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's. `--output` keeps all that was
 //! computed: the prediction, the image, or the gradients under the adapter's names.
@@ -55,6 +55,9 @@ struct Arguments {
     /// Compute blocks again in the backward pass.
     #[arg(long)]
     recompute: bool,
+    /// Run candle-transformers' own UNet, forward, f32, instead.
+    #[arg(long)]
+    candle: bool,
     /// Cargo passes it.
     #[arg(long, hide = true)]
     bench: bool,
@@ -70,19 +73,20 @@ enum What {
     Script,
     /// Latents to pixels.
     Decode,
-    /// `forward` in candle-transformers' own UNet, f32.
-    Candle,
 }
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let arguments = Arguments::parse();
     runner::kernels::keep_freed_memory();
-    println!("{}", run(&arguments)?);
+    let instructions = runner::kernels::instruction_sets()?.pop();
+    let mut result = run(&arguments)?;
+    result["instructions"] = instructions.into();
+    println!("{result}");
     Ok(())
 }
 
 fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
-    if arguments.what == What::Candle {
+    if arguments.candle {
         return candle(arguments);
     }
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
@@ -105,7 +109,6 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
                 one("prediction", model.unet.forward(latents, &timesteps, context, &none)?)
             }
             What::Decode => one("image", vae.decode(latents)?),
-            What::Candle => unreachable!("has a program of its own"),
             What::Step | What::Script => {
                 let lora = adapter.tracked_set();
                 let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();

@@ -45,7 +45,7 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
     let mut facts = vec![
         fact("runner", env!("CARGO_PKG_VERSION")),
         fact("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
-        fact("instructions", instruction_sets().join(" ")),
+        instructions(),
         fact("threads", threads()),
         memory(),
         cuda(),
@@ -72,6 +72,11 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
         emit(&table(&facts.iter().map(row).collect::<Vec<_>>()))?;
     }
     Ok(if facts.iter().any(|f| f.problem) { Exit::Experiment } else { Exit::Done })
+}
+
+fn instructions() -> Fact {
+    instruction_sets()
+        .map_or_else(|e| problem("instructions", e.to_string()), |sets| fact("instructions", sets.join(" ")))
 }
 
 fn threads() -> String {

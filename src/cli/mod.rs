@@ -21,9 +21,13 @@ pub use arguments::{Arguments, parse};
 pub use exit::{Exit, Failure};
 
 use arguments::Command;
+use exit::OrExit as _;
 
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    if !matches!(arguments.command, Command::Doctor(_)) {
+        crate::kernels::instruction_sets().or_exit(Exit::Usage)?;
+    }
     crate::kernels::keep_freed_memory();
     set_threads(arguments.threads());
     dispatch(&arguments)

@@ -2,14 +2,11 @@
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::fresh::filled;
+use super::cpu::join::{part_of_rows, side_by_side, sum, sum_of_rows};
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::linear::with_channels;
 use super::recording::{Reads, apply2};
 use super::reference;
-
-/// Numbers that one thread adds at a time.
-const PIECE: usize = 1 << 14;
 
 /// `x + y`, of the same shape.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
@@ -53,21 +50,10 @@ impl CustomOp2 for Sum {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, at: &Layout, y: &CpuStorage, y_at: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, y, channels) = (slice(x, at)?, slice(y, y_at)?, y_at.shape().dims().last().copied().unwrap_or(1));
-        let sum = |to: &mut [f32], x: &[f32], y: &[f32]| {
-            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
-                *to = x + y;
-            }
-        };
-        let numbers = if self.repeated == 1 {
-            filled(x.len(), PIECE, |start, to| sum(to, &x[start..], &y[start..]))
-        } else {
-            filled(x.len(), PIECE.next_multiple_of(channels), |start, to| {
-                for (row, to) in to.chunks_mut(channels).enumerate() {
-                    let row = start / channels + row;
-                    sum(to, &x[row * channels..], &y[row / self.repeated * channels..]);
-                }
-            })
+        let (x, y) = (slice(x, at)?, slice(y, y_at)?);
+        let numbers = match y_at.shape().dims().last() {
+            Some(&channels) if self.repeated > 1 => sum_of_rows(x, y, channels, self.repeated),
+            _ => sum(x, y),
         };
         Ok((CpuStorage::F32(numbers), at.shape().clone()))
     }
@@ -98,28 +84,14 @@ struct Concatenation {
     wanted: [bool; 2],
 }
 
-impl Concatenation {
-    /// Numbers of all rows that one thread copies at a time, given those of one.
-    fn piece(row: usize) -> usize {
-        PIECE.next_multiple_of(row)
-    }
-}
-
 impl CustomOp2 for Concatenation {
     fn name(&self) -> &'static str {
         "concatenate"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, at: &Layout, y: &CpuStorage, y_at: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (x, y, all) = (slice(x, at)?, slice(y, y_at)?, self.channels + self.others);
-        let numbers = filled(x.len() + y.len(), Self::piece(all), |start, to| {
-            for (row, to) in to.chunks_exact_mut(all).enumerate() {
-                let row = start / all + row;
-                to[..self.channels].copy_from_slice(&x[row * self.channels..][..self.channels]);
-                to[self.channels..].copy_from_slice(&y[row * self.others..][..self.others]);
-            }
-        });
-        Ok((CpuStorage::F32(numbers), with_channels(at.shape(), all)))
+        let numbers = side_by_side(slice(x, at)?, self.channels, slice(y, y_at)?, self.others);
+        Ok((CpuStorage::F32(numbers), with_channels(at.shape(), self.channels + self.others)))
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
@@ -128,13 +100,7 @@ impl CustomOp2 for Concatenation {
             if !wanted {
                 return Ok(None);
             }
-            let numbers = with_slice(grad, |grad| {
-                Ok(filled(like.elem_count(), Self::piece(count), |start, to| {
-                    for (row, to) in to.chunks_exact_mut(count).enumerate() {
-                        to.copy_from_slice(&grad[(start / count + row) * all + from..][..count]);
-                    }
-                }))
-            })?;
+            let numbers = with_slice(grad, |grad| Ok(part_of_rows(grad, all, from, count)))?;
             Tensor::from_vec(numbers, like.shape(), grad.device()).map(Some)
         };
         let [first, second] = self.wanted;

@@ -29,6 +29,7 @@ use candle_core::{DType, Device};
 pub use activation::{geglu, gelu_erf, quick_gelu, silu};
 pub use attention::{attention, attention_in};
 pub use conv::{Conv2d, Padding, conv2d};
+pub use cpu::simd::UnknownInstructions;
 pub use join::{add, add_to_pixels, concatenate};
 pub use linear::{Linear, linear};
 pub use lora::{LoraPair, lora_linear};
@@ -49,8 +50,10 @@ pub fn multiplies_bf16() -> bool {
 
 /// Names of the instruction sets the CPU paths can use here, the one in use last. `RUNNER_INSTRUCTIONS` may name a slower one of them
 /// (`portable`, `avx2`, `avx512`, `avx512_bf16`) when the program starts.
-#[must_use]
-pub fn instruction_sets() -> Vec<&'static str> {
+///
+/// # Errors
+/// If it names none.
+pub fn instruction_sets() -> Result<Vec<&'static str>, UnknownInstructions> {
     cpu::simd::available()
 }
 

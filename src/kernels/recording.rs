@@ -14,7 +14,8 @@ use candle_core::{
     bail,
 };
 
-use super::join::add;
+use super::cpu::join::sum;
+use super::cpu::tensors::with_slice;
 
 /// What the gradient of an operation reads besides the gradient of its result.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,21 +28,28 @@ pub(super) enum Reads {
     Everything,
 }
 
+impl Reads {
+    /// What is kept of an argument.
+    fn of(self, argument: &Tensor) -> Result<Tensor> {
+        if self == Self::Shapes { shape_of(argument) } else { Ok(argument.clone()) }
+    }
+}
+
+/// A kernel and its arguments; what its gradient does not read has the shape only.
 enum Operation {
-    One(Box<dyn CustomOp1>),
-    Two(Box<dyn CustomOp2>),
-    Three(Box<dyn CustomOp3>),
+    One(Box<dyn CustomOp1>, Tensor),
+    Two(Box<dyn CustomOp2>, [Tensor; 2]),
+    Three(Box<dyn CustomOp3>, [Tensor; 3]),
 }
 
 /// One call of a kernel.
 struct Call {
     operation: Operation,
-    /// What is not read has the shape only.
-    arguments: Vec<Tensor>,
     /// The arguments that want a gradient.
     wanted: Vec<Option<TensorId>>,
-    result: Tensor,
     id: TensorId,
+    /// As the arguments.
+    result: Tensor,
 }
 
 thread_local! {
@@ -60,9 +68,12 @@ impl Drop for Restore {
 /// The kernels that `work` called on tracked tensors, in order.
 pub struct Recording(Vec<Call>);
 
-/// Runs `work` and records the kernels it calls on this thread with tracked tensors. What they return must reach the next kernel or the
-/// result of `work` as it is: candle's operations between two kernels are an error, as their gradient would be lost.
+/// Runs `work` and records the kernels it calls on this thread with tracked tensors. candle's operations may come before the first and
+/// after the last kernel. Between two they are an error, as their gradient would be lost; so is a recording within a recording.
 pub fn record<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Recording)> {
+    if CURRENT.with_borrow(Option::is_some) {
+        bail!("a recording within a recording would lose gradients");
+    }
     let before = Restore(CURRENT.replace(Some(Vec::new())));
     let result = work()?;
     let calls = CURRENT.take().unwrap_or_default();
@@ -76,7 +87,7 @@ pub(super) fn unrecorded<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Gradients of a loss by variables.
+/// Gradients of a loss, by the variables and constants it depends on.
 pub struct Gradients(HashMap<TensorId, Tensor>);
 
 impl Gradients {
@@ -88,7 +99,10 @@ impl Gradients {
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         match self.0.entry(id) {
             Entry::Vacant(place) => drop(place.insert(gradient)),
-            Entry::Occupied(mut place) => *place.get_mut() = add(place.get(), &gradient)?,
+            Entry::Occupied(mut place) => {
+                let numbers = with_slice(place.get(), |old| with_slice(&gradient, |new| Ok(sum(old, new))))?;
+                *place.get_mut() = Tensor::from_vec(numbers, gradient.shape(), gradient.device())?;
+            }
         }
         Ok(())
     }
@@ -100,23 +114,39 @@ impl Recording {
     ///
     /// # Errors
     /// If a gradient cannot be computed.
-    pub fn backward(mut self, loss: &Tensor) -> Result<Gradients> {
+    pub fn backward(self, loss: &Tensor) -> Result<Gradients> {
         let store = loss.backward()?;
         let of = |id: &TensorId| Some((*id, store.get_id(*id)?.clone()));
-        let mut gradients = Gradients(store.get_ids().filter_map(of).collect());
-        drop(store);
+        self.gradients(Gradients(store.get_ids().filter_map(of).collect()))
+    }
+
+    /// The gradients of a loss whose gradient by `result` is `gradient`, of the same shape.
+    ///
+    /// # Errors
+    /// If a gradient cannot be computed.
+    pub fn backward_from(self, result: &Tensor, gradient: &Tensor) -> Result<Gradients> {
+        if self.0.iter().any(|call| call.id == result.id()) {
+            return self.gradients(Gradients(HashMap::from([(result.id(), gradient.clone())])));
+        }
+        // The derivative of this sum by `result` is `gradient`.
+        let seed = (result.to_dtype(DType::F32)? * gradient.to_dtype(DType::F32)?)?.sum_all()?;
+        self.backward(&seed)
+    }
+
+    fn gradients(mut self, mut gradients: Gradients) -> Result<Gradients> {
         while let Some(call) = self.0.pop() {
             let Some(gradient) = gradients.0.remove(&call.id) else { continue };
-            let Call { operation, arguments, wanted, result, .. } = call;
-            let by_arguments = match (&operation, arguments.as_slice()) {
-                (Operation::One(op), [x]) => vec![op.bwd(x, &result, &gradient)?],
-                (Operation::Two(op), [x, y]) => <[_; 2]>::from(op.bwd(x, y, &result, &gradient)?).into(),
-                (Operation::Three(op), [x, y, z]) => <[_; 3]>::from(op.bwd(x, y, z, &result, &gradient)?).into(),
-                _ => bail!("a recorded kernel lost an argument"),
+            let Call { operation, wanted, result, .. } = call;
+            let by_arguments = match operation {
+                Operation::One(op, x) => vec![op.bwd(&x, &result, &gradient)?],
+                Operation::Two(op, [x, y]) => <[_; 2]>::from(op.bwd(&x, &y, &result, &gradient)?).into(),
+                Operation::Three(op, [x, y, z]) => <[_; 3]>::from(op.bwd(&x, &y, &z, &result, &gradient)?).into(),
             };
             for (id, gradient) in wanted.into_iter().zip(by_arguments) {
-                if let (Some(id), Some(gradient)) = (id, gradient) {
-                    gradients.add(id, gradient)?;
+                match (id, gradient) {
+                    (Some(id), Some(gradient)) => gradients.add(id, gradient)?,
+                    (Some(_), None) => bail!("a recorded kernel gave no gradient for an argument that wants one"),
+                    (None, _) => {}
                 }
             }
         }
@@ -130,7 +160,7 @@ pub(super) fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static, rea
         return x.apply_op1(op);
     }
     let result = with_storage(x, |x, layout| op.cpu_fwd(x, layout))?;
-    keep(Operation::One(Box::new(op)), &[x], result, reads)
+    keep(Operation::One(Box::new(op), reads.of(x)?), &[x], result, reads)
 }
 
 /// As [`apply1`], for two arguments.
@@ -144,7 +174,7 @@ pub(super) fn apply2(
         return x.apply_op2(y, op);
     }
     let result = with_storage(x, |x, x_layout| with_storage(y, |y, y_layout| op.cpu_fwd(x, x_layout, y, y_layout)))?;
-    keep(Operation::Two(Box::new(op)), &[x, y], result, reads)
+    keep(Operation::Two(Box::new(op), [reads.of(x)?, reads.of(y)?]), &[x, y], result, reads)
 }
 
 /// As [`apply1`], for three arguments.
@@ -159,7 +189,7 @@ pub(super) fn apply3(
     let result = with_storage(x, |x, x_layout| {
         with_storage(y, |y, y_layout| with_storage(z, |z, z_layout| op.cpu_fwd(x, x_layout, y, y_layout, z, z_layout)))
     })?;
-    keep(Operation::Three(Box::new(op)), &[x, y, z], result, reads)
+    keep(Operation::Three(Box::new(op), [reads.of(x)?, reads.of(y)?, reads.of(z)?]), &[x, y, z], result, reads)
 }
 
 /// Whether a call with these arguments belongs into the current recording.
@@ -185,13 +215,11 @@ fn with_storage<R>(x: &Tensor, f: impl FnOnce(&CpuStorage, &Layout) -> Result<R>
 fn keep(operation: Operation, of: &[&Tensor], result: (CpuStorage, Shape), reads: Reads) -> Result<Tensor> {
     let (CpuStorage::F32(numbers), shape) = result else { bail!("a kernel returned something else than f32") };
     let result = Var::from_vec(numbers, shape, &Device::Cpu)?.into_inner();
-    let kept = |x: &Tensor, read: bool| if read { Ok(x.clone()) } else { shape_of(x) };
     let call = Call {
         operation,
-        arguments: of.iter().map(|x| kept(x, reads != Reads::Shapes)).collect::<Result<_>>()?,
         wanted: of.iter().map(|x| x.track_op().then(|| x.id())).collect(),
         id: result.id(),
-        result: kept(&result, reads == Reads::Everything)?,
+        result: if reads == Reads::Everything { result.clone() } else { shape_of(&result)? },
     };
     CURRENT.with_borrow_mut(|calls| calls.as_mut().map(|calls| calls.push(call)));
     Ok(result)

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use super::recording::unrecorded;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Room for the recursion of candle's backward pass and for dropping a graph, both of which go as deep as the graph: some thousand
-/// operations for Stable Diffusion. Address space, not memory.
+/// Room for the recursion of candle's backward pass and for dropping a graph, both of which go as deep as the graph: on devices where
+/// kernels are not recorded some thousand operations for Stable Diffusion. Address space, not memory.
 const STACK_BYTES: usize = 256 << 20;
 
 /// One thread per core, or `RAYON_NUM_THREADS`. `None` if the system has no threads to give.
@@ -42,7 +42,12 @@ pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> candle_core::Result<T> + Se
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
+    use candle_core::{Device, Tensor, Var};
+
     use super::*;
+    use crate::kernels::{record, silu};
 
     fn depth(n: usize) -> usize {
         let room = std::hint::black_box([n; 512]);
@@ -62,5 +67,22 @@ mod tests {
         let chosen = ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         assert_eq!(chosen.install(|| on_workers(rayon::current_num_threads)), 3);
         assert!(on_workers(rayon::current_thread_index).is_some());
+    }
+
+    /// Whole passes are recorded where they are called from, and what other threads hand in is not.
+    #[test]
+    fn only_the_work_of_the_one_who_records_is_recorded() {
+        let x = Var::zeros(5, candle_core::DType::F32, &Device::Cpu).unwrap();
+        let recorded = on_deep_stack(|| Ok(record(|| on_workers(|| silu(&x)))?.0)).unwrap();
+        assert!(recorded.is_variable());
+        let (foreign, _) = record(|| on_deep_stack(|| silu(&x))).unwrap();
+        assert!(foreign.track_op() && !foreign.is_variable());
+    }
+
+    #[test]
+    fn a_panic_ends_a_recording() {
+        let x = Var::zeros(5, candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(catch_unwind(|| record(|| -> candle_core::Result<Tensor> { panic!("on purpose") })).is_err());
+        assert!(silu(&x.affine(2., 0.).unwrap()).is_ok());
     }
 }

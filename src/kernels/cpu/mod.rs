@@ -8,6 +8,7 @@ mod aligned;
 pub(super) mod attention;
 pub(super) mod conv;
 pub(super) mod fresh;
+pub(super) mod join;
 pub(super) mod lora;
 mod math;
 pub(super) mod norm;

@@ -88,10 +88,13 @@ def measure(scores, folder, prompts):
     return row
 
 
-def test(large, small):
-    """Paired t test and Wilcoxon's signed ranks, two-sided."""
+def test(large, small, photos):
+    """The mean difference and p, two-sided: paired t test, Wilcoxon's signed ranks, and the t test of one number for each choice of
+    `photos`: trainings on the same photos with other seeds resemble each other."""
     difference = np.array(large) - np.array(small)
-    return difference.mean(), stats.ttest_rel(large, small).pvalue, stats.wilcoxon(difference).pvalue
+    means = [difference[[other == choice for other in photos]].mean() for choice in dict.fromkeys(photos)]
+    by_photos = stats.ttest_1samp(means, 0).pvalue if len(means) > 1 else np.nan
+    return difference.mean(), stats.ttest_rel(large, small).pvalue, stats.wilcoxon(difference).pvalue, by_photos
 
 
 def main():
@@ -142,7 +145,7 @@ def main():
             value[name].setdefault(int(row["dataset.size"]), {})[key] = float(row[name])
     baseline = {"probe_held_out": np.mean([float(r["baseline_probe_held_out"]) for r in rows]), **base}
     print(f"Mean ± standard deviation over {len(value['identity'][sizes[0]])} trainings per size.\n")
-    head = [f"{size} photos" for size in sizes] + [f"{sizes[-1]} − {sizes[0]}", "t test, p", "Wilcoxon, p"]
+    head = [f"{size} photos" for size in sizes] + [f"{sizes[-1]} − {sizes[0]}", "t test, p", "Wilcoxon, p", "by choice of photos, p"]
     print("| | base model | " + " | ".join(head) + " |\n|---|" + "---:|" * (len(head) + 1))
     for name, title in names.items():
         cells = [f"{baseline[name]:.3f}" if name in baseline else ""]
@@ -153,10 +156,11 @@ def main():
         if len(keys) > 1:
             last, first = ([value[name][size][key] for key in keys] for size in (sizes[-1], sizes[0]))
             if np.ptp(np.array(last) - np.array(first)) == 0:
-                cells += [f"{last[0] - first[0]:+.3f}", "", ""]
+                cells += [f"{last[0] - first[0]:+.3f}", "", "", ""]
             else:
-                difference, t, w = test(last, first)
-                cells += [f"{difference:+.4f}", f"{t:.2g}", f"{w:.2g}"]
+                photos = [key[: -1 if other[-1] == "train.seed" else None] for key in keys]
+                difference, *chances = test(last, first, photos)
+                cells += [f"{difference:+.4f}", *(f"{p:.2g}" for p in chances)]
         print(f"| {title} | " + " | ".join(cells) + " |")
 
 

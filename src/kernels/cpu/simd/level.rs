@@ -1,8 +1,11 @@
 //! Which instructions this machine has, and which may be used.
 
+use std::env;
 use std::sync::OnceLock;
 
-/// Instruction sets, each faster than those before it.
+use thiserror::Error;
+
+/// Instruction sets, each faster than those before it. Portable code is compiled to NEON where every machine has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Portable,
@@ -19,6 +22,7 @@ impl Level {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Portable if cfg!(target_arch = "aarch64") => "neon",
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
@@ -46,17 +50,35 @@ impl Level {
     }
 }
 
-/// The instructions to use: the best of this machine, or what the environment allows of them. A name that is none limits nothing.
+/// `RUNNER_INSTRUCTIONS` names no instruction set.
+#[derive(Debug, Error)]
+#[error("{LIMIT} is {name:?}, expected one of {}", Level::ALL.map(Level::name).join(", "))]
+pub struct UnknownInstructions {
+    name: String,
+}
+
+/// The fastest instructions that the environment allows; it may name faster ones than this machine has.
+fn limit() -> Result<Level, UnknownInstructions> {
+    match env::var_os(LIMIT) {
+        Some(named) => Level::ALL
+            .into_iter()
+            .find(|level| named == level.name())
+            .ok_or_else(|| UnknownInstructions { name: named.to_string_lossy().into_owned() }),
+        None => Ok(Level::Avx512Bf16),
+    }
+}
+
+/// The instructions to use: the best of this machine, or what the environment allows of them. A name that is none limits nothing here.
 pub(super) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {
-        let named = std::env::var(LIMIT).unwrap_or_default();
-        let limit = Level::ALL.into_iter().find(|level| level.name() == named).unwrap_or(Level::Avx512Bf16);
+        let limit = limit().unwrap_or(Level::Avx512Bf16);
         Level::ALL.into_iter().rfind(|level| *level <= limit && level.is_here()).unwrap_or(Level::Portable)
     })
 }
 
 /// Names of the instructions of this machine, up to those in use.
-pub(crate) fn available() -> Vec<&'static str> {
-    Level::ALL.into_iter().filter(|l| *l <= level() && l.is_here()).map(Level::name).collect()
+pub(crate) fn available() -> Result<Vec<&'static str>, UnknownInstructions> {
+    limit()?;
+    Ok(Level::ALL.into_iter().filter(|l| *l <= level() && l.is_here()).map(Level::name).collect())
 }

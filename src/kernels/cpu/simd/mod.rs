@@ -10,6 +10,7 @@ mod plain;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use level::UnknownInstructions;
 pub(crate) use level::available;
 
 /// One instruction set. The functions are `unsafe` because the instructions must exist on this machine:
