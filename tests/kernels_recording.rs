@@ -1,0 +1,77 @@
+//! A recording of the kernels gives the values and gradients of candle's graph, and loses none without an error.
+
+#[path = "common/kernels.rs"]
+mod kernels;
+
+use candle_core::{Tensor, Var};
+use kernels::{Function, cases, numbers, run, vector};
+use runner::kernels::{add, record, silu};
+
+/// The value and the gradient of every input but the `constant`th as [`run`] gives them, by a recording.
+fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> Vec<Option<Tensor>> {
+    let vars: Vec<Var> = inputs.iter().map(|x| Var::from_tensor(x).unwrap()).collect();
+    let tracked: Vec<Tensor> = vars
+        .iter()
+        .enumerate()
+        .map(|(i, v)| if Some(i) == constant { v.detach() } else { v.as_tensor().clone() })
+        .collect();
+    // Used twice, so that its gradient is a sum.
+    let (y, recording) = record(|| add(&function(&tracked)?, &function(&tracked)?)).unwrap();
+    assert!(y.is_variable(), "a recorded result carries no graph");
+    let image = numbers(&y.dims()[1..], 9).unsqueeze(0).unwrap().broadcast_as(y.shape()).unwrap();
+    let mut gradients = recording.backward(&(&y * image).unwrap().sum_all().unwrap()).unwrap();
+    let mut all = vec![Some(y.detach())];
+    all.extend(vars.iter().map(|v| gradients.remove(v)));
+    assert!(gradients.remove(&vars[0]).is_none());
+    // Both were counted twice, which is exact.
+    all.into_iter().map(|x| Some((x? / 2.).unwrap())).collect()
+}
+
+#[test]
+fn a_recording_gives_the_gradients_of_the_graph() {
+    for case in cases() {
+        let graph = run(&case.fast, &case.inputs);
+        let constants = (0..case.inputs.len()).filter(|_| case.inputs.len() > 1).map(Some);
+        for constant in std::iter::once(None).chain(constants) {
+            let recorded = recorded(&case.fast, &case.inputs, constant);
+            for (i, (graph, recorded)) in graph.iter().zip(&recorded).enumerate() {
+                let name = format!("{}: result {i}, constant {constant:?}", case.name);
+                let Some(recorded) = recorded else {
+                    assert_eq!(constant.map(|c| c + 1), Some(i), "{name}");
+                    continue;
+                };
+                assert_eq!(graph.dims(), recorded.dims(), "{name}");
+                // -0 is 0 here: the graph adds every gradient to zeros.
+                assert_eq!(vector(graph), vector(recorded), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_recording_would_lose_is_an_error() {
+    let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
+    let error = record(|| silu(&silu(&x)?.affine(2., 0.)?)).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("not recorded"), "{error}");
+    // What is not tracked passes, and nothing stays behind after an error.
+    let (y, recording) = record(|| silu(&silu(&x.detach())?.affine(2., 0.)?)).unwrap();
+    assert!(!y.track_op());
+    let loss = silu(&x.affine(2., 0.).unwrap()).unwrap().sum_all().unwrap();
+    assert!(recording.backward(&loss).unwrap().remove(&x).is_some());
+    let nested = record(|| silu(&record(|| silu(&x))?.0)).map(|_| ()).unwrap_err().to_string();
+    assert!(nested.contains("within a recording"), "{nested}");
+}
+
+/// From the gradient of a result, whether a kernel or candle computed it last.
+#[test]
+fn a_recording_goes_on_from_a_gradient() {
+    let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
+    let gradient = numbers(&[2, 3, 4], 2);
+    for after in [1., 2.] {
+        let work = || if after == 1. { silu(&x) } else { silu(&x)?.affine(after, 0.) };
+        let (y, recording) = record(work).unwrap();
+        let by_gradient = recording.backward_from(&y, &gradient).unwrap().remove(&x).unwrap();
+        let loss = (work().unwrap() * &gradient).unwrap().sum_all().unwrap();
+        assert_eq!(vector(&by_gradient), vector(loss.backward().unwrap().get(&x).unwrap()));
+    }
+}
