@@ -87,10 +87,10 @@ fn same(name: &str, family: Family) {
         let latents = rng.randn_tensor(&[1, 4, 8, 8]).unwrap();
         let image = rng.randn_tensor(&[1, 3, 16, 16]).unwrap();
         let ids = Tensor::new(model.tokenizer.encode("a photo of the red house"), &Device::Cpu).unwrap();
-        let context = model.text_encoder.forward(&ids.unsqueeze(0).unwrap()).unwrap();
+        let context = model.text_encoder.get().unwrap().forward(&ids.unsqueeze(0).unwrap()).unwrap();
         let noise = model.unet.forward(&latents, &[401.0], &context, &LoraSet::empty()).unwrap();
-        let decoded = model.vae.decode(&latents).unwrap();
-        let encoded = model.vae.encode(&image).unwrap().0;
+        let decoded = model.vae.get().unwrap().decode(&latents).unwrap();
+        let encoded = model.vae.get().unwrap().encode(&image).unwrap().0;
         [context, noise, decoded, encoded].map(|t| t.flatten_all().unwrap().to_vec1().unwrap())
     };
     assert_eq!(run(&single), run(&expected), "{name}");

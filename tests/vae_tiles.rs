@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use runner::diffusion::StableDiffusion;
+use runner::diffusion::{AutoencoderKl, Parts};
 
 const SIDE: usize = 128;
 
@@ -42,10 +42,15 @@ fn decibels(ratio: f64) -> f64 {
     10. * ratio.log10()
 }
 
+/// The shipped autoencoder with tiles of so many pixels.
+fn load(pixels: usize) -> AutoencoderKl {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
+    let (config, weights) = Parts::open(&folder).unwrap().vae;
+    AutoencoderKl::load(&config, &weights, &Device::Cpu, DType::F32).unwrap().with_tiles_of(pixels)
+}
+
 #[test]
 fn tiles_do_not_show() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
-    let load = |pixels| StableDiffusion::load(&folder, &Device::Cpu, DType::F32).unwrap().vae.with_tiles_of(pixels);
     let whole = load(usize::MAX);
     let image = mosaic(6, 5);
     let latents = whole.encode(&image).unwrap().0;
@@ -69,8 +74,7 @@ fn tiles_do_not_show() {
 
 #[test]
 fn images_in_a_batch_do_not_feel_each_other() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
-    let vae = StableDiffusion::load(&folder, &Device::Cpu, DType::F32).unwrap().vae.with_tiles_of(1);
+    let vae = load(1);
     let (one, two) = (mosaic(2, 2), mosaic(2, 2).neg().unwrap());
     let latents = vae.encode(&Tensor::cat(&[&one, &two], 0).unwrap()).unwrap().0;
     let decoded = vae.decode(&latents).unwrap();

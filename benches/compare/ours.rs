@@ -16,11 +16,11 @@ use std::{
 use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
 use runner::diffusion::{
-    StableDiffusion,
+    AutoencoderKl, Parts, UNet2DConditionModel,
     config::UNetConfig,
-    lora::{Adapter, Factors},
+    lora::{Adapter, Factors, LoraSet},
     optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm},
-    unet::Recompute,
+    unet::{LossAndGradients, Recompute},
 };
 use runner::kernels::{Packing, Storage};
 
@@ -91,47 +91,55 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     }
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
     let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
-    let model = StableDiffusion::load(&arguments.model, &Device::Cpu, Storage { dtype, packing })?;
+    let parts = Parts::open(&arguments.model)?;
+    let storage = Storage { dtype, packing };
     let inputs = candle_core::safetensors::load(&arguments.inputs, &Device::Cpu)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
     let (latents, target, context) = (input("latents")?, input("target")?, input("context")?);
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
-    let adapter = adapter(&inputs)?;
-    let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
-    let vae = model.vae.with_tiles_of(arguments.tiles);
-    let mut optimizer = AdamW::new(AdamWConfig::default());
-    let once = || -> Result<Done> {
-        let one =
-            |name: &str, y: Tensor| Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([(name.into(), y)])));
-        match arguments.what {
-            What::Forward => {
-                let none = runner::diffusion::lora::LoraSet::empty();
-                one("prediction", model.unet.forward(latents, &timesteps, context, &none)?)
-            }
-            What::Decode => one("image", vae.decode(latents)?),
-            What::Step | What::Script => {
-                let lora = adapter.tracked_set();
-                let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
-                let done = model.unet.loss_and_gradients(latents, &timesteps, context, &lora, recompute, loss)?;
-                let mut gradients = BTreeMap::new();
-                for (name, (down, up)) in done.gradients {
-                    gradients.insert(format!("{name}.down"), down);
-                    gradients.insert(format!("{name}.up"), up);
-                }
-                let norm = gradient_norm(gradients.values())?;
-                if arguments.what == What::Script {
-                    let factor = clip_factor(norm, 1.0);
-                    for gradient in gradients.values_mut() {
-                        *gradient = gradient.affine(factor, 0.0)?;
-                    }
-                    optimizer.step(adapter.variables(), &gradients, RATE)?;
-                }
-                let loss = f64::from(done.loss.to_scalar::<f32>()?);
-                Ok((vec![("loss", loss), ("gradient_norm", norm)], gradients))
-            }
+    // As in a study: only what this work needs.
+    let load_unet = || UNet2DConditionModel::load(&parts.unet.0, &parts.unet.1, &Device::Cpu, storage);
+    match arguments.what {
+        What::Decode => {
+            let (config, weights) = &parts.vae;
+            let vae = AutoencoderKl::load(config, weights, &Device::Cpu, storage)?.with_tiles_of(arguments.tiles);
+            repeat(arguments, || one("image", vae.decode(latents)?))
         }
-    };
-    repeat(arguments, once)
+        What::Forward => {
+            let (unet, none) = (load_unet()?, LoraSet::empty());
+            repeat(arguments, || one("prediction", unet.forward(latents, &timesteps, context, &none)?))
+        }
+        What::Step | What::Script => {
+            let (unet, adapter) = (load_unet()?, adapter(&inputs)?);
+            let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
+            let mut optimizer = (arguments.what == What::Script).then(|| AdamW::new(AdamWConfig::default()));
+            let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
+            repeat(arguments, || {
+                let lora = adapter.tracked_set();
+                let done = unet.loss_and_gradients(latents, &timesteps, context, &lora, recompute, loss)?;
+                finish_step(done, &adapter, optimizer.as_mut())
+            })
+        }
+    }
+}
+
+/// The gradients' norm; with an optimizer also clipping and its step.
+fn finish_step(done: LossAndGradients, adapter: &Adapter, optimizer: Option<&mut AdamW>) -> Result<Done> {
+    let mut gradients = BTreeMap::new();
+    for (name, (down, up)) in done.gradients {
+        gradients.insert(format!("{name}.down"), down);
+        gradients.insert(format!("{name}.up"), up);
+    }
+    let norm = gradient_norm(gradients.values())?;
+    if let Some(optimizer) = optimizer {
+        let factor = clip_factor(norm, 1.0);
+        for gradient in gradients.values_mut() {
+            *gradient = gradient.affine(factor, 0.0)?;
+        }
+        optimizer.step(adapter.variables(), &gradients, RATE)?;
+    }
+    let loss = f64::from(done.loss.to_scalar::<f32>()?);
+    Ok((vec![("loss", loss), ("gradient_norm", norm)], gradients))
 }
 
 /// One UNet pass of candle-transformers, whose UNet takes one timestep for all images.
@@ -167,8 +175,7 @@ fn candle(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<d
         return Err("candle's UNet takes one timestep: --batch 1".into());
     }
     repeat(arguments, || {
-        let y = unet.forward(&inputs["latents"], f64::from(timesteps[0]), &inputs["context"])?;
-        Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([("prediction".to_owned(), y)])))
+        one("prediction", unet.forward(&inputs["latents"], f64::from(timesteps[0]), &inputs["context"])?)
     })
 }
 
@@ -189,6 +196,11 @@ fn repeat(
     }
     let numbers: BTreeMap<&str, f64> = numbers.into_iter().collect();
     Ok(serde_json::json!({"seconds": seconds, "peak_bytes": peak_bytes(), "numbers": numbers}))
+}
+
+/// What was computed, if it is one tensor.
+fn one(name: &str, y: Tensor) -> Result<Done> {
+    Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([(name.to_owned(), y)])))
 }
 
 /// Numbers to compare at once, and everything that was computed.

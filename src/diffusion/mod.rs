@@ -12,6 +12,7 @@ mod layers;
 pub mod lora;
 pub mod model;
 pub mod noise;
+mod on_demand;
 pub mod optimizer;
 pub mod pipeline;
 mod resnet;
@@ -28,6 +29,7 @@ pub mod weights;
 
 pub use error::{LoadError, TensorProblems};
 pub use model::{ModelSummary, Parts, StableDiffusion};
+pub use on_demand::OnDemand;
 pub use text_encoder::ClipTextModel;
 pub use tokenizer::Tokenizer;
 pub use unet::UNet2DConditionModel;

@@ -12,19 +12,21 @@ use super::layers::check;
 use super::lora::LoraModule;
 use super::schedule::{NoiseSchedule, PredictionType};
 use super::tokenizer::PROMPT_TOKENS;
-use super::{AutoencoderKl, ClipTextModel, LoadError, Tokenizer, UNet2DConditionModel, Weights};
+use super::{AutoencoderKl, ClipTextModel, LoadError, OnDemand, Tokenizer, UNet2DConditionModel, Weights};
 
-/// A loaded Stable Diffusion 1.x or 2.x model. All weights are frozen.
+/// A loaded Stable Diffusion 1.x or 2.x model. All weights are frozen. What only the ends of the work need is loaded when it is used.
 #[derive(Debug)]
 pub struct StableDiffusion {
     /// Prompt → token ids.
     pub tokenizer: Tokenizer,
     /// Token ids → context.
-    pub text_encoder: ClipTextModel,
+    pub text_encoder: OnDemand<ClipTextModel>,
     /// The denoiser.
     pub unet: UNet2DConditionModel,
     /// Images ↔ latents.
-    pub vae: AutoencoderKl,
+    pub vae: OnDemand<AutoencoderKl>,
+    /// The VAE's sizes and factors.
+    pub vae_config: VaeConfig,
     /// How the model was trained to denoise.
     pub schedule: NoiseSchedule,
     /// Where the weights are.
@@ -90,7 +92,7 @@ impl StableDiffusion {
     /// neighbours.
     #[must_use]
     pub fn images_at_once(&self, width: usize, height: usize, wanted: usize) -> usize {
-        at_once(&self.device, width * height / self.vae.scale().pow(2), wanted)
+        at_once(&self.device, width * height / self.vae_config.scale().pow(2), wanted)
     }
 
     /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `storage` says (a dtype will do: f32, bf16 or f16).
@@ -155,13 +157,13 @@ impl Parts {
     pub fn check(&self) -> Result<ModelSummary, LoadError> {
         self.fit()?;
         let (unet, unet_size) = check(&self.unet.1, |at| UNet2DConditionModel::new(&self.unet.0, at))?;
-        let (vae, vae_size) = check(&self.vae.1, |at| AutoencoderKl::new(&self.vae.0, at))?;
+        let (_, vae_size) = check(&self.vae.1, |at| AutoencoderKl::new(&self.vae.0, at))?;
         let (_, text_size) = check(&self.text_encoder.1, |at| ClipTextModel::new(&self.text_encoder.0, at))?;
         Ok(ModelSummary {
             latent_channels: self.vae.0.latent_channels,
-            vae_scale_factor: vae.scale(),
-            native_size: self.unet.0.sample_size * vae.scale(),
-            unet_multiple: vae.scale() << (self.unet.0.blocks.len() - 1),
+            vae_scale_factor: self.vae.0.scale(),
+            native_size: self.unet.0.sample_size * self.vae.0.scale(),
+            unet_multiple: self.vae.0.scale() << (self.unet.0.blocks.len() - 1),
             prediction_type: self.schedule.prediction_type,
             train_timesteps: self.schedule.train_timesteps(),
             cross_attention_dim: self.unet.0.cross_attention_dim,
@@ -172,17 +174,22 @@ impl Parts {
         })
     }
 
-    /// Loads the weights.
+    /// Loads the UNet; the other parts when they are used.
     ///
     /// # Errors
     /// As [`StableDiffusion::load`].
     pub fn load(self, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
         self.check()?;
         let storage = storage.into();
+        let unet = UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, storage)?;
+        let vae_config = self.vae.0.clone();
+        let (text, vae) = (self.text_encoder, self.vae);
+        let (text_device, vae_device) = (device.clone(), device.clone());
         Ok(StableDiffusion {
-            text_encoder: ClipTextModel::load(&self.text_encoder.0, &self.text_encoder.1, device, storage)?,
-            unet: UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, storage)?,
-            vae: AutoencoderKl::load(&self.vae.0, &self.vae.1, device, storage)?,
+            text_encoder: OnDemand::new(move || ClipTextModel::load(&text.0, &text.1, &text_device, storage)),
+            unet,
+            vae: OnDemand::new(move || AutoencoderKl::load(&vae.0, &vae.1, &vae_device, storage)),
+            vae_config,
             tokenizer: self.tokenizer,
             schedule: self.schedule,
             device: device.clone(),

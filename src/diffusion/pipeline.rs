@@ -60,7 +60,7 @@ pub fn generate(
     lora: &LoraSet,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<RgbImageData>> {
-    let factor = model.vae.scale();
+    let factor = model.vae_config.scale();
     let (width, height) = (request.width, request.height);
     if width == 0 || height == 0 || width % factor != 0 || height % factor != 0 {
         bail!("an image of {width} × {height} pixels: width and height must be multiples of {factor}");
@@ -111,7 +111,7 @@ pub fn encode_prompts<'a>(model: &StableDiffusion, prompts: &[&'a str]) -> Resul
 /// A full device.
 pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
     let ids = model.tokenizer.encode(prompt);
-    model.text_encoder.forward(&Tensor::new(ids, &model.device)?.unsqueeze(0)?)
+    model.text_encoder.get()?.forward(&Tensor::new(ids, &model.device)?.unsqueeze(0)?)
 }
 
 /// Images of latents `(B, 4, h, w)` as the UNet sees them: divided by the VAE's factor, decoded one by one,
@@ -120,8 +120,9 @@ pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
 /// # Errors
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
 pub fn decode_latents(model: &StableDiffusion, latents: &Tensor) -> Result<Vec<RgbImageData>> {
-    let unscaled = latents.affine(1.0 / model.vae.scaling_factor(), model.vae.shift_factor())?;
-    (0..latents.dim(0)?).map(|i| to_rgb8(model, &model.vae.decode(&unscaled.narrow(0, i, 1)?)?)).collect()
+    let (vae, config) = (model.vae.get()?, &model.vae_config);
+    let unscaled = latents.affine(1.0 / config.scaling_factor, config.shift_factor)?;
+    (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?)).collect()
 }
 
 fn to_rgb8(model: &StableDiffusion, image: &Tensor) -> Result<RgbImageData> {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::norm::{self as cpu, Groups, Statistics};
+use super::cpu::group_norm::{self as by_group, Groups, Statistics};
+use super::cpu::layer_norm as by_row;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::recording::{Reads, apply1};
 use super::reference;
@@ -166,7 +167,7 @@ pub fn group_norm_by(x: &Tensor, n: &GroupNorm, act: Activation, by: &GroupStati
     }
     if is_fast(x) {
         let (x, groups) = (x.contiguous()?, n.groups(x.shape(), act == Activation::Silu));
-        let y = with_slice(&x, |x| Ok(cpu::group_norm(&groups, x, &by.0)))?;
+        let y = with_slice(&x, |x| Ok(by_group::forward(&groups, x, &by.0)))?;
         return Tensor::from_vec(y, x.shape(), x.device());
     }
     let shape = (x.dim(0)?, 1, n.groups, 1);
@@ -202,7 +203,7 @@ impl CustomOp1 for GroupNormOp {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, groups) = (slice(x, layout)?, self.norm.groups(layout.shape(), self.silu));
         let statistics = Statistics::of(&groups, x);
-        let y = cpu::group_norm(&groups, x, &statistics);
+        let y = by_group::forward(&groups, x, &statistics);
         *self.statistics.lock().unwrap_or_else(|e| e.into_inner()) = statistics;
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
@@ -210,8 +211,7 @@ impl CustomOp1 for GroupNormOp {
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let groups = self.norm.groups(x.shape(), self.silu);
         let statistics = self.statistics.lock().unwrap_or_else(|e| e.into_inner());
-        let dx =
-            with_slice(x, |x| with_slice(grad, |grad| Ok(cpu::group_norm_backward(&groups, x, &statistics, grad))))?;
+        let dx = with_slice(x, |x| with_slice(grad, |grad| Ok(by_group::backward(&groups, x, &statistics, grad))))?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }
@@ -225,13 +225,13 @@ impl CustomOp1 for LayerNormOp {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let LayerNorm { affine, eps } = &self.0;
-        let y = cpu::layer_norm(slice(x, layout)?, &affine.weight_numbers, &affine.bias_numbers, *eps as f32);
+        let y = by_row::forward(slice(x, layout)?, &affine.weight_numbers, &affine.bias_numbers, *eps as f32);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let LayerNorm { affine, eps } = &self.0;
-        let run = |x: &[f32], grad: &[f32]| cpu::layer_norm_backward(x, &affine.weight_numbers, *eps as f32, grad);
+        let run = |x: &[f32], grad: &[f32]| by_row::backward(x, &affine.weight_numbers, *eps as f32, grad);
         let dx = with_slice(x, |x| with_slice(grad, |grad| Ok(run(x, grad))))?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }

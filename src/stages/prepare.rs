@@ -118,7 +118,7 @@ pub fn encode(model: &StableDiffusion, image: &image::RgbImage) -> Result<(Tenso
         .permute((0, 3, 1, 2))?
         .contiguous()?
         .to_device(&model.device)?;
-    let (mean, std) = model.vae.encode(&pixels)?;
+    let (mean, std) = model.vae.get()?.encode(&pixels)?;
     let cpu = |tensor: Tensor| tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu);
     Ok((cpu(mean)?, cpu(std)?))
 }

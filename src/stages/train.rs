@@ -40,6 +40,9 @@ const STATE: &str = "checkpoint/state.safetensors";
 pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
     let settings = &job.settings;
     let items = Items::gather(model, job, ctx)?;
+    // All pictures and prompts are encoded now.
+    model.vae.release();
+    model.text_encoder.release();
     let probes = Probes::new(model, settings, &items);
     let source = batch_source(model, settings, items)?;
     let modules = model.unet.lora_modules();
@@ -133,7 +136,7 @@ impl Prompts<'_> {
     fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
             let ids = Tensor::new(self.model.tokenizer.encode(prompt), &self.model.device)?.unsqueeze(0)?;
-            let context = self.model.text_encoder.forward(&ids)?.squeeze(0)?;
+            let context = self.model.text_encoder.get()?.forward(&ids)?.squeeze(0)?;
             let context = context.to_dtype(candle_core::DType::F32)?.to_device(&Device::Cpu)?;
             self.known.insert(prompt.to_owned(), context);
         }
@@ -147,7 +150,7 @@ fn batch_source(model: &StableDiffusion, settings: &Settings, items: Items) -> R
         batch_size: train.batch_size,
         gradient_accumulation: train.gradient_accumulation,
         dropout: train.dropout,
-        scaling_factor: model.vae.scaling_factor(),
+        scaling_factor: model.vae_config.scaling_factor,
         train_timesteps: model.schedule.train_timesteps(),
         unet_levels: model.unet.config().blocks.len(),
         seed: train.seed,
@@ -209,7 +212,7 @@ impl Probes {
             [(Split::Train, &items.train), (Split::HeldOut, &items.held_out), (Split::Class, &items.class)]
         {
             let first = items.iter().take(wanted.probe_photos).cloned().collect();
-            let factor = model.vae.scaling_factor();
+            let factor = model.vae_config.scaling_factor;
             let set = ProbeSet::new(first, wanted.probe_timesteps, &model.schedule, factor, wanted.probe_seed);
             if !set.is_empty() {
                 sets.push((split, set));

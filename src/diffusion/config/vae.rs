@@ -70,6 +70,12 @@ impl Default for Raw {
 }
 
 impl VaeConfig {
+    /// How many pixels wide a latent is: 8.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        1 << (self.channels.len() - 1)
+    }
+
     /// Reads `vae/config.json`.
     ///
     /// # Errors

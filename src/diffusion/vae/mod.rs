@@ -80,25 +80,7 @@ impl AutoencoderKl {
         &self.config
     }
 
-    /// The UNet's latents are `(z - shift_factor) · scaling_factor`.
-    #[must_use]
-    pub fn scaling_factor(&self) -> f64 {
-        self.config.scaling_factor
-    }
-
-    /// See [`scaling_factor`](Self::scaling_factor); 0 in Stable Diffusion.
-    #[must_use]
-    pub fn shift_factor(&self) -> f64 {
-        self.config.shift_factor
-    }
-
-    /// How many pixels wide a latent is: 8.
-    #[must_use]
-    pub fn scale(&self) -> usize {
-        1 << (self.config.channels.len() - 1)
-    }
-
-    /// `images` `(B,3,H,W)` in -1..1, `H` and `W` multiples of [`scale`](Self::scale) → mean and standard deviation of
+    /// `images` `(B,3,H,W)` in -1..1, `H` and `W` multiples of [`VaeConfig::scale`] → mean and standard deviation of
     /// the latents, `(B,4,H/8,W/8)` f32, not scaled. The logarithm of the variance is clamped to -30..20 as in
     /// <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/autoencoders/vae.py#L696>.
     ///
@@ -106,7 +88,7 @@ impl AutoencoderKl {
     /// If the shape is wrong.
     pub fn encode(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         let (_, channels, height, width) = images.dims4()?;
-        let scale = self.scale();
+        let scale = self.config.scale();
         if channels != self.config.image_channels
             || !height.is_multiple_of(scale)
             || !width.is_multiple_of(scale)

@@ -1,0 +1,209 @@
+//! Reads tensors from safetensors files: one file, a sharded set, or the weights of a diffusers folder.
+//!
+//! Only the header is read on opening; a tensor's bytes are read when a layer asks for them, with
+//! plain positioned reads. A memory map would save one copy, but a file that shrinks underneath it
+//! kills the process, and `unsafe` would be needed for it.
+//! Format: <https://github.com/huggingface/safetensors#format>.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use serde::Deserialize;
+
+use super::LoadError;
+use header::read_header;
+pub(crate) use header::{Entry, float_type};
+
+mod header;
+#[cfg(test)]
+mod tests;
+
+/// The tensors of one model, by name, still on disk.
+#[derive(Debug)]
+pub struct Weights {
+    source: PathBuf,
+    shards: Vec<PathBuf>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Opens one `.safetensors` file.
+    ///
+    /// # Errors
+    /// Names the file, and the expected and actual bytes where it is cut short.
+    pub fn open(file: &Path) -> Result<Self, LoadError> {
+        let mut weights = Self { source: file.to_owned(), shards: Vec::new(), entries: BTreeMap::new() };
+        weights.add_shard(file)?;
+        Ok(weights)
+    }
+
+    /// Opens the weights of a diffusers sub-folder. `stem` is `diffusion_pytorch_model` for a UNet or
+    /// a VAE and `model` for a text encoder. Tried in this order: `<stem>.safetensors`,
+    /// `<stem>.safetensors.index.json` (shards), `<stem>.fp16.safetensors`, its index.
+    ///
+    /// # Errors
+    /// A folder with only `.bin` or `.ckpt` files is refused: a pickle can run any code.
+    pub fn open_folder(folder: &Path, stem: &str) -> Result<Self, LoadError> {
+        for stem in [stem.to_owned(), format!("{stem}.fp16")] {
+            let file = folder.join(format!("{stem}.safetensors"));
+            if file.is_file() {
+                return Self::open(&file);
+            }
+            // diffusers writes `diffusion_pytorch_model.safetensors.index.fp16.json` for a variant.
+            let index = match stem.strip_suffix(".fp16") {
+                Some(plain) => format!("{plain}.safetensors.index.fp16.json"),
+                None => format!("{stem}.safetensors.index.json"),
+            };
+            let index = folder.join(index);
+            if index.is_file() {
+                return Self::open_index(&index);
+            }
+        }
+        let pickle = ["bin", "ckpt", "pt", "pth"];
+        let has_pickle = std::fs::read_dir(folder)
+            .map_err(|source| LoadError::Read { file: folder.to_owned(), source })?
+            .flatten()
+            .any(|f| f.path().extension().is_some_and(|e| pickle.iter().any(|p| e == *p)));
+        let advice = has_pickle.then(|| {
+            "it has pickle files only, which can run any code when loaded and are never read here: save the model \
+             with `safe_serialization=True`, or use a revision that has safetensors"
+                .to_owned()
+        });
+        Err(LoadError::NotFound { folder: folder.to_owned(), wanted: format!("{stem}.safetensors"), advice })
+    }
+
+    fn open_index(index: &Path) -> Result<Self, LoadError> {
+        let invalid = |reason: String| LoadError::Invalid { file: index.to_owned(), reason };
+        let text =
+            std::fs::read_to_string(index).map_err(|source| LoadError::Read { file: index.to_owned(), source })?;
+        let parsed: Index = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+        let folder = index.parent().unwrap_or(Path::new("."));
+        let mut weights = Self { source: index.to_owned(), shards: Vec::new(), entries: BTreeMap::new() };
+        for name in parsed.weight_map.values().collect::<BTreeSet<_>>() {
+            if name.contains(['/', '\\', ':']) || name == ".." || !name.ends_with(".safetensors") {
+                return Err(invalid(format!("{name:?} is not the name of a safetensors file in the same folder")));
+            }
+            weights.add_shard(&folder.join(name))?;
+        }
+        Ok(weights)
+    }
+
+    fn add_shard(&mut self, file: &Path) -> Result<(), LoadError> {
+        let shard = self.shards.len();
+        for (name, entry) in read_header(file, shard)? {
+            if self.entries.insert(name.clone(), entry).is_some() {
+                let reason = format!("tensor {name:?} is also in another file of the set");
+                return Err(LoadError::Invalid { file: file.to_owned(), reason });
+            }
+        }
+        self.shards.push(file.to_owned());
+        Ok(())
+    }
+
+    /// The same tensors under other names; a tensor whose new name is `None` is left out.
+    ///
+    /// # Errors
+    /// Two tensors may not get the same name.
+    pub fn rename(self, new_name: impl Fn(&str) -> Option<String>) -> Result<Self, LoadError> {
+        let mut entries = BTreeMap::new();
+        for (old, entry) in &self.entries {
+            let Some(new) = new_name(old) else { continue };
+            if entries.insert(new.clone(), entry.clone()).is_some() {
+                let reason = format!("{old:?} and another tensor both stand for {new:?}");
+                return Err(LoadError::Invalid { file: self.source, reason });
+            }
+        }
+        Ok(Self { entries, ..self })
+    }
+
+    /// Cuts tensors into equal parts along their first dimension; `names` gives the names of the parts of a
+    /// tensor to cut, `None` for one to keep. Nothing is read: parts are ranges of the same bytes.
+    ///
+    /// # Errors
+    /// Rows that cannot be divided equally, and names that exist already.
+    pub fn split_rows(self, names: impl Fn(&str) -> Option<Vec<String>>) -> Result<Self, LoadError> {
+        let invalid = |reason: String| LoadError::Invalid { file: self.source.clone(), reason };
+        let mut entries = BTreeMap::new();
+        for (name, entry) in &self.entries {
+            let parts = names(name).unwrap_or_else(|| vec![name.clone()]);
+            let count = parts.len();
+            let rows = entry.shape.first().copied().unwrap_or(0);
+            if count > 1 && (rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
+                return Err(invalid(format!("{name:?} of shape {:?} cannot be cut into {count}", entry.shape)));
+            }
+            for (index, part) in parts.into_iter().enumerate() {
+                let mut cut = entry.clone();
+                if count > 1 {
+                    cut.shape[0] = rows / count;
+                    cut.bytes /= count as u64;
+                    cut.start += index as u64 * cut.bytes;
+                }
+                if entries.insert(part.clone(), cut).is_some() {
+                    return Err(invalid(format!("{name:?} and another tensor both stand for {part:?}")));
+                }
+            }
+        }
+        Ok(Self { entries, ..self })
+    }
+
+    /// The files the tensors lie in.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.shards
+    }
+
+    /// The file or index this was opened from.
+    #[must_use]
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Names and shapes, sorted by name.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// Whether a tensor of that name is there.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// Reads one tensor, in its own shape, as `dtype` on `device`. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// If the file cannot be read any more, or the tensor is of a type that cannot be a weight.
+    pub fn read(&self, name: &str, device: &Device, dtype: DType) -> Result<Option<Tensor>, LoadError> {
+        let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        let file = &self.shards[entry.shard];
+        let stored = float_type(&entry.dtype).ok_or_else(|| LoadError::Invalid {
+            file: file.clone(),
+            reason: format!("tensor {name:?} is of type {}, not a weight", entry.dtype),
+        })?;
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut open = File::open(file)?;
+            open.seek(SeekFrom::Start(entry.start))?;
+            // The length was checked against the file's when it was opened.
+            let mut bytes = vec![0; entry.bytes as usize];
+            open.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|source| LoadError::Read { file: file.clone(), source })?;
+        let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)
+            .and_then(|t| t.to_dtype(dtype))
+            .and_then(|t| t.to_device(device));
+        tensor.map(Some).map_err(|source| LoadError::Tensor { file: file.clone(), source: Box::new(source) })
+    }
+}
