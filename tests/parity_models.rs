@@ -67,13 +67,9 @@ fn outputs(name: &str, storage: impl Into<Storage>, tolerance: f32) {
     let (model, golden) = load(name, storage);
     let label = |what: &str| format!("{name} {:?} {:?} {what}", storage.dtype, storage.packing);
     let none = LoraSet::empty();
+    let (text_encoder, vae) = (model.text_encoder.get().unwrap(), model.vae.get().unwrap());
     let ids = golden.get("ids").to_dtype(DType::U32).unwrap();
-    close(
-        &label("text encoder"),
-        &model.text_encoder.get().unwrap().forward(&ids).unwrap(),
-        golden.get("context"),
-        tolerance,
-    );
+    close(&label("text encoder"), &text_encoder.forward(&ids).unwrap(), golden.get("context"), tolerance);
 
     let context = golden.get("context");
     let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
@@ -82,16 +78,11 @@ fn outputs(name: &str, storage: impl Into<Storage>, tolerance: f32) {
     let odd = model.unet.forward(golden.get("odd.latents"), &[500.0], &context.narrow(0, 0, 1).unwrap(), &none);
     close(&label("unet, odd size"), &odd.unwrap(), golden.get("odd.prediction"), tolerance);
 
-    let (mean, std) = model.vae.get().unwrap().encode(golden.get("image")).unwrap();
+    let (mean, std) = vae.encode(golden.get("image")).unwrap();
     close(&label("vae mean"), &mean, golden.get("mean"), tolerance);
     let logarithms = (std.log().unwrap(), golden.get("std").log().unwrap());
     close(&label("vae log std"), &logarithms.0, &logarithms.1, tolerance);
-    close(
-        &label("vae decode"),
-        &model.vae.get().unwrap().decode(golden.get("z")).unwrap(),
-        golden.get("decoded"),
-        tolerance,
-    );
+    close(&label("vae decode"), &vae.decode(golden.get("z")).unwrap(), golden.get("decoded"), tolerance);
 }
 
 #[test]
@@ -243,14 +234,11 @@ fn wrong_inputs_are_errors() {
     assert!(model.unet.forward(latents, &[1.0], context, &none).is_err());
     assert!(model.unet.forward(&latents.narrow(1, 0, 3).unwrap(), &[1.0, 2.0], context, &none).is_err());
     assert!(model.unet.forward(latents, &[1.0, 2.0], &context.narrow(2, 0, 8).unwrap(), &none).is_err());
-    assert!(model.vae.get().unwrap().encode(&golden.get("image").narrow(2, 0, 11).unwrap()).is_err());
-    assert!(model.vae.get().unwrap().decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
-    assert!(
-        model.text_encoder.get().unwrap().forward(&Tensor::zeros((1, 78), DType::U32, &Device::Cpu).unwrap()).is_err()
-    );
-    assert!(
-        model.text_encoder.get().unwrap().forward(&Tensor::full(100_000u32, (1, 3), &Device::Cpu).unwrap()).is_err()
-    );
+    let (text_encoder, vae) = (model.text_encoder.get().unwrap(), model.vae.get().unwrap());
+    assert!(vae.encode(&golden.get("image").narrow(2, 0, 11).unwrap()).is_err());
+    assert!(vae.decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
+    assert!(text_encoder.forward(&Tensor::zeros((1, 78), DType::U32, &Device::Cpu).unwrap()).is_err());
+    assert!(text_encoder.forward(&Tensor::full(100_000u32, (1, 3), &Device::Cpu).unwrap()).is_err());
 }
 
 #[test]
@@ -411,28 +399,23 @@ fn text_encoder_and_vae_equal_candles() {
     let theirs = ClipTextTransformer::new(builder("text_encoder/model.safetensors"), &config).unwrap();
     let ids = golden.get("ids").to_dtype(DType::U32).unwrap();
     let context = theirs.forward_with_mask(&ids, usize::MAX).unwrap();
-    close("candle's text encoder", &model.text_encoder.get().unwrap().forward(&ids).unwrap(), &context, 1e-5);
+    close("candle's text encoder", &text_encoder.forward(&ids).unwrap(), &context, 1e-5);
 
-    let vae = &model.vae_config;
+    let (vae, sizes) = (model.vae.get().unwrap(), &model.vae_config);
     let config = AutoEncoderKLConfig {
-        block_out_channels: vae.channels.clone(),
-        layers_per_block: vae.layers,
-        latent_channels: vae.latent_channels,
-        norm_num_groups: vae.groups,
-        use_quant_conv: vae.use_quant_conv,
-        use_post_quant_conv: vae.use_post_quant_conv,
+        block_out_channels: sizes.channels.clone(),
+        layers_per_block: sizes.layers,
+        latent_channels: sizes.latent_channels,
+        norm_num_groups: sizes.groups,
+        use_quant_conv: sizes.use_quant_conv,
+        use_post_quant_conv: sizes.use_post_quant_conv,
     };
     let theirs = AutoEncoderKL::new(builder("vae/diffusion_pytorch_model.safetensors"), 3, 3, config).unwrap();
     let z = golden.get("z");
     // One image at a time: candle 0.11.1's VAE gives other images for a batch of two on the CPU, an error of 0.47.
     for i in 0..2 {
         let one = z.narrow(0, i, 1).unwrap();
-        close(
-            "candle's vae decode",
-            &model.vae.get().unwrap().decode(&one).unwrap(),
-            &theirs.decode(&one).unwrap(),
-            1e-5,
-        );
+        close("candle's vae decode", &vae.decode(&one).unwrap(), &theirs.decode(&one).unwrap(), 1e-5);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
         StableDiffusion,
         lora::{self, Adapter},
         optimizer::{AdamWConfig, LrCurve, LrSchedule},
+        pipeline::encode_prompt,
         training::{
             BatchSource, ProbeSet, SamplingConfig, StepReport, Trainer, TrainingConfig, TrainingItem, probe_loss,
         },
@@ -135,8 +136,7 @@ struct Prompts<'a> {
 impl Prompts<'_> {
     fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let ids = Tensor::new(self.model.tokenizer.encode(prompt), &self.model.device)?.unsqueeze(0)?;
-            let context = self.model.text_encoder.get()?.forward(&ids)?.squeeze(0)?;
+            let context = encode_prompt(self.model, prompt)?.squeeze(0)?;
             let context = context.to_dtype(candle_core::DType::F32)?.to_device(&Device::Cpu)?;
             self.known.insert(prompt.to_owned(), context);
         }

@@ -74,12 +74,6 @@ impl AutoencoderKl {
         Self { tiling: Tiling::new(pixels, self.config.layers), ..self }
     }
 
-    /// The configuration it was built from.
-    #[must_use]
-    pub fn config(&self) -> &VaeConfig {
-        &self.config
-    }
-
     /// `images` `(B,3,H,W)` in -1..1, `H` and `W` multiples of [`VaeConfig::scale`] → mean and standard deviation of
     /// the latents, `(B,4,H/8,W/8)` f32, not scaled. The logarithm of the variance is clamped to -30..20 as in
     /// <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/autoencoders/vae.py#L696>.

@@ -158,7 +158,7 @@ def main():
             if np.ptp(np.array(last) - np.array(first)) == 0:
                 cells += [f"{last[0] - first[0]:+.3f}", "", "", ""]
             else:
-                photos = [key[: -1 if other[-1] == "train.seed" else None] for key in keys]
+                photos = [tuple(part for axis, part in zip(other, key) if axis != "train.seed") for key in keys]
                 difference, *chances = test(last, first, photos)
                 cells += [f"{difference:+.4f}", *(f"{p:.2g}" for p in chances)]
         print(f"| {title} | " + " | ".join(cells) + " |")
