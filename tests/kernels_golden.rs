@@ -1,12 +1,15 @@
 //! Values and gradients of every kernel, fast path and reference, against torch in f64
 //! (`tests/golden/kernels/make.py`).
 
+#[path = "common/device.rs"]
+mod device;
 #[path = "common/instructions.rs"]
 mod instructions;
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var};
+use device::{device, tolerance};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, attention, conv2d, geglu, gelu_erf,
     group_norm, layer_norm, linear, lora_linear, quick_gelu, reference, silu, upsample_nearest_2x,
@@ -22,7 +25,7 @@ struct Golden(HashMap<String, Tensor>);
 impl Golden {
     fn load() -> Self {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kernels/kernels.safetensors");
-        Self(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
+        Self(candle_core::safetensors::load(path, device()).unwrap())
     }
 
     fn get(&self, case: &str, name: &str) -> Tensor {
@@ -59,7 +62,7 @@ fn assert_close(case: &str, name: &str, ours: &Tensor, torch: &Tensor) {
     let scale = torch.iter().fold(0.5f32, |a, b| a.max(b.abs()));
     let worst =
         ours.iter().zip(&torch).fold(0f32, |a, (x, y)| if x.is_nan() { f32::NAN } else { a.max((x - y).abs()) });
-    assert!(worst / scale < 3e-6, "{case}.{name}: off by {worst:e} where the largest number is {scale:e}");
+    assert!(worst / scale < tolerance(3e-6), "{case}.{name}: off by {worst:e} where the largest number is {scale:e}");
 }
 
 #[test]

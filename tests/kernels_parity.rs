@@ -1,12 +1,15 @@
 //! Laws of the kernels on awkward shapes: the fast path equals the reference, the number of threads and the
 //! batch around a sample change no bit, frozen weights get no gradient.
 
+#[path = "common/device.rs"]
+mod device;
 #[path = "common/instructions.rs"]
 mod instructions;
 #[path = "common/kernels.rs"]
 mod kernels;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
+use device::device;
 use kernels::{Function, cases, numbers, run, scaled, vector};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, Linear, LoraPair, Packing, Padding, attention, conv2d, geglu, group_norm,
@@ -31,7 +34,7 @@ fn fast_paths_equal_their_references() {
             let (fast, reference) = (vector(fast), vector(reference));
             let largest = reference.iter().fold(0.3f32, |a, b| a.max(b.abs()));
             let worst = fast.iter().zip(&reference).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
-            let tolerance = if case.rounded { 3e-2 } else { 1e-5 };
+            let tolerance = if case.rounded { 3e-2 } else { device::tolerance(1e-5) };
             let ok = fast.iter().all(|x| x.is_finite()) && worst < tolerance * largest;
             assert!(ok, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
         }
@@ -172,7 +175,7 @@ fn gradients_pass_through_attention_to_query_and_key_projections() {
                 let mut all = factors.clone();
                 let mut numbers = vector(&all[i]);
                 numbers[position] += by;
-                all[i] = Tensor::from_vec(numbers, all[i].shape(), &Device::Cpu).unwrap();
+                all[i] = Tensor::from_vec(numbers, all[i].shape(), device()).unwrap();
                 loss(&all).to_scalar::<f32>().unwrap()
             };
             let measured = (moved(1e-2) - moved(-1e-2)) / 2e-2;

@@ -1,5 +1,7 @@
 //! A recording of the kernels gives the values and gradients of candle's graph, and loses none without an error.
 
+#[path = "common/device.rs"]
+mod device;
 #[path = "common/kernels.rs"]
 mod kernels;
 

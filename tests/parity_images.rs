@@ -2,11 +2,15 @@
 
 #![allow(clippy::print_stdout)] // the measured distances, with --nocapture
 
+#[path = "common/device.rs"]
+mod device;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use device::device;
 use runner::diffusion::StableDiffusion;
 use runner::diffusion::lora::{LoraSet, file};
 use runner::diffusion::pipeline::{ImageRequest, RgbImageData, generate};
@@ -56,12 +60,12 @@ fn model(name: &str) -> StableDiffusion {
         "toyworld" => root().join("experiments/models/toyworld"),
         other => root().join("tests/golden/models").join(other),
     };
-    StableDiffusion::load(&folder, &Device::Cpu, DType::F32).unwrap()
+    StableDiffusion::load(&folder, device(), DType::F32).unwrap()
 }
 
 fn adapter(name: &str, model: &StableDiffusion) -> LoraSet {
     let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
-    file::load(&path, &model.unet.lora_modules(), 1.0, &Device::Cpu).unwrap()
+    file::load(&path, &model.unet.lora_modules(), 1.0, device()).unwrap()
 }
 
 /// Peak signal-to-noise ratio in dB; equal images have 99.

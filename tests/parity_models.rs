@@ -2,10 +2,14 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
 
+#[path = "common/device.rs"]
+mod device;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
+use device::device;
 use runner::diffusion::lora::LoraSet;
 use runner::diffusion::unet::Recompute;
 use runner::diffusion::{LoadError, StableDiffusion, Tokenizer};
@@ -27,7 +31,7 @@ struct Golden(HashMap<String, Tensor>);
 impl Golden {
     fn load(name: &str) -> Self {
         let file = root().join(format!("tests/golden/models/{name}.safetensors"));
-        Self(candle_core::safetensors::load(file, &Device::Cpu).unwrap())
+        Self(candle_core::safetensors::load(file, device()).unwrap())
     }
 
     fn get(&self, key: &str) -> &Tensor {
@@ -54,11 +58,12 @@ fn error(ours: &Tensor, reference: &Tensor) -> f32 {
 fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
     let error = error(ours, reference);
     println!("{what}: {error:.1e}");
+    let tolerance = device::tolerance(tolerance);
     assert!(error <= tolerance, "{what}: error {error:e} > {tolerance:e}");
 }
 
 fn load(name: &str, storage: impl Into<Storage>) -> (StableDiffusion, Golden) {
-    (StableDiffusion::load(&folder(name), &Device::Cpu, storage).unwrap(), Golden::load(name))
+    (StableDiffusion::load(&folder(name), device(), storage).unwrap(), Golden::load(name))
 }
 
 /// Every output of a model against the golden numbers.
@@ -237,8 +242,8 @@ fn wrong_inputs_are_errors() {
     let (text_encoder, vae) = (model.text_encoder.get().unwrap(), model.vae.get().unwrap());
     assert!(vae.encode(&golden.get("image").narrow(2, 0, 11).unwrap()).is_err());
     assert!(vae.decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
-    assert!(text_encoder.forward(&Tensor::zeros((1, 78), DType::U32, &Device::Cpu).unwrap()).is_err());
-    assert!(text_encoder.forward(&Tensor::full(100_000u32, (1, 3), &Device::Cpu).unwrap()).is_err());
+    assert!(text_encoder.forward(&Tensor::zeros((1, 78), DType::U32, device()).unwrap()).is_err());
+    assert!(text_encoder.forward(&Tensor::full(100_000u32, (1, 3), device()).unwrap()).is_err());
 }
 
 #[test]

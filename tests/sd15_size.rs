@@ -108,13 +108,14 @@ fn a_step_and_an_image_at_512_pixels_fit_into_12_gib() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
-            "name = \"size\"\n[model]\nbase = {:?}\ndevice = \"cpu\"\n[subject]\nidentifier = \"aawxbc\"\n\
+            "name = \"size\"\n[model]\nbase = {:?}\ndevice = {:?}\n[subject]\nidentifier = \"aawxbc\"\n\
              class = \"figurine\"\nname = \"boy\"\n[dataset]\nimages = {:?}\nsize = 1\nheld_out = 0\nresolution = 512\n\
              [train]\ninstance_prompt = \"a photo of {{identifier}} {{class}}\"\nsteps = 1\n\
              [train.prior_preservation]\nimages = 0\n[generate]\nsteps = 1\nseeds = [0]\n\
              prompts = [\"a {{identifier}} {{class}}\"]\n[evaluate]\nprobe_timesteps = 1\nprobe_photos = 1\n\
              drift_prompts = []\n",
             model,
+            std::env::var("RUNNER_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned()),
             root().join("experiments/data/shinchan/00.jpg"),
         );
         fs::write(folder.path().join("size.toml"), text).unwrap();

@@ -2,9 +2,13 @@
 
 #![allow(clippy::print_stdout)] // measured errors are worth reading
 
+#[path = "common/device.rs"]
+mod device;
+
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
+use device::device;
 use runner::diffusion::{AutoencoderKl, Parts};
 
 const SIDE: usize = 128;
@@ -15,7 +19,7 @@ fn mosaic(rows: usize, columns: usize) -> Tensor {
     let photo = |i: usize| {
         let photo = image::open(folder.join(format!("{:02}.jpg", i % 30))).unwrap();
         let photo = photo.resize_to_fill(SIDE as u32, SIDE as u32, image::imageops::FilterType::Triangle).to_rgb8();
-        Tensor::from_vec(photo.into_raw(), (SIDE, SIDE, 3), &Device::Cpu).unwrap()
+        Tensor::from_vec(photo.into_raw(), (SIDE, SIDE, 3), device()).unwrap()
     };
     let row = |y: usize| {
         let photos: Vec<_> = (0..columns).map(|x| photo(y * columns + x)).collect();
@@ -46,7 +50,7 @@ fn decibels(ratio: f64) -> f64 {
 fn load(pixels: usize) -> AutoencoderKl {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
     let (config, weights) = Parts::open(&folder).unwrap().vae;
-    AutoencoderKl::load(&config, &weights, &Device::Cpu, DType::F32).unwrap().with_tiles_of(pixels)
+    AutoencoderKl::load(&config, &weights, device(), DType::F32).unwrap().with_tiles_of(pixels)
 }
 
 #[test]

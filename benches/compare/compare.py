@@ -3,6 +3,7 @@
     python -m venv .venv && .venv/bin/pip install torch==2.15.0 diffusers==0.42.1 transformers==5.23.0 peft==0.21.2
     .venv/bin/python benches/compare/compare.py                                        # the toy model
     .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
+    .venv/bin/python benches/compare/compare.py --device cuda --model DIR --latents 64 --batch 1       # on a GPU; memory is then the GPU's
     .venv/bin/python benches/compare/compare.py --against candle --model DIR --latents 64 --batch 1  # candle-transformers' UNet, forward in f32
     RUNNER_INSTRUCTIONS=avx2 .venv/bin/python ...                                      # as on a machine without AVX-512 (our side only)
 
@@ -26,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +43,8 @@ def arguments():
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--what", nargs="+", choices=["forward", "step", "script", "decode"], default=["forward", "step", "script", "decode"])
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="of the frozen weights")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--program", type=Path, help="our program, if it is built already (default: build it)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=5)
@@ -88,13 +92,14 @@ def torch_side(options):
     from safetensors.torch import load_file, save_file
 
     torch.set_num_threads(options.threads)
-    inputs = load_file(options.inputs)
+    device = torch.device(options.device)
+    inputs = load_file(options.inputs, device=options.device)
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[options.dtype]
     latents, context = inputs["latents"].to(dtype), inputs["context"].to(dtype)
     if options.torch == "decode":
-        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False)
+        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False).to(device)
     else:
-        unet = UNet2DConditionModel.from_pretrained(options.model / "unet", torch_dtype=dtype).requires_grad_(False)
+        unet = UNet2DConditionModel.from_pretrained(options.model / "unet", torch_dtype=dtype).requires_grad_(False).to(device)
     training = options.torch in ("step", "script")
     if training:
         from peft import LoraConfig
@@ -111,11 +116,11 @@ def torch_side(options):
     if options.torch == "script":
         from transformers import CLIPTextModel
 
-        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False)
-        text = CLIPTextModel.from_pretrained(options.model / "text_encoder", dtype=dtype).eval().requires_grad_(False)
+        vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False).to(device)
+        text = CLIPTextModel.from_pretrained(options.model / "text_encoder", dtype=dtype).eval().requires_grad_(False).to(device)
         b, side = options.batch, 8 * latents.shape[-1]
-        pixels = torch.rand(b, 3, side, side, dtype=dtype) * 2 - 1
-        ids = torch.randint(0, text.config.vocab_size, (b, 77))
+        pixels = torch.rand(b, 3, side, side, dtype=dtype, device=device) * 2 - 1
+        ids = torch.randint(0, text.config.vocab_size, (b, 77), device=device)
 
     def once():
         if options.torch in ("decode", "forward"):
@@ -147,14 +152,15 @@ def torch_side(options):
         numbers = once()
         seconds.append(time.perf_counter() - start)
     if options.output:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, options.output)
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, options.output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": seconds, "peak_bytes": peak, "numbers": numbers}))
 
 
-def build():
+def build(device):
     """The path of our program."""
-    command = ["cargo", "bench", "--bench", "compare", "--no-run", "--message-format", "json"]
+    features = ["--features", "cuda"] if device == "cuda" else []
+    command = ["cargo", "bench", *features, "--bench", "compare", "--no-run", "--message-format", "json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return [m["executable"] for m in messages if m.get("target", {}).get("name") == "compare" and m.get("executable")][-1]
@@ -168,7 +174,9 @@ def machine():
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     flags = re.search(r"flags\s*:\s*(.*)", info)
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    gpu = {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda} if torch.cuda.is_available() else {}
     return {
+        **gpu,
         "cpu": (re.search(r"model name\s*:\s*(.*)", info) or ["", "?"])[1],
         "vector": [f for f in (flags[1].split() if flags else []) if f in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")],
         "cores": os.cpu_count(),
@@ -181,12 +189,37 @@ def machine():
     }
 
 
+class GpuMemory(threading.Thread):
+    """The most memory in use on the GPU, beyond what is in use at the start, by what the driver says."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stopped, self.before = threading.Event(), self.used()
+        self.peak = self.before
+        self.start()
+
+    def used(self):
+        query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+        return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0]) << 20
+
+    def run(self):
+        while not self.stopped.wait(0.02):
+            self.peak = max(self.peak, self.used())
+
+    def bytes(self):
+        self.stopped.set()
+        self.join()
+        return self.peak - self.before
+
+
 def run(command, threads):
     # `runner` sets CANDLE_NUM_THREADS so itself; candle alone computes with those threads.
     own = {"RAYON_NUM_THREADS": str(threads), "CANDLE_NUM_THREADS": str(threads) if "--candle" in command else "1"}
     environment = {**os.environ, **own, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    gpu = GpuMemory() if "cuda" in command else None
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(done.stdout.splitlines()[-1])
+    return {**result, "peak_bytes": gpu.bytes()} if gpu else result
 
 
 def accuracy(options, program, inputs, folder):
@@ -196,7 +229,7 @@ def accuracy(options, program, inputs, folder):
 
     def result(side, what, dtype):
         output = Path(folder) / f"{side}-{what}-{dtype}.safetensors"
-        shared = ["--model", options.model, "--inputs", inputs, "--dtype", dtype, "--repeat", 0, "--output", output]
+        shared = ["--model", options.model, "--inputs", inputs, "--dtype", dtype, "--device", options.device, "--repeat", 0, "--output", output]
         ours, theirs = [program, *shared, "--what", what], [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
         run(ours if side == "ours" else theirs, options.threads)
         return load_file(output)
@@ -230,11 +263,11 @@ def main():
         options.what = ["forward"]
     side = {"torch": "PyTorch", "candle": "candle"}[options.against]
     tolerance = options.tolerance or (1e-4 if options.dtype == "f32" else 3e-2)
-    program, rows, about = build(), {}, machine()
+    program, rows, about = options.program or build(options.device), {}, machine()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Path(folder) / "inputs.safetensors"
         make_inputs(options, inputs)
-        shared = ["--model", options.model, "--inputs", inputs, "--dtype", options.dtype, "--repeat", options.repeat]
+        shared = ["--model", options.model, "--inputs", inputs, "--dtype", options.dtype, "--device", options.device, "--repeat", options.repeat]
         if options.accuracy:
             return save(options, about, accuracy(options, program, inputs, folder))
         for what in options.what:
@@ -249,7 +282,7 @@ def main():
                 if not difference <= tolerance:
                     sys.exit(f"{what}: {name} is {ours[0]['numbers'][name]} here and {value} in {side}")
             rows[what] = {"ours": ours, options.against: theirs}
-    print(f"{about['cpu']}, {options.threads} threads, {options.dtype}, latents {options.latents}², batch {options.batch}\n")
+    print(f"{about['gpu'] if options.device == 'cuda' else about['cpu']}, {options.threads} threads, {options.dtype}, latents {options.latents}², batch {options.batch}\n")
     print(f"| | ours, s | {side}, s | ratio | ours, MB | {side}, MB |\n|---|---:|---:|---:|---:|---:|")
     for what, row in rows.items():
         median = {side: statistics.median(s for part in row[side] for s in part["seconds"]) for side in row}

@@ -1,6 +1,7 @@
 //! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
 //!
-//! `--model FOLDER --inputs FILE --what forward|step|script|decode [--candle] --dtype f32|bf16 --repeat N`, where FILE is a safetensors file with
+//! `--model FOLDER --inputs FILE --what forward|step|script|decode [--candle] --dtype f32|bf16 --device cpu|cuda
+//! --repeat N`, where FILE is a safetensors file with
 //! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
 //! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's. `--output` keeps all that was
 //! computed: the prediction, the image, or the gradients under the adapter's names.
@@ -40,6 +41,9 @@ struct Arguments {
     /// How the frozen weights are stored.
     #[arg(long, value_parser = ["f32", "bf16"], default_value = "f32")]
     dtype: String,
+    /// Where to compute; a build with the feature `cuda` or `metal` knows those, too.
+    #[arg(long, value_parser = ["cpu", "cuda", "metal"], default_value = "cpu")]
+    device: String,
     /// Repetitions after one to warm up.
     #[arg(long, default_value_t = 5)]
     repeat: usize,
@@ -91,18 +95,23 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     }
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
     let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
+    let device = &match arguments.device.as_str() {
+        "cuda" => Device::new_cuda(0)?,
+        "metal" => Device::new_metal(0)?,
+        _ => Device::Cpu,
+    };
     let parts = Parts::open(&arguments.model)?;
     let storage = Storage { dtype, packing };
-    let inputs = candle_core::safetensors::load(&arguments.inputs, &Device::Cpu)?;
+    let inputs = candle_core::safetensors::load(&arguments.inputs, device)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
     let (latents, target, context) = (input("latents")?, input("target")?, input("context")?);
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     // As in a study: only what this work needs.
-    let load_unet = || UNet2DConditionModel::load(&parts.unet.0, &parts.unet.1, &Device::Cpu, storage);
+    let load_unet = || UNet2DConditionModel::load(&parts.unet.0, &parts.unet.1, device, storage);
     match arguments.what {
         What::Decode => {
             let (config, weights) = &parts.vae;
-            let vae = AutoencoderKl::load(config, weights, &Device::Cpu, storage)?.with_tiles_of(arguments.tiles);
+            let vae = AutoencoderKl::load(config, weights, device, storage)?.with_tiles_of(arguments.tiles);
             repeat(arguments, || one("image", vae.decode(latents)?))
         }
         What::Forward => {
@@ -113,7 +122,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
             let (unet, adapter) = (load_unet()?, adapter(&inputs)?);
             let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
             let mut optimizer = (arguments.what == What::Script).then(|| AdamW::new(AdamWConfig::default()));
-            let loss = |y: &Tensor| (y - target)?.sqr()?.mean_all();
+            let loss = |y: &Tensor| (y.to_dtype(DType::F32)? - target)?.sqr()?.mean_all();
             repeat(arguments, || {
                 let lora = adapter.tracked_set();
                 let done = unet.loss_and_gradients(latents, &timesteps, context, &lora, recompute, loss)?;
@@ -200,6 +209,7 @@ fn repeat(
 
 /// What was computed, if it is one tensor.
 fn one(name: &str, y: Tensor) -> Result<Done> {
+    let y = y.to_dtype(DType::F32)?;
     Ok((vec![("mean_square", mean_square(&y)?)], BTreeMap::from([(name.to_owned(), y)])))
 }
 

@@ -2,12 +2,14 @@
 
 #![allow(dead_code)] // each test file uses a part
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, add, add_to_pixels, attention_in, concatenate,
     conv2d, geglu, gelu_erf, group_norm, layer_norm, linear, lora_linear, multiplies_bf16, quick_gelu, reference, silu,
     upsample_nearest_2x,
 };
+
+use crate::device::device;
 
 /// An activation function.
 type Pointwise = fn(&Tensor) -> Result<Tensor>;
@@ -34,7 +36,7 @@ pub(crate) fn numbers(shape: &[usize], seed: u64) -> Tensor {
         ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.) * 1.732
     };
     let count: usize = shape.iter().product();
-    Tensor::from_vec((0..count).map(|_| next()).collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
+    Tensor::from_vec((0..count).map(|_| next()).collect::<Vec<_>>(), shape, device()).unwrap()
 }
 
 pub(crate) fn scaled(shape: &[usize], seed: u64, fan_in: usize) -> Tensor {

@@ -90,7 +90,9 @@ impl Study {
     /// Writes a file of the project; `MODEL` stands for the tiny model's folder.
     pub fn write(&self, name: &str, text: &str) {
         let model = tiny_model();
-        fs::write(self.path().join(name), text.replace("MODEL", model.to_str().unwrap())).unwrap();
+        let text = text.replace("MODEL", model.to_str().unwrap());
+        let device = std::env::var("RUNNER_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+        fs::write(self.path().join(name), text.replace("device = \"cpu\"", &format!("device = {device:?}"))).unwrap();
     }
 
     /// The binary with arguments, in the folder, unaffected by the tester's environment.
