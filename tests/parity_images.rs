@@ -126,6 +126,10 @@ fn toyworld_images_equal_diffusers() {
 
 #[test]
 fn an_image_does_not_depend_on_its_neighbours() {
+    if !device().is_cpu() {
+        // Other devices' libraries may choose other products for another batch; see `at_once`.
+        return;
+    }
     let (cases, _) = golden();
     let model = model("sd1");
     for case in cases.iter().filter(|case| case.model == "sd1" && case.steps == 7 && !case.lora) {

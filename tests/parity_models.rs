@@ -107,6 +107,14 @@ fn toyworld_f32() {
 
 #[test]
 fn half_precision_storage_is_close() {
+    if !device().is_cpu() {
+        // Activations are halves, too.
+        for name in ["sd1", "sd2", "toyworld"] {
+            outputs(name, DType::F16, 0.02);
+            outputs(name, DType::BF16, 0.15);
+        }
+        return;
+    }
     for name in ["sd1", "sd2", "toyworld"] {
         // The goldens' weights are f16, so storing them as f16 loses nothing while activations are f32 ...
         outputs(name, Storage { dtype: DType::F16, packing: Packing::Small }, 2e-5);

@@ -370,6 +370,10 @@ fn wrong_batches_are_refused() {
 
 #[test]
 fn the_probe_loss_does_not_depend_on_the_batch_size() {
+    if !device().is_cpu() {
+        // Other devices' libraries may choose other products for another batch; see `at_once`.
+        return;
+    }
     for name in ["prior", "velocity"] {
         let case = &cases()[name];
         let (unet, schedule) = model(&case.model);

@@ -78,6 +78,10 @@ fn tiles_do_not_show() {
 
 #[test]
 fn images_in_a_batch_do_not_feel_each_other() {
+    if !device().is_cpu() {
+        // Other devices' libraries may choose other products for another batch; see `at_once`.
+        return;
+    }
     let vae = load(1);
     let (one, two) = (mosaic(2, 2), mosaic(2, 2).neg().unwrap());
     let latents = vae.encode(&Tensor::cat(&[&one, &two], 0).unwrap()).unwrap().0;

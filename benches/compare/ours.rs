@@ -96,7 +96,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
     let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
     let device = &match arguments.device.as_str() {
-        "cuda" => Device::new_cuda(0)?,
+        "cuda" => runner::kernels::cuda_device(0)?,
         "metal" => Device::new_metal(0)?,
         _ => Device::Cpu,
     };

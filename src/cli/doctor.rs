@@ -10,7 +10,7 @@ use crate::{
     kernels::instruction_sets,
     term::{bytes, plain_text},
 };
-use candle_core::{Device, utils};
+use candle_core::utils;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +103,7 @@ fn cuda() -> Fact {
     if !utils::cuda_is_available() {
         return fact("cuda", "not compiled in");
     }
-    match Device::new_cuda(0) {
+    match crate::kernels::cuda_device(0) {
         Ok(_) => fact("cuda", "compiled in, device 0 works"),
         Err(e) => problem("cuda", format!("compiled in, but device 0 does not work: {e}")),
     }

@@ -98,7 +98,12 @@ impl ClipTextModel {
             bail!("{length} tokens are more than the text encoder's {} positions", self.config.positions);
         }
         let width = self.config.hidden_size;
-        let tokens = self.tokens.index_select(&ids.flatten_all()?, 0)?.to_dtype(self.dtype)?;
+        let (ids, vocabulary) = (ids.flatten_all()?, self.tokens.dim(0)?);
+        // A GPU would only say that some kernel failed, and would not compute any more.
+        if let Some(id) = ids.to_vec1::<u32>()?.into_iter().find(|id| *id as usize >= vocabulary) {
+            bail!("token {id} is none of the text encoder's {vocabulary}");
+        }
+        let tokens = self.tokens.index_select(&ids, 0)?.to_dtype(self.dtype)?;
         let positions = self.positions.narrow(0, 0, length)?.to_dtype(self.dtype)?;
         let mut x = tokens.reshape((batch, length, width))?.broadcast_add(&positions)?;
         for layer in &self.layers {

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use super::cpu::attention::{Heads, backward, forward};
 use super::cpu::simd::multiplies_pairs;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::device;
 use super::recording::{Reads, apply3};
-use super::reference;
 
 /// `softmax(q kᵀ / √D) v` for each of `heads` heads; `q` `(B, ..., heads·D)` with `T` tokens in all dimensions between, `k` and `v` `(B, ...,
 /// heads·D)` with `S`; the result is shaped as `q`. With `causal`, query `t` sees keys `0..=t` only (`T == S`).
@@ -26,7 +26,7 @@ pub fn attention_in(products: DType, q: &Tensor, k: &Tensor, v: &Tensor, heads: 
         let op = AttentionOp { heads: sizes, logs: Mutex::default() };
         apply3([&q.contiguous()?, &k.contiguous()?, &v.contiguous()?], op, Reads::Everything)
     } else {
-        reference::attention(q, k, v, heads, causal)
+        device::attention::attention(q, k, v, sizes)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The frozen two-dimensional convolution, channels last.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
@@ -48,7 +48,15 @@ pub struct Conv2d {
 #[derive(Clone, Debug)]
 enum Weight {
     Packed(Arc<PackedConv>),
-    Plain(Tensor),
+    Plain(Arc<PlainConv>),
+}
+
+/// A weight on another device.
+#[derive(Debug)]
+struct PlainConv {
+    weight: Tensor,
+    /// See [`Conv2d::turned`]; made when first needed.
+    turned: OnceLock<Tensor>,
 }
 
 #[derive(Debug)]
@@ -152,7 +160,7 @@ impl Conv2d {
             let bias = bias.as_ref().map(pad_bias).transpose()?;
             Weight::Packed(Arc::new(PackedConv { kernel, bias }))
         } else {
-            Weight::Plain(weight.detach())
+            Weight::Plain(Arc::new(PlainConv { weight: weight.detach(), turned: OnceLock::new() }))
         };
         Ok(Self { dims, weight, bias, stride, padding })
     }
@@ -173,7 +181,7 @@ impl Conv2d {
     /// The weight `(out, in, kh, kw)` in `dtype`. On the CPU this is a slow copy, and rounded if it was packed transformed.
     pub(super) fn weight(&self, dtype: DType) -> Result<Tensor> {
         match &self.weight {
-            Weight::Plain(weight) => weight.to_dtype(dtype),
+            Weight::Plain(plain) => plain.weight.to_dtype(dtype),
             Weight::Packed(packed) => {
                 let [out, channels, height, width] = self.dims;
                 let (taps, per_out) = (height * width, channels * height * width);
@@ -183,6 +191,24 @@ impl Conv2d {
                 };
                 let numbers = (0..out * per_out).map(|i| number(i / per_out, i % per_out / taps, i % taps));
                 Tensor::from_iter(numbers, &Device::Cpu)?.reshape(self.dims.as_slice())?.to_dtype(dtype)
+            }
+        }
+    }
+
+    /// The weight of the convolution that takes the gradient back, `(in, out, kh, kw)` with its taps in reverse order.
+    pub(super) fn turned(&self, dtype: DType) -> Result<Tensor> {
+        let turn = |weight: &Tensor| weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous();
+        match &self.weight {
+            Weight::Packed(_) => turn(&self.weight(dtype)?),
+            Weight::Plain(plain) => {
+                if plain.turned.get().is_none() {
+                    // Should another thread be faster, its tensor is the same.
+                    let _ = plain.turned.set(turn(&plain.weight)?);
+                }
+                match plain.turned.get() {
+                    Some(turned) => turned.to_dtype(dtype),
+                    None => turn(&plain.weight)?.to_dtype(dtype),
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use super::cpu::group_norm::{self as by_group, Groups, Statistics};
 use super::cpu::layer_norm as by_row;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::recording::{Reads, apply1};
-use super::reference;
+use super::{device, reference};
 
 /// What follows a normalisation in the same pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> 
         let op = GroupNormOp { norm: n.clone(), silu: act == Activation::Silu, statistics: Mutex::default() };
         apply1(&x.contiguous()?, op, Reads::Arguments)
     } else {
-        reference::group_norm(x, n, act)
+        device::norm::group_norm(x, n, act)
     }
 }
 
@@ -184,7 +184,7 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     if is_fast(x) {
         apply1(&x.contiguous()?, LayerNormOp(n.clone()), Reads::Arguments)
     } else {
-        reference::layer_norm(x, n)
+        device::norm::layer_norm(x, n)
     }
 }
 

@@ -46,7 +46,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     let (height, width, kernel, stride, padding) = (g.height, g.width, w.kernel(), w.stride(), w.padding());
     let weight = w.weight(x.dtype())?;
     let bias = w.bias(x.dtype())?;
-    let backward_weight = weight.clone();
+    let layer = w.clone();
     with_input_gradient(
         x,
         |x| {
@@ -56,7 +56,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
         },
         // The gradient, spread by the stride, convolved with the flipped, transposed kernel.
         move |grad| {
-            let flipped = backward_weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous()?;
+            let turned = layer.turned(grad.dtype())?;
             let spread = spread(&grad.permute((0, 3, 1, 2))?, stride)?;
             let (_, _, rows, columns) = spread.dims4()?;
             let reach = Padding {
@@ -65,7 +65,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
                 left: kernel.1 - 1,
                 right: width + padding.left + padding.right - columns,
             };
-            let full = pad(&spread, reach)?.contiguous()?.conv2d(&flipped, 0, 1, 1, 1)?;
+            let full = pad(&spread, reach)?.contiguous()?.conv2d(&turned, 0, 1, 1, 1)?;
             full.narrow(2, padding.top, height)?.narrow(3, padding.left, width)?.permute((0, 2, 3, 1))?.contiguous()
         },
     )

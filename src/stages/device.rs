@@ -4,6 +4,7 @@ use candle_core::Device;
 use thiserror::Error;
 
 use crate::experiment::settings;
+use crate::kernels::cuda_device;
 
 /// The wanted device is not there.
 #[derive(Debug, Error)]
@@ -22,7 +23,7 @@ pub fn open(device: settings::Device) -> Result<Device, DeviceError> {
     match device {
         settings::Device::Cpu => Ok(Device::Cpu),
         settings::Device::Cuda(number) if candle_core::utils::cuda_is_available() => {
-            Device::new_cuda(number).map_err(|error| fail("cuda", error))
+            cuda_device(number).map_err(|error| fail("cuda", error))
         }
         settings::Device::Cuda(_) => Err(DeviceError {
             wanted: "cuda",
@@ -42,7 +43,7 @@ pub fn open(device: settings::Device) -> Result<Device, DeviceError> {
         settings::Device::Auto => {
             // A build with CUDA may run on a machine without a GPU: then the CPU serves.
             if candle_core::utils::cuda_is_available()
-                && let Ok(device) = Device::new_cuda(0)
+                && let Ok(device) = cuda_device(0)
             {
                 return Ok(device);
             }

@@ -11,7 +11,7 @@ pub(crate) fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| match name().as_str() {
         "cpu" => Device::Cpu,
-        "cuda" => Device::new_cuda(0).unwrap(),
+        "cuda" => runner::kernels::cuda_device(0).unwrap(),
         "metal" => Device::new_metal(0).unwrap(),
         other => panic!("RUNNER_TEST_DEVICE is {other}: expected cpu, cuda or metal"),
     })
