@@ -393,8 +393,8 @@ fn text_encoder_and_vae_equal_candles() {
     use candle_transformers::models::stable_diffusion::vae::{AutoEncoderKL, AutoEncoderKLConfig};
     let (model, golden) = load("toyworld", DType::F32);
     let builder = |file: &str| {
-        let tensors = candle_core::safetensors::load(folder("toyworld").join(file), &Device::Cpu).unwrap();
-        candle_nn::VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+        let tensors = candle_core::safetensors::load(folder("toyworld").join(file), device()).unwrap();
+        candle_nn::VarBuilder::from_tensors(tensors, DType::F32, device())
     };
     let text_encoder = model.text_encoder.get().unwrap();
     let text = text_encoder.config();

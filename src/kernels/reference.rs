@@ -50,8 +50,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     with_input_gradient(
         x,
         |x| {
-            let y = pad(&x.permute((0, 3, 1, 2))?, padding)?.contiguous()?.conv2d(&weight, 0, stride, 1, 1)?;
-            let y = y.permute((0, 2, 3, 1))?;
+            let y = padded_conv2d(&x.permute((0, 3, 1, 2))?, padding, &weight, stride)?.permute((0, 2, 3, 1))?;
             bias.iter().try_fold(y, |y, b| y.broadcast_add(b))
         },
         // The gradient, spread by the stride, convolved with the flipped, transposed kernel.
@@ -65,7 +64,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
                 left: kernel.1 - 1,
                 right: width + padding.left + padding.right - columns,
             };
-            let full = pad(&spread, reach)?.contiguous()?.conv2d(&turned, 0, 1, 1, 1)?;
+            let full = padded_conv2d(&spread, reach, &turned, 1)?;
             full.narrow(2, padding.top, height)?.narrow(3, padding.left, width)?.permute((0, 2, 3, 1))?.contiguous()
         },
     )
@@ -225,9 +224,13 @@ fn unflatten(rows: &Tensor, mut leading: Vec<usize>, channels: usize) -> Result<
     rows.reshape(leading)
 }
 
-/// Zero padding of `(batch, channels, height, width)`.
-fn pad(x: &Tensor, p: Padding) -> Result<Tensor> {
-    x.pad_with_zeros(2, p.top, p.bottom)?.pad_with_zeros(3, p.left, p.right)
+/// Convolution of `(batch, channels, height, width)` with zeros around it.
+fn padded_conv2d(x: &Tensor, p: Padding, weight: &Tensor, stride: usize) -> Result<Tensor> {
+    if p == Padding::same(p.top) {
+        return x.contiguous()?.conv2d(weight, p.top, stride, 1, 1);
+    }
+    let padded = x.pad_with_zeros(2, p.top, p.bottom)?.pad_with_zeros(3, p.left, p.right)?;
+    padded.contiguous()?.conv2d(weight, 0, stride, 1, 1)
 }
 
 /// Puts `stride - 1` zeros between neighbouring pixels of `(batch, channels, height, width)`.
