@@ -5,6 +5,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
 
+#[path = "common/device.rs"]
+mod device;
+
 use std::{
     fs,
     io::{BufWriter, Write},
@@ -115,7 +118,7 @@ fn a_step_and_an_image_at_512_pixels_fit_into_12_gib() {
              prompts = [\"a {{identifier}} {{class}}\"]\n[evaluate]\nprobe_timesteps = 1\nprobe_photos = 1\n\
              drift_prompts = []\n",
             model,
-            std::env::var("RUNNER_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned()),
+            device::name(),
             root().join("experiments/data/shinchan/00.jpg"),
         );
         fs::write(folder.path().join("size.toml"), text).unwrap();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)] // each test file uses a part
 
+mod device;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -91,7 +93,7 @@ impl Study {
     pub fn write(&self, name: &str, text: &str) {
         let model = tiny_model();
         let text = text.replace("MODEL", model.to_str().unwrap());
-        let device = std::env::var("RUNNER_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+        let device = device::name();
         fs::write(self.path().join(name), text.replace("device = \"cpu\"", &format!("device = {device:?}"))).unwrap();
     }
 

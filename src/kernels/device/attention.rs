@@ -2,31 +2,46 @@
 //!
 //! The backward pass is that of [FlashAttention-2](https://arxiv.org/abs/2307.08691), section 2.3.2, with the softmax computed by rows.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::ops::softmax_last_dim;
 
 use crate::kernels::cpu::attention::Heads;
+use crate::kernels::frozen::with_input_gradient;
 
 /// Scores held at once; f32.
 const SCORES: usize = 1 << 26;
 
 /// See [`attention`](crate::kernels::attention()); sums and softmax are f32 whatever the dtype.
-pub(in crate::kernels) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
+pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
     attention_of(SCORES, q, k, v, heads)
 }
 
 fn attention_of(scores: usize, q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
     let chunks = Chunks { heads, rows: (scores / (heads.batch * heads.heads * heads.keys).max(1)).max(1) };
-    let y = chunks.forward(&q.detach(), &k.detach(), &v.detach())?;
-    if ![q, k, v].iter().any(|x| x.track_op()) {
+    let [queries, keys, values] = [q, k, v].map(Tensor::detach);
+    let y = chunks.forward(&queries, &keys, &values)?;
+    let tracked = [q, k, v].map(Tensor::track_op);
+    if !tracked.contains(&true) {
         return Ok(y);
     }
-    let key_values = Tensor::cat(&[k, v], D::Minus1)?;
-    q.contiguous()?.apply_op3(&key_values, &y, chunks)
+    let result = y.clone();
+    with_input_gradient(
+        &side_by_side([q, k, v], tracked)?,
+        |_| Ok(result),
+        move |grad| {
+            let [dq, dk, dv] = chunks.backward([&queries, &keys, &values], &y, grad)?;
+            side_by_side([&dq, &dk, &dv], tracked)
+        },
+    )
 }
 
-/// Attention, `rows` queries of every head at a time. As an operation: of queries, keys beside values, and the result, which it returns.
+/// All numbers of the wanted ones in one argument, of which candle hands each its part of the gradient.
+fn side_by_side(parts: [&Tensor; 3], wanted: [bool; 3]) -> Result<Tensor> {
+    let flat = parts.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(part, _)| part.flatten_all());
+    Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
+}
+
+/// Attention, `rows` queries of every head at a time.
 struct Chunks {
     heads: Heads,
     rows: usize,
@@ -75,29 +90,25 @@ impl Chunks {
         Self::join(&Tensor::cat(&parts, 2)?, q)
     }
 
-    /// Gradients by queries, and by keys beside values.
-    fn backward(&self, q: &Tensor, key_values: &Tensor, y: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
+    /// Gradients by queries, keys and values.
+    fn backward(&self, [q, k, v]: [&Tensor; 3], y: &Tensor, grad: &Tensor) -> Result<[Tensor; 3]> {
         let Heads { queries, keys, .. } = self.heads;
-        let channels = q.dim(D::Minus1)?;
-        let (k, v) = (key_values.narrow(D::Minus1, 0, channels)?, key_values.narrow(D::Minus1, channels, channels)?);
-        let (k, v) = (self.split(&k.contiguous()?, keys)?, self.split(&v.contiguous()?, keys)?);
+        let (ks, vs) = (self.split(k, keys)?, self.split(v, keys)?);
         let (qs, grads) = (self.split(q, queries)?, self.split(&grad.contiguous()?, queries)?);
         // Of each query: the sum over keys of weight times the weight's gradient.
-        let sums = (&grads * self.split(y, queries)?)?.sum_keepdim(D::Minus1)?;
+        let sums = (&grads * self.split(y, queries)?)?.sum_keepdim(3)?;
         let (mut dq, mut dk, mut dv) = (Vec::new(), None, None);
         for (start, rows) in self.chunks() {
             let of = |x: &Tensor| x.narrow(2, start, rows)?.contiguous();
             let (q, grad) = (of(&qs)?, of(&grads)?);
-            let weights = self.weights(&q, &k, start)?;
+            let weights = self.weights(&q, &ks, start)?;
             add_to(&mut dv, weights.transpose(2, 3)?.matmul(&grad)?)?;
-            let by_scores = (weights * grad.matmul(&v.t()?)?.broadcast_sub(&of(&sums)?)?)?;
+            let by_scores = (weights * grad.matmul(&vs.t()?)?.broadcast_sub(&of(&sums)?)?)?;
             add_to(&mut dk, (by_scores.transpose(2, 3)?.matmul(&q)? * self.scale())?)?;
-            dq.push((by_scores.matmul(&k)? * self.scale())?);
+            dq.push((by_scores.matmul(&ks)? * self.scale())?);
         }
         let (Some(dk), Some(dv)) = (dk, dv) else { bail!("attention: no queries") };
-        let like = key_values.narrow(D::Minus1, 0, channels)?;
-        let key_values = Tensor::cat(&[Self::join(&dk, &like)?, Self::join(&dv, &like)?], D::Minus1)?;
-        Ok([Self::join(&Tensor::cat(&dq, 2)?, q)?, key_values])
+        Ok([Self::join(&Tensor::cat(&dq, 2)?, q)?, Self::join(&dk, k)?, Self::join(&dv, v)?])
     }
 }
 
@@ -107,60 +118,6 @@ fn add_to(sum: &mut Option<Tensor>, x: Tensor) -> Result<()> {
         None => x,
     });
     Ok(())
-}
-
-impl CustomOp3 for Chunks {
-    fn name(&self) -> &'static str {
-        "attention-by-chunks"
-    }
-
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        y: &CpuStorage,
-        layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
-    }
-
-    fn cuda_fwd(
-        &self,
-        _: &CudaStorage,
-        _: &Layout,
-        _: &CudaStorage,
-        _: &Layout,
-        y: &CudaStorage,
-        layout: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
-    }
-
-    fn metal_fwd(
-        &self,
-        _: &MetalStorage,
-        _: &Layout,
-        _: &MetalStorage,
-        _: &Layout,
-        y: &MetalStorage,
-        layout: &Layout,
-    ) -> Result<(MetalStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        q: &Tensor,
-        key_values: &Tensor,
-        _: &Tensor,
-        y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [dq, dkv] = self.backward(&q.detach(), &key_values.detach(), &y.detach(), grad)?;
-        Ok((q.track_op().then_some(dq), key_values.track_op().then_some(dkv), None))
-    }
 }
 
 #[cfg(test)]
@@ -196,10 +153,10 @@ mod tests {
                     assert!(worst < 1e-5, "{scores} scores, {queries}×{keys}: result {i} is off by {worst:e}");
                 }
             }
-            // Only what is tracked gets a gradient.
+            // Without a gradient for what is not tracked.
             let y = attention_of(3, &q.detach(), &k, &v.detach(), sizes).unwrap();
             let store = y.sum_all().unwrap().backward().unwrap();
-            assert!(store.get(&k).is_some() && store.get(&q).is_none() && store.get(&v).is_none());
+            assert_eq!(store.get_ids().collect::<Vec<_>>(), [&k.id()]);
         }
     }
 }
