@@ -25,18 +25,45 @@ fn slower_instructions_obey_the_same_laws() {
     instructions::repeat_with_slower_instructions();
 }
 
+/// The largest difference (infinite if a number is not finite), and the largest number of the reference, or 0.3.
+fn apart(x: &Tensor, reference: &Tensor) -> (f32, f32) {
+    let (x, reference) = (vector(x), vector(reference));
+    let difference = |(a, b): (&f32, &f32)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY };
+    let worst = x.iter().zip(&reference).map(difference).fold(0., f32::max);
+    (worst, reference.iter().fold(0.3f32, |a, b| a.max(b.abs())))
+}
+
 #[test]
 fn fast_paths_equal_their_references() {
     for case in cases() {
         let (fast, reference) = (run(&case.fast, &case.inputs), run(&case.reference, &case.inputs));
         for (i, (fast, reference)) in fast.iter().zip(&reference).enumerate() {
             assert_eq!(fast.dims(), reference.dims(), "{}", case.name);
-            let (fast, reference) = (vector(fast), vector(reference));
-            let largest = reference.iter().fold(0.3f32, |a, b| a.max(b.abs()));
-            let worst = fast.iter().zip(&reference).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
+            let (worst, largest) = apart(fast, reference);
             let tolerance = if case.rounded { 3e-2 } else { device::tolerance(1e-5) };
-            let ok = fast.iter().all(|x| x.is_finite()) && worst < tolerance * largest;
-            assert!(ok, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
+            assert!(worst < tolerance * largest, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
+        }
+        // The same where no gradient is wanted.
+        let off = relative(&(case.fast)(&case.inputs).unwrap(), &fast[0]);
+        assert!(off < 1e-6, "{}: without a gradient the result is off by {off:e}", case.name);
+    }
+}
+
+/// On a CPU activations are f32, and candle has no products of bf16 there.
+#[test]
+fn bf16_activations_on_a_gpu_give_nearly_the_results_of_f32() {
+    if device::device().is_cpu() {
+        return;
+    }
+    for case in cases() {
+        let half = |x: &Tensor| x.to_dtype(DType::BF16).unwrap();
+        let mixed: Vec<Tensor> =
+            case.inputs.iter().enumerate().map(|(i, x)| if i < case.batched { half(x) } else { x.clone() }).collect();
+        let exact: Vec<Tensor> = mixed.iter().map(|x| x.to_dtype(DType::F32).unwrap()).collect();
+        let (ours, exact) = (run(&case.fast, &mixed), run(&case.reference, &exact));
+        for (i, (ours, exact)) in ours.iter().zip(&exact).enumerate() {
+            let (worst, largest) = apart(&ours.to_dtype(DType::F32).unwrap(), exact);
+            assert!(worst < 3e-2 * largest, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
         }
     }
 }

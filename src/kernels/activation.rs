@@ -6,9 +6,9 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail}
 
 use super::cpu::pointwise::{Gelu, Pointwise, QuickGelu, Silu, geglu_backward, geglu_forward, map, map_backward};
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::device;
 use super::linear::with_channels;
 use super::recording::{Reads, apply1};
-use super::reference;
 
 /// `(..., 2C)` to `(..., C)`: first half times the exact GELU of the second half, as in
 /// [diffusers' `GEGLU`](https://github.com/huggingface/diffusers/blob/main/src/diffusers/models/activations.py).
@@ -20,23 +20,23 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
     if is_fast(x) {
         apply1(&x.contiguous()?, GegluOp { channels: channels / 2 }, Reads::Arguments)
     } else {
-        reference::geglu(x)
+        device::geglu(x)
     }
 }
 
 /// `x · sigmoid(x)`.
 pub fn silu(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { unary::<Silu>(x) } else { reference::silu(x) }
+    if is_fast(x) { unary::<Silu>(x) } else { device::silu(x) }
 }
 
 /// `x · Φ(x)` with the exact normal distribution function (erf), not the tanh approximation.
 pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { unary::<Gelu>(x) } else { reference::gelu_erf(x) }
+    if is_fast(x) { unary::<Gelu>(x) } else { device::gelu_erf(x) }
 }
 
 /// `x · sigmoid(1.702 x)`, CLIP's activation.
 pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
-    if is_fast(x) { unary::<QuickGelu>(x) } else { reference::quick_gelu(x) }
+    if is_fast(x) { unary::<QuickGelu>(x) } else { device::quick_gelu(x) }
 }
 
 fn unary<F: Pointwise>(x: &Tensor) -> Result<Tensor> {

@@ -26,7 +26,7 @@ pub fn attention_in(products: DType, q: &Tensor, k: &Tensor, v: &Tensor, heads: 
         let op = AttentionOp { heads: sizes, logs: Mutex::default() };
         apply3([&q.contiguous()?, &k.contiguous()?, &v.contiguous()?], op, Reads::Everything)
     } else {
-        device::attention::attention(q, k, v, sizes)
+        device::attention(q, k, v, sizes)
     }
 }
 

@@ -10,7 +10,7 @@ use super::cpu::product::Start;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::cpu::winograd;
 use super::recording::{Reads, apply1};
-use super::{Packing, reference};
+use super::{Packing, device};
 
 /// Zeros added around a feature map, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +51,42 @@ enum Weight {
     Plain(Arc<PlainConv>),
 }
 
-/// A weight on another device.
+/// A weight on another device: `(out, in, kernel height, kernel width)`, on CUDA `(out, kernel height, kernel width, in)`.
 #[derive(Debug)]
 struct PlainConv {
     weight: Tensor,
-    /// See [`Conv2d::turned`]; made when first needed.
+    /// As the weight; see [`Conv2d::turned`]. Made when first needed.
     turned: OnceLock<Tensor>,
+}
+
+impl PlainConv {
+    fn new(weight: &Tensor) -> Result<Self> {
+        let weight = weight.detach();
+        let weight = if weight.device().is_cuda() { weight.permute((0, 2, 3, 1))?.contiguous()? } else { weight };
+        Ok(Self { weight, turned: OnceLock::new() })
+    }
+
+    fn turned(&self) -> Result<&Tensor> {
+        if let Some(turned) = self.turned.get() {
+            return Ok(turned);
+        }
+        let turned = if self.weight.device().is_cuda() {
+            self.weight.flip(&[1, 2])?.permute((3, 1, 2, 0))?.contiguous()?
+        } else {
+            turned(&self.weight)?
+        };
+        Ok(self.turned.get_or_init(|| turned))
+    }
+
+    /// In the order `(_, _, height, width)`.
+    fn channels_first(weight: &Tensor) -> Result<Tensor> {
+        if weight.device().is_cuda() { weight.permute((0, 3, 1, 2))?.contiguous() } else { Ok(weight.clone()) }
+    }
+}
+
+/// `(out, in, height, width)` as `(in, out, height, width)` with its taps in reverse order.
+fn turned(weight: &Tensor) -> Result<Tensor> {
+    weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous()
 }
 
 #[derive(Debug)]
@@ -160,7 +190,7 @@ impl Conv2d {
             let bias = bias.as_ref().map(pad_bias).transpose()?;
             Weight::Packed(Arc::new(PackedConv { kernel, bias }))
         } else {
-            Weight::Plain(Arc::new(PlainConv { weight: weight.detach(), turned: OnceLock::new() }))
+            Weight::Plain(Arc::new(PlainConv::new(&weight)?))
         };
         Ok(Self { dims, weight, bias, stride, padding })
     }
@@ -178,10 +208,10 @@ impl Conv2d {
         self.padding
     }
 
-    /// The weight `(out, in, kh, kw)` in `dtype`. On the CPU this is a slow copy, and rounded if it was packed transformed.
+    /// The weight `(out, in, kh, kw)` in `dtype`. On the CPU and CUDA this is a slow copy, on the CPU rounded if it was packed transformed.
     pub(super) fn weight(&self, dtype: DType) -> Result<Tensor> {
         match &self.weight {
-            Weight::Plain(plain) => plain.weight.to_dtype(dtype),
+            Weight::Plain(plain) => PlainConv::channels_first(&plain.weight)?.to_dtype(dtype),
             Weight::Packed(packed) => {
                 let [out, channels, height, width] = self.dims;
                 let (taps, per_out) = (height * width, channels * height * width);
@@ -197,19 +227,27 @@ impl Conv2d {
 
     /// The weight of the convolution that takes the gradient back, `(in, out, kh, kw)` with its taps in reverse order.
     pub(super) fn turned(&self, dtype: DType) -> Result<Tensor> {
-        let turn = |weight: &Tensor| weight.flip(&[2, 3])?.transpose(0, 1)?.contiguous();
         match &self.weight {
-            Weight::Packed(_) => turn(&self.weight(dtype)?),
-            Weight::Plain(plain) => {
-                if plain.turned.get().is_none() {
-                    // Should another thread be faster, its tensor is the same.
-                    let _ = plain.turned.set(turn(&plain.weight)?);
-                }
-                match plain.turned.get() {
-                    Some(turned) => turned.to_dtype(dtype),
-                    None => turn(&plain.weight)?.to_dtype(dtype),
-                }
-            }
+            Weight::Packed(_) => turned(&self.weight(dtype)?),
+            Weight::Plain(plain) => PlainConv::channels_first(plain.turned()?)?.to_dtype(dtype),
+        }
+    }
+
+    /// The weight `(out, kh, kw, in)` of a layer on CUDA in `dtype`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn rows(&self, dtype: DType) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Plain(plain) if plain.weight.device().is_cuda() => plain.weight.to_dtype(dtype),
+            _ => bail!("conv2d: the weight is not on the device of its input"),
+        }
+    }
+
+    /// As [`Conv2d::rows`], [turned](Conv2d::turned): `(in, kh, kw, out)`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn turned_rows(&self, dtype: DType) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Plain(plain) if plain.weight.device().is_cuda() => plain.turned()?.to_dtype(dtype),
+            _ => bail!("conv2d: the weight is not on the device of its input"),
         }
     }
 
@@ -254,7 +292,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
         Weight::Packed(packed) if is_fast(x) => {
             apply1(&x.contiguous()?, ConvOp { weight: packed.clone(), geometry }, Reads::Shapes)
         }
-        _ => reference::conv2d(x, w),
+        _ => device::conv2d(x, w),
     }
 }
 

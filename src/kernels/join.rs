@@ -6,7 +6,7 @@ use super::cpu::join::{part_of_rows, side_by_side, sum, sum_of_rows};
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::linear::with_channels;
 use super::recording::{Reads, apply2};
-use super::reference;
+use super::{device, reference};
 
 /// `x + y`, of the same shape.
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
@@ -17,7 +17,7 @@ pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let op = Sum { repeated: 1, wanted: [x.track_op(), y.track_op()] };
         apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
     } else {
-        reference::add(x, y)
+        device::add(x, y)
     }
 }
 
@@ -32,8 +32,10 @@ pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if is_fast(x) && is_fast(y) && !y.track_op() {
         let op = Sum { repeated: between.iter().product(), wanted: [x.track_op(), false] };
         apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
-    } else {
+    } else if y.track_op() {
         reference::add_to_pixels(x, y)
+    } else {
+        device::add_to_pixels(x, y)
     }
 }
 
@@ -73,7 +75,7 @@ pub fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         let op = Concatenation { channels, others, wanted: [x.track_op(), y.track_op()] };
         apply2(&x.contiguous()?, &y.contiguous()?, op, Reads::Shapes)
     } else {
-        reference::concatenate(x, y)
+        device::concatenate(x, y)
     }
 }
 

@@ -9,8 +9,8 @@ use super::cpu::product::matmul;
 use super::cpu::tensors::{is_fast, slice, with_slice};
 use super::cpu::two_way::TwoWay;
 use super::cpu::view::View;
+use super::device;
 use super::recording::{Reads, apply1};
-use super::reference;
 
 /// Frozen weights of a fully connected layer, `y = x Wᵀ + b`.
 #[derive(Clone, Debug)]
@@ -131,7 +131,7 @@ impl Linear {
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
     match w.packed_for(x)? {
         Some(packed) => apply1(&x.contiguous()?, LinearOp(packed.clone()), Reads::Shapes),
-        None => reference::linear(x, w),
+        None => device::linear(x, w),
     }
 }
 

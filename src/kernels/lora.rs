@@ -8,7 +8,7 @@ use super::cpu::lora::{Factors, backward, forward};
 use super::cpu::tensors::{slice, with_slice};
 use super::linear::{PackedLinear, with_channels};
 use super::recording::{Reads, apply3};
-use super::{Linear, reference};
+use super::{Linear, device};
 
 /// The two trained factors of one adapted layer; the correction is `scale · up · down`.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
             let arguments = [&x.contiguous()?, &lora.down.contiguous()?, &lora.up.contiguous()?];
             apply3(arguments, op, Reads::Arguments)
         }
-        _ => reference::lora_linear(x, w, lora),
+        _ => device::lora_linear(x, w, lora),
     }
 }
 

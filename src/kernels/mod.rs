@@ -9,6 +9,7 @@
 //! Every function picks its own path from device and dtype; callers never see a `cfg(feature)`.
 
 mod activation;
+mod adamw;
 mod attention;
 mod conv;
 mod cpu;
@@ -28,6 +29,7 @@ mod workers;
 use candle_core::{DType, Device};
 
 pub use activation::{geglu, gelu_erf, quick_gelu, silu};
+pub use adamw::{AdamWStep, adamw};
 pub use attention::{attention, attention_in};
 pub use conv::{Conv2d, Padding, conv2d};
 pub use cpu::simd::UnknownInstructions;

@@ -116,7 +116,7 @@ pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> 
         let op = GroupNormOp { norm: n.clone(), silu: act == Activation::Silu, statistics: Mutex::default() };
         apply1(&x.contiguous()?, op, Reads::Arguments)
     } else {
-        device::norm::group_norm(x, n, act)
+        device::group_norm(x, n, act)
     }
 }
 
@@ -184,7 +184,7 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     if is_fast(x) {
         apply1(&x.contiguous()?, LayerNormOp(n.clone()), Reads::Arguments)
     } else {
-        device::norm::layer_norm(x, n)
+        device::layer_norm(x, n)
     }
 }
 

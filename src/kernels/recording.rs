@@ -2,8 +2,8 @@
 //!
 //! candle's own backward pass adds every gradient to fresh zeros, on one thread, and the graph keeps every activation until the loss is
 //! dropped. A [`Recording`] of the kernels' calls keeps only what their gradients read, hands gradients on without sums that need no
-//! sum, and frees activations on its way. It holds what ran on a CPU's fast path; all other operations stay in candle's graph, which
-//! ends where a recording begins: every recorded result is a candle variable.
+//! sum, and frees activations on its way. It holds what ran on a CPU's fast path or CUDA's; all other operations stay in candle's graph,
+//! which ends where a recording begins: every recorded result is a candle variable.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use candle_core::{
 };
 
 use super::cpu::join::sum;
-use super::cpu::tensors::with_slice;
+use super::cpu::tensors::{is_fast, with_slice};
 
 /// What the gradient of an operation reads besides the gradient of its result.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,21 +35,15 @@ impl Reads {
     }
 }
 
-/// A kernel and its arguments; what its gradient does not read has the shape only.
-enum Operation {
-    One(Box<dyn CustomOp1>, Tensor),
-    Two(Box<dyn CustomOp2>, [Tensor; 2]),
-    Three(Box<dyn CustomOp3>, [Tensor; 3]),
-}
+/// Gives the gradients of a kernel's arguments for that of its result. What it does not read of them it does not keep.
+type Backward = dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>;
 
 /// One call of a kernel.
 struct Call {
-    operation: Operation,
+    backward: Box<Backward>,
     /// The arguments that want a gradient.
     wanted: Vec<Option<TensorId>>,
     id: TensorId,
-    /// As the arguments.
-    result: Tensor,
 }
 
 thread_local! {
@@ -99,10 +93,11 @@ impl Gradients {
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         match self.0.entry(id) {
             Entry::Vacant(place) => drop(place.insert(gradient)),
-            Entry::Occupied(mut place) => {
+            Entry::Occupied(mut place) if is_fast(&gradient) => {
                 let numbers = with_slice(place.get(), |old| with_slice(&gradient, |new| Ok(sum(old, new))))?;
                 *place.get_mut() = Tensor::from_vec(numbers, gradient.shape(), gradient.device())?;
             }
+            Entry::Occupied(mut place) => *place.get_mut() = (place.get() + gradient)?,
         }
         Ok(())
     }
@@ -136,13 +131,8 @@ impl Recording {
     fn gradients(mut self, mut gradients: Gradients) -> Result<Gradients> {
         while let Some(call) = self.0.pop() {
             let Some(gradient) = gradients.0.remove(&call.id) else { continue };
-            let Call { operation, wanted, result, .. } = call;
-            let by_arguments = match operation {
-                Operation::One(op, x) => vec![op.bwd(&x, &result, &gradient)?],
-                Operation::Two(op, [x, y]) => <[_; 2]>::from(op.bwd(&x, &y, &result, &gradient)?).into(),
-                Operation::Three(op, [x, y, z]) => <[_; 3]>::from(op.bwd(&x, &y, &z, &result, &gradient)?).into(),
-            };
-            for (id, gradient) in wanted.into_iter().zip(by_arguments) {
+            let by_arguments = (call.backward)(&gradient)?;
+            for (id, gradient) in call.wanted.into_iter().zip(by_arguments) {
                 match (id, gradient) {
                     (Some(id), Some(gradient)) => gradients.add(id, gradient)?,
                     (Some(_), None) => bail!("a recorded kernel gave no gradient for an argument that wants one"),
@@ -160,7 +150,8 @@ pub(super) fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static, rea
         return x.apply_op1(op);
     }
     let result = with_storage(x, |x, layout| op.cpu_fwd(x, layout))?;
-    keep(Operation::One(Box::new(op), reads.of(x)?), &[x], result, reads)
+    let kept = reads.of(x)?;
+    keep(&[x], result, reads, move |result, gradient| Ok(vec![op.bwd(&kept, result, gradient)?]))
 }
 
 /// As [`apply1`], for two arguments.
@@ -174,7 +165,11 @@ pub(super) fn apply2(
         return x.apply_op2(y, op);
     }
     let result = with_storage(x, |x, x_layout| with_storage(y, |y, y_layout| op.cpu_fwd(x, x_layout, y, y_layout)))?;
-    keep(Operation::Two(Box::new(op), [reads.of(x)?, reads.of(y)?]), &[x, y], result, reads)
+    let kept = [reads.of(x)?, reads.of(y)?];
+    keep(&[x, y], result, reads, move |result, gradient| {
+        let [x, y] = &kept;
+        Ok(<[_; 2]>::from(op.bwd(x, y, result, gradient)?).into())
+    })
 }
 
 /// As [`apply1`], for three arguments.
@@ -189,11 +184,15 @@ pub(super) fn apply3(
     let result = with_storage(x, |x, x_layout| {
         with_storage(y, |y, y_layout| with_storage(z, |z, z_layout| op.cpu_fwd(x, x_layout, y, y_layout, z, z_layout)))
     })?;
-    keep(Operation::Three(Box::new(op), [reads.of(x)?, reads.of(y)?, reads.of(z)?]), &[x, y, z], result, reads)
+    let kept = [reads.of(x)?, reads.of(y)?, reads.of(z)?];
+    keep(&[x, y, z], result, reads, move |result, gradient| {
+        let [x, y, z] = &kept;
+        Ok(<[_; 3]>::from(op.bwd(x, y, z, result, gradient)?).into())
+    })
 }
 
 /// Whether a call with these arguments belongs into the current recording.
-fn is_recorded(arguments: &[&Tensor]) -> Result<bool> {
+pub(super) fn is_recorded(arguments: &[&Tensor]) -> Result<bool> {
     if CURRENT.with_borrow(Option::is_none) || !arguments.iter().any(|x| x.track_op()) {
         return Ok(false);
     }
@@ -211,18 +210,29 @@ fn with_storage<R>(x: &Tensor, f: impl FnOnce(&CpuStorage, &Layout) -> Result<R>
     }
 }
 
-/// Records a call; gives its result as a variable.
-fn keep(operation: Operation, of: &[&Tensor], result: (CpuStorage, Shape), reads: Reads) -> Result<Tensor> {
+/// Records a call on a CPU; gives its result as a variable. `backward` gets the result, or its shape only, and its gradient.
+fn keep(
+    of: &[&Tensor],
+    result: (CpuStorage, Shape),
+    reads: Reads,
+    backward: impl FnOnce(&Tensor, &Tensor) -> Result<Vec<Option<Tensor>>> + 'static,
+) -> Result<Tensor> {
     let (CpuStorage::F32(numbers), shape) = result else { bail!("a kernel returned something else than f32") };
     let result = Var::from_vec(numbers, shape, &Device::Cpu)?.into_inner();
-    let call = Call {
-        operation,
-        wanted: of.iter().map(|x| x.track_op().then(|| x.id())).collect(),
-        id: result.id(),
-        result: if reads == Reads::Everything { result.clone() } else { shape_of(&result)? },
-    };
-    CURRENT.with_borrow_mut(|calls| calls.as_mut().map(|calls| calls.push(call)));
+    let kept = if reads == Reads::Everything { result.clone() } else { shape_of(&result)? };
+    push(of, &result, move |gradient| backward(&kept, gradient));
     Ok(result)
+}
+
+/// Records the call that gave a variable.
+pub(super) fn push(
+    of: &[&Tensor],
+    result: &Tensor,
+    backward: impl FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>> + 'static,
+) {
+    let wanted = of.iter().map(|x| x.track_op().then(|| x.id())).collect();
+    let call = Call { backward: Box::new(backward), wanted, id: result.id() };
+    CURRENT.with_borrow_mut(|calls| calls.as_mut().map(|calls| calls.push(call)));
 }
 
 /// A tensor of the same shape that holds one number.

@@ -8,7 +8,7 @@ use super::attention::sizes;
 use super::cpu::attention::Heads;
 use super::frozen::with_input_gradient;
 use super::norm::Affine;
-use super::{Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
+use super::{Activation, AdamWStep, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
 
 /// See [`linear`](super::linear()).
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
@@ -196,6 +196,21 @@ pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 /// See [`concatenate`](super::concatenate).
 pub fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     Tensor::cat(&[x, y], D::Minus1)
+}
+
+/// See [`adamw`](super::adamw()).
+pub fn adamw(
+    value: &Tensor,
+    first: &Tensor,
+    second: &Tensor,
+    gradient: &Tensor,
+    step: AdamWStep,
+) -> Result<[Tensor; 3]> {
+    let first = (first + (gradient - first)?.affine(1.0 - step.beta1, 0.0)?)?;
+    let second = (second.affine(step.beta2, 0.0)? + gradient.sqr()?.affine(1.0 - step.beta2, 0.0)?)?;
+    let denominator = second.sqrt()?.affine(1.0 / step.second_correction, step.epsilon)?;
+    let value = (value.affine(step.kept, 0.0)? - (&first / denominator)?.affine(step.step_size, 0.0)?)?;
+    Ok([value, first, second])
 }
 
 /// `x · weight + bias` over the last dimension of `(rows, channels)`, in f32.

@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::fresh::filled;
 use super::cpu::tensors::{is_fast, slice, with_slice};
+use super::device;
 use super::recording::{Reads, apply1};
-use super::reference;
 
 /// `(batch, height, width, channels)` to `(batch, to_height, to_width, channels)`, nearest neighbour. The new sizes are twice the old
 /// ones, or one less: pixel `i` of `2n - 1` comes from `⌊i·n / (2n - 1)⌋ = ⌊i / 2⌋`, as if the last row or column were cut off.
@@ -18,7 +18,7 @@ pub fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usize)) ->
         let op = Upsample { batch, height, width, channels, to_height, to_width };
         apply1(&x.contiguous()?, op, Reads::Shapes)
     } else {
-        reference::upsample_nearest_2x(x, (to_height, to_width))
+        device::upsample_nearest_2x(x, (to_height, to_width))
     }
 }
 

@@ -270,7 +270,8 @@ pub(crate) fn run(function: &Function, inputs: &[Tensor]) -> Vec<Tensor> {
     let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
     let y = function(&tracked).unwrap();
     // The same gradient for every image.
-    let image = numbers(&y.dims()[1..], 9).unsqueeze(0).unwrap().broadcast_as(y.shape()).unwrap();
+    let image = numbers(&y.dims()[1..], 9).to_dtype(y.dtype()).unwrap().unsqueeze(0).unwrap();
+    let image = image.broadcast_as(y.shape()).unwrap();
     let grads = (&y * image).unwrap().sum_all().unwrap().backward().unwrap();
     let mut all = vec![y];
     all.extend(vars.iter().map(|v| grads.get(v).expect("a gradient for every input").clone()));

@@ -3,6 +3,8 @@
 use candle_core::{Result, Tensor, Var, bail};
 use std::collections::BTreeMap;
 
+use crate::kernels::{AdamWStep, adamw};
+
 /// The settings of [`AdamW`]; the default is torch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWConfig {
@@ -60,20 +62,24 @@ impl AdamW {
         let AdamWConfig { beta1, beta2, epsilon, weight_decay } = self.config;
         self.steps += 1;
         let steps = self.steps as f64;
-        let step_size = learning_rate / (1.0 - beta1.powf(steps));
-        let second_correction = (1.0 - beta2.powf(steps)).sqrt();
+        let step = AdamWStep {
+            beta1,
+            beta2,
+            epsilon,
+            kept: 1.0 - learning_rate * weight_decay,
+            step_size: learning_rate / (1.0 - beta1.powf(steps)),
+            second_correction: (1.0 - beta2.powf(steps)).sqrt(),
+        };
         for (name, variable) in variables {
             let Some(gradient) = gradients.get(&name) else { bail!("{name} has no gradient") };
             let moments = match self.moments.get(&name) {
                 Some(moments) => moments.clone(),
                 None => Moments { first: variable.zeros_like()?, second: variable.zeros_like()? },
             };
-            let first = (&moments.first + (gradient - &moments.first)?.affine(1.0 - beta1, 0.0)?)?;
-            let second = (moments.second.affine(beta2, 0.0)? + gradient.sqr()?.affine(1.0 - beta2, 0.0)?)?;
-            let denominator = second.sqrt()?.affine(1.0 / second_correction, epsilon)?;
-            let decayed = variable.as_tensor().detach().affine(1.0 - learning_rate * weight_decay, 0.0)?;
-            variable.set(&(decayed - (&first / denominator)?.affine(step_size, 0.0)?)?)?;
-            self.moments.insert(name, Moments { first: first.detach(), second: second.detach() });
+            let value = variable.as_tensor().detach();
+            let [value, first, second] = adamw(&value, &moments.first, &moments.second, &gradient.detach(), step)?;
+            variable.set(&value)?;
+            self.moments.insert(name, Moments { first, second });
         }
         Ok(())
     }

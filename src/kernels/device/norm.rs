@@ -72,14 +72,14 @@ impl Norm {
 }
 
 /// See [`group_norm`](crate::kernels::group_norm).
-pub(in crate::kernels) fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
+pub(super) fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
     let (batch, channels) = (x.dim(0)?, n.affine.weight().dim(0)?);
     let shape = (batch, x.elem_count() / (batch * channels).max(1), n.groups, channels / n.groups);
     Norm::new(&n.affine, shape, n.eps, act)?.apply(x)
 }
 
 /// See [`layer_norm`](crate::kernels::layer_norm).
-pub(in crate::kernels) fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
+pub(super) fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     let channels = n.affine.weight().dim(0)?;
     Norm::new(&n.affine, (x.elem_count() / channels, 1, 1, channels), n.eps, Activation::None)?.apply(x)
 }
