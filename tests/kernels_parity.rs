@@ -49,21 +49,21 @@ fn fast_paths_equal_their_references() {
     }
 }
 
-/// On a CPU activations are f32, and candle has no products of bf16 there.
+/// On a CPU activations are f32, and candle has no products of bf16 or f16 there.
 #[test]
-fn bf16_activations_on_a_gpu_give_nearly_the_results_of_f32() {
+fn half_precision_activations_on_a_gpu_give_nearly_the_results_of_f32() {
     if device::device().is_cpu() {
         return;
     }
-    for case in cases() {
-        let half = |x: &Tensor| x.to_dtype(DType::BF16).unwrap();
+    for (case, dtype) in cases().iter().flat_map(|case| [DType::BF16, DType::F16].map(|dtype| (case, dtype))) {
+        let half = |x: &Tensor| x.to_dtype(dtype).unwrap();
         let mixed: Vec<Tensor> =
             case.inputs.iter().enumerate().map(|(i, x)| if i < case.batched { half(x) } else { x.clone() }).collect();
         let exact: Vec<Tensor> = mixed.iter().map(|x| x.to_dtype(DType::F32).unwrap()).collect();
         let (ours, exact) = (run(&case.fast, &mixed), run(&case.reference, &exact));
         for (i, (ours, exact)) in ours.iter().zip(&exact).enumerate() {
             let (worst, largest) = apart(&ours.to_dtype(DType::F32).unwrap(), exact);
-            assert!(worst < 3e-2 * largest, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
+            assert!(worst < 3e-2 * largest, "{}, {dtype:?}: result {i} is off by {worst:e} of {largest:e}", case.name);
         }
     }
 }
@@ -219,6 +219,7 @@ fn wrong_shapes_are_errors() {
     assert!(Linear::new(numbers(&[4, 6], 1), Some(numbers(&[6], 1))).is_err());
     let pair = LoraPair { down: numbers(&[2, 5], 1), up: numbers(&[4, 2], 1), scale: 1., dropout_mask: None };
     assert!(lora_linear(&numbers(&[2, 6], 1), &layer, &pair).is_err());
+    assert!(linear(&numbers(&[2, 7], 1), &layer).is_err() && linear(&numbers(&[1, 7], 1), &layer).is_err());
     let conv = Conv2d::new(numbers(&[4, 3, 3, 3], 1), None, 1, Padding::same(0)).unwrap();
     assert!(conv2d(&numbers(&[1, 2, 2, 3], 1), &conv).is_err());
     assert!(conv2d(&numbers(&[1, 4, 4, 2], 1), &conv).is_err());

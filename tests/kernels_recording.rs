@@ -5,7 +5,7 @@ mod device;
 #[path = "common/kernels.rs"]
 mod kernels;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use kernels::{Function, cases, numbers, run, vector};
 use runner::kernels::{add, record, silu};
 
@@ -20,7 +20,8 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
     // Used twice, so that its gradient is a sum.
     let (y, recording) = record(|| add(&function(&tracked)?, &function(&tracked)?)).unwrap();
     assert!(y.is_variable(), "a recorded result carries no graph");
-    let image = numbers(&y.dims()[1..], 9).unsqueeze(0).unwrap().broadcast_as(y.shape()).unwrap();
+    let image = numbers(&y.dims()[1..], 9).to_dtype(y.dtype()).unwrap().unsqueeze(0).unwrap();
+    let image = image.broadcast_as(y.shape()).unwrap();
     let mut gradients = recording.backward(&(&y * image).unwrap().sum_all().unwrap()).unwrap();
     let mut all = vec![Some(y.detach())];
     all.extend(vars.iter().map(|v| gradients.remove(v)));
@@ -31,19 +32,24 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
 
 #[test]
 fn a_recording_gives_the_gradients_of_the_graph() {
-    for case in cases() {
-        let graph = run(&case.fast, &case.inputs);
-        let constants = (0..case.inputs.len()).filter(|_| case.inputs.len() > 1).map(Some);
+    // On a CPU activations are f32, which the kernels there take only.
+    let dtypes: &[_] = if device::device().is_cpu() { &[DType::F32] } else { &[DType::F32, DType::BF16, DType::F16] };
+    for (case, dtype) in cases().iter().flat_map(|case| dtypes.iter().map(move |dtype| (case, *dtype))) {
+        let cast = |(i, x): (usize, &Tensor)| if i < case.batched { x.to_dtype(dtype).unwrap() } else { x.clone() };
+        let inputs: Vec<Tensor> = case.inputs.iter().enumerate().map(cast).collect();
+        let graph = run(&case.fast, &inputs);
+        let constants = (0..inputs.len()).filter(|_| inputs.len() > 1).map(Some);
         for constant in std::iter::once(None).chain(constants) {
-            let recorded = recorded(&case.fast, &case.inputs, constant);
+            let recorded = recorded(&case.fast, &inputs, constant);
             for (i, (graph, recorded)) in graph.iter().zip(&recorded).enumerate() {
-                let name = format!("{}: result {i}, constant {constant:?}", case.name);
+                let name = format!("{}, {dtype:?}: result {i}, constant {constant:?}", case.name);
                 let Some(recorded) = recorded else {
                     assert_eq!(constant.map(|c| c + 1), Some(i), "{name}");
                     continue;
                 };
                 assert_eq!(graph.dims(), recorded.dims(), "{name}");
                 // -0 is 0 here: the graph adds every gradient to zeros.
+                let vector = |x: &Tensor| vector(&x.to_dtype(DType::F32).unwrap());
                 assert_eq!(vector(graph), vector(recorded), "{name}");
             }
         }

@@ -193,6 +193,35 @@ fn sd2_gradients_equal_pefts() {
     gradients("sd2");
 }
 
+/// On a CPU the base model is stored so; on a GPU activations and their gradients are rounded, too.
+#[test]
+fn half_precision_gradients_are_close() {
+    for (name, dtype) in [("sd1", DType::BF16), ("sd2", DType::BF16), ("sd1", DType::F16), ("sd2", DType::F16)] {
+        let (model, golden) = load(name, dtype);
+        let vars = adapter(&golden);
+        let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
+        for recompute in [Recompute::Nothing, Recompute::Blocks] {
+            let loss = |p: &Tensor| (p.to_dtype(DType::F32)? - golden.get("target"))?.sqr()?.mean_all();
+            let inputs = (golden.get("latents"), golden.get("context"));
+            let result =
+                model.unet.loss_and_gradients(inputs.0, &steps, inputs.1, &set(&vars), recompute, loss).unwrap();
+            let (mut difference, mut all) = (0., 0.);
+            for (module, (down, up)) in &result.gradients {
+                for (ours, key) in [(down, "down"), (up, "up")] {
+                    let reference = numbers(golden.get(&format!("grad.{module}.{key}")));
+                    all += reference.iter().map(|g| g * g).sum::<f32>();
+                    difference += numbers(ours).iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+                }
+            }
+            let error = (difference / all).sqrt();
+            println!("{name} {dtype:?} {recompute:?} gradients: {error:.1e}");
+            // The tiny models' weights are random: rounding grows from layer to layer.
+            let cpu = if dtype == DType::BF16 { 0.02 } else { 1e-3 };
+            assert!(error < if device().is_cpu() { cpu } else { 0.2 }, "{name} {dtype:?} {recompute:?}: {error:e}");
+        }
+    }
+}
+
 /// An adapter on a few late modules only: what lies before them needs no gradient.
 #[test]
 fn recomputing_works_for_part_of_the_modules() {

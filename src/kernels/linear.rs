@@ -102,10 +102,13 @@ impl Linear {
 
     /// The CPU weight, if `x` is an activation the CPU path can take.
     pub(super) fn packed_for(&self, x: &Tensor) -> Result<Option<&Arc<PackedLinear>>> {
-        let Weight::Packed(packed) = &self.weight else { return Ok(None) };
         match x.dims() {
-            [_, .., channels] if *channels == self.in_features => Ok(is_fast(x).then_some(packed)),
+            [_, .., channels] if *channels == self.in_features => {}
             dims => bail!("linear: expected {} channels in the last dimension of {dims:?}", self.in_features),
+        }
+        match &self.weight {
+            Weight::Packed(packed) if is_fast(x) => Ok(Some(packed)),
+            _ => Ok(None),
         }
     }
 

@@ -60,16 +60,12 @@ impl Attention {
     }
 
     fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        let mut q = self.to_q.forward(x, lora)?;
-        let mut k = self.to_k.forward(context, lora)?;
-        let mut v = self.to_v.forward(context, lora)?;
-        let mut products = self.to_q.layer.dtype();
-        if self.upcast {
-            products = DType::F32;
-            (q, k, v) = (q.to_dtype(DType::F32)?, k.to_dtype(DType::F32)?, v.to_dtype(DType::F32)?);
-        }
-        let y = attention_in(products, &q, &k, &v, self.heads, false)?.to_dtype(x.dtype())?;
-        self.to_out.forward(&y, lora)
+        let q = self.to_q.forward(x, lora)?;
+        let k = self.to_k.forward(context, lora)?;
+        let v = self.to_v.forward(context, lora)?;
+        // Scores and softmax are f32 in any case.
+        let products = if self.upcast { DType::F32 } else { self.to_q.layer.dtype() };
+        self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
     }
 
     fn adaptable(&self) -> [&Adaptable; 4] {

@@ -17,7 +17,7 @@ pub(in crate::kernels::device) fn adamw(
     let all = [value, first, second, gradient].map(|x| x.detach().contiguous());
     let [value, first, second, gradient] = all;
     let (value, first, second, gradient) = (value?, first?, second?, gradient?);
-    if [&first, &second, &gradient].iter().any(|x| x.shape() != shape || x.dtype() != DType::F32) {
+    if [&value, &first, &second, &gradient].iter().any(|x| x.shape() != shape || x.dtype() != DType::F32) {
         bail!("adamw: {:?} {:?} {:?} {:?}", value, first, second, gradient);
     }
     let next = output(&value, (3, count), DType::F32)?;

@@ -91,10 +91,10 @@ impl View {
         let (g, length, bytes) = (&self.geometry, self.length(), x.dtype().size_in_bytes());
         let rows = output(x, (count, length), x.dtype())?;
         // Sixteen bytes at once where channels begin at multiples of that.
-        let wide = (g.in_channels * bytes).is_multiple_of(16) && address(x)?.is_multiple_of(16);
+        let wide = (g.in_channels * bytes).is_multiple_of(16) && address(x)?.pointer.is_multiple_of(16);
         let (name, together) = match (wide, x.dtype()) {
             (true, _) => ("windows_128", 16 / bytes),
-            (_, DType::BF16) => ("windows_16", 1),
+            (_, DType::BF16 | DType::F16) => ("windows_16", 1),
             _ => ("windows_32", 1),
         };
         let arguments = [

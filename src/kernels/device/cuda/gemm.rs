@@ -4,12 +4,12 @@ use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{DType, Result, Tensor, bail};
 
-use super::launch::{address, device};
+use super::launch::{Address, address, device};
 
 /// Rows of numbers somewhere on the device, one matrix or several at equal distances.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix {
-    address: u64,
+    address: Address,
     dtype: DType,
     /// Numbers from one row to the next.
     row: usize,
@@ -27,7 +27,7 @@ impl Matrix {
 
     /// The same some numbers further on.
     pub(super) fn from(self, offset: usize) -> Self {
-        Self { address: self.address + (offset * self.dtype.size_in_bytes()) as u64, ..self }
+        Self { address: self.address.plus(offset * self.dtype.size_in_bytes()), ..self }
     }
 
     /// The first of several.
@@ -44,7 +44,11 @@ impl Matrix {
     }
 
     fn data_type(self) -> sys::cudaDataType_t {
-        if self.dtype == DType::BF16 { sys::cudaDataType_t::CUDA_R_16BF } else { sys::cudaDataType_t::CUDA_R_32F }
+        match self.dtype {
+            DType::BF16 => sys::cudaDataType_t::CUDA_R_16BF,
+            DType::F16 => sys::cudaDataType_t::CUDA_R_16F,
+            _ => sys::cudaDataType_t::CUDA_R_32F,
+        }
     }
 }
 
@@ -57,7 +61,8 @@ pub(super) struct Sizes {
     pub(super) count: usize,
 }
 
-/// `c = alpha · a b + beta · c`. Sums are f32 (never TF32) whatever the dtypes; `a` and `b` have the same.
+/// `c = alpha · a b + beta · c`. Factors are never rounded to TF32, sums are f32 whatever the dtypes (but cuBLAS may add parts of a long sum in that
+/// of `c`); `a` and `b` have the same.
 ///
 /// # Safety
 /// The matrices must lie within living tensors.
@@ -69,8 +74,14 @@ pub(super) unsafe fn multiply(
     beta: f32,
     c: Matrix,
 ) -> Result<()> {
-    if m == 0 || n == 0 || k == 0 || count == 0 {
+    if m == 0 || n == 0 || count == 0 {
         return Ok(());
+    }
+    if k == 0 {
+        bail!("a product of {m}×0 and 0×{n} numbers");
+    }
+    for matrix in [a, b, c] {
+        matrix.address.check(device)?;
     }
     let int = |number: usize| match i32::try_from(number) {
         Ok(number) => Ok(number),
@@ -88,16 +99,16 @@ pub(super) unsafe fn multiply(
             int(m)?,
             int(k)?,
             (&raw const alpha).cast(),
-            b.address as *const _,
+            b.address.pointer as *const _,
             b.data_type(),
             int(b.row)?,
             b.step as i64,
-            a.address as *const _,
+            a.address.pointer as *const _,
             a.data_type(),
             int(a.row)?,
             a.step as i64,
             (&raw const beta).cast(),
-            c.address as *mut _,
+            c.address.pointer as *mut _,
             c.data_type(),
             int(c.row)?,
             c.step as i64,
@@ -120,7 +131,7 @@ pub(super) fn rows_times(
     (k, n): (usize, usize),
 ) -> Result<()> {
     let m = x.elem_count() / k.max(1);
-    if w.elem_count() != k * n || y.elem_count() != m * n || x.dtype() != w.dtype() {
+    if x.elem_count() != m * k || w.elem_count() != k * n || y.elem_count() != m * n || x.dtype() != w.dtype() {
         bail!("product: {:?} {:?} to {:?}", x.shape(), w.shape(), y.shape());
     }
     let (a, c) = (Matrix::new(x, k)?, Matrix::new(y, n)?);

@@ -13,7 +13,7 @@ pub(in crate::kernels::device) fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> 
     }
     let wanted = [x.track_op(), y.track_op()];
     let sum = output_of([&x, &y], x.shape(), move |grad| Ok(wanted.map(|wanted| wanted.then(|| grad.clone()))))?;
-    add_rows(&x, &y, &sum, x.elem_count().max(1))?;
+    add_rows(&x, &y, &sum, x.dim(D::Minus1)?)?;
     Ok(sum)
 }
 

@@ -1,5 +1,7 @@
-// Kernels for CUDA, channels last. Numbers are f32 or bf16 in memory and f32 in registers; every sum has one order, so that a result repeats
-// to the bit. Blocks have a multiple of 32 threads.
+// Kernels for CUDA, channels last. Numbers are f32, bf16 or f16 in memory and f32 in registers; every sum has one order, so that a result
+// repeats to the bit. Blocks have a multiple of 32 threads, up to 1024.
+
+#include <cuda_fp16.h>
 
 struct bf16 {
     unsigned short bits;
@@ -14,6 +16,9 @@ __device__ inline void store(bf16* y, long long i, float x) {
     bool nan = (bits & 0x7fffffff) > 0x7f800000;
     y[i].bits = nan ? 0x7fc0 : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
+
+__device__ inline float load(const __half* x, long long i) { return __half2float(x[i]); }
+__device__ inline void store(__half* y, long long i, float x) { y[i] = __float2half_rn(x); }
 
 __device__ inline float sigmoid(float x) { return 1.f / (1.f + expf(-x)); }
 __device__ inline float silu(float x) { return x * sigmoid(x); }
@@ -291,11 +296,11 @@ __device__ void group_norm_backward(const T* x, const T* grad, const float* stat
     store(dx, i, (g - means[2 * group] - normalised * means[2 * group + 1]) * scale);
 }
 
-// A block a row of scores, `queries` rows a head. `causal`: query t sees keys 0..=t.
+// A block a row of scores, `queries` rows a head, beginning with query `first`. `causal`: query t sees keys 0..=t.
 template <class T>
-__device__ void softmax(const float* scores, T* weights, int keys, int queries, float scale, int causal) {
+__device__ void softmax(const float* scores, T* weights, int keys, int queries, int first, float scale, int causal) {
     scores += (long long)blockIdx.x * keys, weights += (long long)blockIdx.x * keys;
-    int seen = causal ? (int)(blockIdx.x % queries) + 1 : keys;
+    int seen = causal ? first + (int)(blockIdx.x % queries) + 1 : keys;
     float largest = -INFINITY, all = 0;
     for (int k = threadIdx.x; k < seen; k += blockDim.x) largest = fmaxf(largest, scores[k]);
     largest = maximum(largest);
@@ -339,9 +344,11 @@ __device__ void windows(const U* x, U* rows, Window w, long long first, long lon
     rows[i] = inside ? x[((image * w.height + iy) * w.width + ix) * w.channels + c] : zero;
 }
 
-#define KERNEL(name, parameters, arguments)                                               \
-    extern "C" __global__ void name##_f32 parameters(float) { name arguments; }           \
-    extern "C" __global__ void name##_bf16 parameters(bf16) { name arguments; }
+#define ENTRY extern "C" __global__ void __launch_bounds__(1024)
+#define KERNEL(name, parameters, arguments)                   \
+    ENTRY name##_f32 parameters(float) { name arguments; }    \
+    ENTRY name##_bf16 parameters(bf16) { name arguments; }    \
+    ENTRY name##_f16 parameters(__half) { name arguments; }
 
 #define P(T) (T * y, const T* row, long long count, int channels)
 KERNEL(fill_rows, P, (y, row, count, channels))
@@ -398,21 +405,21 @@ KERNEL(channel_gradients, P, (x, grad, statistics, weight, bias, parts, pixels, 
      int channels, int groups, int activation)
 KERNEL(group_norm_backward, P, (x, grad, statistics, means, weight, bias, dx, pixels, channels, groups, activation))
 #undef P
-#define P(T) (const float* scores, T* weights, int keys, int queries, float scale, int causal)
-KERNEL(softmax, P, (scores, weights, keys, queries, scale, causal))
+#define P(T) (const float* scores, T* weights, int keys, int queries, int first, float scale, int causal)
+KERNEL(softmax, P, (scores, weights, keys, queries, first, scale, causal))
 #undef P
 #define P(T) (const T* weights, const float* grad, T* dscores, int keys, float scale)
 KERNEL(softmax_backward, P, (weights, grad, dscores, keys, scale))
 #undef P
 
-extern "C" __global__ void group_statistics_f32(const float* parts, float* statistics, int pixels, int channels, int groups, int rows, float eps) {
+ENTRY group_statistics_f32(const float* parts, float* statistics, int pixels, int channels, int groups, int rows, float eps) {
     group_statistics(parts, statistics, pixels, channels, groups, rows, eps);
 }
-extern "C" __global__ void group_gradients_f32(const float* parts, float* means, int pixels, int channels, int groups, int chunks) {
+ENTRY group_gradients_f32(const float* parts, float* means, int pixels, int channels, int groups, int chunks) {
     group_gradients(parts, means, pixels, channels, groups, chunks);
 }
 #define WINDOWS(bits, U)                                                                                                             \
-    extern "C" __global__ void windows_##bits(const U* x, U* rows, int channels, int height, int width, int out_height, int out_width, \
+    ENTRY windows_##bits(const U* x, U* rows, int channels, int height, int width, int out_height, int out_width, \
                                               int kernel_height, int kernel_width, int stride, int spread, int top, int left,          \
                                               long long first, long long count) {                                                     \
         Window w = {channels, height, width, out_height, out_width, kernel_height, kernel_width, stride, spread, top, left};           \
@@ -423,7 +430,7 @@ WINDOWS(32, unsigned)
 WINDOWS(128, uint4)
 
 // One step of AdamW: a weight, the running means of its gradient and of the gradient's square, in one array each, to `next` in that order.
-extern "C" __global__ void adamw_f32(const float* value, const float* first, const float* second, const float* grad, float* next,
+ENTRY adamw_f32(const float* value, const float* first, const float* second, const float* grad, float* next,
                                      long long count, float new_in_first, float old_in_second, float new_in_second, float kept,
                                      float step_size, float correction, float eps) {
     long long i = index();

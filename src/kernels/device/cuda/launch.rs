@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
-use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice, WrapErr};
+use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice, DeviceId, WrapErr};
 use candle_core::op::BackpropOp;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
@@ -23,9 +23,31 @@ pub(super) fn device(x: &Tensor) -> Result<&CudaDevice> {
     }
 }
 
-/// Where the numbers of a contiguous tensor are, f32 or bf16. The address is good as long as the tensor lives: all work is done in order on one
-/// stream, and so is the return of memory.
-pub(super) fn address(x: &Tensor) -> Result<u64> {
+/// A place in a device's memory.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub(super) pointer: u64,
+    device: DeviceId,
+}
+
+impl Address {
+    /// Some bytes further on.
+    pub(super) fn plus(self, bytes: usize) -> Self {
+        Self { pointer: self.pointer + bytes as u64, ..self }
+    }
+
+    /// Whether it is on the device that is to read or write it, and so in its order of work.
+    pub(super) fn check(self, device: &CudaDevice) -> Result<()> {
+        if self.device != device.id() {
+            bail!("tensors of different devices");
+        }
+        Ok(())
+    }
+}
+
+/// Where the numbers of a contiguous tensor are, f32, bf16 or f16. The address is good as long as the tensor lives: all work is done in order
+/// on one stream, and so is the return of memory.
+pub(super) fn address(x: &Tensor) -> Result<Address> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cuda(storage) = &*storage else { bail!("expected a tensor on a CUDA device") };
     if !layout.is_contiguous() {
@@ -35,9 +57,11 @@ pub(super) fn address(x: &Tensor) -> Result<u64> {
     let start = match &storage.slice {
         CudaStorageSlice::F32(numbers) => numbers.device_ptr(&stream).0,
         CudaStorageSlice::BF16(numbers) => numbers.device_ptr(&stream).0,
-        _ => bail!("expected f32 or bf16, not {:?}", x.dtype()),
+        CudaStorageSlice::F16(numbers) => numbers.device_ptr(&stream).0,
+        _ => bail!("expected f32, bf16 or f16, not {:?}", x.dtype()),
     };
-    Ok(start + (layout.start_offset() * x.dtype().size_in_bytes()) as u64)
+    let start = Address { pointer: start, device: storage.device.id() };
+    Ok(start.plus(layout.start_offset() * x.dtype().size_in_bytes()))
 }
 
 fn uninitialised(like: &Tensor, shape: &Shape, dtype: DType) -> Result<CudaStorage> {
@@ -130,14 +154,14 @@ impl<const N: usize, B: Fn(&Tensor) -> Result<[Option<Tensor>; N]> + Send + Sync
 
 /// What a kernel is started with.
 pub(super) enum Argument {
-    Address(u64),
+    Address(Address),
     Int(i32),
     Long(i64),
     Float(f32),
 }
 
-impl From<u64> for Argument {
-    fn from(address: u64) -> Self {
+impl From<Address> for Argument {
+    fn from(address: Address) -> Self {
         Self::Address(address)
     }
 }
@@ -193,7 +217,12 @@ impl Grid {
 
 /// The kernel of this name for numbers of this dtype.
 pub(super) fn kernel(name: &str, dtype: DType) -> String {
-    format!("{name}_{}", if dtype == DType::BF16 { "bf16" } else { "f32" })
+    let suffix = match dtype {
+        DType::BF16 => "bf16",
+        DType::F16 => "f16",
+        _ => "f32",
+    };
+    format!("{name}_{suffix}")
 }
 
 /// Starts a kernel of `kernels.cu`. Does nothing for an empty grid.
@@ -210,7 +239,10 @@ pub(super) unsafe fn launch(device: &CudaDevice, name: &str, grid: Grid, argumen
     let mut builder = function.builder();
     for argument in arguments {
         match argument {
-            Argument::Address(x) => builder.arg(x),
+            Argument::Address(x) => {
+                x.check(device)?;
+                builder.arg(&x.pointer)
+            }
             Argument::Int(x) => builder.arg(x),
             Argument::Long(x) => builder.arg(x),
             Argument::Float(x) => builder.arg(x),

@@ -59,6 +59,7 @@ pub(in crate::kernels::device) fn lora_linear(x: &Tensor, w: &Linear, lora: &Lor
 
     let kept = hidden.clone();
     let (back, up_again, shape) = (weight.clone(), up.clone(), x.shape().clone());
+    let dtypes = [lora.down.dtype(), lora.up.dtype()];
     let wanted = [x.track_op(), lora.down.track_op(), lora.up.track_op()];
     let y = output_of([&x, &lora.down, &lora.up], with_channels(x.shape(), out), move |grad| {
         let by_hidden = output(grad, kept.shape(), grad.dtype())?;
@@ -76,8 +77,8 @@ pub(in crate::kernels::device) fn lora_linear(x: &Tensor, w: &Linear, lora: &Lor
         };
         Ok([
             wanted[0].then(by_x).transpose()?,
-            wanted[1].then(|| outer(1., &by_hidden, &masked, (rank, columns))).transpose()?,
-            wanted[2].then(|| outer(scale, grad, &kept, (out, rank))).transpose()?,
+            wanted[1].then(|| outer(1., &by_hidden, &masked, (rank, columns))?.to_dtype(dtypes[0])).transpose()?,
+            wanted[2].then(|| outer(scale, grad, &kept, (out, rank))?.to_dtype(dtypes[1])).transpose()?,
         ])
     })?;
     apply(&x, w, &weight, &y)?;

@@ -27,7 +27,7 @@ pub(super) use pointwise::{geglu, gelu_erf, quick_gelu, silu};
 
 /// Whether the functions here can take it.
 pub(super) fn takes(x: &Tensor) -> bool {
-    x.device().is_cuda() && matches!(x.dtype(), DType::F32 | DType::BF16)
+    x.device().is_cuda() && matches!(x.dtype(), DType::F32 | DType::BF16 | DType::F16)
 }
 
 /// What tensors give back stays with this process, as in PyTorch. CUDA would return it to the system whenever the host waits for the device
