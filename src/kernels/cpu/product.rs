@@ -196,7 +196,9 @@ pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usi
         }
         return;
     }
-    let chunks = m.div_ceil(CHUNK);
+    // Every piece turns the weights it reads, and rounded rows are half as long.
+    let most = if b.is_turned() && b.pairs() { 2 * CHUNK } else { CHUNK };
+    let chunks = m.div_ceil(most);
     let chunk = m.div_ceil(chunks).next_multiple_of(MAX_ROWS);
     let chunks = m.div_ceil(chunk);
     let groups = (3 * rayon::current_num_threads()).div_ceil(chunks).clamp(1, panels);
