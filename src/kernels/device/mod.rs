@@ -1,7 +1,7 @@
-//! Devices other than the CPU: on CUDA own kernels for f32 and bf16; elsewhere candle's operations in an order that keeps little memory and
+//! Devices other than the CPU: on CUDA own kernels; elsewhere candle's operations in an order that keeps little memory and
 //! starts few kernels.
 //!
-//! What has no path of its own here runs as in [`reference`](super::reference).
+//! What has no path of its own here runs as in [`mod@reference`].
 
 mod attention;
 #[cfg(feature = "cuda")]

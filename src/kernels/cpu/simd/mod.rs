@@ -3,7 +3,9 @@
 use half::bf16;
 
 use super::tile::{Tile, tile};
-use level::{Level, level};
+#[cfg(target_arch = "x86_64")]
+use level::Level;
+use level::level;
 
 mod level;
 mod plain;

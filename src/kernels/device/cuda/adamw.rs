@@ -5,7 +5,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::launch::{Grid, address, device, launch, long, output};
 use crate::kernels::AdamWStep;
 
-/// See [`adamw`](crate::kernels::adamw).
+/// See [`adamw`](crate::kernels::adamw()).
 pub(in crate::kernels::device) fn adamw(
     value: &Tensor,
     first: &Tensor,
