@@ -117,17 +117,7 @@ impl PackedConv {
             Kernel::Direct(weight) => direct::backward(g, weight, grad),
             Kernel::Winograd(weight) => {
                 // The gradient is a convolution of the other way round.
-                let turned = Geometry {
-                    height: g.out_height,
-                    width: g.out_width,
-                    in_channels: g.out_channels,
-                    out_height: g.height,
-                    out_width: g.width,
-                    out_channels: g.in_channels,
-                    top: 2 - g.top,
-                    left: 2 - g.left,
-                    ..*g
-                };
+                let turned = Geometry { top: 2 - g.top, left: 2 - g.left, ..g.turned() };
                 winograd::forward(&turned, &weight.backward(), None, grad)
             }
         }
@@ -233,22 +223,24 @@ impl Conv2d {
         }
     }
 
+    #[cfg(feature = "cuda")]
+    fn on_cuda(&self) -> Result<&PlainConv> {
+        match &self.weight {
+            Weight::Plain(plain) if plain.weight.device().is_cuda() => Ok(plain),
+            _ => bail!("conv2d: the weight is not on the device of its input"),
+        }
+    }
+
     /// The weight `(out, kh, kw, in)` of a layer on CUDA in `dtype`.
     #[cfg(feature = "cuda")]
     pub(super) fn rows(&self, dtype: DType) -> Result<Tensor> {
-        match &self.weight {
-            Weight::Plain(plain) if plain.weight.device().is_cuda() => plain.weight.to_dtype(dtype),
-            _ => bail!("conv2d: the weight is not on the device of its input"),
-        }
+        self.on_cuda()?.weight.to_dtype(dtype)
     }
 
     /// As [`Conv2d::rows`], [turned](Conv2d::turned): `(in, kh, kw, out)`.
     #[cfg(feature = "cuda")]
     pub(super) fn turned_rows(&self, dtype: DType) -> Result<Tensor> {
-        match &self.weight {
-            Weight::Plain(plain) if plain.weight.device().is_cuda() => plain.turned()?.to_dtype(dtype),
-            _ => bail!("conv2d: the weight is not on the device of its input"),
-        }
+        self.on_cuda()?.turned()?.to_dtype(dtype)
     }
 
     /// The bias `(out)` in `dtype`.

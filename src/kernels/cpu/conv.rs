@@ -28,6 +28,21 @@ pub(crate) struct Geometry {
     pub(crate) left: usize,
 }
 
+impl Geometry {
+    /// The sizes of the convolution that takes the gradient back; stride and padding are left for the caller to set.
+    pub(crate) fn turned(&self) -> Self {
+        Self {
+            height: self.out_height,
+            width: self.out_width,
+            in_channels: self.out_channels,
+            out_height: self.height,
+            out_width: self.width,
+            out_channels: self.in_channels,
+            ..*self
+        }
+    }
+}
+
 /// `(batch, height, width, in)` to `(batch, out height, out width, out)`.
 pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32]) -> Vec<f32> {
     assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");

@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor};
 
 use super::gemm::{Matrix, Sizes, multiply};
 use super::launch::{Argument, Grid, address, device, int, launch, long, output, output_of};
-use super::linear::fill_rows;
+use super::linear::start;
 use crate::kernels::Conv2d;
 use crate::kernels::cpu::conv::Geometry;
 
@@ -17,22 +17,12 @@ pub(in crate::kernels::device) fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tenso
     let shape = (g.batch, g.out_height, g.out_width, g.out_channels);
     let y = output_of([&x], shape, move |grad| {
         // The gradient with zeros between its pixels, seen by the turned kernel.
-        let turned = Geometry {
-            height: g.out_height,
-            width: g.out_width,
-            in_channels: g.out_channels,
-            out_height: g.height,
-            out_width: g.width,
-            out_channels: g.in_channels,
-            stride: 1,
-            ..g
-        };
         let before = |kernel: usize, before: usize| kernel as i32 - 1 - before as i32;
         let view = View {
             spread: g.stride,
             top: before(g.kernel_height, g.top),
             left: before(g.kernel_width, g.left),
-            geometry: turned,
+            geometry: Geometry { stride: 1, ..g.turned() },
         };
         let dx = output(grad, (g.batch, g.height, g.width, g.in_channels), grad.dtype())?;
         view.convolve(grad, &layer.turned_rows(grad.dtype())?, None, &dx)?;
@@ -62,10 +52,7 @@ impl View {
     fn convolve(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, y: &Tensor) -> Result<()> {
         let (g, length) = (&self.geometry, self.length());
         let pixels = g.batch * g.out_height * g.out_width;
-        if let Some(bias) = bias {
-            fill_rows(y, bias)?;
-        }
-        let beta = if bias.is_some() { 1. } else { 0. };
+        let beta = start(y, bias)?;
         let (weights, results) = (Matrix::new(weight, length)?.turned(), Matrix::new(y, g.out_channels)?);
         let product = |rows: Matrix, first: usize, count: usize| {
             let sizes = Sizes { m: count, n: g.out_channels, k: length, count: 1 };

@@ -7,22 +7,20 @@ use super::launch::{Grid, address, device, int, kernel, launch, long, output, ou
 use crate::kernels::linear::with_channels;
 use crate::kernels::{Linear, LoraPair};
 
-/// Writes `row` to every row of `y`.
-pub(super) fn fill_rows(y: &Tensor, row: &Tensor) -> Result<()> {
+/// Writes the bias, if there is one, to every row of `y`; gives what `y` is to be multiplied with before a product is added.
+pub(super) fn start(y: &Tensor, bias: Option<&Tensor>) -> Result<f32> {
+    let Some(row) = bias else { return Ok(0.) };
     let (count, channels) = (y.elem_count(), row.elem_count());
     let row = row.contiguous()?;
     let arguments = [address(y)?.into(), address(&row)?.into(), long(count), int(channels)?];
     // SAFETY: each thread below `count` writes its number of `y` and reads one of `channels`.
-    unsafe { launch(device(y)?, &kernel("fill_rows", y.dtype()), Grid::numbers(count, 1), &arguments) }
+    unsafe { launch(device(y)?, &kernel("fill_rows", y.dtype()), Grid::numbers(count, 1), &arguments)? };
+    Ok(1.)
 }
 
 /// `x W`ᵀ plus the bias, to `y`.
 fn apply(x: &Tensor, w: &Linear, weight: &Tensor, y: &Tensor) -> Result<()> {
-    let bias = w.bias(x.dtype())?;
-    if let Some(bias) = &bias {
-        fill_rows(y, bias)?;
-    }
-    let beta = if bias.is_some() { 1. } else { 0. };
+    let beta = start(y, w.bias(x.dtype())?.as_ref())?;
     rows_times(1., x, weight, true, beta, y, (w.in_features(), w.out_features()))
 }
 
