@@ -6,12 +6,12 @@ fn main() {
     kernels();
 }
 
-/// To `kernels.ptx` in `OUT_DIR`, for the GPU of this machine or `CUDA_COMPUTE_CAP`, as candle's own.
+/// To `all.ptx` in `OUT_DIR`, for the GPU of this machine or `CUDA_COMPUTE_CAP`, as candle's own.
 #[cfg(feature = "cuda")]
 fn kernels() {
-    let source = "src/kernels/device/cuda/kernels.cu";
-    let built = cudaforge::KernelBuilder::new().source_files([source]).arg("-std=c++17").arg("-O3").build_ptx();
-    if let Err(error) = built {
-        panic!("{source}: {error}");
+    let folder = "src/kernels/device/cuda/kernels";
+    let builder = cudaforge::KernelBuilder::new().source_files([format!("{folder}/all.cu")]).watch([folder]);
+    if let Err(error) = builder.arg("-std=c++17").arg("-O3").build_ptx() {
+        panic!("{folder}: {error}");
     }
 }

@@ -59,15 +59,26 @@ impl Case {
     }
 }
 
+/// Miri interprets some thousand multiply-adds per second: it gets the smallest shapes only.
+fn too_slow(multiply_adds: usize) -> bool {
+    cfg!(miri) && multiply_adds > 30_000
+}
+
 fn products(cases: &mut Vec<Case>) {
     for (batch, tokens, columns, out, rank, dtype) in [
         (1, 1, 1, 1, 1, DType::F32),
+        (2, 3, 5, 18, 2, DType::F32),
+        (1, 3, 5, 17, 2, DType::BF16),
+        (1, 3, 7, 9, 2, DType::F16),
         (3, 77, 40, 24, 4, DType::F32),
         (3, 256, 64, 512, 3, DType::F32),
         (1, 7, 770, 33, 16, DType::F32),
         (3, 50, 129, 65, 13, DType::BF16),
         (3, 33, 96, 100, 8, DType::F16),
     ] {
+        if too_slow(batch * tokens * columns * out) {
+            continue;
+        }
         let weight = scaled(&[out, columns], 1, columns).to_dtype(dtype).unwrap();
         let bias = (dtype == DType::F32).then(|| numbers(&[out], 2));
         let layer = Linear::new(weight, bias).unwrap();
@@ -113,6 +124,10 @@ fn convolutions(cases: &mut Vec<Case>) {
     let asymmetric = Padding { bottom: 1, right: 1, ..Padding::same(0) };
     for (batch, height, width, channels, out, kernel, stride, padding, dtype) in [
         (1, 1, 1, 1, 1, 1, 1, Padding::same(0), DType::F32),
+        (1, 3, 4, 16, 17, 3, 1, Padding::same(1), DType::F32),
+        (1, 2, 3, 16, 17, 3, 1, Padding::same(1), DType::BF16),
+        (1, 3, 3, 5, 7, 3, 2, Padding::same(1), DType::BF16),
+        (1, 3, 3, 5, 6, 3, 2, Padding::same(1), DType::F16),
         (3, 16, 16, 64, 64, 3, 1, Padding::same(1), DType::F32),
         (3, 13, 10, 20, 37, 3, 1, Padding::same(1), DType::F32),
         (1, 6, 7, 33, 16, 3, 1, Padding::same(0), DType::F32),
@@ -135,6 +150,9 @@ fn convolutions(cases: &mut Vec<Case>) {
         (3, 28, 30, 24, 20, 3, 1, Padding::same(1), DType::F32),
         (1, 4, 4, 800, 32, 3, 1, Padding::same(1), DType::BF16),
     ] {
+        if too_slow(batch * height * width * channels * out * kernel * kernel / (stride * stride)) {
+            continue;
+        }
         let weight = scaled(&[out, channels, kernel, kernel], 1, channels * kernel * kernel).to_dtype(dtype).unwrap();
         let layer = Conv2d::new(weight, Some(numbers(&[out], 2)), stride, padding).unwrap();
         let twin = layer.clone();
@@ -165,6 +183,9 @@ fn attentions(cases: &mut Vec<Case>) {
         (3, 130, 259, 2, 32, false),
         (1, 49, 128, 1, 160, false),
     ] {
+        if too_slow(batch * queries * keys * heads * dim) {
+            continue;
+        }
         let inputs = vec![
             numbers(&[batch, queries, heads * dim], 1),
             numbers(&[batch, keys, heads * dim], 2),
@@ -187,6 +208,9 @@ fn norms_and_activations(cases: &mut Vec<Case>) {
     for (batch, height, width, channels, groups) in
         [(1, 1, 1, 2, 1), (3, 5, 7, 12, 4), (3, 19, 31, 40, 8), (1, 4, 4, 33, 33)]
     {
+        if too_slow(batch * height * width * channels * 20) {
+            continue;
+        }
         for act in [Activation::None, Activation::Silu] {
             let norm = GroupNorm::new(numbers(&[channels], 1), numbers(&[channels], 2), groups, 1e-5).unwrap();
             let twin = norm.clone();
@@ -235,6 +259,9 @@ fn norms_and_activations(cases: &mut Vec<Case>) {
 
 fn joins(cases: &mut Vec<Case>) {
     for (batch, height, width, channels, others) in [(1, 1, 1, 1, 1), (3, 5, 7, 12, 40), (3, 31, 64, 33, 7)] {
+        if too_slow(batch * height * width * channels * 20) {
+            continue;
+        }
         let name = format!("{batch}×{height}×{width}×{channels}");
         let map = |channels, seed| numbers(&[batch, height, width, channels], seed);
         let (x, y) = (map(channels, 1), map(others, 2));

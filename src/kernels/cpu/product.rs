@@ -16,8 +16,8 @@ use super::view::{Scratch, View};
 const DEPTH: usize = 384;
 /// Rows of one piece of work: its part of A stays in L2.
 const CHUNK: usize = 192;
-/// Below this many multiply-adds a product is not worth other threads.
-pub(super) const SERIAL: usize = 1 << 18;
+/// Below this many multiply-adds a product is not worth other threads. Miri, which can do few, shall see other threads all the same.
+pub(super) const SERIAL: usize = if cfg!(miri) { 1 << 8 } else { 1 << 18 };
 
 /// What C holds before the product is added.
 #[derive(Clone, Copy)]

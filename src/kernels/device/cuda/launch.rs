@@ -10,8 +10,8 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Device, Layout, Res
 
 use crate::kernels::recording::{is_recorded, push};
 
-/// `kernels.cu`, compiled by the build script.
-const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
+/// `kernels/all.cu`, compiled by the build script.
+const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/all.ptx"));
 
 /// Threads of a block where each computes one number.
 const BLOCK: usize = 256;
@@ -225,7 +225,7 @@ pub(super) fn kernel(name: &str, dtype: DType) -> String {
     format!("{name}_{suffix}")
 }
 
-/// Starts a kernel of `kernels.cu`. Does nothing for an empty grid.
+/// Starts a kernel of `kernels/`. Does nothing for an empty grid.
 ///
 /// # Safety
 /// The arguments must be those of the kernel, in its order, and what it reads and writes with them in this grid must lie in living tensors.

@@ -1,4 +1,4 @@
-//! CUDA: our own kernels (`kernels.cu`) and products by cuBLAS, channels last.
+//! CUDA: our own kernels (`kernels/`) and products by cuBLAS, channels last.
 //!
 //! candle's own operations are many small kernels, each started from the host, which then is what a pass waits for.
 //! cuDNN is not used: its old interface, candle's, takes 0.2 to 3 ms of the host's time for each convolution (measured on an H200 machine).

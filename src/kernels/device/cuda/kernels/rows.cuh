@@ -1,0 +1,79 @@
+// What copies or adds rows of channels, and upsampling.
+
+#pragma once
+
+#include "numbers.cuh"
+
+// Every row becomes `row`.
+template <class T>
+__device__ void fill_rows(T* y, const T* row, long long count, int channels) {
+    long long i = index();
+    if (i < count) y[i] = row[i % channels];
+}
+
+// y = x + rows, one row for `repeated` rows of `channels` numbers.
+template <class T>
+__device__ void add_rows(const T* x, const T* rows, T* y, long long count, int repeated, int channels) {
+    long long i = index();
+    if (i < count) store(y, i, load(x, i) + load(rows, i / channels / repeated * channels + i % channels));
+}
+
+// The channels of x followed by those of y.
+template <class T>
+__device__ void concatenate(const T* x, const T* y, T* both, long long count, int channels, int others) {
+    long long i = index();
+    if (i >= count) return;
+    long long row = i / (channels + others);
+    int c = i % (channels + others);
+    both[i] = c < channels ? x[row * channels + c] : y[row * others + c - channels];
+}
+
+// `channels` of all `all` channels, beginning with `first`.
+template <class T>
+__device__ void part(const T* x, T* y, long long count, int all, int first, int channels) {
+    long long i = index();
+    if (i < count) y[i] = x[i / channels * all + first + i % channels];
+}
+
+// Every pixel four times, but for the last row or column where the size is odd.
+template <class T>
+__device__ void upsample(const T* x, T* y, long long count, int height, int width, int to_height, int to_width, int channels) {
+    long long i = index();
+    if (i >= count) return;
+    int c = i % channels;
+    long long pixel = i / channels;
+    int column = pixel % to_width, row = pixel / to_width % to_height;
+    long long image = pixel / to_width / to_height;
+    y[i] = x[((image * height + row / 2) * width + column / 2) * channels + c];
+}
+
+template <class T>
+__device__ void upsample_backward(const T* grad, T* dx, long long count, int height, int width, int to_height, int to_width, int channels) {
+    long long i = index();
+    if (i >= count) return;
+    int c = i % channels;
+    long long pixel = i / channels;
+    int column = 2 * (pixel % width), row = 2 * (pixel / width % height);
+    long long image = pixel / width / height;
+    float all = 0;
+    for (int y = row; y < min(row + 2, to_height); y++)
+        for (int x = column; x < min(column + 2, to_width); x++) all += load(grad, ((image * to_height + y) * to_width + x) * channels + c);
+    store(dx, i, all);
+}
+
+#define P(T) (T * y, const T* row, long long count, int channels)
+KERNEL(fill_rows, P, (y, row, count, channels))
+#undef P
+#define P(T) (const T* x, const T* rows, T* y, long long count, int repeated, int channels)
+KERNEL(add_rows, P, (x, rows, y, count, repeated, channels))
+#undef P
+#define P(T) (const T* x, const T* y, T* both, long long count, int channels, int others)
+KERNEL(concatenate, P, (x, y, both, count, channels, others))
+#undef P
+#define P(T) (const T* x, T* y, long long count, int all, int first, int channels)
+KERNEL(part, P, (x, y, count, all, first, channels))
+#undef P
+#define P(T) (const T* x, T* y, long long count, int height, int width, int to_height, int to_width, int channels)
+KERNEL(upsample, P, (x, y, count, height, width, to_height, to_width, channels))
+KERNEL(upsample_backward, P, (x, y, count, height, width, to_height, to_width, channels))
+#undef P

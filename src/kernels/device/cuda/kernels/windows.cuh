@@ -1,0 +1,39 @@
+// What convolutions see.
+
+#pragma once
+
+#include "numbers.cuh"
+
+struct Window {
+    int channels, height, width, out_height, out_width, kernel_height, kernel_width, stride, spread, top, left;
+};
+
+// What the kernel of a convolution sees at output pixels `first`.., a row each: taps row by row, channels within. `spread` - 1 zeros lie between
+// neighbouring pixels, any number around them. U: as many numbers as are copied at once.
+template <class U>
+__device__ void windows(const U* x, U* rows, Window w, long long first, long long count) {
+    long long i = index();
+    int taps = w.kernel_height * w.kernel_width, row_length = taps * w.channels;
+    if (i >= count * row_length) return;
+    long long pixel = first + i / row_length;
+    int at = i % row_length, tap = at / w.channels, c = at % w.channels;
+    int out_x = pixel % w.out_width, out_y = pixel / w.out_width % w.out_height;
+    long long image = pixel / w.out_width / w.out_height;
+    int iy = out_y * w.stride + tap / w.kernel_width - w.top, ix = out_x * w.stride + tap % w.kernel_width - w.left;
+    bool inside = iy >= 0 && ix >= 0 && iy % w.spread == 0 && ix % w.spread == 0;
+    iy /= w.spread, ix /= w.spread;
+    inside = inside && iy < w.height && ix < w.width;
+    U zero = {};
+    rows[i] = inside ? x[((image * w.height + iy) * w.width + ix) * w.channels + c] : zero;
+}
+
+#define WINDOWS(bits, U)                                                                                                     \
+    ENTRY windows_##bits(const U* x, U* rows, int channels, int height, int width, int out_height, int out_width,            \
+                         int kernel_height, int kernel_width, int stride, int spread, int top, int left, long long first,    \
+                         long long count) {                                                                                  \
+        Window w = {channels, height, width, out_height, out_width, kernel_height, kernel_width, stride, spread, top, left}; \
+        windows(x, rows, w, first, count);                                                                                   \
+    }
+WINDOWS(16, unsigned short)
+WINDOWS(32, unsigned)
+WINDOWS(128, uint4)
