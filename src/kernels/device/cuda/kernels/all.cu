@@ -5,7 +5,6 @@
 #include "adamw.cuh"
 #include "group_norm.cuh"
 #include "layer_norm.cuh"
-#include "numbers.cuh"
 #include "rows.cuh"
 #include "softmax.cuh"
 #include "windows.cuh"

@@ -40,6 +40,16 @@ __device__ inline float maximum(float x) { return over_block(x, true); }
 // The index of this thread among all of a grid of one dimension.
 __device__ inline long long index() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
 
+// Where a pixel lies among images of `height` times `width`.
+struct Place {
+    long long image;
+    int row, column;
+};
+__device__ inline Place place(long long pixel, int height, int width) {
+    int column = pixel % width, row = pixel / width % height;
+    return {pixel / width / height, row, column};
+}
+
 #define ENTRY extern "C" __global__ void __launch_bounds__(1024)
 #define KERNEL(name, parameters, arguments)                   \
     ENTRY name##_f32 parameters(float) { name arguments; }    \

@@ -41,10 +41,8 @@ __device__ void upsample(const T* x, T* y, long long count, int height, int widt
     long long i = index();
     if (i >= count) return;
     int c = i % channels;
-    long long pixel = i / channels;
-    int column = pixel % to_width, row = pixel / to_width % to_height;
-    long long image = pixel / to_width / to_height;
-    y[i] = x[((image * height + row / 2) * width + column / 2) * channels + c];
+    Place to = place(i / channels, to_height, to_width);
+    y[i] = x[((to.image * height + to.row / 2) * width + to.column / 2) * channels + c];
 }
 
 template <class T>
@@ -52,12 +50,11 @@ __device__ void upsample_backward(const T* grad, T* dx, long long count, int hei
     long long i = index();
     if (i >= count) return;
     int c = i % channels;
-    long long pixel = i / channels;
-    int column = 2 * (pixel % width), row = 2 * (pixel / width % height);
-    long long image = pixel / width / height;
+    Place own = place(i / channels, height, width);
+    int column = 2 * own.column, row = 2 * own.row;
     float all = 0;
     for (int y = row; y < min(row + 2, to_height); y++)
-        for (int x = column; x < min(column + 2, to_width); x++) all += load(grad, ((image * to_height + y) * to_width + x) * channels + c);
+        for (int x = column; x < min(column + 2, to_width); x++) all += load(grad, ((own.image * to_height + y) * to_width + x) * channels + c);
     store(dx, i, all);
 }
 

@@ -17,14 +17,13 @@ __device__ void windows(const U* x, U* rows, Window w, long long first, long lon
     if (i >= count * row_length) return;
     long long pixel = first + i / row_length;
     int at = i % row_length, tap = at / w.channels, c = at % w.channels;
-    int out_x = pixel % w.out_width, out_y = pixel / w.out_width % w.out_height;
-    long long image = pixel / w.out_width / w.out_height;
-    int iy = out_y * w.stride + tap / w.kernel_width - w.top, ix = out_x * w.stride + tap % w.kernel_width - w.left;
+    Place out = place(pixel, w.out_height, w.out_width);
+    int iy = out.row * w.stride + tap / w.kernel_width - w.top, ix = out.column * w.stride + tap % w.kernel_width - w.left;
     bool inside = iy >= 0 && ix >= 0 && iy % w.spread == 0 && ix % w.spread == 0;
     iy /= w.spread, ix /= w.spread;
     inside = inside && iy < w.height && ix < w.width;
     U zero = {};
-    rows[i] = inside ? x[((image * w.height + iy) * w.width + ix) * w.channels + c] : zero;
+    rows[i] = inside ? x[((out.image * w.height + iy) * w.width + ix) * w.channels + c] : zero;
 }
 
 #define WINDOWS(bits, U)                                                                                                     \
