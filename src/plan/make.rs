@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::keys::{CellPhotos, Ingredients};
-use super::{Cell, Facts, Job, JobPhotos, Plan};
+use super::{Cell, Facts, Job, JobPhotos, Plan, notices};
 use crate::experiment::{Experiment, Place, Problem, Problems, label};
 use crate::photos::{Photo, Scan, order};
 use crate::stage::Stage;
@@ -47,6 +47,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         });
     }
     name_jobs(&mut plan);
+    plan.notices = notices::gather(experiment, facts);
     Ok(plan)
 }
 
@@ -188,7 +189,7 @@ impl Plan {
     /// The plan of some of its cells, by index; jobs keep their order and labels.
     #[must_use]
     pub fn only(self, selected: &[usize]) -> Self {
-        let Self { name, title, cells, jobs, photo_names } = self;
+        let Self { name, title, cells, jobs, photo_names, notices } = self;
         let mut new_cell = BTreeMap::new();
         let mut new_job = BTreeMap::new();
         let chosen = |index: &usize| selected.contains(index);
@@ -210,6 +211,6 @@ impl Plan {
             cell
         };
         let cells = cells.into_iter().enumerate().filter(|(index, _)| chosen(index)).map(|(_, cell)| renumber(cell));
-        Self { name, title, cells: cells.collect(), jobs: kept, photo_names }
+        Self { name, title, cells: cells.collect(), jobs: kept, photo_names, notices }
     }
 }

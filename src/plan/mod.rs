@@ -8,6 +8,7 @@ mod estimate;
 mod facts;
 mod keys;
 mod make;
+mod notices;
 mod reason;
 mod show;
 mod status;

@@ -20,6 +20,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// What the photos are called, by content hash; for messages only.
     pub photo_names: BTreeMap<String, String>,
+    /// What the user should know before trusting the results, each a plain sentence; told by plan, run and report.
+    pub notices: Vec<String>,
 }
 
 /// One combination of the sweep.

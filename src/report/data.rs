@@ -31,6 +31,9 @@ pub struct StudyData {
     pub photos: Vec<PhotoData>,
     /// Files of the photo folders that are not used.
     pub skipped: Vec<SkippedFile>,
+    /// What the user should know before trusting the results, each a plain sentence.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// Where the result comes from: hashes, keys, versions; nothing that changes from run to run.
     pub provenance: Vec<Setting>,
     /// The resolved settings of every cell as ASCII JSON; embedded in `grid.png`.

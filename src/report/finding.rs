@@ -113,6 +113,7 @@ fn notes(data: &StudyData, conditions: &[Condition]) -> Vec<String> {
     if failed > 0 && !conditions.is_empty() {
         notes.push(format!("{} of {} failed; the reasons are below.", failed, words::count(data.cells.len(), "cell")));
     }
+    notes.extend(data.notices.iter().cloned());
     notes
 }
 

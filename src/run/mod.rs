@@ -88,6 +88,9 @@ impl Run<'_> {
             todo,
             device: self.device.clone(),
         });
+        for message in &self.plan.notices {
+            self.observer.observe(&Event::Warning { message: message.clone() });
+        }
         let mut progress = Progress::new(self, statuses, todo);
         while !self.stop.is_set() && !progress.too_many_failed() {
             match progress.next()? {

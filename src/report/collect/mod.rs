@@ -32,6 +32,7 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     let mut c = Collector { plan, states: &states, photos: BTreeMap::new(), data: StudyData::default() };
     c.data.name.clone_from(&plan.name);
     c.data.title.clone_from(&plan.title);
+    c.data.notices.clone_from(&plan.notices);
     c.data.axes = settings::axes(plan);
     (c.data.fixed, c.data.derived) = settings::shared(plan, &c.data.axes);
     c.data.settings_json = settings::json(plan);
