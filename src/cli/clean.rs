@@ -13,12 +13,15 @@ use crate::{
 };
 use clap::Args;
 use serde_json::json;
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 /// Show what the store holds, and remove what is not needed
 ///
-/// Without options it only lists. Artifacts that are removed are made again when an experiment needs them. What
-/// another runner works on right now is never touched. Reports stay.
+/// Without options it only lists. Artifacts that are removed are made again when an experiment needs them. Nothing is
+/// removed while another runner works in the store. Reports stay.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  runner clean                 list everything with its size\n  \
         runner clean --broken        remove failed, unfinished and damaged work\n  \
@@ -26,7 +29,7 @@ use std::{collections::BTreeSet, path::PathBuf};
         remove all that this experiment does not need\n  \
         runner clean --all           empty the store\n\nResult: a table; the last line says how much was freed.")]
 pub(super) struct CleanArgs {
-    /// Remove damaged artifacts, records of failures and work that was begun and not finished
+    /// Remove damaged artifacts (every byte is checked), records of failures and work that was begun and not finished
     #[arg(long)]
     broken: bool,
     /// Remove what this experiment does not need (repeat to keep the needs of several)
@@ -46,10 +49,11 @@ pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Fai
             || (args.broken && entry.state != State::Done)
             || (!args.keep.is_empty() && !needed.contains(&(entry.stage, entry.key.clone())))
     };
-    let store = Store::reader(&args.reports.store());
+    let root = args.reports.store();
+    let store = if args.removes() { alone(&root)? } else { Store::reader(&root) };
     let mut rows = Vec::new();
     let mut freed = 0;
-    for entry in store.list().or_exit(Exit::Internal)? {
+    for entry in store.list(args.broken) {
         let what = match wanted(&entry) {
             false => "",
             true if store.discard(&entry).or_exit(Exit::Internal)? => "removed",
@@ -58,7 +62,22 @@ pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Fai
         freed += if what == "removed" { entry.bytes } else { 0 };
         rows.push((entry, what));
     }
+    if args.removes() {
+        store.sweep().or_exit(Exit::Internal)?;
+    }
     report(&rows, freed, args, output)
+}
+
+/// The store, unless somebody works in it.
+fn alone(root: &Path) -> Result<Store, Failure> {
+    Store::alone(root).or_exit(Exit::Internal)?.ok_or_else(|| {
+        let error = anyhow::anyhow!(
+            "another runner works in {}; nothing was removed. Wait until it has ended, or stop it (Ctrl-C saves a \
+             checkpoint first)",
+            root.display()
+        );
+        Failure::new(Exit::Experiment, error)
+    })
 }
 
 impl CleanArgs {

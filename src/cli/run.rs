@@ -80,15 +80,21 @@ fn finish(summary: &Summary, output: &OutputArgs) -> Exit {
         let (label, reason) = (plain_text(&cell.label), plain_text(&cell.reason));
         text += &format!("{} {label} ({}): {reason}\n", paint.red("failed:"), cell.stage);
     }
+    if let Some(reason) = &summary.report_error {
+        text += &format!("{} the report was not written: {}\n", paint.red("error:"), plain_text(reason));
+    }
     if summary.stopped {
         text += &format!("stopped; nothing is lost. To go on:\n  {}\n", again());
     } else if !summary.failed.is_empty() {
         text += &format!("to try what failed again:\n  {}\n", again());
+    } else if summary.report_error.is_some() {
+        text += &format!("all results are kept; mend that and run again:\n  {}\n", again());
     }
     // Nobody is left to tell when standard error is closed.
     let _ = std::io::stderr().write_all(text.as_bytes());
     match summary {
         Summary { stopped: true, .. } => Exit::Stopped,
+        Summary { report_error: Some(_), .. } => Exit::Internal,
         Summary { failed, skipped, .. } if failed.is_empty() && skipped.is_empty() => Exit::Done,
         _ => Exit::SomeFailed,
     }

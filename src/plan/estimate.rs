@@ -46,8 +46,8 @@ fn judge(plan: &Plan, job: &Job, store: &Store) -> Option<(f64, u64)> {
     let old: Manifest = store.nearest(job.stage, &job.inputs, &|_| true)?;
     let train = job.needs.iter().map(|need| &plan.jobs[*need]).find(|need| need.stage == Stage::Train);
     let model = machine(&job.inputs, train.map(|train| &train.inputs))?;
-    let old_train = text(&old.inputs, "train").and_then(|key| store.find(Stage::Train, &Key::parse(key)?).ok()?);
-    if machine(&old.inputs, old_train.as_ref().map(|train| &train.manifest.inputs))? != model {
+    let old_train = text(&old.inputs, "train").and_then(|key| store.manifest(Stage::Train, &Key::parse(key)?));
+    if machine(&old.inputs, old_train.as_ref().map(|train| &train.inputs))? != model {
         return None;
     }
     let ratio = |size: fn(Stage, &KeyInputs) -> Option<f64>| {

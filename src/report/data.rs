@@ -4,9 +4,9 @@
 //! the clock except [`Cost`], which only `cost.html` and `cost.csv` show.
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 use crate::stage::Stage;
+use crate::store::StoredFile;
 
 /// One study, as its report shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -236,7 +236,7 @@ pub struct ReportFile {
     /// Relative to the report, forward slashes.
     pub to: String,
     /// In the store.
-    pub from: PathBuf,
+    pub from: StoredFile,
 }
 
 /// What one stored artifact cost; the only data that differ between two identical runs.

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use crate::report::ReportError;
+use crate::store::StoredFile;
 
 /// Names the files the report made, one a line, so that only those are ever removed.
 const LIST: &str = ".report-files";
@@ -34,10 +35,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Copies one file of the store.
-    pub(crate) fn copy(&mut self, name: &str, from: &Path) -> Result<(), ReportError> {
-        let bytes = fs::read(from).map_err(|e| ReportError::read(from, e))?;
-        self.write(name, &bytes)
+    /// Copies one file of the store, if it is what was stored.
+    pub(crate) fn copy(&mut self, name: &str, from: &StoredFile) -> Result<(), ReportError> {
+        self.write(name, &from.read()?)
     }
 
     /// Reads a file written before.

@@ -8,6 +8,7 @@ use crate::report::data::{
     StudyData, Table,
 };
 use crate::stage::Stage;
+use crate::store::{FileEntry, StoredFile};
 
 const PROMPTS: [&str; 2] =
     ["a aawxbc figurine on the beach, wearing a hat", "a aawxbc figurine in the forest, holding a cup"];
@@ -93,15 +94,21 @@ pub(crate) fn with_files(mut data: StudyData, sources: &Path) -> StudyData {
     for (i, (to, image)) in wanted.into_iter().enumerate() {
         let from = sources.join(format!("{i:03}.png"));
         image.save(&from).expect("writable folder");
-        files.push(ReportFile { to, from });
+        files.push(ReportFile { to, from: stored(from) });
     }
     for to in data.cells.iter().flat_map(|c| &c.adapters) {
         let from = sources.join("adapter.safetensors");
         std::fs::write(&from, b"not a real adapter").expect("writable folder");
-        files.push(ReportFile { to: to.clone(), from });
+        files.push(ReportFile { to: to.clone(), from: stored(from) });
     }
     data.files = files;
     data
+}
+
+/// A file as the store would have it.
+fn stored(path: std::path::PathBuf) -> StoredFile {
+    let entry = FileEntry::of(&std::fs::read(&path).expect("written before"));
+    StoredFile { path, entry }
 }
 
 fn tinted(image: &RgbImage, tint: usize) -> RgbImage {

@@ -164,9 +164,15 @@ fn a_name_outside_the_folder_is_refused() {
 #[test]
 fn a_damaged_image_is_an_error_with_its_name() {
     let (dir, out) = folders("damaged");
-    let data = fixture::with_files(fixture::study(), dir.path());
-    let picture = data.files.iter().find(|f| f.to.contains("p00_s0")).expect("a picture");
-    std::fs::write(&picture.from, b"not a picture").expect("writes");
+    let mut data = fixture::with_files(fixture::study(), dir.path());
+    let picture = data.files.iter_mut().find(|f| f.to.contains("p00_s0")).expect("a picture");
+    std::fs::write(&picture.from.path, b"not a picture").expect("writes");
+    let changed = picture.from.path.display().to_string();
+    let entry = crate::store::FileEntry::of(b"not a picture");
+    let error = write(&data, &out).expect_err("refused").to_string();
+    assert!(error.contains(&format!("{changed}: it was changed after it was stored")), "{error}");
+    let picture = data.files.iter_mut().find(|f| f.to.contains("p00_s0")).expect("a picture");
+    picture.from.entry = entry;
     let error = write(&data, &out).expect_err("refused").to_string();
     assert!(error.contains("p00_s0.png is not a readable image"), "{error}");
 }

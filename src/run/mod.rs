@@ -2,7 +2,9 @@
 //! its reason and takes only its cells with it. Several runs may share a store: a job another process works on
 //! is left to it, and other jobs are done meanwhile.
 
+mod advice;
 mod panics;
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +12,12 @@ pub use panics::install_hook;
 
 use crate::{
     event::{Event, Observer},
-    plan::{self, Job, JobStatus, Plan},
+    plan::{self, JobStatus, Plan},
     stage::Stage,
-    stages::{Context, StageError, StopFlag, Worker},
-    store::{self, Artifact, Claim, Made, Store, Workspace},
+    stages::{StopFlag, Worker},
+    store::Store,
 };
-use anyhow::Context as _;
+use progress::{Next, Progress};
 use std::time::{Duration, Instant};
 
 /// How often a job of another process is asked for.
@@ -48,6 +50,8 @@ pub struct Summary {
     pub skipped: Vec<String>,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
+    /// Why the report at the end could not be written.
+    pub report_error: Option<String>,
 }
 
 /// A cell without all its results.
@@ -61,18 +65,10 @@ pub struct FailedCell {
     pub reason: String,
 }
 
-/// What is known of a job during the run.
-enum State {
-    Pending,
-    Done(Box<Artifact>),
-    Failed(String),
-    /// A job it needs failed, or all its cells did.
-    Dropped,
-}
-
 impl Run<'_> {
     /// Does everything that is not done. `report` is called whenever a cell has ended by work of this run,
-    /// and at the end; its errors are told as warnings. An error means that nothing can go on.
+    /// and at the end; an error of the last one is told in the summary. If it is due to damaged results, these are made
+    /// again. An error means that nothing can go on.
     pub fn execute(
         &self,
         worker: &mut dyn Worker,
@@ -92,24 +88,18 @@ impl Run<'_> {
             self.observer.observe(&Event::Warning { message: message.clone() });
         }
         let mut progress = Progress::new(self, statuses, todo);
-        while !self.stop.is_set() && !progress.too_many_failed() {
-            match progress.next()? {
-                Next::Nothing => break,
-                Next::Wait => self.sleep(),
-                Next::Reused(job) => progress.reused(job),
-                Next::Work(job, workspace) => {
-                    progress.work(job, *workspace, worker)?;
-                    if progress.cells_ended() {
-                        self.report(report);
-                        progress.report_is_current = true;
-                    }
-                }
+        let report_error = loop {
+            self.work(&mut progress, worker, report)?;
+            if progress.report_is_current {
+                break None;
             }
-        }
-        if !progress.report_is_current {
-            self.report(report);
-        }
-        let summary = progress.summary();
+            match report() {
+                Ok(()) => break None,
+                Err(_) if progress.drop_damaged()? => {}
+                Err(error) => break Some(format!("{error:#}")),
+            }
+        };
+        let summary = Summary { report_error, ..progress.summary() };
         self.observer.observe(&Event::RunFinished {
             done: summary.done.len(),
             failed: summary.failed.len(),
@@ -119,10 +109,28 @@ impl Run<'_> {
         Ok(summary)
     }
 
-    fn report(&self, report: &mut dyn FnMut() -> anyhow::Result<()>) {
-        if let Err(error) = report() {
-            self.observer.observe(&Event::Warning { message: format!("the report was not written: {error:#}") });
+    /// Does one job after the other until none is left that can begin.
+    fn work(
+        &self,
+        progress: &mut Progress<'_>,
+        worker: &mut dyn Worker,
+        report: &mut dyn FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        while !self.stop.is_set() && !progress.too_many_failed() {
+            match progress.next()? {
+                Next::Nothing => break,
+                Next::Wait => self.sleep(),
+                Next::Reused(job) => progress.reused(job),
+                Next::Work(job, workspace) => {
+                    progress.work(job, *workspace, worker)?;
+                    // An error is told at the end if it is still there: the same words after every cell help nobody.
+                    if progress.cells_ended() {
+                        progress.report_is_current = report().is_ok();
+                    }
+                }
+            }
         }
+        Ok(())
     }
 
     /// Waits for another process, but not for long after a signal.
@@ -131,219 +139,5 @@ impl Run<'_> {
         while Instant::now() < until && !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-/// What to do next.
-enum Next {
-    /// Every job has ended.
-    Nothing,
-    /// All jobs that could begin are worked on by other processes.
-    Wait,
-    /// The result of this job is in the store.
-    Reused(usize),
-    /// This job is ours.
-    Work(usize, Box<Workspace>),
-}
-
-/// The state of a run.
-struct Progress<'a> {
-    run: &'a Run<'a>,
-    states: Vec<State>,
-    statuses: Vec<JobStatus>,
-    /// Jobs already announced as worked on by others.
-    waited_for: Vec<bool>,
-    /// Cells that had ended when [`Self::cells_ended`] was asked last.
-    ended: usize,
-    begun: usize,
-    todo: usize,
-    report_is_current: bool,
-}
-
-impl<'a> Progress<'a> {
-    fn new(run: &'a Run<'a>, statuses: Vec<JobStatus>, todo: usize) -> Self {
-        let n = statuses.len();
-        let states = (0..n).map(|_| State::Pending).collect();
-        let waited_for = vec![false; n];
-        Self { run, states, statuses, waited_for, ended: 0, begun: 0, todo, report_is_current: false }
-    }
-
-    fn job(&self, index: usize) -> &'a Job {
-        &self.run.plan.jobs[index]
-    }
-
-    /// The first pending job that can begin now.
-    fn next(&mut self) -> anyhow::Result<Next> {
-        let mut busy = false;
-        for index in 0..self.states.len() {
-            if !matches!(self.states[index], State::Pending) {
-                continue;
-            }
-            let job = self.job(index);
-            let dropped = job.needs.iter().any(|&n| matches!(self.states[n], State::Failed(_) | State::Dropped));
-            if dropped || job.cells.iter().all(|&cell| self.failure_of(cell).is_some()) {
-                self.states[index] = State::Dropped;
-                continue;
-            }
-            if !job.needs.iter().all(|&n| matches!(self.states[n], State::Done(_))) {
-                continue;
-            }
-            match self.run.store.claim(job.stage, &job.inputs)? {
-                Claim::Done(artifact) => {
-                    self.states[index] = State::Done(Box::new(artifact));
-                    return Ok(Next::Reused(index));
-                }
-                Claim::Work(workspace) => return Ok(Next::Work(index, Box::new(workspace))),
-                Claim::Busy => {
-                    busy = true;
-                    if !std::mem::replace(&mut self.waited_for[index], true) {
-                        self.tell(&Event::JobWaiting {
-                            stage: job.stage,
-                            label: job.label.clone(),
-                            key: job.key.to_string(),
-                        });
-                    }
-                }
-            }
-        }
-        Ok(if busy { Next::Wait } else { Next::Nothing })
-    }
-
-    fn reused(&mut self, index: usize) {
-        let job = self.job(index);
-        self.tell(&Event::JobReused { stage: job.stage, label: job.label.clone(), key: job.key.to_string() });
-    }
-
-    /// Does a job and notes its end. An error stops the whole run.
-    fn work(&mut self, index: usize, workspace: Workspace, worker: &mut dyn Worker) -> anyhow::Result<()> {
-        let job = self.job(index);
-        self.report_is_current = false;
-        self.begun += 1;
-        let reason = match &self.statuses[index] {
-            JobStatus::Cached => "the stored result is gone".to_owned(),
-            JobStatus::Todo { reason } => reason.clone(),
-            JobStatus::Failed { reason } => format!("failed last time: {reason}"),
-        };
-        self.tell(&Event::JobStarted {
-            stage: job.stage,
-            label: job.label.clone(),
-            key: job.key.to_string(),
-            reason,
-            index: self.begun,
-            todo: self.todo.max(self.begun),
-        });
-        store::reset_peak_memory();
-        let begun = Instant::now();
-        let needs = |stage| {
-            job.needs.iter().find_map(|&n| match &self.states[n] {
-                State::Done(artifact) if self.job(n).stage == stage => Some(&**artifact),
-                _ => None,
-            })
-        };
-        let context =
-            Context { workspace: &workspace, needs: &needs, observer: self.run.observer, stop: self.run.stop };
-        let result = panics::catch(|| worker.execute(job, &context)).unwrap_or_else(|bug| Err(StageError::Failed(bug)));
-        let seconds = begun.elapsed().as_secs_f64();
-        let output = match result {
-            Ok(output) => output,
-            Err(error) => {
-                workspace.add_seconds(seconds)?;
-                if !matches!(error, StageError::Stopped) {
-                    worker.reset();
-                }
-                return self.not_done(index, error);
-            }
-        };
-        let made = Made { seconds, device: output.device, threads: output.threads };
-        let artifact = workspace.commit(output.info, &made)?;
-        self.tell(&Event::JobFinished {
-            stage: job.stage,
-            label: job.label.clone(),
-            key: job.key.to_string(),
-            seconds,
-        });
-        self.states[index] = State::Done(Box::new(artifact));
-        Ok(())
-    }
-
-    fn not_done(&mut self, index: usize, error: StageError) -> anyhow::Result<()> {
-        let job = self.job(index);
-        match error {
-            StageError::Stopped => self.run.stop.stop(),
-            StageError::Fatal(error) => {
-                return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
-            }
-            StageError::Failed(reason) => {
-                let reason = with_advice(&reason);
-                self.run.store.record_failure(job.stage, &job.key, &reason)?;
-                let cells = job.cells.iter().map(|&cell| self.run.plan.cells[cell].label.clone()).collect();
-                self.tell(&Event::JobFailed {
-                    stage: job.stage,
-                    label: job.label.clone(),
-                    reason: reason.clone(),
-                    cells,
-                });
-                self.states[index] = State::Failed(reason);
-            }
-        }
-        Ok(())
-    }
-
-    fn tell(&self, event: &Event) {
-        self.run.observer.observe(event);
-    }
-
-    /// The first failed job of a cell.
-    fn failure_of(&self, cell: usize) -> Option<(Stage, &str)> {
-        self.run.plan.cells[cell].jobs.iter().find_map(|(stage, &job)| match &self.states[job] {
-            State::Failed(reason) => Some((*stage, reason.as_str())),
-            _ => None,
-        })
-    }
-
-    fn is_done(&self, cell: usize) -> bool {
-        self.run.plan.cells[cell].jobs.values().all(|&job| matches!(self.states[job], State::Done(_)))
-    }
-
-    /// Whether more cells have ended than at the last call.
-    fn cells_ended(&mut self) -> bool {
-        let cells = 0..self.run.plan.cells.len();
-        let now = cells.filter(|&cell| self.is_done(cell) || self.failure_of(cell).is_some()).count();
-        std::mem::replace(&mut self.ended, now) < now
-    }
-
-    fn too_many_failed(&self) -> bool {
-        let failed = || (0..self.run.plan.cells.len()).filter(|&cell| self.failure_of(cell).is_some()).count();
-        self.run.max_fail.is_some_and(|most| failed() >= most.max(1))
-    }
-
-    fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for (index, cell) in self.run.plan.cells.iter().enumerate() {
-            let label = cell.label.clone();
-            if self.is_done(index) {
-                summary.done.push(label);
-            } else if let Some((stage, reason)) = self.failure_of(index) {
-                summary.failed.push(FailedCell { label, stage, reason: reason.to_owned() });
-            } else {
-                summary.skipped.push(label);
-            }
-        }
-        summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();
-        summary
-    }
-}
-
-/// Adds what to do to a reason that speaks of memory.
-fn with_advice(reason: &str) -> String {
-    let lower = reason.to_lowercase();
-    let memory = ["out of memory", "out_of_memory", "failed to allocate", "memory allocation"];
-    if memory.iter().any(|words| lower.contains(words)) {
-        format!(
-            "{reason}\nto need less memory: train.gradient_checkpointing = true, train.batch_size = 1, \
-             generate.batch_size = 1, a smaller dataset.resolution, model.dtype = \"bf16\", or on a CPU model.low_memory = true"
-        )
-    } else {
-        reason.to_owned()
     }
 }

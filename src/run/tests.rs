@@ -1,12 +1,13 @@
 //! The loop with a fake worker: milliseconds, no model.
 
-use super::*;
+use super::{advice::with_advice, *};
 use crate::{
     experiment::Settings,
-    plan::{Cell, JobPhotos},
-    stages::Output,
+    plan::{Cell, Job, JobPhotos},
+    stages::{Context, Output, StageError},
     store::{KeyInputs, StoreError},
 };
+use anyhow::Context as _;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,8 @@ enum Trouble {
     Signal,
     /// The process dies at once, as by SIGKILL; only in [`child`].
     Kill,
+    /// Somebody removes the work in progress, once.
+    CleanUp,
 }
 
 /// Counts steps; its result is a pure function of the job's key and its needs' results.
@@ -35,6 +38,8 @@ struct Fake {
     /// Every step done, e.g. `train B 3`.
     log: Vec<String>,
     resets: usize,
+    /// The store's folder.
+    root: PathBuf,
 }
 
 impl Worker for Fake {
@@ -50,6 +55,11 @@ impl Worker for Fake {
                 Some(Trouble::Fatal) => return Err(StageError::Fatal(anyhow::anyhow!("disk full"))),
                 Some(Trouble::Signal) => context.stop.stop(),
                 Some(Trouble::Kill) => std::process::abort(),
+                Some(Trouble::CleanUp) => {
+                    self.trouble.clear();
+                    std::fs::remove_dir_all(self.root.join(".work").join(format!("{}-{}", job.stage, job.key)))
+                        .unwrap();
+                }
                 None => {}
             }
             if context.stop.is_set() {
@@ -153,7 +163,7 @@ fn reasons(event: &Event) -> Option<String> {
 
 fn run_with(root: &Path, plan: &Plan, trouble: &[(&str, u32, Trouble)], max_fail: Option<usize>) -> Ran {
     let trouble = trouble.iter().map(|(at, step, t)| ((*at).to_owned(), *step, *t)).collect();
-    let mut worker = Fake { trouble, ..Fake::default() };
+    let mut worker = Fake { trouble, root: root.to_path_buf(), ..Fake::default() };
     let store = Store::open(root).unwrap();
     let events = Mutex::new(Vec::new());
     let observer = |event: &Event| events.lock().unwrap().push(event.clone());
@@ -375,18 +385,72 @@ fn a_damaged_result_is_made_again() {
     assert_eq!(results(folder.path()), expected);
 }
 
+/// Runs the plan of cell A with a fake worker and this report.
+fn run_reporting(root: &Path, report: &mut dyn FnMut() -> anyhow::Result<()>) -> (Summary, Vec<String>) {
+    let (plan, store, stop) = (plan(&["A"]), Store::open(root).unwrap(), StopFlag::new());
+    let observer = &crate::event::Silent;
+    let run = Run { plan: &plan, store: &store, observer, stop: &stop, max_fail: None, device: String::new() };
+    let mut worker = Fake::default();
+    let summary = run.execute(&mut worker, report).unwrap();
+    (summary, worker.log)
+}
+
 #[test]
-fn a_report_that_fails_is_a_warning() {
+fn a_report_that_fails_is_in_the_summary() {
     let folder = tempfile::tempdir().unwrap();
-    let (plan, store, stop) = (plan(&["A"]), Store::open(folder.path()).unwrap(), StopFlag::new());
-    let warnings = Mutex::new(0);
-    let observer = |event: &Event| {
-        if matches!(event, Event::Warning { message } if message.contains("no room")) {
-            *warnings.lock().unwrap() += 1;
-        }
+    let (summary, _) = run_reporting(folder.path(), &mut || anyhow::bail!("no room"));
+    assert_eq!(summary.report_error.as_deref(), Some("no room"));
+    assert_eq!(summary.done, ["A"]);
+}
+
+/// Flips a byte behind the store's back, as a failing disk does: the times stay as they were.
+fn rot(root: &Path, stage: Stage, key: &str) {
+    let file = root.join(stage.name()).join(key).join("sum");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    // The newest DONE makes the file look untouched.
+    let done = file.with_file_name("DONE");
+    let text = std::fs::read(&done).unwrap();
+    std::thread::sleep(Duration::from_millis(30));
+    std::fs::write(&done, text).unwrap();
+}
+
+#[test]
+fn damage_that_only_a_reader_finds_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(&["A"]);
+    run_with(folder.path(), &plan, &[], None).result.unwrap();
+    let expected = results(folder.path());
+    let key = |job: usize| plan.jobs[job].key.as_str();
+    // What a job reads …
+    rot(folder.path(), Stage::Train, key(1));
+    Store::open(folder.path()).unwrap().drop_damaged(Stage::Generate, &plan.jobs[2].key).unwrap();
+    std::fs::remove_dir_all(folder.path().join("generate")).unwrap();
+    let again = run_with(folder.path(), &plan, &[], None);
+    assert_eq!(again.summary().done, ["A"]);
+    assert_eq!(results(folder.path()), expected);
+    // … and what only the report reads.
+    rot(folder.path(), Stage::Train, key(1));
+    let store = Store::reader(folder.path());
+    let mut read = || {
+        let artifact = store.find(Stage::Train, &plan.jobs[1].key)?.context("gone")?;
+        Ok(artifact.read("sum").map(|_| ())?)
     };
-    let run =
-        Run { plan: &plan, store: &store, observer: &observer, stop: &stop, max_fail: None, device: String::new() };
-    run.execute(&mut Fake::default(), &mut || anyhow::bail!("no room")).unwrap();
-    assert_eq!(warnings.into_inner().unwrap(), 1);
+    let (summary, log) = run_reporting(folder.path(), &mut read);
+    assert_eq!(summary.report_error, None);
+    assert_eq!(log.len(), STEPS as usize);
+    assert_eq!(results(folder.path()), expected);
+}
+
+#[test]
+fn work_whose_files_vanish_is_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(&["A"]);
+    run_with(folder.path(), &plan, &[], None).result.unwrap();
+    let expected = results(folder.path());
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run_with(folder.path(), &plan, &[("train A", 2, Trouble::CleanUp)], None);
+    assert_eq!(ran.summary().done, ["A"]);
+    assert_eq!(results(folder.path()), expected);
 }

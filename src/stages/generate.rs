@@ -1,7 +1,5 @@
 //! Images with the trained adapter, on the same prompts, seeds and noise as the baseline's.
 
-use std::path::Path;
-
 use super::{
     Context, StageError,
     help::{failed, need},
@@ -12,6 +10,7 @@ use crate::{
     diffusion::{StableDiffusion, lora},
     experiment::Settings,
     stage::Stage,
+    store::Artifact,
 };
 
 /// Makes the images of one adapter.
@@ -20,12 +19,13 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     let mut images = images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds);
     images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
     let list = ImageList { images, settings: ImageSettings::new(wanted, wanted.lora_scale) };
-    let file = need(ctx, Stage::Train)?.path(ADAPTER)?;
-    let adapter = adapter(model, &file, wanted.lora_scale)?;
+    let adapter = adapter(model, need(ctx, Stage::Train)?, wanted.lora_scale)?;
     images::render(model, &list, &adapter, wanted.batch_size, Stage::Generate, ctx)
 }
 
 /// The adapter as everybody else would load it: from its file.
-fn adapter(model: &StableDiffusion, file: &Path, scale: f64) -> Result<lora::LoraSet, StageError> {
-    lora::file::load(file, &model.unet.lora_modules(), scale, &model.device).map_err(failed)
+fn adapter(model: &StableDiffusion, train: &Artifact, scale: f64) -> Result<lora::LoraSet, StageError> {
+    let file = train.file(ADAPTER)?;
+    let modules = model.unet.lora_modules();
+    lora::file::load_bytes(&file.read()?, &file.path, &modules, scale, &model.device).map_err(failed)
 }

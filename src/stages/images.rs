@@ -120,8 +120,7 @@ pub fn render(
     ctx: &Context<'_>,
 ) -> Result<(), StageError> {
     let total = list.images.len();
-    let missing: Vec<&ImageEntry> =
-        list.images.iter().filter(|entry| !ctx.workspace.dir().join(&entry.file).is_file()).collect();
+    let missing: Vec<&ImageEntry> = list.images.iter().filter(|entry| !ctx.workspace.has(&entry.file)).collect();
     if missing.len() < total && !missing.is_empty() {
         ctx.note(format!("{} of {total} images are already there, going on with the rest", total - missing.len()));
     }

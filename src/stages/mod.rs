@@ -68,17 +68,21 @@ pub enum StageError {
     /// This job cannot be done, e.g. a loss is not finite; the other cells go on. The reason is for the user.
     #[error("{0}")]
     Failed(String),
+    /// A stored file or one of this job is not what was written: it is made again, then the job is tried again.
+    #[error(transparent)]
+    Damaged(StoreError),
     /// Nothing can go on, e.g. the disk is full.
     #[error(transparent)]
     Fatal(anyhow::Error),
 }
 
 impl From<StoreError> for StageError {
-    /// A disk that does not work concerns every job, a damaged file only those that need it.
+    /// A disk that does not work concerns every job, a damaged file can be made again.
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Io { .. } => Self::Fatal(error.into()),
-            StoreError::Name { .. } | StoreError::Damaged { .. } => Self::Failed(error.to_string()),
+            StoreError::Damaged { .. } => Self::Damaged(error),
+            StoreError::Name { .. } => Self::Failed(error.to_string()),
         }
     }
 }

@@ -51,15 +51,8 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     let adapter = Adapter::init(&modules, wanted.rank, wanted.alpha, wanted.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
 
-    let mut log = TrainLog::open(ctx.workspace)?;
-    if let Some(state) = ctx.workspace.read(STATE)? {
-        match trainer.load_state(&state) {
-            Ok(()) => ctx.note(format!("continuing at step {} of {}", trainer.steps_done(), wanted.steps)),
-            Err(error) => ctx.note(format!("{error}; starting again at step 0")),
-        }
-    }
+    let mut log = resume(&mut trainer, ctx, wanted.steps)?;
     let steps = wanted.steps as u64;
-    log.keep_until(trainer.steps_done())?;
     if trainer.steps_done() == 0 {
         probes.measure(model, &trainer, &mut log)?;
     }
@@ -67,7 +60,7 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         let start = Instant::now();
         let step = trainer.steps_done();
         let report = trainer.step(&source.batches(step)?).map_err(failed)?;
-        log.step(&loss_row(&report, source.epoch(step)), &TimingRow::new(report.step, start.elapsed()))?;
+        log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
         ctx.progress(Stage::Train, (report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
         if done || due(report.step, settings.evaluate.probe_every) {
@@ -76,7 +69,7 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         let stop = ctx.stop.is_set() && !done;
         if stop || done || due(report.step, wanted.checkpoint_every) {
             // The rows first: a state on disk means that all rows up to its step are there.
-            log.sync()?;
+            log.write()?;
             ctx.workspace.write(STATE, &trainer.save_state()?)?;
         }
         if stop {
@@ -86,6 +79,27 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     ctx.workspace.write(ADAPTER, &lora::file::save_diffusers(trainer.adapter())?)?;
     ctx.workspace.write(KOHYA, &lora::file::save_kohya(trainer.adapter(), &kohya_metadata(settings))?)?;
     Ok(())
+}
+
+/// Goes on where an earlier attempt left a checkpoint and its log; else begins.
+fn resume<'a>(trainer: &mut Trainer<'_>, ctx: &Context<'a>, steps: usize) -> Result<TrainLog<'a>, StageError> {
+    let Some(bytes) = ctx.workspace.read(STATE)? else { return Ok(TrainLog::new(ctx.workspace)) };
+    let fresh = trainer.save_state()?;
+    let reason = match trainer.load_state(&bytes) {
+        Err(error) => error.to_string(),
+        Ok(()) => match TrainLog::resume(ctx.workspace, trainer.steps_done())? {
+            Some(log) => {
+                ctx.note(format!("continuing at step {} of {steps}", trainer.steps_done()));
+                return Ok(log);
+            }
+            None => {
+                trainer.load_state(&fresh).map_err(failed)?;
+                "the log of the training so far is not complete".to_owned()
+            }
+        },
+    };
+    ctx.note(format!("{reason}; starting again at step 0"));
+    Ok(TrainLog::new(ctx.workspace))
 }
 
 /// Whether something that happens every `every` steps happens after this one; 0 is never.
@@ -231,7 +245,7 @@ impl Probes {
         let adapter = trainer.adapter().frozen_set(1.0)?;
         for (split, set) in &self.sets {
             let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;
-            log.probe(&ProbeRow { step: trainer.steps_done(), split: *split, loss })?;
+            log.probe(ProbeRow { step: trainer.steps_done(), split: *split, loss });
         }
         Ok(())
     }

@@ -1,11 +1,7 @@
-//! The CSV files of a training: one writer appends, a resumed one first cuts off what the checkpoint
-//! does not know, torn lines included.
+//! The CSV files of a training: written with every checkpoint; a resumed training first cuts off what the checkpoint
+//! does not know.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::Write,
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -78,74 +74,66 @@ impl Row for ProbeRow {
     }
 }
 
-/// The three open files.
+/// The three files, in memory between two checkpoints: what a kill takes away is trained again anyway.
 #[derive(Debug)]
 pub struct TrainLog<'a> {
     workspace: &'a Workspace,
-    files: Option<[File; 3]>,
+    loss: Vec<LossRow>,
+    timing: Vec<TimingRow>,
+    probe: Vec<ProbeRow>,
 }
 
 impl<'a> TrainLog<'a> {
-    /// The files of a workspace; nothing is written before [`keep_until`](Self::keep_until).
-    pub fn open(workspace: &'a Workspace) -> Result<Self, StageError> {
-        Ok(Self { workspace, files: None })
+    /// The log of a training that begins.
+    #[must_use]
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self { workspace, loss: Vec::new(), timing: Vec::new(), probe: Vec::new() }
     }
 
-    /// Drops every row after `step` (with `step` 0 all of them) and opens the files for appending.
-    pub fn keep_until(&mut self, step: u64) -> Result<(), StageError> {
-        let files = [self.rewrite::<LossRow>(step)?, self.rewrite::<TimingRow>(step)?, self.rewrite::<ProbeRow>(step)?];
-        self.files = Some(files);
-        Ok(())
+    /// The log of a training that goes on after `step`, without the rows of later steps. `None` if rows are missing:
+    /// then the checkpoint and the log are not of one training.
+    pub fn resume(workspace: &'a Workspace, step: u64) -> Result<Option<Self>, StageError> {
+        let mut log = Self::new(workspace);
+        (log.loss, log.timing, log.probe) = (log.rows(step)?, log.rows(step)?, log.rows(step)?);
+        let whole = |steps: Vec<u64>| steps.into_iter().eq(1..=step);
+        let complete = whole(log.loss.iter().map(Row::step).collect())
+            && whole(log.timing.iter().map(Row::step).collect())
+            && log.probe.windows(2).all(|rows| rows[0].step <= rows[1].step);
+        Ok(complete.then_some(log))
     }
 
-    /// Appends the rows of one step.
-    pub fn step(&mut self, loss: &LossRow, timing: &TimingRow) -> Result<(), StageError> {
-        self.append(0, loss)?;
-        self.append(1, timing)
+    /// Adds the rows of one step.
+    pub fn step(&mut self, loss: LossRow, timing: TimingRow) {
+        self.loss.push(loss);
+        self.timing.push(timing);
     }
 
-    /// Appends a probe.
-    pub fn probe(&mut self, row: &ProbeRow) -> Result<(), StageError> {
-        self.append(2, row)
+    /// Adds a probe.
+    pub fn probe(&mut self, row: ProbeRow) {
+        self.probe.push(row);
     }
 
-    /// Makes all rows durable.
-    pub fn sync(&mut self) -> Result<(), StageError> {
-        self.files.iter().flatten().try_for_each(File::sync_data).map_err(write_error)
+    /// Writes the three files.
+    pub fn write(&self) -> Result<(), StageError> {
+        self.write_rows(&self.loss)?;
+        self.write_rows(&self.timing)?;
+        self.write_rows(&self.probe)
     }
 
-    fn append<R: Row>(&mut self, file: usize, row: &R) -> Result<(), StageError> {
-        let Some(files) = &mut self.files else { return Err(failed("the training log is not open")) };
-        // One write a line, so that a kill tears at most the last one.
-        files[file].write_all(&encode(row)?).map_err(write_error)
+    fn write_rows<R: Row>(&self, rows: &[R]) -> Result<(), StageError> {
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(R::HEADER.as_bytes().to_vec());
+        rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
+        let bytes = writer.into_inner().map_err(failed)?;
+        Ok(self.workspace.write(R::FILE, &bytes)?)
     }
 
-    fn rewrite<R: Row>(&self, step: u64) -> Result<File, StageError> {
-        let old = self.workspace.read(R::FILE)?.unwrap_or_default();
-        let mut text = R::HEADER.as_bytes().to_vec();
-        if step > 0 {
-            for row in csv::ReaderBuilder::new().flexible(true).from_reader(old.as_slice()).deserialize::<R>() {
-                // A torn line ends the part that counts.
-                let Ok(row) = row else { break };
-                if row.step() <= step {
-                    text.extend(encode(&row)?);
-                }
-            }
-        }
-        self.workspace.write(R::FILE, &text)?;
-        OpenOptions::new().append(true).open(self.workspace.path(R::FILE)?).map_err(write_error)
+    /// The rows of a file that an earlier attempt wrote, up to `step`.
+    fn rows<R: Row>(&self, step: u64) -> Result<Vec<R>, StageError> {
+        let bytes = self.workspace.read(R::FILE)?.unwrap_or_default();
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        let rows = reader.deserialize::<R>().map_while(Result::ok);
+        Ok(rows.filter(|row| row.step() <= step).collect())
     }
-}
-
-fn encode<R: Row>(row: &R) -> Result<Vec<u8>, StageError> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.serialize(row).map_err(failed)?;
-    writer.into_inner().map_err(failed)
-}
-
-/// A log that cannot be written concerns every job: the disk is full or gone.
-fn write_error(error: std::io::Error) -> StageError {
-    StageError::Fatal(anyhow::Error::new(error).context("cannot write the training log; is the disk full?"))
 }
 
 #[cfg(test)]
@@ -164,48 +152,54 @@ mod tests {
         }
     }
 
-    fn row(step: u64) -> (LossRow, TimingRow) {
-        let loss = LossRow {
-            step,
-            epoch: 1,
-            loss: 0.1 + step as f64,
-            instance_loss: 1.0 / 3.0,
-            prior_loss: (step > 1).then_some(1e-9),
-            learning_rate: 1e-4,
-            grad_norm: 2.0,
-        };
-        (loss, TimingRow::new(step, Duration::from_millis(1500)))
+    fn add(log: &mut TrainLog<'_>, steps: std::ops::RangeInclusive<u64>) {
+        for step in steps {
+            let loss = LossRow {
+                step,
+                epoch: 1,
+                loss: 0.1 + step as f64,
+                instance_loss: 1.0 / 3.0,
+                prior_loss: (step > 1).then_some(1e-9),
+                learning_rate: 1e-4,
+                grad_norm: 2.0,
+            };
+            log.step(loss, TimingRow::new(step, Duration::from_millis(1500)));
+            log.probe(ProbeRow { step, split: Split::HeldOut, loss: 0.25 });
+        }
     }
 
     #[test]
     fn a_resumed_log_equals_an_undisturbed_one() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let write = |log: &mut TrainLog<'_>, steps: std::ops::RangeInclusive<u64>| {
-            for step in steps {
-                let (loss, timing) = row(step);
-                log.step(&loss, &timing).unwrap();
-                log.probe(&ProbeRow { step, split: Split::HeldOut, loss: 0.25 }).unwrap();
-            }
-        };
         let whole = workspace(one.path());
-        let mut log = TrainLog::open(&whole).unwrap();
-        log.keep_until(0).unwrap();
-        write(&mut log, 1..=5);
+        let mut log = TrainLog::new(&whole);
+        add(&mut log, 1..=5);
+        log.write().unwrap();
 
-        let torn = workspace(two.path());
-        let mut log = TrainLog::open(&torn).unwrap();
-        log.keep_until(0).unwrap();
-        write(&mut log, 1..=4);
-        log.append(0, &row(9).0).unwrap();
-        log.files.as_mut().unwrap()[0].write_all(b"10,1,0.").unwrap();
-        let mut log = TrainLog::open(&torn).unwrap();
-        log.keep_until(3).unwrap();
-        write(&mut log, 4..=5);
+        let stopped = workspace(two.path());
+        let mut log = TrainLog::new(&stopped);
+        add(&mut log, 1..=4);
+        log.write().unwrap();
+        let mut log = TrainLog::resume(&stopped, 3).unwrap().unwrap();
+        add(&mut log, 4..=5);
+        log.write().unwrap();
 
         for file in ["loss.csv", "timing.csv", "probe.csv"] {
             let read = |workspace: &Workspace| String::from_utf8(workspace.read(file).unwrap().unwrap()).unwrap();
-            assert_eq!(read(&whole), read(&torn), "{file}");
+            assert_eq!(read(&whole), read(&stopped), "{file}");
             assert_eq!(read(&whole).lines().count(), 6);
         }
+    }
+
+    #[test]
+    fn a_log_that_lacks_rows_is_not_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = workspace(folder.path());
+        assert!(TrainLog::resume(&workspace, 2).unwrap().is_none());
+        let mut log = TrainLog::new(&workspace);
+        add(&mut log, 1..=2);
+        log.write().unwrap();
+        assert!(TrainLog::resume(&workspace, 2).unwrap().is_some());
+        assert!(TrainLog::resume(&workspace, 3).unwrap().is_none());
     }
 }

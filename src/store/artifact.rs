@@ -1,22 +1,24 @@
 //! A finished piece of work: read-only.
 
 use super::{
-    Key, Manifest, StoreError,
+    Key, Manifest, StoreError, StoredFile,
     error::At,
     files::read_small,
+    fingerprint::{Fingerprint, Intact},
     name::{self, DONE, MANIFEST},
+    stored::is_absent,
 };
 use crate::stage::Stage;
 use std::{
     fs,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
-/// A complete artifact: `DONE` is there, the manifest is the one `DONE` vouches for, every file has its size.
+/// A complete artifact: `DONE` is there, the manifest is the one `DONE` vouches for, every file has its size, and
+/// those that may have been touched since have their content.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Artifact {
-    /// Where its files are.
+    /// The folder, for messages: files are read by [`Artifact::read`] only.
     pub dir: PathBuf,
     /// What it was made from, and its files.
     pub manifest: Manifest,
@@ -33,56 +35,88 @@ pub enum Found {
     Done(Box<Artifact>),
 }
 
+/// How much of an artifact is read to judge it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Depth<'a> {
+    /// `DONE`, the manifest, and what each file's metadata say. A file whose status changed after `DONE` was written
+    /// (it was edited, copied or moved) is hashed, once in a process.
+    Touched(&'a Intact),
+    /// Every byte: finds what a failing disk did, too.
+    Everything,
+}
+
 impl Artifact {
     /// Looks at a folder that should hold the artifact of `stage` and `key`.
-    pub(super) fn look(dir: &Path, stage: Stage, key: &Key) -> Result<Found, StoreError> {
-        if !dir.exists() {
-            return Ok(Found::Missing);
+    pub(super) fn look(dir: &Path, stage: Stage, key: &Key, depth: Depth<'_>) -> Result<Found, StoreError> {
+        match Self::read_manifest(dir, stage, key)? {
+            Found::Done(artifact) => match artifact.fault(depth)? {
+                Some(what) => Ok(Found::Damaged(format!("{}: {what}", dir.display()))),
+                None => Ok(Found::Done(artifact)),
+            },
+            other => Ok(other),
         }
+    }
+
+    /// The same without a look at the files: for those who want to know how an artifact was made.
+    pub(super) fn read_manifest(dir: &Path, stage: Stage, key: &Key) -> Result<Found, StoreError> {
         let damaged = |what: String| Ok(Found::Damaged(format!("{}: {what}", dir.display())));
+        match fs::symlink_metadata(dir) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return damaged("it is not a folder".into()),
+            Err(e) if is_absent(&e) => return Ok(Found::Missing),
+            Err(e) => return Err(e).at("read", dir),
+        }
         let Some(done) = read_small(&dir.join(DONE))? else { return damaged("it has no DONE file".into()) };
         let Some(text) = read_small(&dir.join(MANIFEST))? else { return damaged("it has no manifest.json".into()) };
         if done != done_text(&text).as_bytes() {
             return damaged("manifest.json is not the one that was committed".into());
         }
-        let manifest = match Manifest::parse(&text, stage, key) {
-            Ok(manifest) => manifest,
-            Err(what) => return damaged(what),
-        };
-        for (file, entry) in &manifest.files {
-            let path = name::join(dir, file)?;
-            match fs::symlink_metadata(&path) {
-                Ok(meta) if !meta.is_file() => return damaged(format!("`{file}` is not a plain file")),
-                Ok(meta) if meta.len() != entry.bytes => {
-                    return damaged(format!("`{file}` has {} bytes instead of {}", meta.len(), entry.bytes));
-                }
-                Ok(_) => {}
-                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                    return damaged(format!("`{file}` is missing"));
-                }
-                Err(e) => return Err(e).at("read", &path),
-            }
+        match Manifest::parse(&text, stage, key) {
+            Ok(manifest) => Ok(Found::Done(Box::new(Self { dir: dir.to_path_buf(), manifest }))),
+            Err(what) => damaged(what),
         }
-        Ok(Found::Done(Box::new(Self { dir: dir.to_path_buf(), manifest })))
     }
 
-    /// Path of one of its files; the name is checked, the file need not be listed.
-    pub fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        name::join(&self.dir, name)
+    /// The first file that is not as it was committed.
+    fn fault(&self, depth: Depth<'_>) -> Result<Option<String>, StoreError> {
+        let done = self.dir.join(DONE);
+        let done = Fingerprint::of(&fs::symlink_metadata(&done).at("read", &done)?);
+        for name in self.manifest.files.keys() {
+            let file = self.file(name)?;
+            let now = match fs::symlink_metadata(&file.path) {
+                Ok(meta) if !meta.is_file() => return Ok(Some(format!("`{name}` is not a plain file"))),
+                Ok(meta) if meta.len() != file.entry.bytes => {
+                    let (found, wanted) = (meta.len(), file.entry.bytes);
+                    return Ok(Some(format!("`{name}` has {found} bytes instead of {wanted}")));
+                }
+                Ok(meta) => Fingerprint::of(&meta),
+                Err(e) if is_absent(&e) => return Ok(Some(format!("`{name}` is missing"))),
+                Err(e) => return Err(e).at("read", &file.path),
+            };
+            let intact = match depth {
+                Depth::Touched(_) if now.is_older_than(done) => true,
+                Depth::Touched(known) => known.or_check(&file.path, now, || file.is_intact())?,
+                Depth::Everything => file.is_intact()?,
+            };
+            if !intact {
+                return Ok(Some(format!("`{name}` was changed after it was stored")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One of its files, to be read when it is needed.
+    pub fn file(&self, name: &str) -> Result<StoredFile, StoreError> {
+        let path = name::join(&self.dir, name)?;
+        match self.manifest.files.get(name) {
+            Some(entry) => Ok(StoredFile { path, entry: entry.clone() }),
+            None => Err(StoreError::Damaged { path, what: "it is not part of this artifact".to_owned() }),
+        }
     }
 
     /// Content of one of its files, checked against the manifest's hash.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
-        let path = self.path(name)?;
-        let damaged = |what: &str| StoreError::Damaged { path: self.dir.clone(), what: format!("`{name}` {what}") };
-        let entry = self.manifest.files.get(name).ok_or_else(|| damaged("is not part of this artifact"))?;
-        let file = fs::File::open(&path).at("read", &path)?;
-        let mut bytes = Vec::new();
-        file.take(entry.bytes.saturating_add(1)).read_to_end(&mut bytes).at("read", &path)?;
-        if blake3::hash(&bytes).to_hex().as_str() != entry.blake3 {
-            return Err(damaged("was changed after it was stored"));
-        }
-        Ok(bytes)
+        self.file(name)?.read()
     }
 }
 

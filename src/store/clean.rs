@@ -1,6 +1,6 @@
 //! What is in the store and how to get rid of it.
 
-use super::{Found, Key, Store, StoreError, error::At, files::remove, workspace::folder_bytes};
+use super::{Found, Key, Store, StoreError, files::remove, name::TEMP_PREFIX, workspace::folder_bytes};
 use crate::stage::Stage;
 use std::{fs, path::PathBuf};
 
@@ -55,16 +55,20 @@ impl Store {
         if self.work_dir(stage, key).is_dir() { Attempt::Begun } else { Attempt::None }
     }
 
-    /// Everything in the store, sorted by stage, key and place.
-    pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
+    /// Everything in the store, sorted by stage, key and place. With `closely` every byte of every artifact is read.
+    #[must_use]
+    pub fn list(&self, closely: bool) -> Vec<Entry> {
         let mut entries = Vec::new();
         for stage in Stage::ALL {
             for key in self.keys(stage) {
                 let path = self.artifact_dir(stage, &key);
-                let (state, bytes) = match self.look(stage, &key)? {
-                    Found::Done(artifact) => (State::Done, artifact.manifest.bytes()),
-                    Found::Damaged(what) => (State::Damaged(what), folder_bytes(&path)),
-                    Found::Missing => continue,
+                let found = if closely { self.look_closely(stage, &key) } else { self.look(stage, &key) };
+                let (state, bytes) = match found {
+                    Ok(Found::Done(artifact)) => (State::Done, artifact.manifest.bytes()),
+                    Ok(Found::Damaged(what)) => (State::Damaged(what), folder_bytes(&path)),
+                    Ok(Found::Missing) => continue,
+                    // One odd entry must not hide the others.
+                    Err(error) => (State::Damaged(error.to_string()), folder_bytes(&path)),
                 };
                 entries.push(Entry { stage, key, state, bytes, path });
             }
@@ -76,32 +80,30 @@ impl Store {
             }
         }
         entries.sort_by(|a, b| (a.stage, &a.key, &a.path).cmp(&(b.stage, &b.key, &b.path)));
-        Ok(entries)
+        entries
     }
 
     /// Removes an entry. `false`: a process works on it right now, nothing was touched.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let locks = self.root().join(".locks");
-        super::files::make_folder(&locks)?;
-        let lock = locks.join(format!("{}-{}", entry.stage, entry.key));
-        let file = fs::File::options().create(true).truncate(false).write(true).open(&lock).at("open", &lock)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Ok(false),
-            Err(fs::TryLockError::Error(e)) => return Err(e).at("lock", &lock),
-        }
-        let is_artifact = matches!(entry.state, State::Done | State::Damaged(_));
-        if is_artifact {
-            // Renamed first: a kill in between leaves no half artifact in its place.
-            let trash = self.trash_dir(entry.stage, &entry.key);
-            remove(&trash)?;
-            super::files::make_folder(&self.root().join(".trash"))?;
-            fs::rename(&entry.path, &trash).at("remove", &entry.path)?;
-            remove(&trash)?;
-        } else {
-            remove(&entry.path)?;
+        let Some(_lock) = self.lock(entry.stage, &entry.key)? else { return Ok(false) };
+        match entry.state {
+            State::Done | State::Damaged(_) => remove(&self.move_away(entry.stage, &entry.key)?)?,
+            State::Unfinished | State::Failed => remove(&entry.path)?,
         }
         Ok(true)
+    }
+
+    /// Removes what killed processes left: half-written files, and artifacts on their way out.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        remove(&self.root().join(".trash"))?;
+        for folder in [self.root().to_path_buf(), self.root().join(".failed")] {
+            for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
+                if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
+                    remove(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// `<folder>/<stage>-<key>[.json]` entries with a known stage and a good key.

@@ -28,7 +28,7 @@ pub enum StoreError {
         name: String,
     },
     /// A stored file is not what its manifest says.
-    #[error("{}: {what}; remove the folder, it is made again by the next run", path.display())]
+    #[error("{}: {what}; run the experiment again, then it is made again", path.display())]
     Damaged {
         /// The file or folder.
         path: PathBuf,
@@ -38,6 +38,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a file is not what was stored: what it belongs to can be made again.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// Whether nothing more can be written: the disk or the quota is full.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
@@ -51,6 +57,9 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::QuotaExceeded => " (your disk quota is used up; free some space and run again: nothing is lost)",
         io::ErrorKind::PermissionDenied => " (check who owns the folder, or choose another one)",
         io::ErrorKind::ReadOnlyFilesystem => " (choose another folder)",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            " (a file lies where a folder belongs, or the other way round; move it away and run again)"
+        }
         io::ErrorKind::Unsupported => " (this file system has no file locks; choose a folder on a local disk)",
         _ => "",
     }

@@ -2,6 +2,7 @@
 
 use super::error::{At, StoreError};
 use super::name::TEMP_PREFIX;
+use super::stored::{is_absent, open_plain};
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -9,7 +10,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Largest manifest, failure record or DONE file that is read; more is damage.
+/// Most bytes that are read of a manifest, a failure record or a DONE file.
 const SMALL: u64 = 64 << 20;
 
 /// Writes a file so that a kill at any moment leaves the old or the new content, never a part.
@@ -45,19 +46,12 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) { File::open(path).and_then(|folder| folder.sync_all()).at("write", path) } else { Ok(()) }
 }
 
-/// The content of a small file, `None` if there is none.
+/// The content of a small file, `None` if there is no plain file. A larger one is damaged and is cut off here: its
+/// reader finds that it cannot be parsed.
 pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    let file = match File::open(path) {
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        other => other.at("read", path)?,
-    };
+    let Some(file) = open_plain(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.take(SMALL + 1).read_to_end(&mut bytes).at("read", path)?;
-    if bytes.len() as u64 > SMALL {
-        return Err(StoreError::Damaged { path: path.to_path_buf(), what: "unexpectedly large".to_owned() });
-    }
+    file.take(SMALL).read_to_end(&mut bytes).at("read", path)?;
     Ok(Some(bytes))
 }
 
@@ -69,7 +63,7 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
         Err(e) => Err(e),
     };
     match gone {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).at("remove", path),
+        Err(e) if !is_absent(&e) => Err(e).at("remove", path),
         _ => Ok(()),
     }
 }

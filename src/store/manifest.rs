@@ -48,6 +48,14 @@ pub struct FileEntry {
     pub blake3: String,
 }
 
+impl FileEntry {
+    /// What a file with this content has.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() }
+    }
+}
+
 /// Cost of the work, given at commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {

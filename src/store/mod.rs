@@ -6,20 +6,25 @@
 //! <root>/.locks/<stage>-<key>                          held by the process that works (empty, never removed)
 //! <root>/.failed/<stage>-<key>.json                    why the last attempt failed
 //! <root>/.trash/                                       on its way out
+//! <root>/.in-use                                       locked by everyone who works here; `clean` wants it alone
 //! ```
 //! A kill at any moment leaves a complete artifact or none, and the next run goes on from the last checkpoint;
-//! see [`Workspace`] for the order of writes. Nothing read from disk is trusted: names, sizes and the hash of
-//! the manifest are checked, and what does not fit is made again.
+//! see [`Workspace`] for the order of writes. Nothing read from disk is trusted: names, sizes and hashes are checked
+//! whenever a file is read ([`StoredFile`]), and what does not fit counts as missing and is made again.
 
 mod artifact;
 mod clean;
 mod error;
 mod failure;
 mod files;
+mod fingerprint;
+mod journal;
 mod key;
 mod manifest;
 mod measure;
 mod name;
+mod stored;
+mod usage;
 mod workspace;
 
 pub use artifact::{Artifact, Found};
@@ -31,10 +36,13 @@ pub use key::{Change, Key, KeyInputs};
 pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
 pub use measure::{now, peak_memory_bytes, reset_peak_memory};
 pub use name::CHECKPOINT;
-pub use workspace::Workspace;
+pub use stored::StoredFile;
+pub use workspace::{Earlier, Workspace};
 
 use crate::stage::Stage;
+use artifact::Depth;
 use error::At;
+use fingerprint::Intact;
 use std::{
     fs::{self, TryLockError},
     path::{Path, PathBuf},
@@ -44,6 +52,10 @@ use std::{
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Files found intact in this process.
+    intact: Intact,
+    /// Held as long as somebody may work here.
+    _in_use: Option<std::sync::Arc<fs::File>>,
 }
 
 /// Answer to [`Store::claim`].
@@ -60,13 +72,18 @@ pub enum Claim {
 impl Store {
     /// Opens a store, making the folder if needed. Refuses a folder that cannot be written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let store = Self::reader(root);
+        let mut store = Self::reader(root);
         for folder in [".work", ".locks"] {
-            files::make_folder(&root.join(folder))?;
+            let folder = root.join(folder);
+            if folder.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) && !folder.is_dir() {
+                files::remove(&folder)?;
+            }
+            files::make_folder(&folder)?;
         }
         let probe = root.join(format!(".tmp-probe-{}", std::process::id()));
         write_atomic(&probe, b"")?;
         files::remove(&probe)?;
+        store._in_use = Some(std::sync::Arc::new(usage::share(&store.root)?));
         Ok(store)
     }
 
@@ -74,7 +91,8 @@ impl Store {
     #[must_use]
     pub fn reader(root: &Path) -> Self {
         // Absolute, so that a later change of the current folder does no harm.
-        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf()) }
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+        Self { root, intact: Intact::default(), _in_use: None }
     }
 
     /// The store's folder.
@@ -85,7 +103,12 @@ impl Store {
 
     /// What lies at an artifact's place: nothing, something damaged (with the reason), or the artifact.
     pub fn look(&self, stage: Stage, key: &Key) -> Result<Found, StoreError> {
-        Artifact::look(&self.artifact_dir(stage, key), stage, key)
+        Artifact::look(&self.artifact_dir(stage, key), stage, key, Depth::Touched(&self.intact))
+    }
+
+    /// The same after reading every byte: finds what a failing disk did without leaving a trace.
+    pub fn look_closely(&self, stage: Stage, key: &Key) -> Result<Found, StoreError> {
+        Artifact::look(&self.artifact_dir(stage, key), stage, key, Depth::Everything)
     }
 
     /// The artifact if it is complete; a damaged one counts as missing.
@@ -102,13 +125,7 @@ impl Store {
         if let Some(artifact) = self.find(stage, &key)? {
             return Ok(Claim::Done(artifact));
         }
-        let path = self.root.join(".locks").join(format!("{stage}-{key}"));
-        let lock = fs::File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Claim::Busy),
-            Err(TryLockError::Error(e)) => return Err(e).at("lock", &path),
-        }
+        let Some(lock) = self.lock(stage, &key)? else { return Ok(Claim::Busy) };
         // Another process may have committed between the first look and the lock.
         if let Some(artifact) = self.find(stage, &key)? {
             return Ok(Claim::Done(artifact));
@@ -119,13 +136,55 @@ impl Store {
         })
     }
 
+    /// The right to change what belongs to a key, as long as the file is open; `None` if another process has it.
+    fn lock(&self, stage: Stage, key: &Key) -> Result<Option<fs::File>, StoreError> {
+        let folder = self.root.join(".locks");
+        let path = folder.join(format!("{stage}-{key}"));
+        files::make_folder(&folder)?;
+        if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+            files::remove(&path)?;
+        }
+        let lock = fs::File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e).at("lock", &path),
+        }
+    }
+
+    /// Removes an artifact that turned out to be damaged, so that it is made again. Nothing happens if it is intact by
+    /// now, or if another process is making it.
+    ///
+    /// # Errors
+    /// A folder that cannot be read or moved. Says whether something was removed.
+    pub fn drop_damaged(&self, stage: Stage, key: &Key) -> Result<bool, StoreError> {
+        let Some(_lock) = self.lock(stage, key)? else { return Ok(false) };
+        match self.look_closely(stage, key)? {
+            Found::Damaged(_) => files::remove(&self.move_away(stage, key)?).map(|()| true),
+            Found::Missing => Ok(true),
+            Found::Done(_) => Ok(false),
+        }
+    }
+
+    /// Renames whatever lies at an artifact's place, so that no half of it is ever there; says where it is now.
+    fn move_away(&self, stage: Stage, key: &Key) -> Result<PathBuf, StoreError> {
+        let (place, trash) = (self.artifact_dir(stage, key), self.trash_dir(stage, key));
+        files::remove(&trash)?;
+        if place.symlink_metadata().is_ok() {
+            files::make_folder(trash.parent().unwrap_or(&trash))?;
+            fs::rename(&place, &trash).at("move away", &place)?;
+        }
+        Ok(trash)
+    }
+
     /// The stored artifact of that stage with the fewest differing inputs (the newest of several), to say why
-    /// something is made again. Only keys that `counts` says yes to are looked at, unreadable ones are passed over.
+    /// something is made again. Only keys that `counts` says yes to are looked at, unreadable ones are passed over;
+    /// manifests are read, files are not.
     #[must_use]
     pub fn nearest(&self, stage: Stage, inputs: &KeyInputs, counts: &dyn Fn(&Key) -> bool) -> Option<Manifest> {
         let mut best: Option<(usize, Manifest)> = None;
         for key in self.keys(stage).into_iter().filter(|key| counts(key)) {
-            let Ok(Some(Artifact { manifest, .. })) = self.find(stage, &key) else { continue };
+            let Some(manifest) = self.manifest(stage, &key) else { continue };
             let differing = inputs.changes_from(&manifest.inputs).len();
             let better = best.as_ref().is_none_or(|(least, old)| {
                 differing < *least || (differing == *least && manifest.created > old.created)
@@ -135,6 +194,15 @@ impl Store {
             }
         }
         best.map(|(_, manifest)| manifest)
+    }
+
+    /// How a stored artifact was made, whether or not its files are intact.
+    #[must_use]
+    pub fn manifest(&self, stage: Stage, key: &Key) -> Option<Manifest> {
+        match Artifact::read_manifest(&self.artifact_dir(stage, key), stage, key) {
+            Ok(Found::Done(artifact)) => Some(artifact.manifest),
+            _ => None,
+        }
     }
 
     /// Where an artifact is or will be.

@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 fn made() -> Made {
     Made { seconds: 1.5, device: "cpu".into(), threads: 2 }
@@ -69,7 +70,7 @@ fn checkpoints_and_time_survive_an_attempt() {
     let (_folder, store) = store();
     let first = work(&store, &inputs(1));
     first.write("checkpoint/state", b"7").unwrap();
-    first.add_seconds(2.0).unwrap();
+    first.end_attempt(2.0).unwrap();
     drop(first);
     let second = work(&store, &inputs(1));
     assert_eq!(second.read("checkpoint/state").unwrap().unwrap(), b"7");
@@ -139,7 +140,7 @@ fn damage_is_noticed_and_replaced() {
             Found::Damaged(text) => assert!(text.contains(what) && text.contains(key.as_str()), "{text}"),
             other => panic!("{what}: {other:?}"),
         }
-        assert_eq!(store.list().unwrap().len(), 1);
+        assert_eq!(store.list(false).len(), 1);
     }
     let artifact = commit(&store, &inputs(1));
     fs::write(artifact.dir.join("adapter.bin"), b"WEIGHTS").unwrap();
@@ -163,11 +164,16 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
         copy(&whole, &workspace);
         fs::create_dir(workspace.join("checkpoint")).unwrap();
         fs::write(workspace.join("checkpoint/state"), b"moments").unwrap();
+        for (name, content) in
+            [("adapter.bin", &b"weights"[..]), ("images/0.png", b"png"), ("checkpoint/state", b"moments")]
+        {
+            journal::note(&workspace, name, &FileEntry::of(content)).unwrap();
+        }
     };
     let works_again = |left: &str| {
         let w = work(&store, &inputs(1));
         assert_eq!(w.read("checkpoint/state").unwrap().unwrap(), b"moments", "{left}");
-        assert!(!w.dir().join("manifest.json").exists() && !w.dir().join(".tmp-9-9").exists(), "{left}");
+        assert!(!workspace.join("manifest.json").exists() && !workspace.join(".tmp-9-9").exists(), "{left}");
         assert_eq!(w.commit(json!(null), &made()).unwrap().manifest.files.len(), 2, "{left}");
     };
     let done_already = |left: &str| match store.claim(Stage::Train, &inputs(1)).unwrap() {
@@ -197,22 +203,178 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
     reset();
     fs::remove_file(workspace.join("adapter.bin")).unwrap();
     let w = work(&store, &inputs(1));
-    assert_eq!(fs::read_dir(w.dir()).unwrap().count(), 0, "DONE but a file lost with the power: start afresh");
+    assert!(!w.has("images/0.png") && !w.has("checkpoint/state"), "DONE but a file lost with the power: start afresh");
 }
 
 #[test]
-fn links_and_odd_names_are_not_committed() {
+fn only_what_was_written_is_committed() {
     let (_folder, store) = store();
     let w = work(&store, &inputs(1));
-    assert!(w.write("../x", b"").is_err() && w.path("/x").is_err() && w.write("DONE", b"").is_err());
-    fs::write(w.dir().join(".hidden"), b"").unwrap();
-    assert!(w.commit(json!(null), &made()).unwrap_err().to_string().contains(".hidden"));
+    let dir = store.work_dir(Stage::Train, &inputs(1).key(Stage::Train));
+    assert!(w.write("../x", b"").is_err() && w.write("/x", b"").is_err() && w.write("DONE", b"").is_err());
+    w.write("a", b"1").unwrap();
+    fs::write(dir.join(".hidden"), b"").unwrap();
+    fs::write(dir.join("stranger"), b"").unwrap();
     #[cfg(unix)]
-    {
-        let w = work(&store, &inputs(2));
-        std::os::unix::fs::symlink("/etc/passwd", w.dir().join("link")).unwrap();
-        assert!(w.commit(json!(null), &made()).is_err());
+    std::os::unix::fs::symlink("/etc/passwd", dir.join("link")).unwrap();
+    let artifact = w.commit(json!(null), &made()).unwrap();
+    assert_eq!(artifact.manifest.files.keys().collect::<Vec<_>>(), ["a"]);
+    let left: BTreeSet<_> = fs::read_dir(&artifact.dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+}
+
+/// What a clean-up job, an editor or a disk may do to work in progress.
+const HARMS: [(&str, fn(&Path)); 7] = [
+    ("flipped", |path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[0] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }),
+    ("cut", |path| fs::write(path, &fs::read(path).unwrap()[1..]).unwrap()),
+    ("longer", |path| fs::write(path, [&fs::read(path).unwrap()[..], b"x"].concat()).unwrap()),
+    ("emptied", |path| fs::write(path, b"").unwrap()),
+    ("removed", |path| fs::remove_file(path).unwrap()),
+    ("a folder", |path| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    }),
+    ("with its folder", |path| fs::remove_dir_all(path.parent().unwrap()).unwrap()),
+];
+
+#[test]
+fn a_commit_finds_what_was_done_to_the_files_meanwhile() {
+    for (what, harm) in HARMS {
+        let (_folder, store) = store();
+        let w = work(&store, &inputs(1));
+        w.write("images/0.png", b"png").unwrap();
+        w.write("images/1.png", b"png").unwrap();
+        harm(&store.work_dir(Stage::Train, &w_key()).join("images/0.png"));
+        w.write("images/2.png", b"png").unwrap();
+        let error = w.commit(json!(null), &made()).unwrap_err();
+        assert!(error.is_damage(), "{what}: {error}");
+        assert_eq!(store.look(Stage::Train, &w_key()).unwrap(), Found::Missing, "{what}");
+        let again = work(&store, &inputs(1));
+        assert!(!again.has("images/0.png") && !again.has("images/2.png"), "{what}: begun anew");
+        again.write("images/0.png", b"png").unwrap();
+        assert_eq!(again.commit(json!(null), &made()).unwrap().manifest.files.len(), 1, "{what}");
     }
+}
+
+fn w_key() -> Key {
+    inputs(1).key(Stage::Train)
+}
+
+#[test]
+fn an_attempt_takes_over_only_what_is_as_it_was_written() {
+    for (what, harm) in HARMS {
+        let (_folder, store) = store();
+        let w = work(&store, &inputs(1));
+        w.write("checkpoint/state", b"moments").unwrap();
+        w.write("images/0.png", b"png").unwrap();
+        drop(w);
+        let dir = store.work_dir(Stage::Train, &w_key());
+        harm(&dir.join("checkpoint/state"));
+        fs::write(dir.join("stranger"), b"png").unwrap();
+        let again = work(&store, &inputs(1));
+        assert_eq!(again.read("checkpoint/state").unwrap(), None, "{what}");
+        assert_eq!(again.read("images/0.png").unwrap().unwrap(), b"png", "{what}");
+        assert!(!again.has("stranger") && !dir.join("stranger").exists());
+        again.write("checkpoint/state", b"new").unwrap();
+        assert_eq!(again.read("checkpoint/state").unwrap().unwrap(), b"new", "{what}");
+    }
+}
+
+#[test]
+fn damage_to_the_journal_costs_work_and_nothing_else() {
+    for (what, harm) in HARMS {
+        let (_folder, store) = store();
+        let w = work(&store, &inputs(1));
+        w.write("images/0.png", b"png").unwrap();
+        drop(w);
+        harm(&store.work_dir(Stage::Train, &w_key()).join(journal::JOURNAL));
+        let again = work(&store, &inputs(1));
+        again.write("images/0.png", b"png").unwrap();
+        assert_eq!(again.commit(json!(null), &made()).unwrap().manifest.files.len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn an_attempt_that_ended_without_a_word_is_known() {
+    let (_folder, store) = store();
+    let first = work(&store, &inputs(1));
+    assert!(!first.earlier().died);
+    drop(first);
+    let second = work(&store, &inputs(1));
+    assert!(second.earlier().died);
+    second.end_attempt(1.0).unwrap();
+    drop(second);
+    let third = work(&store, &inputs(1));
+    assert_eq!(*third.earlier(), Earlier::default());
+}
+
+#[test]
+fn odd_things_in_the_store_are_damage_not_the_end() {
+    let harms: [fn(&Path); 6] = [
+        |dir| {
+            fs::remove_file(dir.join("DONE")).unwrap();
+            fs::create_dir(dir.join("DONE")).unwrap();
+        },
+        |dir| {
+            fs::remove_file(dir.join("manifest.json")).unwrap();
+            fs::create_dir(dir.join("manifest.json")).unwrap();
+        },
+        |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::write(dir, b"").unwrap();
+        },
+        |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::create_dir(dir).unwrap();
+        },
+        |dir| {
+            let elsewhere = dir.with_file_name("elsewhere");
+            let _ = fs::remove_dir_all(&elsewhere);
+            fs::rename(dir, &elsewhere).unwrap();
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(&elsewhere, dir).unwrap();
+            #[cfg(not(unix))]
+            fs::write(dir, b"").unwrap();
+        },
+        |dir| {
+            let root = dir.parent().unwrap().parent().unwrap();
+            let name = format!("train-{}", dir.file_name().unwrap().to_str().unwrap());
+            fs::remove_file(dir.join("DONE")).unwrap();
+            fs::remove_file(root.join(".locks").join(&name)).unwrap();
+            fs::create_dir(root.join(".locks").join(&name)).unwrap();
+            fs::write(root.join(".work").join(&name), b"").unwrap();
+            fs::create_dir_all(root.join(".failed").join(format!("{name}.json"))).unwrap();
+        },
+    ];
+    for (n, harm) in harms.into_iter().enumerate() {
+        let (_folder, store) = store();
+        harm(&commit(&store, &inputs(1)).dir);
+        assert!(matches!(store.look(Stage::Train, &w_key()).unwrap(), Found::Damaged(_)), "{n}");
+        assert!(store.list(true).iter().any(|entry| matches!(entry.state, State::Damaged(_))), "{n}");
+        assert_eq!(store.failure(Stage::Train, &w_key()).unwrap(), None, "{n}");
+        commit(&store, &inputs(1));
+    }
+}
+
+#[test]
+fn a_changed_byte_is_found_and_the_artifact_made_again() {
+    let (_folder, store) = store();
+    let artifact = commit(&store, &inputs(1));
+    let path = artifact.dir.join("adapter.bin");
+    fs::write(&path, b"WEIGHTS").unwrap();
+    assert!(matches!(store.look(Stage::Train, &w_key()).unwrap(), Found::Damaged(_)));
+    assert!(store.drop_damaged(Stage::Train, &w_key()).unwrap());
+    assert_eq!(store.look(Stage::Train, &w_key()).unwrap(), Found::Missing);
+    assert_eq!(commit(&store, &inputs(1)).read("adapter.bin").unwrap(), b"weights");
+    assert!(!store.drop_damaged(Stage::Train, &w_key()).unwrap());
+    // A copy of the store has other times: it is hashed once, and good.
+    let other = store.root().with_file_name("copy");
+    copy(store.root(), &other);
+    assert!(matches!(Store::reader(&other).look(Stage::Train, &w_key()).unwrap(), Found::Done(_)));
 }
 
 #[test]
@@ -222,7 +384,7 @@ fn failures_are_remembered_until_success() {
     assert_eq!(store.failure(Stage::Train, &key).unwrap(), None);
     store.record_failure(Stage::Train, &key, "loss is NaN at step 3").unwrap();
     assert_eq!(store.failure(Stage::Train, &key).unwrap().unwrap().reason, "loss is NaN at step 3");
-    assert_eq!(store.list().unwrap()[0].state, State::Failed);
+    assert_eq!(store.list(false)[0].state, State::Failed);
     commit(&store, &inputs(1));
     assert_eq!(store.failure(Stage::Train, &key).unwrap(), None);
 }
@@ -245,16 +407,15 @@ fn entries_can_be_listed_and_discarded_but_not_while_in_work() {
     commit(&store, &inputs(1));
     let held = work(&store, &inputs(2));
     held.write("checkpoint/x", b"123").unwrap();
-    let entries = store.list().unwrap();
-    let mut states: Vec<_> = entries.iter().map(|e| (e.state.clone(), e.bytes)).collect();
-    states.sort_by_key(|(_, bytes)| *bytes);
-    assert_eq!(states, [(State::Unfinished, 3), (State::Done, 10)]);
+    let entries = store.list(false);
+    let states: BTreeSet<_> = entries.iter().map(|e| (format!("{:?}", e.state), e.bytes >= 3)).collect();
+    assert_eq!(states, [("Done".to_owned(), true), ("Unfinished".to_owned(), true)].into());
     let discarded: Vec<_> = entries.iter().map(|e| store.discard(e).unwrap()).collect();
     assert_eq!(discarded.iter().filter(|done| **done).count(), 1);
     drop(held);
-    let left = store.list().unwrap();
+    let left = store.list(false);
     assert!(left.len() == 1 && store.discard(&left[0]).unwrap());
-    assert!(store.list().unwrap().is_empty());
+    assert!(store.list(false).is_empty());
 }
 
 #[test]
@@ -263,5 +424,5 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(folder.path().join("file"), b"").unwrap();
     let error = Store::open(&folder.path().join("file/.store")).unwrap_err().to_string();
     assert!(error.contains("file/.store") && error.starts_with("cannot make the folder"), "{error}");
-    assert!(Store::reader(&folder.path().join("none")).list().unwrap().is_empty());
+    assert!(Store::reader(&folder.path().join("none")).list(false).is_empty());
 }

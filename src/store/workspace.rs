@@ -1,18 +1,20 @@
 //! A piece of work in progress, and how it becomes an artifact.
 //!
 //! The folder `.work/<stage>-<key>/` outlives the process, so that a stopped attempt goes on from its
-//! `checkpoint/`. A commit is: every file synced → `manifest.json` → `DONE` (from here the work counts as done,
-//! whatever happens) → `checkpoint/` removed → folder renamed to its place. A kill before `DONE` leaves a
-//! workspace that is worked on again; a kill after it leaves one that the next claim only has to rename.
+//! `checkpoint/`. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
+//! written. A commit is: every file compared with what was written, and synced → `manifest.json` → `DONE` (from here
+//! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place. A kill before
+//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to rename.
 
 use super::{
-    Artifact, Found, Key, KeyInputs, Made, Manifest, STORE_VERSION, Store, StoreError,
-    artifact::done_text,
+    Artifact, Found, Key, KeyInputs, Made, Manifest, STORE_VERSION, Store, StoreError, StoredFile,
+    artifact::{Depth, done_text},
     error::At,
     files::{make_folder, read_small, remove, sync_folder, write_atomic},
+    journal::{self, JOURNAL},
     manifest::FileEntry,
     measure,
-    name::{self, CHECKPOINT, DONE, MANIFEST, TEMP_PREFIX},
+    name::{self, CHECKPOINT, DONE, MANIFEST},
 };
 use crate::stage::Stage;
 use serde_json::Value;
@@ -20,10 +22,13 @@ use std::{
     collections::BTreeMap,
     fs::File,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// Seconds spent by stopped attempts.
 const SECONDS: &str = ".seconds";
+/// There while somebody works: found by the next attempt only if this one ended without a word.
+const ATTEMPT: &str = ".attempt";
 
 /// The folder of one piece of work. Whoever holds it is the only one in any process.
 #[derive(Debug)]
@@ -33,8 +38,20 @@ pub struct Workspace {
     key: Key,
     inputs: KeyInputs,
     dir: PathBuf,
+    /// Every file of this and earlier attempts, as it was written.
+    files: Mutex<BTreeMap<String, FileEntry>>,
+    earlier: Earlier,
     /// Locked until it is closed, by drop or by the end of the process.
     _lock: File,
+}
+
+/// What an earlier attempt left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// It ended without a word: the process was killed, or memory ran out.
+    pub died: bool,
+    /// Files that were not as they had been written, and were removed.
+    pub damaged: Vec<String>,
 }
 
 impl Workspace {
@@ -47,64 +64,109 @@ impl Workspace {
     ) -> Result<Result<Self, Artifact>, StoreError> {
         let key = inputs.key(stage);
         let dir = store.work_dir(stage, &key);
-        let work = Self { store: store.clone(), stage, key, inputs: inputs.clone(), dir, _lock: lock };
-        match Artifact::look(&work.dir, stage, &work.key)? {
+        let mut work = Self {
+            store: store.clone(),
+            stage,
+            key,
+            inputs: inputs.clone(),
+            dir,
+            files: Mutex::default(),
+            earlier: Earlier::default(),
+            _lock: lock,
+        };
+        match Artifact::look(&work.dir, stage, &work.key, Depth::Everything)? {
             Found::Done(_) => return work.finish().map(Err),
             // DONE without fitting files: the disk lost something, nothing in the folder can be trusted.
-            Found::Damaged(_) if work.dir.join(DONE).exists() => work.clear()?,
+            Found::Damaged(_) if work.dir.join(DONE).symlink_metadata().is_ok() => remove(&work.dir)?,
             _ => remove(&work.dir.join(MANIFEST))?,
         }
-        make_folder(&work.dir)?;
-        for entry in walk(&work.dir) {
-            let path = entry.at("read", &work.dir)?.into_path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMP_PREFIX)) {
-                remove(&path)?;
-            }
+        if !work.dir.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+            remove(&work.dir)?;
         }
+        make_folder(&work.dir)?;
+        work.take_over()?;
+        work.earlier.died = work.dir.join(ATTEMPT).symlink_metadata().is_ok();
+        write_atomic(&work.dir.join(ATTEMPT), b"")?;
         Ok(Ok(work))
     }
 
-    /// The folder. Files under `checkpoint/` are dropped at commit, all others become part of the artifact.
+    /// Keeps what an earlier attempt wrote and is as it was written; removes everything else.
+    fn take_over(&mut self) -> Result<(), StoreError> {
+        let written = journal::read(&self.dir)?;
+        let mut kept = BTreeMap::new();
+        for entry in walk(&self.dir).collect::<Result<Vec<_>, _>>().at("read", &self.dir)? {
+            let (path, kind) = (entry.path(), entry.file_type());
+            let name = relative(&self.dir, path);
+            let own = name.as_deref().is_some_and(|name| [JOURNAL, SECONDS, ATTEMPT].contains(&name));
+            let in_the_way = own || name.as_ref().is_some_and(|name| written.contains_key(name));
+            if (own && kind.is_file()) || (kind.is_dir() && !in_the_way) {
+                continue;
+            }
+            let intact = match &name {
+                Some(name) if kind.is_file() => journal::intact(&self.dir, name, &written)?,
+                _ => None,
+            };
+            match (name, intact) {
+                (Some(name), Some(entry)) => {
+                    kept.insert(name, entry);
+                }
+                (name, _) => {
+                    remove(path)?;
+                    self.earlier.damaged.extend(name.filter(|name| written.contains_key(name)));
+                }
+            }
+        }
+        remove(&self.dir.join(JOURNAL))?;
+        for (name, entry) in &kept {
+            journal::note(&self.dir, name, entry)?;
+        }
+        *self.files() = kept;
+        Ok(())
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, FileEntry>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an earlier attempt left.
     #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
+    pub fn earlier(&self) -> &Earlier {
+        &self.earlier
     }
 
-    /// Path of a file to write oneself, e.g. to append to; the name is checked and its folder is made.
-    pub fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let path = name::join(&self.dir, name)?;
-        make_folder(path.parent().unwrap_or(&self.dir))?;
-        Ok(path)
-    }
-
-    /// Writes a file durably and as a whole: a kill leaves the old or the new content.
+    /// Writes a file durably and as a whole: a kill leaves the old or the new content. Files under `checkpoint/` are
+    /// dropped at commit, all others become part of the artifact.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        write_atomic(&name::join(&self.dir, name)?, bytes)
+        let path = name::join(&self.dir, name)?;
+        let entry = FileEntry::of(bytes);
+        make_folder(&self.dir)?;
+        journal::note(&self.dir, name, &entry)?;
+        write_atomic(&path, bytes)?;
+        self.files().insert(name.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Whether this or an earlier attempt wrote the file.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.files().contains_key(name)
     }
 
     /// Content of a file of this or an earlier attempt, `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it is not as it was written.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = name::join(&self.dir, name)?;
-        match std::fs::read(&path) {
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
-            other => other.map(Some).at("read", &path),
-        }
+        let entry = self.files().get(name).cloned();
+        entry.map(|entry| StoredFile { path, entry }.read()).transpose()
     }
 
-    /// Removes a file or folder of the workspace; nothing there is fine.
-    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
-        remove(&name::join(&self.dir, name)?)
-    }
-
-    /// Removes everything an earlier attempt left.
-    pub fn clear(&self) -> Result<(), StoreError> {
-        remove(&self.dir)?;
-        make_folder(&self.dir)
-    }
-
-    /// Remembers the time of an attempt that ends without a commit, so that the manifest tells the sum.
-    pub fn add_seconds(&self, seconds: f64) -> Result<(), StoreError> {
-        write_atomic(&self.dir.join(SECONDS), (self.earlier_seconds()? + seconds).to_string().as_bytes())
+    /// Remembers the time of an attempt that ends without a commit, so that the manifest tells the sum; and that it
+    /// ended in an orderly way.
+    pub fn end_attempt(&self, seconds: f64) -> Result<(), StoreError> {
+        write_atomic(&self.dir.join(SECONDS), (self.earlier_seconds()? + seconds).to_string().as_bytes())?;
+        remove(&self.dir.join(ATTEMPT))
     }
 
     fn earlier_seconds(&self) -> Result<f64, StoreError> {
@@ -114,6 +176,10 @@ impl Workspace {
 
     /// Makes everything but `checkpoint/` an artifact. `info` is free text for readers of the manifest.
     /// After an error (e.g. a full disk) the work is still there for the next attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of the
+    /// work is kept: nobody knows what else is missing.
     pub fn commit(self, info: Value, made: &Made) -> Result<Artifact, StoreError> {
         let manifest = Manifest {
             store_version: STORE_VERSION,
@@ -127,7 +193,10 @@ impl Workspace {
             device: made.device.clone(),
             threads: made.threads,
             peak_memory_bytes: measure::peak_memory_bytes(),
-            files: self.sync_files()?,
+            files: match self.checked_files() {
+                Err(error) if error.is_damage() => return remove(&self.dir).and(Err(error)),
+                checked => checked?,
+            },
         };
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| StoreError::Damaged { path: self.dir.clone(), what: format!("manifest: {e}") })?;
@@ -136,51 +205,46 @@ impl Workspace {
         self.finish()
     }
 
-    /// Brings every file and folder to the disk; returns the files with size and hash.
-    fn sync_files(&self) -> Result<BTreeMap<String, FileEntry>, StoreError> {
-        let mut found = BTreeMap::new();
-        for entry in walk(&self.dir) {
-            let entry = entry.at("read", &self.dir)?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            let name = relative(&self.dir, path)?;
-            if name == MANIFEST || name == SECONDS || name == CHECKPOINT || name.starts_with("checkpoint/") {
-                continue;
+    /// Everything that was written and belongs to the artifact, after a look whether it is there, unchanged. What else
+    /// lies in the folder is not ours and is removed. Every folder is brought to the disk; files were when written.
+    fn checked_files(&self) -> Result<BTreeMap<String, FileEntry>, StoreError> {
+        let mut files = self.files().clone();
+        files.retain(|name, _| name::is_committed(name));
+        for (name, entry) in &files {
+            let file = StoredFile { path: name::join(&self.dir, name)?, entry: entry.clone() };
+            if !file.is_intact()? {
+                let what = "it vanished or was changed while the work went on".to_owned();
+                return Err(StoreError::Damaged { path: file.path, what });
             }
-            if kind.is_dir() {
-                sync_folder(path)?;
-                continue;
-            }
-            if !kind.is_file() || !name::is_committed(&name) {
-                return Err(StoreError::Name { name });
-            }
-            let file = File::open(path).at("read", path)?;
-            let mut hash = blake3::Hasher::new();
-            hash.update_reader(&file).at("read", path)?;
-            file.sync_all().at("write", path)?;
-            found.insert(name, FileEntry { bytes: hash.count(), blake3: hash.finalize().to_hex().to_string() });
         }
-        Ok(found)
+        for entry in walk(&self.dir).collect::<Result<Vec<_>, _>>().at("read", &self.dir)? {
+            let name = relative(&self.dir, entry.path()).unwrap_or_default();
+            let own =
+                [JOURNAL, SECONDS, ATTEMPT].contains(&name.as_str()) || name.split('/').next() == Some(CHECKPOINT);
+            match entry.file_type().is_dir() {
+                true => sync_folder(entry.path())?,
+                false if own || files.contains_key(&name) => {}
+                false => remove(entry.path())?,
+            }
+        }
+        Ok(files)
     }
 
     /// The workspace is complete: drop its checkpoint and rename it to its place. May be repeated after a kill.
     fn finish(self) -> Result<Artifact, StoreError> {
-        remove(&self.dir.join(CHECKPOINT))?;
-        remove(&self.dir.join(SECONDS))?;
+        for name in [CHECKPOINT, SECONDS, ATTEMPT, JOURNAL] {
+            remove(&self.dir.join(name))?;
+        }
         let place = self.store.artifact_dir(self.stage, &self.key);
         let folder = place.parent().unwrap_or(&place);
         make_folder(folder)?;
-        let trash = self.store.trash_dir(self.stage, &self.key);
-        remove(&trash)?;
-        if place.exists() {
-            // Only a damaged artifact can lie here: a good one is found before work begins.
-            make_folder(trash.parent().unwrap_or(&trash))?;
-            std::fs::rename(&place, &trash).at("move away", &place)?;
-        }
+        // Only a damaged artifact can lie there: a good one is found before work begins.
+        let trash = self.store.move_away(self.stage, &self.key)?;
         std::fs::rename(&self.dir, &place).at("move into place", &self.dir)?;
         sync_folder(folder)?;
         remove(&trash)?;
         self.store.clear_failure(self.stage, &self.key)?;
-        match Artifact::look(&place, self.stage, &self.key)? {
+        match self.store.look(self.stage, &self.key)? {
             Found::Done(artifact) => Ok(*artifact),
             Found::Missing => Err(StoreError::Damaged { path: place, what: "it vanished while it was stored".into() }),
             Found::Damaged(what) => Err(StoreError::Damaged { path: place, what }),
@@ -194,11 +258,11 @@ fn walk(dir: &Path) -> impl Iterator<Item = std::io::Result<walkdir::DirEntry>> 
     entries.into_iter().map(|entry| entry.map_err(std::io::Error::from))
 }
 
-/// `path` below `dir` with forward slashes.
-fn relative(dir: &Path, path: &Path) -> Result<String, StoreError> {
+/// `path` below `dir` with forward slashes; `None` if it is not UTF-8.
+fn relative(dir: &Path, path: &Path) -> Option<String> {
     let inner = path.strip_prefix(dir).unwrap_or(path);
     let parts: Option<Vec<&str>> = inner.components().map(|part| part.as_os_str().to_str()).collect();
-    parts.map(|parts| parts.join("/")).ok_or_else(|| StoreError::Name { name: inner.display().to_string() })
+    parts.map(|parts| parts.join("/"))
 }
 
 /// Size of everything under a folder in bytes.

@@ -42,7 +42,7 @@ pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, V
             let reason = format!("`{}` is not the name of a generated image", entry.file);
             return Err(ReportError::Content { path: artifact.dir.join("images.json"), reason });
         };
-        files.push(ReportFile { to: place.file.clone(), from: artifact.path(&entry.file)? });
+        files.push(ReportFile { to: place.file.clone(), from: artifact.file(&entry.file)? });
         pictures.push(Picture {
             file: place.file,
             width: list.settings.width,

@@ -176,7 +176,7 @@ impl Collector<'_> {
         let mut files = Vec::new();
         for name in ADAPTERS.into_iter().filter(|n| artifact.manifest.files.contains_key(*n)) {
             let to = format!("adapters/{}/{name}", cell.slug);
-            files.push(ReportFile { to: to.clone(), from: artifact.path(name)? });
+            files.push(ReportFile { to: to.clone(), from: artifact.file(name)? });
             out.adapters.push(to);
         }
         self.data.files.extend(files);
@@ -218,7 +218,7 @@ impl Collector<'_> {
         for photo in list.photos.into_iter().filter(|p| used(&p.hash)) {
             let hash = short(&photo.hash).to_owned();
             let to = format!("{folder}/{hash}.png");
-            files.push(ReportFile { to: to.clone(), from: artifact.path(&format!("photos/{hash}.png"))? });
+            files.push(ReportFile { to: to.clone(), from: artifact.file(&format!("photos/{hash}.png"))? });
             let (name, caption) = (photo.name, photo.caption);
             photos.push(PhotoData { hash, name, file: Some(to), width: side, height: side, caption });
         }

@@ -123,7 +123,7 @@ fn plan() -> Plan {
             ]),
         });
     }
-    Plan { name: "small".into(), title: "Small".into(), cells, jobs, photo_names: BTreeMap::new() }
+    Plan { name: "small".into(), title: "Small".into(), cells, jobs, ..Plan::default() }
 }
 
 fn png() -> Vec<u8> {

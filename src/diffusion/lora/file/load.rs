@@ -1,6 +1,6 @@
 use super::error::LoraFileError;
 use super::key::{self, Part};
-use super::parsed::{Pair, RawModule, read};
+use super::parsed::{Pair, Parsed, RawModule, parse, read};
 use crate::diffusion::lora::{LoraModule, LoraSet};
 use crate::kernels::LoraPair;
 use candle_core::{DType, Device};
@@ -17,7 +17,31 @@ use std::path::Path;
 /// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,
 /// without its partner, not finite, or of a shape for another architecture.
 pub fn load(path: &Path, modules: &[LoraModule], strength: f64, device: &Device) -> Result<LoraSet, LoraFileError> {
-    let parsed = read(path)?;
+    apply(&read(path)?, path, modules, strength, device)
+}
+
+/// The same for a file that is in memory already; `path` is for messages.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bytes(
+    bytes: &[u8],
+    path: &Path,
+    modules: &[LoraModule],
+    strength: f64,
+    device: &Device,
+) -> Result<LoraSet, LoraFileError> {
+    let invalid = |reason| LoraFileError::Invalid { path: path.to_owned(), reason };
+    apply(&parse(bytes).map_err(invalid)?, path, modules, strength, device)
+}
+
+fn apply(
+    parsed: &Parsed,
+    path: &Path,
+    modules: &[LoraModule],
+    strength: f64,
+    device: &Device,
+) -> Result<LoraSet, LoraFileError> {
     let by_name: BTreeMap<&str, &LoraModule> = modules.iter().map(|m| (m.name.as_str(), m)).collect();
     let by_flat_name: BTreeMap<String, &LoraModule> =
         modules.iter().map(|m| (key::with_underscores(&m.name), m)).collect();

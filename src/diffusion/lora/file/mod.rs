@@ -13,5 +13,5 @@ mod save;
 pub use convert::{Format, convert};
 pub use error::LoraFileError;
 pub use inspect::{ModuleSummary, Summary, inspect};
-pub use load::load;
+pub use load::{load, load_bytes};
 pub use save::{save_diffusers, save_kohya};
