@@ -8,6 +8,7 @@ mod exit;
 mod generate;
 mod image_file;
 mod lora;
+mod memory;
 mod output;
 mod plan;
 mod report;

@@ -6,7 +6,11 @@ use super::{
     output::{emit, emit_json},
     study::StudyArgs,
 };
-use crate::{report, store::Store};
+use crate::{
+    plan::Plan,
+    report,
+    store::{Found, Store},
+};
 use clap::Args;
 use serde_json::json;
 
@@ -27,12 +31,32 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     let study = args.study.open(output)?;
     let store = Store::reader(&args.study.reports.store());
     let folder = args.study.reports.reports_dir.join(&study.plan.name);
-    report::build(&study.plan, &store, &folder).or_exit(Exit::Experiment)?;
+    report::build(&study.plan, &store, &folder).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {
         emit_json(&json!({"report": index}))?;
     } else {
         emit(&format!("{}\n", index.display()))?;
     }
-    Ok(Exit::Done)
+    let damaged = damaged(&study.plan, &store)?;
+    if damaged.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let text = format!(
+        "{} stored results are damaged and are missing in the report; run the experiment to make them again:\n  {}",
+        damaged.len(),
+        damaged.join("\n  ")
+    );
+    Err(Failure::new(Exit::SomeFailed, anyhow::anyhow!("{text}")))
+}
+
+/// What is wrong with stored results that the report should show.
+fn damaged(plan: &Plan, store: &Store) -> Result<Vec<String>, Failure> {
+    let mut damaged = Vec::new();
+    for job in &plan.jobs {
+        if let Found::Damaged(what) = store.look(job.stage, &job.key).or_exit(Exit::Internal)? {
+            damaged.push(what);
+        }
+    }
+    Ok(damaged)
 }

@@ -3,6 +3,7 @@
 use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
+    memory::{self, LastWords},
     signals,
     study::StudyArgs,
 };
@@ -50,10 +51,15 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     };
     let device_class = device::class(&study.device).to_owned();
     let mut worker = Stages::new(study.device, study.facts.photos, study.models);
+    memory::install().or_exit(Exit::Internal)?;
+    let observer = LastWords(&*terminal);
+    if let Some(message) = memory::shortage(&study) {
+        observer.observe(&Event::Warning { message });
+    }
     let run = Run {
         plan: &study.plan,
         store: &store,
-        observer: &*terminal,
+        observer: &observer,
         stop: &stop,
         max_fail: args.max_fail.map(|n| n as usize),
         device: device_class,

@@ -1,7 +1,7 @@
 //! What to do when memory is short.
 
 /// Settings that need less memory, most helpful first.
-pub(super) const LESS_MEMORY: &str = "to need less memory: train.gradient_checkpointing = true, train.batch_size = 1, \
+pub const LESS_MEMORY: &str = "to need less memory: train.gradient_checkpointing = true, train.batch_size = 1, \
      generate.batch_size = 1, a smaller dataset.resolution, model.dtype = \"bf16\", or on a CPU model.low_memory = true";
 
 /// Adds what to do to a reason that speaks of memory.

@@ -8,6 +8,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
+pub use advice::LESS_MEMORY;
 pub use panics::install_hook;
 
 use crate::{

@@ -32,6 +32,29 @@ pub fn peak_memory_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Memory this process can still get, in bytes: what the machine, its control group and its own limit leave. Linux only.
+#[must_use]
+pub fn available_memory_bytes() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let kilobytes = |text: &str, name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    let machine = kilobytes(&read("/proc/meminfo")?, "MemAvailable:");
+    let group = || {
+        let own = read("/proc/self/cgroup")?.lines().find_map(|line| line.strip_prefix("0::").map(str::to_owned))?;
+        let number = |file: &str| read(&format!("/sys/fs/cgroup{own}/{file}"))?.trim().parse::<u64>().ok();
+        Some(number("memory.max")?.saturating_sub(number("memory.current")?))
+    };
+    let limit = || {
+        let limits = read("/proc/self/limits")?;
+        let most = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+        let most: u64 = most.split_whitespace().next()?.parse().ok()?;
+        Some(most.saturating_sub(kilobytes(&read("/proc/self/status")?, "VmSize:")?))
+    };
+    [machine, group(), limit()].into_iter().flatten().min()
+}
+
 /// Starts a new measurement of the peak (Linux; where it is refused the peak of the whole process is reported).
 pub fn reset_peak_memory() {
     crate::kernels::release_freed_memory();
@@ -62,5 +85,6 @@ mod tests {
     fn the_peak_is_at_least_a_mebibyte() {
         reset_peak_memory();
         assert!(peak_memory_bytes().unwrap() > 1 << 20);
+        assert!(available_memory_bytes().unwrap() > 1 << 20);
     }
 }

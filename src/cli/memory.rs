@@ -1,0 +1,86 @@
+//! Too little memory: predicted where it can be, and the last words where it could not.
+//!
+//! The allocator ends the program at once, with a signal and without unwinding, so what there is to say is prepared
+//! when a job begins.
+
+use super::study::Study;
+use crate::{
+    event::{Event, Observer},
+    experiment::settings::Dtype,
+    run::LESS_MEMORY,
+    store,
+};
+use std::{
+    io,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// A warning if not even the weights of a base model fit into the memory that is left. A run needs more than its
+/// weights, how much more depends on sizes and settings; so this warns late rather than wrongly.
+pub(super) fn shortage(study: &Study) -> Option<String> {
+    if !study.device.is_cpu() {
+        return None;
+    }
+    let left = store::available_memory_bytes()?;
+    let weights = study.plan.cells.iter().filter_map(|cell| {
+        let model = &cell.settings.model;
+        let summary = &study.models.get(&model.base)?.summary;
+        let bytes = if model.dtype == Dtype::F32 { 4 } else { 2 };
+        Some(bytes * (summary.unet_parameters + summary.text_encoder_parameters + summary.vae_parameters))
+    });
+    let needed = weights.max()?;
+    (needed > left).then(|| {
+        let (needed, left) = (crate::term::bytes(needed), crate::term::bytes(left));
+        format!("the base model's weights alone need {needed} of memory, and {left} are left; {LESS_MEMORY}")
+    })
+}
+
+/// What to say; replaced, never freed: a signal may be reading it.
+static LAST_WORDS: AtomicPtr<String> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Passes events on, and prepares the last words.
+pub(super) struct LastWords<'a>(pub(super) &'a dyn Observer);
+
+impl Observer for LastWords<'_> {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::JobStarted { stage, label, .. } => prepare(&format!("at {stage} {label}")),
+            Event::JobFinished { .. } | Event::JobFailed { .. } => prepare("between two jobs"),
+            _ => {}
+        }
+        self.0.observe(event);
+    }
+}
+
+fn prepare(place: &str) {
+    let text = format!(
+        "error: memory ran out {}\n  nothing that was finished is lost: run again, it goes on from the last checkpoint\n  \
+         {LESS_MEMORY}\n",
+        crate::term::plain_text(place)
+    );
+    // A few hundred bytes for each job are given up.
+    LAST_WORDS.store(Box::into_raw(Box::new(text)), Ordering::SeqCst);
+}
+
+/// Installs the handler of the signal with which Rust's allocator ends a program.
+pub(super) fn install() -> io::Result<()> {
+    prepare("before the first job");
+    #[cfg(unix)]
+    // SAFETY: the handler loads a pointer, writes and ends the process: all of it is allowed in a signal handler.
+    unsafe {
+        signal_hook::low_level::register(signal_hook::consts::SIGABRT, last_words)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn last_words() {
+    // SAFETY: the pointer is of a text that is never freed.
+    if let Some(text) = unsafe { LAST_WORDS.load(Ordering::SeqCst).as_ref() } {
+        // SAFETY: standard error lives as long as the process.
+        let stderr = unsafe { std::os::fd::BorrowedFd::borrow_raw(2) };
+        // Nobody is left to tell when standard error is closed.
+        let _ = rustix::io::write(stderr, text.as_bytes());
+    }
+    signal_hook::low_level::exit(super::exit::Exit::Internal as i32);
+}
