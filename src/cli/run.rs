@@ -50,10 +50,11 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
         Ok(())
     };
     let device_class = device::class(&study.device).to_owned();
+    let shortage = memory::shortage(&study);
     let mut worker = Stages::new(study.device, study.facts.photos, study.models);
     memory::install().or_exit(Exit::Internal)?;
     let observer = LastWords(&*terminal);
-    if let Some(message) = memory::shortage(&study) {
+    if let Some(message) = shortage {
         observer.observe(&Event::Warning { message });
     }
     let run = Run {
