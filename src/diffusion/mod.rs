@@ -24,6 +24,7 @@ pub mod text_encoder;
 pub mod tokenizer;
 pub mod training;
 pub mod unet;
+mod unique_names;
 pub mod vae;
 pub mod weights;
 

@@ -6,7 +6,7 @@
 //! Witness for the names: [`single_file_utils.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/loaders/single_file_utils.py).
 
 mod configs;
-mod keys;
+pub(super) mod keys;
 mod prediction;
 
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     diffusion::{
         StableDiffusion,
-        lora::{self, Adapter},
+        lora::{self, Adapter, file::BaseLabel},
         optimizer::{AdamWConfig, LrCurve, LrSchedule},
         pipeline::encode_prompt,
         training::{
@@ -77,7 +77,9 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         }
     }
     ctx.workspace.write(ADAPTER, &lora::file::save_diffusers(trainer.adapter())?)?;
-    ctx.workspace.write(KOHYA, &lora::file::save_kohya(trainer.adapter(), &kohya_metadata(settings))?)?;
+    let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
+    metadata.extend(kohya_metadata(settings)?);
+    ctx.workspace.write(KOHYA, &lora::file::save_kohya(trainer.adapter(), &metadata)?)?;
     Ok(())
 }
 
@@ -252,12 +254,15 @@ impl Probes {
 }
 
 /// What other programs show about the file; nothing that changes from run to run.
-fn kohya_metadata(settings: &Settings) -> BTreeMap<String, String> {
+fn kohya_metadata(settings: &Settings) -> Result<BTreeMap<String, String>, StageError> {
     let train = &settings.train;
-    [
+    // The word of the experiment file.
+    let scheduler: String =
+        serde_json::from_value(serde_json::to_value(train.lr_scheduler).map_err(failed)?).map_err(failed)?;
+    let entries = [
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
-        ("ss_lr_scheduler", format!("{:?}", train.lr_scheduler)),
+        ("ss_lr_scheduler", scheduler),
         ("ss_optimizer", "AdamW".to_owned()),
         ("ss_seed", train.seed.to_string()),
         ("ss_steps", train.steps.to_string()),
@@ -266,8 +271,6 @@ fn kohya_metadata(settings: &Settings) -> BTreeMap<String, String> {
         ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
         ("ss_resolution", format!("({0}, {0})", settings.dataset.resolution)),
         ("modelspec.trigger_phrase", settings.subject.identifier.clone()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect()
+    ];
+    Ok(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }

@@ -5,7 +5,7 @@
 /// LDM numbers its blocks flat: `input_blocks` are the first convolution and then, per resolution, the residual
 /// blocks (each with its transformer) and a downsampler; `output_blocks` have one residual block more per
 /// resolution and the upsampler as the last item of the resolution's last block.
-pub(super) fn unet(name: &str, layers: usize) -> Option<String> {
+pub(in crate::diffusion) fn unet(name: &str, layers: usize) -> Option<String> {
     let (head, rest) = name.split_once('.')?;
     match head {
         "time_embed" => {
@@ -54,7 +54,7 @@ pub(super) fn unet(name: &str, layers: usize) -> Option<String> {
             let (block, layer) = (index / (layers + 1), index % (layers + 1));
             match (item, rest.strip_prefix("conv.")) {
                 (0, None) => Some(format!("up_blocks.{block}.resnets.{layer}.{}", unet_resnet(rest)?)),
-                (1 | 2, Some(rest)) => Some(format!("up_blocks.{block}.upsamplers.0.conv.{rest}")),
+                (1 | 2, Some(rest)) if layer == layers => Some(format!("up_blocks.{block}.upsamplers.0.conv.{rest}")),
                 (1, None) => Some(format!("up_blocks.{block}.attentions.{layer}.{rest}")),
                 _ => None,
             }
@@ -177,8 +177,13 @@ mod tests {
 
     #[test]
     fn foreign_names_are_not_taken_for_ours() {
-        for name in ["label_emb.0.0.weight", "input_blocks.1.2.weight", "input_blocks.3.1.norm.weight", "out.1.weight"]
-        {
+        for name in [
+            "label_emb.0.0.weight",
+            "input_blocks.1.2.weight",
+            "input_blocks.3.1.norm.weight",
+            "output_blocks.4.2.conv.weight",
+            "out.1.weight",
+        ] {
             assert_eq!(unet(name, 2), None, "{name}");
         }
         for name in ["loss.logvar", "decoder.up.9.block.0.norm1.weight", "encoder.mid.block_3.norm1.weight"] {

@@ -9,6 +9,7 @@ use candle_core::DType;
 use serde::Deserialize;
 
 use crate::diffusion::LoadError;
+use crate::diffusion::unique_names::first_duplicate;
 
 /// A header larger than this is refused. Stable Diffusion 1.5's UNet has one of 90 kB.
 const MAX_HEADER: u64 = 16 << 20;
@@ -76,6 +77,9 @@ pub(super) fn read_header(file: &Path, shard: usize) -> Result<BTreeMap<String, 
     }
     let mut header = vec![0; size as usize];
     open.read_exact(&mut header).map_err(unreadable)?;
+    if let Some(name) = first_duplicate(&header) {
+        return Err(invalid(format!("its header names the tensor {name:?} twice")));
+    }
     let header: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(&header).map_err(|e| invalid(format!("its header is not JSON: {e}")))?;
 

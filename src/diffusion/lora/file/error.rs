@@ -28,6 +28,16 @@ pub enum LoraFileError {
         /// Which, and why.
         tensors: NotApplied,
     },
+    /// A number of the file does not fit the other format.
+    #[error("{}: {module}: {reason}", path.display())]
+    Number {
+        /// The file.
+        path: PathBuf,
+        /// The layer.
+        module: String,
+        /// What would be lost.
+        reason: String,
+    },
     /// A tensor operation failed, e.g. the device is out of memory.
     #[error("{}: {source}", path.display())]
     Tensor {
@@ -50,11 +60,22 @@ pub struct NotApplied {
 /// At most this many tensors are printed; the count is always exact.
 const SHOWN: usize = 10;
 
+/// At most this many characters of a name are printed: a file chooses its names.
+const LONGEST: usize = 200;
+
+/// A text of a file, cut if it is very long.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 impl fmt::Display for NotApplied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} tensors cannot be applied to this model:", self.tensors.len(), self.of)?;
         for (name, reason) in self.tensors.iter().take(SHOWN) {
-            write!(f, "\n  {name}: {reason}")?;
+            write!(f, "\n  {}: {}", shortened(name), shortened(reason))?;
         }
         if self.tensors.len() > SHOWN {
             write!(f, "\n  … and {} more", self.tensors.len() - SHOWN)?;

@@ -27,6 +27,8 @@ pub(super) enum Naming {
     Peft,
     /// `lora_unet_…_to_q.lora_down.weight` and `.alpha`: kohya's sd-scripts, ComfyUI, A1111.
     Kohya,
+    /// `diffusion_model.….to_q.lora_down.weight` and `.alpha`: kohya's roles with dotted names, as ComfyUI saves.
+    Dotted,
 }
 
 impl Naming {
@@ -37,6 +39,7 @@ impl Naming {
             Self::DiffusersOld => "diffusers (old)",
             Self::Peft => "peft",
             Self::Kohya => "kohya",
+            Self::Dotted => "kohya with dots",
         }
     }
 }
@@ -58,10 +61,16 @@ const KOHYA_PREFIXES: [(&str, Part); 4] = [
     ("lora_te2_", Part::TextEncoder2),
 ];
 
-const DOTTED_PREFIXES: [(&str, Part); 3] =
-    [("unet.", Part::Unet), ("text_encoder.", Part::TextEncoder), ("text_encoder_2.", Part::TextEncoder2)];
+const DOTTED_PREFIXES: [(&str, Part); 5] = [
+    ("unet.", Part::Unet),
+    ("text_encoder.", Part::TextEncoder),
+    ("text_encoder_2.", Part::TextEncoder2),
+    // the original code's name of the UNet
+    ("model.diffusion_model.", Part::Unet),
+    ("diffusion_model.", Part::Unet),
+];
 
-const SUFFIXES: [(&str, Role, Naming); 8] = [
+const SUFFIXES: [(&str, Role, Naming); 11] = [
     (".lora.down.weight", Role::Down, Naming::Diffusers),
     (".lora.up.weight", Role::Up, Naming::Diffusers),
     (".lora_linear_layer.down.weight", Role::Down, Naming::Diffusers),
@@ -70,6 +79,9 @@ const SUFFIXES: [(&str, Role, Naming); 8] = [
     ("_lora.up.weight", Role::Up, Naming::DiffusersOld),
     (".lora_A.weight", Role::Down, Naming::Peft),
     (".lora_B.weight", Role::Up, Naming::Peft),
+    (".lora_down.weight", Role::Down, Naming::Dotted),
+    (".lora_up.weight", Role::Up, Naming::Dotted),
+    (".alpha", Role::Alpha, Naming::Dotted),
 ];
 
 /// Methods whose tensors are not a plain pair of matrices: part of the name → what it is.
@@ -133,66 +145,9 @@ fn without_adapter_name(name: &str) -> String {
     name.to_owned()
 }
 
-/// Names of submodules that contain underscores of their own, longest first where one starts another.
-const UNDERSCORED: [&str; 26] = [
-    "down_blocks",
-    "up_blocks",
-    "mid_block",
-    "transformer_blocks",
-    "to_q",
-    "to_k",
-    "to_v",
-    "to_out",
-    "proj_in",
-    "proj_out",
-    "conv_in",
-    "conv_out",
-    "conv_shortcut",
-    "time_emb_proj",
-    "time_embedding",
-    "add_embedding",
-    "linear_1",
-    "linear_2",
-    "text_model",
-    "self_attn",
-    "q_proj",
-    "k_proj",
-    "v_proj",
-    "out_proj",
-    "text_projection",
-    "final_layer_norm",
-];
-
-/// The dotted name of a kohya module: the words of [`UNDERSCORED`] stay whole, all other underscores become dots.
-/// A name that has dots already stays as it is.
-pub(super) fn with_dots(flat: &str) -> String {
-    if flat.contains('.') {
-        return flat.to_owned();
-    }
-    let mut dotted = String::with_capacity(flat.len());
-    let mut rest = flat;
-    while !rest.is_empty() {
-        let known = UNDERSCORED
-            .iter()
-            .find(|word| rest.strip_prefix(**word).is_some_and(|after| after.is_empty() || after.starts_with('_')));
-        let length = known.map_or_else(|| rest.find('_').unwrap_or(rest.len()), |word| word.len());
-        dotted.push_str(&rest[..length]);
-        rest = &rest[length..];
-        if let Some(after) = rest.strip_prefix('_') {
-            dotted.push('.');
-            rest = after;
-        }
-    }
-    dotted
-}
-
-/// The kohya name of a dotted module.
-pub(super) fn with_underscores(dotted: &str) -> String {
-    dotted.replace('.', "_")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::names::with_underscores;
     use super::*;
 
     const MODULE: &str = "down_blocks.0.attentions.1.transformer_blocks.0.attn2.to_out.0";
@@ -219,6 +174,9 @@ mod tests {
             (format!("base_model.model.{MODULE}.lora_A.weight"), MODULE, Role::Down, Naming::Peft),
             (format!("unet.base_model.model.{MODULE}.lora_B.default.weight"), MODULE, Role::Up, Naming::Peft),
             (format!("unet.{MODULE}.lora_B.weight"), MODULE, Role::Up, Naming::Peft),
+            (format!("diffusion_model.{MODULE}.lora_A.weight"), MODULE, Role::Down, Naming::Peft),
+            (format!("model.diffusion_model.{MODULE}.lora_up.weight"), MODULE, Role::Up, Naming::Dotted),
+            (format!("diffusion_model.{MODULE}.alpha"), MODULE, Role::Alpha, Naming::Dotted),
             (format!("lora_unet_{flat}.lora_down.weight"), &flat, Role::Down, Naming::Kohya),
             (format!("lora_unet_{flat}.alpha"), &flat, Role::Alpha, Naming::Kohya),
         ] {
@@ -250,21 +208,6 @@ mod tests {
             ("", "not a tensor of a LoRA"),
         ] {
             assert!(parse(name).unwrap_err().contains(word), "{name}");
-        }
-    }
-
-    #[test]
-    fn kohya_names_get_their_dots_back() {
-        for dotted in [
-            MODULE,
-            TEXT,
-            "mid_block.attentions.0.proj_in",
-            "up_blocks.3.attentions.2.transformer_blocks.0.ff.net.0.proj",
-            "down_blocks.1.resnets.0.time_emb_proj",
-            "time_embedding.linear_1",
-            "text_model.encoder.layers.0.mlp.fc1",
-        ] {
-            assert_eq!(with_dots(&with_underscores(dotted)), dotted);
         }
     }
 }

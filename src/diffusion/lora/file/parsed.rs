@@ -1,30 +1,18 @@
 //! An adapter file taken apart: module → its tensors, whatever the naming.
 
-use super::error::{LoraFileError, NotApplied};
+use super::alphas::Alphas;
+use super::error::{LoraFileError, NotApplied, shortened};
 use super::key::{self, Naming, Part, Role};
+use super::pair::RawModule;
+use crate::diffusion::unique_names::first_duplicate;
+use crate::diffusion::weights::float_type;
+use candle_core::Device;
 use candle_core::safetensors::Load;
-use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
-
-/// The tensors of one module, with their names in the file.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RawModule {
-    pub(super) down: Option<(String, Tensor)>,
-    pub(super) up: Option<(String, Tensor)>,
-    pub(super) alpha: Option<(String, Tensor)>,
-}
-
-/// A pair with its scale; the matrices in the file's dtype, on the CPU, two-dimensional.
-#[derive(Clone, Debug)]
-pub(super) struct Pair {
-    pub(super) down: Tensor,
-    pub(super) up: Tensor,
-    pub(super) rank: usize,
-    pub(super) alpha: f64,
-    pub(super) scale: f64,
-}
 
 /// What a file holds, before any model is asked.
 #[derive(Debug)]
@@ -41,29 +29,46 @@ pub(super) struct Parsed {
 
 /// No adapter is larger; a larger file is a checkpoint.
 const MAX_BYTES: u64 = 4 << 30;
+/// No `adapter_config.json` is larger.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 pub(super) fn read(path: &Path) -> Result<Parsed, LoraFileError> {
-    let read_error = |source| LoraFileError::Read { path: path.to_owned(), source };
-    let invalid = |reason: String| LoraFileError::Invalid { path: path.to_owned(), reason };
-    let length = std::fs::metadata(path).map_err(read_error)?.len();
-    if length > MAX_BYTES {
-        return Err(invalid(format!("{length} bytes are too many for an adapter; is it a whole checkpoint?")));
-    }
-    let bytes = std::fs::read(path).map_err(read_error)?;
-    let mut parsed = parse(&bytes).map_err(invalid)?;
+    let bytes = read_at_most(path, MAX_BYTES, "is it a whole checkpoint?")?;
+    let mut parsed = parse(&bytes).map_err(|reason| LoraFileError::Invalid { path: path.to_owned(), reason })?;
     // peft keeps alpha beside the file.
     let config = path.with_file_name("adapter_config.json");
     if parsed.namings.contains(&Naming::Peft) && parsed.alphas.is_empty() && config.is_file() {
-        let text =
-            std::fs::read_to_string(&config).map_err(|source| LoraFileError::Read { path: config.clone(), source })?;
-        parsed.alphas =
-            Alphas::from_json(&text, "").map_err(|reason| LoraFileError::Invalid { path: config, reason })?;
+        let text = read_at_most(&config, MAX_CONFIG_BYTES, "peft writes less than a hundredth of that")?;
+        parsed.alphas = String::from_utf8(text)
+            .map_err(|e| e.to_string())
+            .and_then(|text| Alphas::from_json(&text, ""))
+            .map_err(|reason| LoraFileError::Invalid { path: config, reason })?;
     }
     Ok(parsed)
 }
 
+/// The bytes of a file, read only if they are few enough; never of a pipe or a device, which has no end.
+fn read_at_most(path: &Path, limit: u64, question: &str) -> Result<Vec<u8>, LoraFileError> {
+    let read_error = |source| LoraFileError::Read { path: path.to_owned(), source };
+    let invalid = |reason: String| LoraFileError::Invalid { path: path.to_owned(), reason };
+    let about = std::fs::metadata(path).map_err(read_error)?;
+    if !about.is_file() {
+        return Err(invalid("it is no ordinary file".to_owned()));
+    }
+    if about.len() > limit {
+        return Err(invalid(format!("{} bytes are too many; {question}", about.len())));
+    }
+    let mut bytes = Vec::new();
+    // A file that grows meanwhile is cut off, and then its header does not fit.
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(read_error)?;
+    Ok(bytes)
+}
+
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, String> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("not a safetensors file ({e})"))?;
+    let (size, header) = SafeTensors::read_metadata(bytes).map_err(|e| format!("not a safetensors file ({e})"))?;
+    if let Some(name) = bytes.get(8..8 + size).and_then(first_duplicate) {
+        return Err(format!("its header names the tensor {:?} twice", shortened(&name)));
+    }
     let file = SafeTensors::deserialize(bytes).map_err(|e| format!("damaged safetensors file ({e})"))?;
     let metadata: BTreeMap<_, _> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     let mut parsed = Parsed {
@@ -91,6 +96,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             }
         };
         let view = file.tensor(&name).map_err(|e| format!("{name}: {e}"))?;
+        let dtype = format!("{:?}", view.dtype());
+        if key.role != Role::Alpha && float_type(&dtype).is_none() {
+            parsed.rejected.push((name, format!("is of type {dtype}, not f16, bf16, f32 or f64")));
+            continue;
+        }
         let tensor = match view.load(&Device::Cpu) {
             Ok(tensor) => tensor,
             Err(error) => {
@@ -127,122 +137,10 @@ impl Parsed {
     }
 }
 
-impl RawModule {
-    /// The names of its tensors in the file.
-    pub(super) fn tensor_names(&self) -> impl Iterator<Item = &String> {
-        [&self.down, &self.up, &self.alpha].into_iter().flatten().map(|(name, _)| name)
-    }
-
-    /// Checks that the tensors fit each other; `name` (with dots) looks up alpha where the file has one for all.
-    pub(super) fn pair(&self, name: &str, alphas: &Alphas) -> Result<Pair, String> {
-        let (down, up) = match (&self.down, &self.up) {
-            (Some((_, down)), Some((_, up))) => (matrix(down)?, matrix(up)?),
-            (Some(_), None) => return Err("its partner, the up (B) matrix, is missing".to_owned()),
-            (None, Some(_)) => return Err("its partner, the down (A) matrix, is missing".to_owned()),
-            (None, None) => return Err("the module has an alpha but no matrices".to_owned()),
-        };
-        let rank = down.dims()[0];
-        if up.dims()[1] != rank || rank == 0 {
-            return Err(format!("the down matrix has rank {rank}, the up matrix {}", up.dims()[1]));
-        }
-        let own = self.alpha.as_ref().map(|(_, alpha)| number(alpha)).transpose()?;
-        let alpha = match own.or_else(|| alphas.of(name)) {
-            // kohya writes 0 for "the rank".
-            None | Some(0.0) => rank as f64,
-            Some(alpha) if alpha.is_finite() => alpha,
-            Some(alpha) => return Err(format!("alpha is {alpha}")),
-        };
-        let scale = if alphas.rank_stabilised { alpha / (rank as f64).sqrt() } else { alpha / rank as f64 };
-        Ok(Pair { down, up, rank, alpha, scale })
-    }
-}
-
-/// A matrix; 1×1 convolution weights `(a, b, 1, 1)` are matrices too.
-fn matrix(tensor: &Tensor) -> Result<Tensor, String> {
-    let matrix = match tensor.dims() {
-        [_, _] => tensor.clone(),
-        [rows, columns, 1, 1] => tensor.reshape((*rows, *columns)).map_err(|e| e.to_string())?,
-        [_, _, _, _] => return Err("adapters of 3×3 convolutions are not supported".to_owned()),
-        other => return Err(format!("has shape {other:?}, not two dimensions")),
-    };
-    let sum = matrix.to_dtype(DType::F32).and_then(|m| (m * 0.)?.sum_all()?.to_scalar::<f32>());
-    match sum.map_err(|e| e.to_string())? {
-        0.0 => Ok(matrix),
-        _ => Err("holds NaN or infinite numbers".to_owned()),
-    }
-}
-
-fn number(alpha: &Tensor) -> Result<f64, String> {
-    if alpha.elem_count() != 1 {
-        return Err(format!("alpha has shape {:?}, not a single number", alpha.dims()));
-    }
-    let value = alpha.flatten_all().and_then(|a| a.to_dtype(DType::F64)?.to_vec1::<f64>());
-    value.map(|v| v[0]).map_err(|e| e.to_string())
-}
-
-/// Alphas given for the whole file: peft's `adapter_config.json` or diffusers' `lora_adapter_metadata`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Alphas {
-    default: Option<f64>,
-    /// Module name or its last components → alpha.
-    patterns: BTreeMap<String, f64>,
-    /// rsLoRA: the scale is alpha / √rank.
-    rank_stabilised: bool,
-}
-
-impl Alphas {
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Reads peft's configuration; every key starts with `prefix`.
-    fn from_json(text: &str, prefix: &str) -> Result<Self, String> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|e| format!("its LoRA configuration is not JSON: {e}"))?;
-        let get = |key: &str| value.get(format!("{prefix}{key}")).filter(|v| !v.is_null());
-        let flag = |key: &str| get(key).and_then(serde_json::Value::as_bool).unwrap_or(false);
-        if flag("use_dora") {
-            return Err("its configuration asks for DoRA, which is not supported".to_owned());
-        }
-        let mut patterns = BTreeMap::new();
-        for (pattern, alpha) in get("alpha_pattern").and_then(|v| v.as_object()).into_iter().flatten() {
-            let Some(alpha) = alpha.as_f64() else {
-                return Err(format!("alpha of {pattern} is {alpha}, not a number"));
-            };
-            let name = pattern.strip_prefix('^').unwrap_or(pattern).replace("\\.", ".");
-            if name.contains(['*', '+', '(', '[', '\\', '|', '?', '$']) {
-                return Err(format!("alpha_pattern {pattern:?} is a regular expression, which is not supported"));
-            }
-            patterns.insert(name, alpha);
-        }
-        let default = get("lora_alpha").map(|alpha| alpha.as_f64().ok_or(format!("lora_alpha is {alpha}")));
-        Ok(Self { default: default.transpose()?, patterns, rank_stabilised: flag("use_rslora") })
-    }
-
-    fn of(&self, module: &str) -> Option<f64> {
-        let pattern = self.patterns.iter().find(|(pattern, _)| {
-            module.strip_suffix(pattern.as_str()).is_some_and(|head| head.is_empty() || head.ends_with('.'))
-        });
-        pattern.map(|(_, alpha)| *alpha).or(self.default)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn alphas_of_peft_configurations() {
-        let text = r#"{"unet.lora_alpha": 8, "unet.r": 4, "unet.alpha_pattern": {"attn1.to_q": 2.0}, "unet.use_rslora": true}"#;
-        let alphas = Alphas::from_json(text, "unet.").unwrap();
-        assert_eq!(alphas.of("a.attn1.to_q"), Some(2.0));
-        assert_eq!(alphas.of("a.battn1.to_q"), Some(8.0));
-        assert!(alphas.rank_stabilised);
-        assert!(Alphas::from_json("{}", "unet.").unwrap().is_empty());
-        for wrong in [r#"{"use_dora": true}"#, r#"{"lora_alpha": "x"}"#, r#"{"alpha_pattern": {"a.*b": 1}}"#, "["] {
-            assert!(Alphas::from_json(wrong, "").is_err(), "{wrong}");
-        }
-    }
+    use candle_core::{DType, Tensor};
 
     #[test]
     fn damaged_files_are_errors() {

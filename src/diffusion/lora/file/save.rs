@@ -1,4 +1,4 @@
-use super::key::with_underscores;
+use super::names::with_underscores;
 use crate::diffusion::lora::Adapter;
 use crate::diffusion::tensor_file;
 use candle_core::{Device, Result, Tensor};
@@ -18,7 +18,7 @@ pub fn save_diffusers(adapter: &Adapter) -> Result<Vec<u8>> {
 
 /// The bytes of a file for kohya's sd-scripts, ComfyUI and A1111: underscored names and an alpha per module.
 ///
-/// `metadata` (e.g. `ss_base_model_version`, `modelspec.title`, `modelspec.trigger_phrase`) is added to, and wins
+/// `metadata` (the base model's, see [`super::BaseLabel`], and e.g. `modelspec.trigger_phrase`) is added to, and wins
 /// over, the entries readers expect.
 pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
     let mut tensors = BTreeMap::new();
@@ -34,18 +34,15 @@ pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Res
 }
 
 /// The keys of sd-scripts' `SS_METADATA_MINIMUM_KEYS` (library/train_util.py) and of
-/// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that do not depend on the training. No dates: the same
-/// training gives the same bytes.
+/// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that depend neither on the training nor on the base
+/// model. No dates: the same training gives the same bytes.
 pub(super) fn kohya_metadata(dim: &str, alpha: &str) -> BTreeMap<String, String> {
     [
-        ("ss_v2", "False"),
-        ("ss_base_model_version", "sd_v1"),
         ("ss_network_module", "networks.lora"),
         ("ss_network_dim", dim),
         ("ss_network_alpha", alpha),
         ("ss_network_args", "{}"),
         ("modelspec.sai_model_spec", "1.0.1"),
-        ("modelspec.architecture", "stable-diffusion-v1/lora"),
         ("modelspec.implementation", "diffusers"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
