@@ -248,7 +248,12 @@ fn headers_that_lie_are_refused() {
         |shape: &str, offsets: &str| format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":{offsets}}}"#);
     let other = r#""x":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}"#;
     for (what, header, data, reason) in [
-        ("a shape larger than the file", format!("{{{}}}", entry("[4294967296,4294967296]", "[0,8]")), 8, "safetensors"),
+        (
+            "a shape larger than the file",
+            format!("{{{}}}", entry("[4294967296,4294967296]", "[0,8]")),
+            8,
+            "safetensors",
+        ),
         ("a shape beyond numbers", format!("{{{}}}", entry("[18446744073709551615,2]", "[0,8]")), 8, "safetensors"),
         ("an end beyond the file", format!("{{{}}}", entry("[4]", "[0,16]")), 8, "safetensors"),
         ("an end before its start", format!("{{{}}}", entry("[2]", "[8,0]")), 8, "safetensors"),

@@ -4,6 +4,7 @@ use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
     image_file::{self, Recipe},
+    image_output::{ImageOutput, may_make_folder},
     output::{emit, emit_json, may_write, write_new},
     signals,
 };
@@ -11,10 +12,13 @@ use crate::{
     diffusion::{
         lora::{LoraModule, LoraSet, file},
         pipeline::{self, ImageRequest},
-        samplers::SamplerKind,
+        samplers::{Sampler, SamplerKind},
     },
     event::{Event, Observer},
-    experiment::settings::{self, Base, Dtype},
+    experiment::{
+        GUIDANCE_SCALES, LORA_SCALES,
+        settings::{self, Base, Dtype},
+    },
     stage::Stage,
     stages::{BaseModel, device},
     term::Terminal,
@@ -76,8 +80,8 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
     /// A .png file (with --count: name-SEED.png), or a folder (then SEED.png)
-    #[arg(long, short, value_name = "PATH", default_value = "image.png")]
-    output: PathBuf,
+    #[arg(long, short, value_name = "PATH", default_value = "image.png", value_parser = ImageOutput::parse)]
+    output: ImageOutput,
     /// Replace images that exist
     #[arg(long)]
     force: bool,
@@ -110,13 +114,15 @@ struct LoraArg {
 
 pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let seeds = args.seeds()?;
-    let targets: Vec<PathBuf> = seeds.iter().map(|&seed| args.target(seed)).collect();
+    let targets: Vec<PathBuf> = seeds.iter().map(|&seed| args.output.target(seed, args.count == 1)).collect();
     for target in &targets {
         may_write(target, args.force)?;
     }
+    targets.first().map_or(Ok(()), |target| may_make_folder(target))?;
     let device = device::open(args.device).or_exit(Exit::Experiment)?;
     let base = BaseModel::find(&base(&args.model)?, args.offline).or_exit(Exit::Experiment)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
+    Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.lora_modules, &device)?;
 
     let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
@@ -170,16 +176,6 @@ impl GenerateArgs {
         let error = || anyhow::anyhow!("--seed {} is too large for --count {}", self.seed, self.count);
         let last = self.seed.checked_add(u64::from(self.count) - 1).ok_or_else(error).or_exit(Exit::Usage)?;
         Ok((self.seed..=last).collect())
-    }
-
-    /// Where the image with that seed goes.
-    fn target(&self, seed: u64) -> PathBuf {
-        let is_png = self.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
-        match self.output.file_stem() {
-            Some(_) if is_png && self.count == 1 => self.output.clone(),
-            Some(stem) if is_png => self.output.with_file_name(format!("{}-{seed}.png", stem.to_string_lossy())),
-            _ => self.output.join(format!("{seed}.png")),
-        }
     }
 
     /// Width and height, checked against what the model can do.
@@ -251,7 +247,11 @@ fn parse_lora(text: &str) -> Result<LoraArg, String> {
         // A file may really be called that.
         Some(_) if Path::new(text).is_file() => Ok(whole()),
         Some((file, scale)) if !file.is_empty() => match scale.trim().parse::<f64>() {
-            Ok(scale) if scale.is_finite() => Ok(LoraArg { file: file.into(), scale }),
+            Ok(scale) if LORA_SCALES.contains(&scale) => Ok(LoraArg { file: file.into(), scale }),
+            Ok(scale) => {
+                let (low, high) = LORA_SCALES.into_inner();
+                Err(format!("the scale {scale} is not from {low} to {high}; 1 is as strong as the adapter was trained"))
+            }
             // `C:\adapter.safetensors` has no scale.
             _ if scale.contains(['/', '\\']) => Ok(whole()),
             _ => Err(format!("`{scale}` is not a scale; expected a number, e.g. {file}:0.8")),
@@ -262,8 +262,8 @@ fn parse_lora(text: &str) -> Result<LoraArg, String> {
 
 fn parse_guidance(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(scale) if (0.0..=1000.0).contains(&scale) => Ok(scale),
-        _ => Err("expected a number from 0 to 1000".to_owned()),
+        Ok(scale) if GUIDANCE_SCALES.contains(&scale) => Ok(scale),
+        _ => Err(format!("expected a number from {} to {}", GUIDANCE_SCALES.start(), GUIDANCE_SCALES.end())),
     }
 }
 
@@ -317,15 +317,8 @@ mod tests {
         assert_eq!(parsed("a.safetensors:-0.5"), Ok(("a.safetensors".into(), -0.5)));
         assert_eq!(parsed("C:\\x\\a.safetensors"), Ok(("C:\\x\\a.safetensors".into(), 1.0)));
         assert_eq!(parsed("C:\\a.safetensors:2"), Ok(("C:\\a.safetensors".into(), 2.0)));
+        assert!(parsed("a:11").unwrap_err().contains("from -10 to 10") && parsed("a:-1e30").is_err());
         assert!(parsed("a:nan").is_err() && parsed("a:strong").unwrap_err().contains("a:0.8"));
-    }
-
-    #[test]
-    fn images_are_named_after_file_folder_and_seed() {
-        let target = |more: &[&str]| args(more).target(7).display().to_string();
-        assert_eq!(target(&[]), "image.png");
-        assert_eq!(target(&["--output", "x/a.png", "--count", "2"]), "x/a-7.png");
-        assert_eq!(target(&["--output", "x/"]), "x/7.png");
     }
 
     #[test]

@@ -7,12 +7,14 @@ mod doctor;
 mod exit;
 mod generate;
 mod image_file;
+mod image_output;
 mod lora;
 mod memory;
 mod output;
 mod plan;
 mod report;
 mod run;
+mod sampler_steps;
 mod signals;
 mod status;
 mod study;
@@ -26,19 +28,25 @@ use exit::OrExit as _;
 
 /// Does what was asked for.
 pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
+    set_environment(arguments.threads());
+    signals::survive_file_limit().or_exit(Exit::Internal)?;
     if !matches!(arguments.command, Command::Doctor(_)) {
         crate::kernels::instruction_sets().or_exit(Exit::Usage)?;
     }
     crate::kernels::keep_freed_memory();
-    set_threads(arguments.threads());
     dispatch(&arguments)
 }
 
 /// How many threads rayon (all our kernels, candle's products) and candle's own pool (its element-wise operations) start.
 /// That pool waits by spinning and so takes the cores from the kernels that come next: one thread, unless the user says more.
-fn set_threads(asked: Option<usize>) {
-    // SAFETY: no other thread runs yet; rayon and candle read the variables when they start theirs.
+///
+/// Errors carry no backtrace: candle would print it, with paths of the machine that built it, wherever the error is
+/// told, in messages, reports and the store. `RUST_BACKTRACE` still gives one for a panic.
+fn set_environment(asked: Option<usize>) {
+    // SAFETY: no other thread runs yet; rayon and candle read the variables when they start theirs, and the standard
+    // library when the first error is made.
     unsafe {
+        std::env::set_var("RUST_LIB_BACKTRACE", "0");
         if let Some(threads) = asked {
             std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
         }

@@ -3,6 +3,7 @@
 use super::{
     arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
+    sampler_steps,
 };
 use crate::{
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
@@ -94,6 +95,7 @@ impl StudyArgs {
         })
         .or_exit(Exit::Experiment)?;
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
+        sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
         let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);
         Ok(Study { plan, facts, device, models })
     }

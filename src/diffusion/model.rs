@@ -58,6 +58,8 @@ pub struct ModelSummary {
     pub text_encoder_parameters: u64,
     /// Numbers in the VAE's tensors.
     pub vae_parameters: u64,
+    /// How the model was trained to denoise; samplers are laid out on it.
+    pub schedule: NoiseSchedule,
     /// The layers an adapter can change, sorted by name.
     pub lora_modules: Vec<LoraModule>,
 }
@@ -170,6 +172,7 @@ impl Parts {
             unet_parameters: unet_size.parameters,
             text_encoder_parameters: text_size.parameters,
             vae_parameters: vae_size.parameters,
+            schedule: self.schedule.clone(),
             lora_modules: unet.lora_modules(),
         })
     }

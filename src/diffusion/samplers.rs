@@ -98,8 +98,11 @@ enum Method {
 impl Sampler {
     /// A sampler of `steps` steps on the model's schedule.
     ///
+    /// This is cheap: it is also how a plan finds out whether a model allows that many steps.
+    ///
     /// # Errors
-    /// No steps, more steps than training timesteps, or a prediction type the method is not defined for.
+    /// No steps, more steps than training timesteps, a prediction type the method is not defined for, and step counts
+    /// with which it would divide by zero.
     pub fn new(kind: SamplerKind, schedule: &NoiseSchedule, steps: usize) -> Result<Self> {
         if steps == 0 || steps > schedule.train_timesteps() {
             bail!("{steps} sampler steps; a model with {} timesteps allows 1 to that", schedule.train_timesteps());
@@ -132,7 +135,24 @@ impl Sampler {
         if let Some(t) = timesteps.iter().find(|t| !(0.0..schedule.train_timesteps() as f32).contains(*t)) {
             bail!("{steps} steps of {kind} reach timestep {t}, which the model does not have; use fewer steps");
         }
-        Ok(Self { timesteps, init_noise_sigma, method })
+        let sampler = Self { timesteps, init_noise_sigma, method };
+        sampler.check_levels(kind, steps)?;
+        Ok(sampler)
+    }
+
+    /// Noise levels must be numbers. The multistep solvers divide by the distance of two of them in log σ, so those
+    /// must fall from step to step; the last distance is not divided by.
+    fn check_levels(&self, kind: SamplerKind, steps: usize) -> Result<()> {
+        let sigmas = self.sigmas().unwrap_or_default();
+        if !sigmas.iter().chain([&self.init_noise_sigma]).all(|sigma| sigma.is_finite()) {
+            bail!("{steps} steps of {kind} on this model's schedule have noise levels that are no numbers");
+        }
+        let solver = matches!(self.method, Method::Dpm(_) | Method::UniPc(_));
+        let before_last = &sigmas[..sigmas.len().saturating_sub(1)];
+        if solver && !before_last.windows(2).all(|pair| pair[0] > pair[1]) {
+            bail!("{steps} steps of {kind} visit a timestep of this model twice, which it cannot do; use fewer steps");
+        }
+        Ok(())
     }
 
     /// The timestep of every model call, from noise to image; Euler's may be fractional, PNDM has one call more
@@ -226,21 +246,84 @@ mod tests {
         }
     }
 
+    /// Latents after all steps with a made-up model.
+    fn run(mut sampler: Sampler) -> Vec<f32> {
+        let x = Tensor::new(&[0.3f32, -0.7, 1.5], &Device::Cpu).unwrap();
+        let mut latents = (&x * f64::from(sampler.init_noise_sigma())).unwrap();
+        for i in 0..sampler.timesteps().len() {
+            let t = f64::from(sampler.timesteps()[i]) / 1000.0;
+            let output = (sampler.scale_model_input(&latents, i).unwrap().sin().unwrap() * (0.1 + t)).unwrap();
+            let mut noise = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu);
+            latents = sampler.step(&output, i, &latents, &mut noise).unwrap();
+        }
+        assert!(sampler.step(&x, sampler.timesteps().len(), &x, &mut |_| Ok(x.clone())).is_err());
+        latents.to_vec1().unwrap()
+    }
+
+    /// Schedules of every spacing, end and prediction; most with too many steps have some that cannot be done.
+    fn schedules() -> Vec<NoiseSchedule> {
+        let leading = r#""timestep_spacing": "leading""#;
+        let scaled = r#""beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012"#;
+        let zero = r#""prediction_type": "v_prediction", "rescale_betas_zero_snr": true"#;
+        [
+            format!(r#"{{{scaled}, "steps_offset": 1, "set_alpha_to_one": false}}"#),
+            format!(r#"{{{scaled}, {leading}, "steps_offset": 1, "set_alpha_to_one": false}}"#),
+            format!(r#"{{{scaled}, {leading}, "final_sigmas_type": "sigma_min"}}"#),
+            format!(r#"{{{scaled}, {zero}, "timestep_spacing": "trailing"}}"#),
+            r#"{"beta_schedule": "squaredcos_cap_v2", "timestep_spacing": "linspace", "final_sigmas_type": "sigma_min"}"#
+                .to_owned(),
+            r#"{"num_train_timesteps": 500}"#.to_owned(),
+        ]
+        .iter()
+        .map(|text| NoiseSchedule::from_config_json(text).unwrap())
+        .collect()
+    }
+
     #[test]
-    fn every_step_count_stays_finite() {
-        let x = Tensor::new(&[[0.3f32, -0.7]], &Device::Cpu).unwrap();
-        for kind in SamplerKind::ALL {
-            for steps in [1, 2, 3, 14, 15, 999] {
-                let mut sampler = Sampler::new(kind, &schedule(), steps).unwrap();
-                let mut latents = (&x * f64::from(sampler.init_noise_sigma())).unwrap();
-                for i in 0..sampler.timesteps().len() {
-                    let output = (sampler.scale_model_input(&latents, i).unwrap() * 0.1).unwrap();
-                    let mut noise = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
-                    latents = sampler.step(&output, i, &latents, &mut noise).unwrap();
+    fn every_step_count_that_is_allowed_stays_finite() {
+        for schedule in schedules() {
+            for kind in SamplerKind::ALL {
+                for steps in (1..=5).chain([14, 15, 61, 498, 499, 500, 998, 999, 1000]) {
+                    let Ok(sampler) = Sampler::new(kind, &schedule, steps) else { continue };
+                    let latents = run(sampler);
+                    assert!(latents.iter().all(|v| v.is_finite()), "{kind} {steps} {schedule:?}: {latents:?}");
                 }
-                assert!(latents.to_vec2::<f32>().unwrap()[0].iter().all(|v| v.is_finite()), "{kind} {steps}");
-                assert!(sampler.step(&x, sampler.timesteps().len(), &x, &mut |_| Ok(x.clone())).is_err());
             }
+        }
+    }
+
+    #[test]
+    fn only_what_cannot_be_done_is_refused() {
+        for (index, schedule) in schedules().iter().enumerate() {
+            let last = schedule.train_timesteps();
+            let offset = index == 1;
+            for kind in SamplerKind::ALL {
+                let allowed = (1..=last).rev().find(|steps| Sampler::new(kind, schedule, *steps).is_ok()).unwrap();
+                let every = (1..=allowed).all(|steps| Sampler::new(kind, schedule, steps).is_ok());
+                let expected = match kind {
+                    // The last noise levels need not be timesteps.
+                    SamplerKind::DpmPp2mKarras => last,
+                    // With a timestep more than steps, all of them are visited only by trailing spacing.
+                    SamplerKind::DpmPp2m | SamplerKind::UniPc if index == 3 => last,
+                    SamplerKind::DpmPp2m | SamplerKind::UniPc => last - 1 - usize::from(offset),
+                    // Leading timesteps with an offset reach one beyond the last.
+                    SamplerKind::Ddim | SamplerKind::Pndm if index == 0 => last - 1,
+                    _ => last - usize::from(offset),
+                };
+                assert!(every && allowed == expected, "{kind} of schedule {index}: at most {allowed}, all: {every}");
+            }
+        }
+    }
+
+    #[test]
+    fn noise_cannot_be_predicted_from_pure_noise() {
+        let text = r#"{"rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}"#;
+        let schedule = NoiseSchedule::from_config_json(text).unwrap();
+        let error = Sampler::new(SamplerKind::Ddim, &schedule, 10).unwrap_err().to_string();
+        assert!(error.contains("pure noise"), "{error}");
+        for kind in SamplerKind::ALL.into_iter().filter(|kind| *kind != SamplerKind::Ddim) {
+            let latents = run(Sampler::new(kind, &schedule, 10).unwrap());
+            assert!(latents.iter().all(|v| v.is_finite()), "{kind}");
         }
     }
 }

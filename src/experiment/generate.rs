@@ -3,8 +3,9 @@
 use super::dataset::{MAX_SEED, side};
 use super::problem::Problem;
 use super::prompt;
-use super::reader::{Bounds, Reader};
+use super::reader::Reader;
 use super::settings::{Generate, Sampler, Subject};
+use std::ops::RangeInclusive;
 
 pub(super) const KEYS: &[&str] = &[
     "generate.sampler",
@@ -20,6 +21,11 @@ pub(super) const KEYS: &[&str] = &[
     "generate.batch_size",
 ];
 
+/// How much a prompt may count.
+pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
+/// How strong an adapter may be applied; beyond that there is nothing to see but noise.
+pub const LORA_SCALES: RangeInclusive<f64> = -10.0..=10.0;
+
 /// More images a prompt than this are a mistake.
 const MAX_SEEDS: usize = 10_000;
 
@@ -27,14 +33,14 @@ const MAX_SEEDS: usize = 10_000;
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
     let sampler = sampler(reader, "generate.sampler");
     let steps = reader.count("generate.steps", 1..=1000);
-    let guidance_scale = reader.number("generate.guidance_scale", Bounds::from_to(0.0, 100.0));
+    let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
     let negative_prompt = negative_prompt(reader, subject);
     let seeds = seeds(reader);
     let baseline_prompts = prompt::list(reader, "generate.baseline_prompts", "[]", subject);
     let prompts = prompts(reader, subject);
     let width = size(reader, "generate.width", resolution);
     let height = size(reader, "generate.height", resolution);
-    let lora_scale = reader.number("generate.lora_scale", Bounds::from_to(-10.0, 10.0));
+    let lora_scale = reader.number("generate.lora_scale", LORA_SCALES.into());
     let batch_size = reader.count("generate.batch_size", 1..=1024);
     Some(Generate {
         sampler: sampler?,

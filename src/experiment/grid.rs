@@ -90,8 +90,13 @@ pub(super) fn combinations(
     let count = grid.and_then(|grid| grid.checked_add(cells.len())).filter(|count| *count <= MAX_CELLS);
     if count.is_none() {
         let sizes: Vec<String> = axes.iter().map(|(_, values)| values.len().to_string()).collect();
-        let message = format!("the grid has {} cells", sizes.join(" × "));
-        let place = axes.last().and_then(|(_, values)| values.first()).or_else(|| cells.first().map(|c| &c[0].1));
+        let message = match (sizes.is_empty(), cells.len()) {
+            (true, listed) => format!("there are {listed} `[[cells]]`"),
+            (false, 0) => format!("the grid has {} cells", sizes.join(" × ")),
+            (false, listed) => format!("the grid has {} cells, and there are {listed} `[[cells]]`", sizes.join(" × ")),
+        };
+        let axis = axes.last().and_then(|(_, values)| values.first());
+        let place = axis.or_else(|| cells.iter().flatten().next().map(|(_, entry)| entry));
         if let Some(place) = place {
             problems.push(Problem::error(place.origin.key(), message).expected(format!("at most {MAX_CELLS}")));
         }

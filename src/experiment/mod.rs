@@ -30,6 +30,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use generate::{GUIDANCE_SCALES, LORA_SCALES};
 pub use grid::Axis;
 pub use layers::Overrides;
 pub use problem::{Problem, Problems, Severity};

@@ -27,7 +27,7 @@ pub(super) fn read(
     let seed = reader.whole("train.prior_preservation.seed", 0..=super::dataset::MAX_SEED);
     let sampler = generate::sampler(reader, "train.prior_preservation.sampler");
     let steps = reader.count("train.prior_preservation.steps", 1..=1000);
-    let guidance_scale = reader.number("train.prior_preservation.guidance_scale", Bounds::from_to(0.0, 100.0));
+    let guidance_scale = reader.number("train.prior_preservation.guidance_scale", generate::GUIDANCE_SCALES.into());
     let text = reader.text(key, "\"a photo of a {class}\"")?;
     let origin = reader.entry(key)?.origin.clone();
     let class_prompt = prompt::fill(reader, key, &text, &origin, subject);

@@ -30,6 +30,12 @@ pub(super) struct Bounds {
     high_included: bool,
 }
 
+impl From<std::ops::RangeInclusive<f64>> for Bounds {
+    fn from(range: std::ops::RangeInclusive<f64>) -> Self {
+        Self::from_to(*range.start(), *range.end())
+    }
+}
+
 impl Bounds {
     pub(super) const fn from_to(low: f64, high: f64) -> Self {
         Self { low, low_included: true, high, high_included: true }

@@ -34,17 +34,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Subject> {
     Some(Subject { identifier: identifier.filter(|i| !i.contains(char::is_whitespace))?, class: class?, name: name? })
 }
 
-/// One line of text without spaces around it.
+/// One line of text without spaces around it, and without braces: it is put into prompts as it stands.
 fn word(reader: &mut Reader<'_>, key: &str, example: &str, may_be_empty: bool) -> Option<String> {
     let text = reader.text(key, example)?;
     let fine = (may_be_empty || !text.is_empty())
         && text.trim() == text
         && text.chars().count() <= MAX_CHARS
-        && !text.contains(char::is_control);
+        && !text.contains(|c: char| c.is_control() || c == '{' || c == '}');
     if !fine {
         let message = format!("`{key}` cannot be {}", super::value::shown(&text.clone().into()));
         let problem = Problem::error(reader.place(key), message);
-        reader.push(problem.expected(format!("1 to {MAX_CHARS} characters, no space at either end")));
+        let problem = problem.expected(format!("1 to {MAX_CHARS} characters, no space at either end and no braces"));
+        let filled = text.contains(['{', '}']);
+        let help =
+            "placeholders are filled in prompts and captions, not in the words of `[subject]`: write the word itself";
+        reader.push(if filled { problem.help(help) } else { problem });
     }
     fine.then_some(text)
 }

@@ -21,12 +21,8 @@ pub fn install_hook() {
         let message = format!("{}{place}", payload_text(info.payload()));
         let caught = CATCHING.lock().is_ok_and(|depth| *depth > 0);
         if !caught {
-            let trace = std::backtrace::Backtrace::capture();
-            let trace = if trace.status() == std::backtrace::BacktraceStatus::Captured {
-                format!("\n{trace}")
-            } else {
-                String::new()
-            };
+            let trace =
+                if wants_trace() { format!("\n{}", std::backtrace::Backtrace::force_capture()) } else { String::new() };
             // Nobody is left to tell when standard error is closed.
             let _ = std::io::Write::write_all(
                 &mut std::io::stderr(),
@@ -39,6 +35,12 @@ pub fn install_hook() {
             last.get_or_insert(message);
         }
     }));
+}
+
+/// Whether `RUST_BACKTRACE` asks for a backtrace. `RUST_LIB_BACKTRACE`, which counts for the standard library too, is
+/// about errors and switched off by this program.
+fn wants_trace() -> bool {
+    std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0")
 }
 
 /// Runs a job; a panic anywhere in it becomes an error text.

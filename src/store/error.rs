@@ -55,6 +55,9 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull => " (free some space, e.g. with `runner clean`, and run again: nothing is lost)",
         io::ErrorKind::QuotaExceeded => " (your disk quota is used up; free some space and run again: nothing is lost)",
+        io::ErrorKind::FileTooLarge => {
+            " (files may not be larger here: raise the limit of `ulimit -f` and run again, nothing is lost)"
+        }
         io::ErrorKind::PermissionDenied => " (check who owns the folder, or choose another one)",
         io::ErrorKind::ReadOnlyFilesystem => " (choose another folder)",
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {

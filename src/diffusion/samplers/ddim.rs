@@ -2,7 +2,7 @@
 //!
 //! Follows [`scheduling_ddim.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/schedulers/scheduling_ddim.py).
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use super::{combine, grid, scale};
 use crate::diffusion::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
@@ -39,7 +39,11 @@ impl Ddim {
                 let t = *t as i64;
                 (at(t), if t >= stride { at(t - stride) } else { last.map_or(1.0, at) })
             })
-            .collect();
+            .collect::<Vec<_>>();
+        // x_0 would be noise divided by ᾱ = 0.
+        if schedule.prediction_type == PredictionType::Epsilon && alphas.iter().any(|(alpha, _)| *alpha == 0.0) {
+            bail!("ddim cannot start from pure noise with a model that predicts the noise; use another sampler");
+        }
         Ok(Self { prediction: schedule.prediction_type, alphas })
     }
 

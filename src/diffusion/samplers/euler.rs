@@ -76,7 +76,9 @@ impl Euler {
             return combine(1.0, x, next - sigma, &derivative);
         }
         let up = (next * next * (sigma * sigma - next * next) / (sigma * sigma)).sqrt();
-        let down = (next * next - up * up).sqrt();
+        let rest = next * next - up * up;
+        // From a very large σ rounding may leave less than nothing of what is exactly next⁴/σ².
+        let down = if rest < 0.0 { next * next / sigma } else { rest.sqrt() };
         combine(1.0, x, down - sigma, &derivative)? + scale(&noise(x.dims())?, up)?
     }
 }

@@ -23,14 +23,15 @@ pub(super) fn linspace(last: f64, count: usize) -> Vec<f64> {
     values
 }
 
-/// `numpy.arange(total, 0, -total / steps).round() − 1`: trailing timesteps, descending.
+/// `numpy.arange(total, 0, -total / steps).round() − 1`: trailing timesteps, descending. For some counts, such as 61 of
+/// 1000, rounding gives numpy one timestep more, −1; it is left out here.
 pub(super) fn trailing(total: usize, steps: usize) -> Vec<f64> {
     let start = total as f64;
     let ratio = start / steps as f64;
     // numpy fills an arange from its first two values
     let delta = (start - ratio) - start;
     let count = (start / ratio).ceil() as usize;
-    (0..count).map(|i| (start + i as f64 * delta).round_ties_even() - 1.0).collect()
+    (0..count.min(steps)).map(|i| (start + i as f64 * delta).round_ties_even() - 1.0).collect()
 }
 
 /// `count` multiples of `ratio` plus the model's offset, descending.
@@ -106,5 +107,9 @@ mod tests {
         assert_eq!(thirty.len(), 30);
         assert_eq!(thirty[..3], [999.0, 966.0, 932.0]);
         assert_eq!(thirty[28..], [66.0, 32.0]);
+        for steps in 1..=1000 {
+            let timesteps = trailing(1000, steps);
+            assert!(timesteps.len() == steps && timesteps[steps - 1] >= 0.0, "{steps}");
+        }
     }
 }

@@ -1,0 +1,95 @@
+//! Where `runner generate` puts its images.
+
+use super::exit::{Exit, Failure};
+use std::path::{Path, PathBuf};
+
+/// One file, or a folder with a file for every image.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ImageOutput {
+    /// A .png file; several images get their seed in the name.
+    File(PathBuf),
+    /// SEED.png each.
+    Folder(PathBuf),
+}
+
+impl ImageOutput {
+    /// What a path given by the user means.
+    ///
+    /// # Errors
+    /// The ending of another kind of file: only PNG can hold the parameters losslessly.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        if path.is_dir() || text.ends_with(['/', std::path::MAIN_SEPARATOR]) {
+            return Ok(Self::Folder(path));
+        }
+        match path.extension() {
+            None => Ok(Self::Folder(path)),
+            Some(ending) if ending.eq_ignore_ascii_case("png") => Ok(Self::File(path)),
+            Some(ending) => Err(format!(
+                "images are written as PNG files, not as .{}: write {}, or {text}/ for a folder of that name",
+                ending.to_string_lossy(),
+                path.with_extension("png").display()
+            )),
+        }
+    }
+
+    /// Where the image with that seed goes; `alone`: it is the only one.
+    pub(super) fn target(&self, seed: u64, alone: bool) -> PathBuf {
+        match self {
+            Self::File(path) if alone => path.clone(),
+            Self::File(path) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                path.with_file_name(format!("{stem}-{seed}.png"))
+            }
+            Self::Folder(path) => path.join(format!("{seed}.png")),
+        }
+    }
+}
+
+/// Refuses a file whose folder cannot be made because a file is in its place.
+pub(super) fn may_make_folder(target: &Path) -> Result<(), Failure> {
+    let existing = target.ancestors().skip(1).find(|folder| folder.symlink_metadata().is_ok());
+    match existing {
+        Some(place) if !place.is_dir() => {
+            let error = anyhow::anyhow!("{}: {} is a file, not a folder", target.display(), place.display());
+            Err(Failure::new(Exit::Usage, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_named_after_file_folder_and_seed() {
+        let target = |text: &str, alone| ImageOutput::parse(text).unwrap().target(7, alone).display().to_string();
+        assert_eq!(target("image.png", true), "image.png");
+        assert_eq!(target("x/a.PNG", false), "x/a-7.png");
+        assert_eq!(target("x/", true), "x/7.png");
+        assert_eq!(target("x", true), "x/7.png");
+        assert_eq!(target("x.jpg/", true), "x.jpg/7.png");
+    }
+
+    #[test]
+    fn other_endings_are_refused() {
+        for text in ["picture.jpg", "a.b/picture.WEBP", "picture.png.tif", "v1.5"] {
+            assert!(ImageOutput::parse(text).unwrap_err().contains("PNG"), "{text}");
+        }
+        assert!(ImageOutput::parse("picture.jpeg").unwrap_err().contains("write picture.png, or picture.jpeg/"));
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("old.jpg");
+        std::fs::create_dir(&named).unwrap();
+        assert_eq!(ImageOutput::parse(named.to_str().unwrap()), Ok(ImageOutput::Folder(named)));
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("taken"), b"").unwrap();
+        assert!(may_make_folder(&folder.path().join("taken/a/b.png")).is_err());
+        assert!(may_make_folder(&folder.path().join("new/a/b.png")).is_ok());
+        assert!(may_make_folder(Path::new("a.png")).is_ok());
+    }
+}

@@ -1,0 +1,39 @@
+//! Whether a study's samplers can do as many steps as it wants, on the models it names.
+
+use crate::{
+    diffusion::{samplers::Sampler, schedule::NoiseSchedule},
+    experiment::{Experiment, Problem, Problems, settings},
+    stages::{BaseModel, images::sampler_kind},
+};
+use std::collections::BTreeMap;
+
+/// Checks every cell's sampler; each impossible one is told once.
+pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, BaseModel>) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for (index, cell) in experiment.cells().iter().enumerate() {
+        let Some(model) = models.get(&cell.settings.model.base) else { continue };
+        let generate = &cell.settings.generate;
+        let class_images = cell.settings.train.prior_preservation.as_ref();
+        let uses = std::iter::once(("generate", generate.sampler, generate.steps))
+            .chain(class_images.map(|prior| ("train.prior_preservation", prior.sampler, prior.steps)));
+        for (section, sampler, steps) in uses {
+            if let Some((message, help)) = impossible(sampler, &model.summary.schedule, steps) {
+                let place = experiment.place(&format!("{section}.steps"), Some(index));
+                problems.push(Problem::error(place, format!("`{section}.steps`: {message}")).help(help));
+            }
+        }
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(()) }
+}
+
+/// Why a sampler cannot do that, and what it can.
+fn impossible(sampler: settings::Sampler, schedule: &NoiseSchedule, steps: usize) -> Option<(String, String)> {
+    let kind = sampler_kind(sampler);
+    let error = Sampler::new(kind, schedule, steps).err()?;
+    let fewer = (1..steps.min(schedule.train_timesteps() + 1)).rev();
+    let help = match fewer.into_iter().find(|fewer| Sampler::new(kind, schedule, *fewer).is_ok()) {
+        Some(most) => format!("with this model {kind} does at most {most} steps; 20 to 50 are usual"),
+        None => format!("set another sampler than {kind}"),
+    };
+    Some((error.to_string(), help))
+}
