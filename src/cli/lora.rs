@@ -3,7 +3,7 @@
 use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
-    output::{emit, emit_json, table, write_new},
+    output::{emit, emit_json, may_write, table, write_new},
 };
 use crate::{
     diffusion::lora::file::{self, Format, Summary},
@@ -77,9 +77,10 @@ fn inspect(args: &InspectArgs, output: &OutputArgs) -> Result<Exit, Failure> {
 
 fn text(summary: &Summary, layers: bool) -> String {
     let ranks: Vec<String> = summary.ranks.iter().map(ToString::to_string).collect();
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let mut rows = vec![
-        vec!["format".to_owned(), summary.formats.join(" and ")],
-        vec!["rank".to_owned(), ranks.join(", ")],
+        vec!["format".to_owned(), or_none(summary.formats.join(" and "))],
+        vec!["rank".to_owned(), or_none(ranks.join(", "))],
         vec!["layers".to_owned(), summary.modules.len().to_string()],
         vec!["parameters".to_owned(), format!("{} ({} in f32)", summary.parameters, bytes(summary.parameters * 4))],
     ];
@@ -87,16 +88,23 @@ fn text(summary: &Summary, layers: bool) -> String {
     rows.extend(metadata.map(|(key, value)| vec![plain_text(key), plain_text(&shortened(value))]));
     let mut out = table(&rows);
     if !summary.other_tensors.is_empty() {
-        out += &format!("\n{} tensors are not part of a complete pair:\n", summary.other_tensors.len());
+        out += &match summary.other_tensors.len() {
+            1 => "\n1 tensor is not part of a complete pair:\n".to_owned(),
+            many => format!("\n{many} tensors are not part of a complete pair:\n"),
+        };
         let others = summary.other_tensors.iter();
-        out += &table(&others.map(|(name, why)| vec![plain_text(name), plain_text(why)]).collect::<Vec<_>>());
+        out += &table(
+            &others
+                .map(|(name, why)| vec![plain_text(&shortened(name)), plain_text(&shortened(why))])
+                .collect::<Vec<_>>(),
+        );
     }
     if layers {
         let head = ["part", "layer", "in", "out", "rank", "alpha", "|A|", "|B|", "|update|"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(summary.modules.iter().map(|m| {
             let norms = [m.down_norm, m.up_norm, m.update_norm].map(|norm| format!("{norm:.4}"));
-            let mut row = vec![m.part.to_owned(), plain_text(&m.name), m.in_features.to_string()];
+            let mut row = vec![m.part.to_owned(), plain_text(&shortened(&m.name)), m.in_features.to_string()];
             row.extend([m.out_features.to_string(), m.rank.to_string(), m.alpha.to_string()]);
             row.extend(norms);
             row
@@ -106,12 +114,12 @@ fn text(summary: &Summary, layers: bool) -> String {
     out
 }
 
-/// Metadata values can be whole JSON documents.
+/// Metadata values can be whole JSON documents, and a file chooses its names.
 fn shortened(value: &str) -> String {
-    if value.chars().count() <= 100 {
-        value.to_owned()
-    } else {
-        format!("{}…", value.chars().take(99).collect::<String>())
+    const LONGEST: usize = 100;
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
     }
 }
 
@@ -120,6 +128,12 @@ fn convert(args: &ConvertArgs) -> Result<Exit, Failure> {
         Target::Diffusers => Format::Diffusers,
         Target::Kohya => Format::Kohya,
     };
+    if let Some(ending) = args.output.extension().filter(|ending| !ending.eq_ignore_ascii_case("safetensors")) {
+        let (name, ending) = (args.output.display(), ending.to_string_lossy());
+        let error = anyhow::anyhow!("{name}: what is written is a .safetensors file, not .{ending}; name it so");
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    may_write(&args.output, args.force)?;
     let bytes = file::convert(&args.file, format).or_exit(Exit::Experiment)?;
     write_new(&args.output, &bytes, args.force)?;
     emit(&format!("{}\n", args.output.display()))?;

@@ -7,7 +7,7 @@ use super::study::Study;
 use crate::{
     event::{Event, Observer},
     experiment::settings::Dtype,
-    run::LESS_MEMORY,
+    run::less_memory,
     store,
 };
 use std::{
@@ -31,7 +31,7 @@ pub(super) fn shortage(study: &Study) -> Option<String> {
     let needed = weights.max()?;
     (needed > left).then(|| {
         let (needed, left) = (crate::term::bytes(needed), crate::term::bytes(left));
-        format!("the base model's weights alone need {needed} of memory, and {left} are left; {LESS_MEMORY}")
+        format!("the base model's weights alone need {needed} of memory, and {left} are left; {}", less_memory(None))
     })
 }
 
@@ -55,8 +55,9 @@ impl Observer for LastWords<'_> {
 fn prepare(place: &str) {
     let text = format!(
         "error: memory ran out {}\n  nothing that was finished is lost: run again, it goes on from the last checkpoint\n  \
-         {LESS_MEMORY}\n",
-        crate::term::plain_text(place)
+         {}\n",
+        crate::term::plain_text(place),
+        less_memory(None)
     );
     // A few hundred bytes for each job are given up.
     LAST_WORDS.store(Box::into_raw(Box::new(text)), Ordering::SeqCst);

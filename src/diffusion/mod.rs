@@ -14,6 +14,7 @@ pub mod model;
 pub mod noise;
 mod on_demand;
 pub mod optimizer;
+mod overflow;
 pub mod pipeline;
 mod resnet;
 pub mod samplers;

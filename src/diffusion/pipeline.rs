@@ -11,7 +11,9 @@ use candle_core::{DType, Result, Tensor, bail};
 use super::StableDiffusion;
 use super::lora::LoraSet;
 use super::noise::TorchRng;
+use super::overflow::other_dtype;
 use super::samplers::{Sampler, SamplerKind};
+use crate::kernels::activation_dtype;
 
 /// What to draw: one image per seed.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +86,7 @@ pub fn generate(
     let mut images = Vec::with_capacity(request.seeds.len());
     for seeds in request.seeds.chunks(request.batch_size.max(1)) {
         match run.latents(seeds, progress)? {
-            Some(latents) => images.extend(decode_latents(model, &latents)?),
+            Some(latents) => images.extend(decode_latents(model, &latents, !lora.is_empty())?),
             None => break,
         }
     }
@@ -115,25 +117,26 @@ pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
 }
 
 /// Images of latents `(B, 4, h, w)` as the UNet sees them: divided by the VAE's factor, decoded one by one,
-/// `clamp(x/2 + ½, 0, 1)·255` rounded half to even.
+/// `clamp(x/2 + ½, 0, 1)·255` rounded half to even. `adapted`: an adapter made them, for the advice.
 ///
 /// # Errors
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
-pub fn decode_latents(model: &StableDiffusion, latents: &Tensor) -> Result<Vec<RgbImageData>> {
+fn decode_latents(model: &StableDiffusion, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
     let (vae, config) = (model.vae.get()?, &model.vae_config);
     let unscaled = latents.affine(1.0 / config.scaling_factor, config.shift_factor)?;
-    (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?)).collect()
+    (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }
 
-fn to_rgb8(model: &StableDiffusion, image: &Tensor) -> Result<RgbImageData> {
+fn to_rgb8(model: &StableDiffusion, image: &Tensor, adapted: bool) -> Result<RgbImageData> {
     let (_, _, height, width) = image.dims4()?;
     let values = image.squeeze(0)?.permute((1, 2, 0))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-        bail!(
-            "the VAE made an image with the value {value}; its weights are stored as {:?}: try f32 or bf16, \
-             or an adapter trained with a smaller learning rate",
-            model.dtype
-        );
+        let help = match adapted {
+            true => "a weaker adapter, or one trained with a smaller learning rate, may help",
+            false => "no adapter is in use: another sampler or more steps may help, else the model's file is damaged",
+        };
+        let or_dtype = other_dtype(activation_dtype(&model.device, model.dtype));
+        bail!("the VAE made an image with the value {value}; {help}{or_dtype}");
     }
     let pixels =
         values.into_iter().map(|v| ((v * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8).collect();

@@ -8,7 +8,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-pub use advice::LESS_MEMORY;
+pub use advice::less_memory;
 pub use panics::install_hook;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     FailedCell, Run, Summary,
-    advice::{LESS_MEMORY, with_advice},
+    advice::{less_memory, with_advice},
     panics,
 };
 use crate::{
@@ -179,7 +179,7 @@ impl<'a> Progress<'a> {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }
             StageError::Damaged(error) => return self.repeat(index, &error),
-            StageError::Failed(reason) => self.failed(index, &with_advice(&reason))?,
+            StageError::Failed(reason) => self.failed(index, &with_advice(&reason, &job.settings, &self.run.device))?,
         }
         Ok(())
     }
@@ -235,8 +235,10 @@ impl<'a> Progress<'a> {
         if *died {
             self.tell(&Event::Note {
                 message: format!(
-                    "the last attempt at {} {} ended without a word: it was killed, or memory ran out ({LESS_MEMORY})",
-                    job.stage, job.label
+                    "the last attempt at {} {} ended without a word: it was killed, or memory ran out ({})",
+                    job.stage,
+                    job.label,
+                    less_memory(Some((&job.settings, &self.run.device)))
                 ),
             });
         }

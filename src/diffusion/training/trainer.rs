@@ -5,6 +5,7 @@ use super::error::TrainingError;
 use crate::diffusion::UNet2DConditionModel;
 use crate::diffusion::lora::{Adapter, LoraSet};
 use crate::diffusion::optimizer::{AdamW, AdamWConfig, LrSchedule, clip_factor, gradient_norm};
+use crate::diffusion::overflow::other_dtype;
 use crate::diffusion::schedule::NoiseSchedule;
 use crate::diffusion::unet::Recompute;
 use crate::kernels::LoraPair;
@@ -211,9 +212,10 @@ impl<'a> Trainer<'a> {
                 }
             }
         }
-        Ok("adapter weights and inputs are, so activations overflow: a smaller learning rate may help, or a base \
-            model in f32 or bf16 instead of f16"
-            .to_owned())
+        let or_dtype = other_dtype(self.unet.activation_dtype());
+        Ok(format!(
+            "adapter weights and inputs are, so activations overflow: a smaller learning rate may help{or_dtype}"
+        ))
     }
 }
 

@@ -71,6 +71,11 @@ impl UNet2DConditionModel {
         &self.config
     }
 
+    /// The type its activations have.
+    pub(super) fn activation_dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// The layers an adapter can change, sorted by name: `to_q`, `to_k`, `to_v` and `to_out.0` of every attention.
     #[must_use]
     pub fn lora_modules(&self) -> Vec<LoraModule> {
