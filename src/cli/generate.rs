@@ -24,7 +24,10 @@ use crate::{
     term::Terminal,
 };
 use candle_core::Device;
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PathBufValueParser, TypedValueParser as _},
+};
 use serde_json::json;
 use std::{
     num::NonZeroUsize,
@@ -80,7 +83,7 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
     /// A .png file (with --count: name-SEED.png), or a folder (then SEED.png)
-    #[arg(long, short, value_name = "PATH", default_value = "image.png", value_parser = ImageOutput::parse)]
+    #[arg(long, short, value_name = "PATH", default_value = "image.png", value_parser = PathBufValueParser::new().try_map(ImageOutput::parse))]
     output: ImageOutput,
     /// Replace images that exist
     #[arg(long)]

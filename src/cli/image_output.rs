@@ -17,18 +17,19 @@ impl ImageOutput {
     ///
     /// # Errors
     /// The ending of another kind of file: only PNG can hold the parameters losslessly.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        if path.is_dir() || text.ends_with(['/', std::path::MAIN_SEPARATOR]) {
+    pub(super) fn parse(path: PathBuf) -> Result<Self, String> {
+        let last = path.as_os_str().as_encoded_bytes().last().map(|byte| char::from(*byte));
+        if path.is_dir() || last.is_some_and(std::path::is_separator) {
             return Ok(Self::Folder(path));
         }
         match path.extension() {
             None => Ok(Self::Folder(path)),
             Some(ending) if ending.eq_ignore_ascii_case("png") => Ok(Self::File(path)),
             Some(ending) => Err(format!(
-                "images are written as PNG files, not as .{}: write {}, or {text}/ for a folder of that name",
+                "images are written as PNG files, not as .{}: write {}, or {}/ for a folder of that name",
                 ending.to_string_lossy(),
-                path.with_extension("png").display()
+                path.with_extension("png").display(),
+                path.display()
             )),
         }
     }
@@ -64,7 +65,8 @@ mod tests {
 
     #[test]
     fn images_are_named_after_file_folder_and_seed() {
-        let target = |text: &str, alone| ImageOutput::parse(text).unwrap().target(7, alone).display().to_string();
+        let target =
+            |text: &str, alone| ImageOutput::parse(text.into()).unwrap().target(7, alone).display().to_string();
         assert_eq!(target("image.png", true), "image.png");
         assert_eq!(target("x/a.PNG", false), "x/a-7.png");
         assert_eq!(target("x/", true), "x/7.png");
@@ -75,13 +77,13 @@ mod tests {
     #[test]
     fn other_endings_are_refused() {
         for text in ["picture.jpg", "a.b/picture.WEBP", "picture.png.tif", "v1.5"] {
-            assert!(ImageOutput::parse(text).unwrap_err().contains("PNG"), "{text}");
+            assert!(ImageOutput::parse(text.into()).unwrap_err().contains("PNG"), "{text}");
         }
-        assert!(ImageOutput::parse("picture.jpeg").unwrap_err().contains("write picture.png, or picture.jpeg/"));
+        assert!(ImageOutput::parse("picture.jpeg".into()).unwrap_err().contains("write picture.png, or picture.jpeg/"));
         let folder = tempfile::tempdir().unwrap();
         let named = folder.path().join("old.jpg");
         std::fs::create_dir(&named).unwrap();
-        assert_eq!(ImageOutput::parse(named.to_str().unwrap()), Ok(ImageOutput::Folder(named)));
+        assert_eq!(ImageOutput::parse(named.clone()), Ok(ImageOutput::Folder(named)));
     }
 
     #[test]
