@@ -25,6 +25,11 @@ pub enum Event {
     JobFinished { stage: Stage, label: String, key: String, seconds: f64 },
     /// A job failed; the cells that need it are failed, the others go on.
     JobFailed { stage: Stage, label: String, reason: String, cells: Vec<String> },
+    /// More of a file of the base model has arrived: `done` of `total` bytes (0: not known), of which an earlier
+    /// attempt had left `resumed`.
+    Download { file: String, done: u64, total: u64, resumed: u64, bytes_per_second: f64 },
+    /// A file of the base model cannot be had; the command ends with the reason.
+    DownloadFailed { file: String },
     /// Something the user should know that does not stop the work.
     Warning { message: String },
     /// Something worth a line, e.g. `continuing at step 120 of 400`.

@@ -53,13 +53,18 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
         writable(folder),
     ];
     facts.extend(free_disk(folder));
-    facts.push(match Hub::from_env(true) {
+    let hub = Hub::from_env(true);
+    facts.push(match &hub {
         Ok(hub) => fact("hub cache", hub.cache.display().to_string()),
         Err(e) => problem("hub cache", e.to_string()),
     });
+    // A setting that cannot be used is not shown: it may have a password in it.
+    let fault = hub.ok().and_then(|hub| hub.check().err());
+    facts.extend(fault.as_ref().map(|fault| problem("hub", fault.to_string())));
     facts.extend(
         ["HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "RAYON_NUM_THREADS", "RUNNER_INSTRUCTIONS"]
             .into_iter()
+            .filter(|name| *name != "HF_ENDPOINT" || fault.is_none())
             .filter_map(|name| Some(fact(name, std::env::var_os(name)?.to_string_lossy()))),
     );
     if output.json() {

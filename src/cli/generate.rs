@@ -19,6 +19,7 @@ use crate::{
         GUIDANCE_SCALES, LORA_SCALES,
         settings::{self, Base, Dtype},
     },
+    hub_id::ModelId,
     stage::Stage,
     stages::{BaseModel, device},
     term::Terminal,
@@ -123,13 +124,16 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     }
     targets.first().map_or(Ok(()), |target| may_make_folder(target))?;
     let device = device::open(args.device).or_exit(Exit::Experiment)?;
-    let base = BaseModel::find(&base(&args.model)?, args.offline).or_exit(Exit::Experiment)?;
+    let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
+    let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
+    let base = BaseModel::find(&base(&args.model)?, args.offline, &*terminal, &stop).map_err(Failure::of_model)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.lora_modules, &device)?;
 
-    let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
-    let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
+    if stop.is_set() {
+        return Ok(Exit::Stopped);
+    }
     let (stage, label) = (Stage::Generate, format!("{} with {}", images(targets.len()), args.model));
     let (key, reason) = (String::new(), format!("on {}", device::class(&device)));
     terminal.observe(&Event::JobStarted { stage, label: label.clone(), key: key.clone(), reason, index: 1, todo: 1 });
@@ -237,7 +241,7 @@ fn base(text: &str) -> Result<Base, Failure> {
         return Ok(Base::File(path.to_path_buf()));
     }
     let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())));
-    if crate::diffusion::hub::looks_like_id(text, Path::new("")) {
+    if text.parse::<ModelId>().is_ok() {
         return Ok(Base::Hub { id: id.to_owned(), revision });
     }
     let error = anyhow::anyhow!("--model {text}: there is no such folder or file, and it is not a Hub id (owner/name)");

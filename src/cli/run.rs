@@ -35,14 +35,14 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let study = args.study.open(output)?;
-    let reports = &args.study.reports;
-    let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
-    if !all_done(&store, &study.plan)? {
-        study.check_photos()?;
-    }
     let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
     let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
+    let study = args.study.open_with(output, &*terminal, &stop)?;
+    let reports = &args.study.reports;
+    let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
+    if !stop.is_set() && !all_done(&store, &study.plan)? {
+        study.check_photos()?;
+    }
     let folder = reports.reports_dir.join(&study.plan.name);
     let mut write_report = || -> anyhow::Result<()> {
         report::build(&study.plan, &store, &folder)?;

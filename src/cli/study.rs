@@ -6,10 +6,12 @@ use super::{
     sampler_steps,
 };
 use crate::{
+    event::Observer,
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
     photos,
     plan::{self, Facts, Plan},
-    stages::{BaseModel, device},
+    stages::{BaseModel, StopFlag, device},
+    term::Terminal,
 };
 use candle_core::Device;
 use clap::Args;
@@ -67,8 +69,19 @@ impl StudyArgs {
         }
     }
 
-    /// Reads and checks everything that can be checked without loading a model.
+    /// [`Self::open_with`] for a command that does not run anything: a download is shown, but not as events.
     pub(super) fn open(&self, output: &OutputArgs) -> Result<Study, Failure> {
+        let terminal = Terminal::new(output.progress, output.error_paint(), false);
+        self.open_with(output, &terminal, &StopFlag::new())
+    }
+
+    /// Reads and checks everything that can be checked without loading a model, and downloads what is missing of one.
+    pub(super) fn open_with(
+        &self,
+        output: &OutputArgs,
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Study, Failure> {
         let color = output.error_color();
         let told = |problems: &Problems| {
             // Nobody is left to tell when standard error is closed.
@@ -88,12 +101,12 @@ impl StudyArgs {
         let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
         let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();
         let facts = Facts::gather(&experiment, device::class(&device), &mut |base| -> anyhow::Result<String> {
-            let model = BaseModel::find(base, self.offline)?;
+            let model = BaseModel::find(base, self.offline, observer, stop)?;
             let hash = model.hash.clone();
             models.insert(base.clone(), model);
             Ok(hash)
         })
-        .or_exit(Exit::Experiment)?;
+        .map_err(Failure::of_model)?;
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
         sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
         let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);

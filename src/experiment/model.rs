@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::reader::{Reader, resolve};
 use super::settings::{Base, Device, Dtype, Model};
 use super::source::Origin;
+use crate::hub_id::ModelId;
 
 pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device", "model.low_memory"];
 
@@ -107,23 +108,11 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
-/// `owner/name` or `owner/name@revision`, with the characters the Hub allows.
+/// `owner/name` or `owner/name@revision`.
 fn hub_id(text: &str) -> Option<Base> {
-    let (id, revision) = match text.split_once('@') {
-        Some((id, revision)) => (id, Some(revision)),
-        None => (text, None),
-    };
-    let word = |word: &str, extra: &str| {
-        !word.is_empty()
-            && word.len() <= 200
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c) || extra.contains(c))
-            && !word.contains("..")
-            && !word.starts_with(['-', '.', '/'])
-            && !word.ends_with(['-', '.', '/'])
-    };
-    let (owner, name) = id.split_once('/')?;
-    let fine = word(owner, "") && word(name, "") && revision.is_none_or(|revision| word(revision, "/"));
-    fine.then(|| Base::Hub { id: id.to_owned(), revision: revision.map(str::to_owned) })
+    text.parse::<ModelId>().ok()?;
+    let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision)));
+    Some(Base::Hub { id: id.to_owned(), revision: revision.map(str::to_owned) })
 }
 
 fn read_device(reader: &mut Reader<'_>) -> Option<Device> {
@@ -155,7 +144,7 @@ mod tests {
             |id: &str, revision: Option<&str>| Some(Base::Hub { id: id.into(), revision: revision.map(str::to_owned) });
         assert_eq!(hub_id("runwayml/stable-diffusion-v1-5"), hub("runwayml/stable-diffusion-v1-5", None));
         assert_eq!(hub_id("a/b@refs/pr/1"), hub("a/b", Some("refs/pr/1")));
-        for text in ["name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../x", "a b/c", "/a/b", "a//b", "é/b"] {
+        for text in ["name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../x", "a b/c", "/a/b", "a//b", "é/b", "a--b/c"] {
             assert_eq!(hub_id(text), None, "{text}");
         }
         for text in ["./a", "../a", "/a", "a/b.safetensors", "~/x"] {

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::StopFlag;
 use crate::{
     diffusion::{ModelSummary, Parts, StableDiffusion, hub, single_file},
+    event::{Event, Observer},
     experiment::settings::{Base, Dtype},
     kernels::{Packing, Storage},
 };
@@ -22,12 +24,12 @@ pub struct BaseModel {
 }
 
 impl BaseModel {
-    /// Finds the model, checks every tensor's name and shape, and hashes its files.
+    /// Finds the model, downloads what is missing of one of the Hub, checks every tensor's name and shape, and hashes its files.
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
-    pub fn find(base: &Base, offline: bool) -> Result<Self> {
-        let path = locate(base, offline)?;
+    pub fn find(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<Self> {
+        let path = locate(base, offline, observer, stop)?;
         let parts = parts(&path)?;
         let summary = parts.check()?;
         let hash = hash(&files(&path, &parts)).with_context(|| format!("cannot read the model {}", path.display()))?;
@@ -49,11 +51,25 @@ impl BaseModel {
     }
 }
 
-fn locate(base: &Base, offline: bool) -> Result<PathBuf> {
+fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<PathBuf> {
+    let news = |news| observer.observe(&event(news));
+    let watch = hub::Watch { news: &news, stop: &|| stop.is_set() };
     Ok(match base {
         Base::Folder(path) | Base::File(path) => path.clone(),
-        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), offline)?,
+        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), offline, watch)?,
     })
+}
+
+/// What a download tells, as an event.
+fn event(news: hub::News) -> Event {
+    match news {
+        hub::News::Piece(hub::Download { file, done, total, resumed, bytes_per_second }) => {
+            Event::Download { file, done, total, resumed, bytes_per_second }
+        }
+        hub::News::Failed { file } => Event::DownloadFailed { file },
+        hub::News::Note(message) => Event::Note { message },
+        hub::News::Warning(message) => Event::Warning { message },
+    }
 }
 
 fn parts(path: &Path) -> Result<Parts> {

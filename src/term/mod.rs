@@ -1,5 +1,6 @@
 //! Progress for people and programs: consumes events, writes bars or lines to standard error, JSON to standard output.
 
+mod download;
 mod human;
 mod pace;
 mod style;
@@ -8,6 +9,7 @@ pub use human::{bytes, duration, plain_text};
 pub use style::{ColorChoice, Paint};
 
 use crate::event::{Event, Observer};
+use download::{Arrived, DownloadView};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pace::Pace;
 use std::{
@@ -61,6 +63,7 @@ struct State {
     /// One JSON event a line, if wanted; standard output.
     json: Option<Box<dyn Write + Send>>,
     job: Option<JobView>,
+    download: Option<DownloadView>,
     report: Option<PathBuf>,
 }
 
@@ -86,7 +89,7 @@ impl Terminal {
         lines: Box<dyn Write + Send>,
         json: Option<Box<dyn Write + Send>>,
     ) -> Self {
-        let state = State { mode: mode.resolve(), paint, lines, json, job: None, report: None };
+        let state = State { mode: mode.resolve(), paint, lines, json, job: None, download: None, report: None };
         Self { state: Mutex::new(state) }
     }
 }
@@ -144,6 +147,11 @@ impl State {
                     self.line(&format!("       needed by {}", plain_text(&cells.join("; "))));
                 }
             }
+            Event::Download { file, done, total, resumed, bytes_per_second } => {
+                let (done, total, resumed, bytes_per_second) = (*done, *total, *resumed, *bytes_per_second);
+                self.arrived(file, &Arrived { done, total, resumed, bytes_per_second }, now);
+            }
+            Event::DownloadFailed { .. } => self.download = None,
             Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
             Event::Note { message } => self.info(&plain_text(message)),
             Event::Stopping { signal } => {
@@ -174,6 +182,21 @@ impl State {
             job.last_line = Some(now);
             let line = format!("{}  {text}", job.title);
             self.line(&line);
+        }
+    }
+
+    fn arrived(&mut self, file: &str, arrived: &Arrived, now: Instant) {
+        let mut view = self
+            .download
+            .take()
+            .filter(|view| view.is_of(file))
+            .unwrap_or_else(|| DownloadView::new(file, self.mode == ProgressMode::Bar, now));
+        let line = view.update(arrived, now);
+        if arrived.done != arrived.total {
+            self.download = Some(view);
+        }
+        if let Some(line) = line {
+            self.info(&line);
         }
     }
 
@@ -210,7 +233,8 @@ impl State {
         let mut write = || {
             let _ = writeln!(lines, "{text}");
         };
-        match self.job.as_ref().and_then(|job| job.bar.as_ref()) {
+        let bar = self.job.as_ref().and_then(|job| job.bar.as_ref());
+        match bar.or_else(|| self.download.as_ref()?.bar.as_ref()) {
             Some(bar) => bar.suspend(write),
             None => write(),
         }

@@ -35,7 +35,22 @@ fn events() -> Vec<Event> {
     let (prepare, train) = (Stage::Prepare, Stage::Train);
     let progress =
         |done| Event::JobProgress { stage: train, done, total: 400, unit: "steps".into(), detail: "loss 0.123".into() };
+    let unet = || "unet/diffusion_pytorch_model.safetensors".to_owned();
+    let piece = |file: String, done, resumed| Event::Download {
+        file,
+        done,
+        total: 3_438_167_536,
+        resumed,
+        bytes_per_second: if done > resumed { 25e6 } else { 0.0 },
+    };
     vec![
+        Event::Download { file: "a\x1b".into(), done: 541, total: 541, resumed: 0, bytes_per_second: 0.0 },
+        piece(unet(), 1_000_000_000, 1_000_000_000),
+        piece(unet(), 1_100_000_000, 1_000_000_000),
+        piece(unet(), 2_000_000_000, 1_000_000_000),
+        piece(unet(), 3_438_167_536, 1_000_000_000),
+        piece("vae/config.json".into(), 1, 0),
+        Event::DownloadFailed { file: "vae/config.json".into() },
         Event::RunStarted { name: "shin\x1bchan".into(), cells: 1, jobs: 3, todo: 2, device: "cpu".into() },
         Event::JobReused { stage: prepare, label: "30 photos".into(), key: key() },
         Event::JobStarted { stage: train, label: label(), key: key(), reason: "first time".into(), index: 1, todo: 2 },
@@ -60,7 +75,7 @@ fn shown(mode: ProgressMode) -> String {
     let buffer = Buffer::default();
     let terminal = Terminal::to_writers(mode, Paint::OFF, Box::new(buffer.clone()), None);
     let start = Instant::now();
-    let seconds = [0, 0, 0, 0, 1, 20, 140];
+    let seconds = [0, 0, 4, 40, 98, 99, 99, 0, 0, 0, 0, 1, 20, 140];
     for (index, event) in events().iter().enumerate() {
         let at = start + Duration::from_secs(*seconds.get(index).unwrap_or(&141));
         terminal.state.lock().unwrap().show(event, at);
@@ -71,6 +86,9 @@ fn shown(mode: ProgressMode) -> String {
 #[test]
 fn plain_lines_are_few_and_readable() {
     insta::assert_snapshot!(shown(ProgressMode::Plain), @r"
+    downloaded a\u{1b}: 541 B in 0.0 s
+    download unet/diffusion_pytorch_model.safetensors  2.0 GB of 3.4 GB  went on at 1.0 GB  25.0 MB/s  ETA 58 s
+    downloaded unet/diffusion_pytorch_model.safetensors: 3.4 GB, 1.0 GB of it before in 1 min 38 s
     shin\u{1b}chan: 1 cell, 3 jobs, 2 to do, on cpu
     in the store: prepare 30 photos
     [1/2] train dataset.size=5 (first time)

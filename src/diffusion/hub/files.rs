@@ -1,5 +1,9 @@
 //! Which files of a diffusers repository are needed.
 
+use std::path::Path;
+
+use super::{names, sound};
+
 /// A component with weights: folder and the stem of its weight file.
 const COMPONENTS: [(&str, &str); 3] =
     [("text_encoder", "model"), ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")];
@@ -12,6 +16,10 @@ const CONFIGS: [&str; 5] = [
     "unet/config.json",
     "vae/config.json",
 ];
+
+/// What a tokenizer's folder can have.
+const TOKENIZER: [&str; 5] =
+    ["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
 
 /// What a folder lacks; `has` says whether it has a file. A list of shards counts as weights: the shards
 /// themselves are checked when the weights are opened.
@@ -29,6 +37,29 @@ pub(super) fn missing(has: &dyn Fn(&str) -> bool) -> Vec<String> {
     missing
 }
 
+/// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
+pub(super) fn incomplete(folder: &Path) -> Vec<String> {
+    let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    let mut lacking = missing(&there);
+    let mut names: Vec<String> = CONFIGS.map(str::to_owned).to_vec();
+    names.extend(TOKENIZER.map(|name| format!("tokenizer/{name}")));
+    // Of the weights the first that is there is the one that is opened.
+    names.extend(COMPONENTS.iter().filter_map(|(part, stem)| weight_files(part, stem).into_iter().find(|n| there(n))));
+    names.retain(|name| there(name));
+    for list in names.clone().iter().filter(|name| name.contains(".safetensors.index.")) {
+        let part = list.split('/').next().unwrap_or_default();
+        names.extend(sound::shards(&folder.join(list)).into_iter().flatten().map(|shard| format!("{part}/{shard}")));
+    }
+    for name in names.iter().filter(|name| is_plain(name)) {
+        lacking.extend(match sound::fault(&folder.join(name)) {
+            Some("missing") => Some(name.clone()),
+            Some(fault) => Some(format!("{name} ({fault})")),
+            None => None,
+        });
+    }
+    lacking
+}
+
 /// The names a component's weights can have, in order of preference: full precision before fp16, one file
 /// before shards.
 fn weight_files(folder: &str, stem: &str) -> [String; 4] {
@@ -44,7 +75,7 @@ pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
         let Some(first) = weight_files(folder, stem).into_iter().position(|name| has(&name)) else { continue };
         let name = &weight_files(folder, stem)[first];
         chosen.extend(listed.iter().map(String::as_str).filter(|n| n == name));
-        // `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a variant
+        // The shards are `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a variant.
         let (sharded, half) = (first % 2 == 1, first >= 2);
         chosen.extend(listed.iter().map(String::as_str).filter(|n| {
             sharded
@@ -54,10 +85,7 @@ pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
         }));
     }
     chosen.extend(listed.iter().map(String::as_str).filter(|name| {
-        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| {
-            ["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
-                .contains(&file)
-        });
+        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| TOKENIZER.contains(&file));
         tokenizer || CONFIGS.contains(name)
     }));
     chosen.retain(|name| is_plain(name));
@@ -68,13 +96,7 @@ pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
 
 /// At most one folder deep, nothing hidden, no way out of the snapshot.
 fn is_plain(name: &str) -> bool {
-    let parts: Vec<&str> = name.split('/').collect();
-    parts.len() <= 2
-        && parts.iter().all(|part| {
-            !part.is_empty()
-                && !part.starts_with('.')
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        })
+    name.split('/').count() <= 2 && name.split('/').all(names::is_plain_part)
 }
 
 #[cfg(test)]

@@ -1,0 +1,126 @@
+//! Why a model of the Hub cannot be had, in words that say what to do.
+
+use std::path::PathBuf;
+
+use crate::hub_id::IdError;
+
+use super::fault::{Fault, Kind};
+
+/// Why a model of the Hub cannot be had. No text has a token or the query of a URL in it.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The text is not `owner/name` or `owner/name@revision`.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// Neither a cache folder is named in the environment nor a home folder.
+    #[error("no home folder; set HF_HOME to the folder that holds or shall hold the Hub cache")]
+    NoHome,
+    /// A setting of the environment cannot be used.
+    #[error("{name} cannot be used: {reason}")]
+    Setting {
+        /// The variable or file.
+        name: String,
+        /// What is wrong with its value, without the value.
+        reason: String,
+    },
+    /// The cache lacks files and the network may not be used.
+    #[error(
+        "{id} is not complete in the cache {} and the network is switched off; missing: {}. \
+         Run once without --offline and HF_HUB_OFFLINE, or copy a diffusers folder here and name its path as the model",
+        cache.display(), missing.join(", ")
+    )]
+    Offline {
+        /// The model.
+        id: String,
+        /// The cache folder that was looked into.
+        cache: PathBuf,
+        /// What is missing there.
+        missing: Vec<String>,
+    },
+    /// The Hub cannot be reached, or not for long enough.
+    #[error(
+        "{id} is not complete in the cache {}, and {reason}. Check the network and HF_ENDPOINT and try again: what has \
+         arrived is kept. Or copy a diffusers folder here and name its path as the model",
+        cache.display()
+    )]
+    Network {
+        /// The model.
+        id: String,
+        /// The cache folder that was looked into.
+        cache: PathBuf,
+        /// Which server, and what happened.
+        reason: String,
+    },
+    /// The Hub refuses the model or does not have it.
+    #[error(
+        "{id} is not given out: {reason}. Check the spelling and the revision; for a private or gated model accept its \
+         licence on its page and set HF_TOKEN"
+    )]
+    Refused {
+        /// The model.
+        id: String,
+        /// Which server, and what it said.
+        reason: String,
+    },
+    /// A server did what it must not do; nothing of what it sent is used.
+    #[error("{id} was not downloaded: {reason}. Nothing of this is used; check HF_ENDPOINT, and proxies on the way")]
+    Server {
+        /// The model.
+        id: String,
+        /// Which server, and what it did.
+        reason: String,
+    },
+    /// The repository has no diffusers model this program can read.
+    #[error("{id} lacks {}; a diffusers folder with safetensors files is needed", missing.join(", "))]
+    Unusable {
+        /// The model.
+        id: String,
+        /// What it lacks.
+        missing: Vec<String>,
+    },
+    /// The cache cannot be read or written.
+    #[error("{id}: cannot {action} {}: {source}. The cache is chosen with HF_HUB_CACHE or HF_HOME", path.display())]
+    Cache {
+        /// The model.
+        id: String,
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is no room for a file.
+    #[error("{id}: {file} needs {needed} more bytes and {} has {free} free; make room or choose another HF_HUB_CACHE", path.display())]
+    Full {
+        /// The model.
+        id: String,
+        /// Path in the repository.
+        file: String,
+        /// Bytes to come.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+        /// A folder of the disk that is too full.
+        path: PathBuf,
+    },
+    /// The user stopped the download.
+    #[error("stopped while {id} was downloaded; what has arrived is kept, and the next run goes on from there")]
+    Stopped {
+        /// The model.
+        id: String,
+    },
+}
+
+impl HubError {
+    /// The error for a request that finally failed.
+    pub(super) fn of(fault: Fault, id: &str, cache: &std::path::Path) -> Self {
+        let (id, reason) = (id.to_owned(), fault.what);
+        match fault.kind {
+            Kind::Network | Kind::Unreachable | Kind::Busy(_) => Self::Network { id, cache: cache.to_owned(), reason },
+            Kind::Refused => Self::Refused { id, reason },
+            Kind::Broken | Kind::Hostile => Self::Server { id, reason },
+            Kind::Stopped => Self::Stopped { id },
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The Hub client against a server on this machine that misbehaves; the real network is never used.
+
+mod cache;
+mod content;
+mod model;
+mod patience;
+mod program;
+mod server;
+mod together;
+mod trust;
