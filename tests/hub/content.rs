@@ -9,6 +9,9 @@ use runner::diffusion::hub::{HubError, News};
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, succeeds, told};
 use super::server::{Reply, Request, Server, honest, part};
 
+/// Makes a wrong answer of a right one.
+type Spoil = Box<dyn Fn(&Request, Reply) -> Reply + Send + Sync>;
+
 /// A server that spoils the first `times` answers that carry the bytes of a file.
 fn spoiled(
     file: &'static str,
@@ -164,7 +167,7 @@ fn a_range_that_is_not_understood_is_not_taken_for_one() {
     let model = Model::tiny();
     let half = 100_000;
     let whole = model.get(WEIGHTS).unwrap().len();
-    let answers: [(&str, Box<dyn Fn(&Request, Reply) -> Reply + Send + Sync>); 7] = [
+    let answers: [(&str, Spoil); 7] = [
         ("ignored", Box::new(|_, _| Reply::Plain(200, Vec::new(), Model::tiny().0.remove(WEIGHTS).unwrap()))),
         ("416", Box::new(|_, _| Reply::Plain(416, Vec::new(), Vec::new()))),
         ("no range", Box::new(|_, reply| reply.without("Content-Range"))),

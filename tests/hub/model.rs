@@ -8,21 +8,21 @@ use std::time::Duration;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use runner::diffusion::hub::{Hub, HubError, Limits, ModelId, News, Token, Watch};
 
-pub const REPO: &str = "some-owner/tiny";
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const REPO: &str = "some-owner/tiny";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// The file most tests spoil: large enough for several reads.
-pub const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
+pub(crate) const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
 /// A small file, which the Hub sends itself.
-pub const CONFIG: &str = "unet/config.json";
+pub(crate) const CONFIG: &str = "unet/config.json";
 /// Nobody but the Hub may see it.
-pub const SECRET: &str = "hf_secret";
+pub(crate) const SECRET: &str = "hf_secret";
 
 /// Names and contents.
 #[derive(Clone)]
-pub struct Model(pub BTreeMap<String, Vec<u8>>);
+pub(crate) struct Model(pub(crate) BTreeMap<String, Vec<u8>>);
 
 impl Model {
-    pub fn tiny() -> Self {
+    pub(crate) fn tiny() -> Self {
         let texts = ["model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", CONFIG];
         let more = ["vae/config.json", "tokenizer/merges.txt", "tokenizer/vocab.json", "README.md"];
         let mut files: BTreeMap<String, Vec<u8>> =
@@ -34,16 +34,16 @@ impl Model {
         Self(files)
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name).map(Vec::as_slice)
     }
 
     /// As the Hub: SHA-256 for weights, Git's hash for the rest.
-    pub fn etag(&self, name: &str) -> String {
+    pub(crate) fn etag(&self, name: &str) -> String {
         let content = &self.0[name];
         let hash = if name.ends_with(".safetensors") {
             digest(&SHA256, content)
@@ -62,7 +62,7 @@ fn weights(bytes: usize) -> Vec<u8> {
 }
 
 /// The usual bounds with short pauses and a small idea of large.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         tries: 3,
         bad_copies: 2,
@@ -77,47 +77,47 @@ pub fn limits() -> Limits {
 }
 
 /// A cache folder in an empty folder, so that a test sees what is written beside it.
-pub struct Cache(tempfile::TempDir);
+pub(crate) struct Cache(tempfile::TempDir);
 
 impl Cache {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().join("hub")
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.path().join("models--some-owner--tiny")
     }
 
-    pub fn blob(&self, etag: &str) -> PathBuf {
+    pub(crate) fn blob(&self, etag: &str) -> PathBuf {
         self.repo().join("blobs").join(etag)
     }
 
-    pub fn snapshot(&self) -> PathBuf {
+    pub(crate) fn snapshot(&self) -> PathBuf {
         self.repo().join("snapshots").join(COMMIT)
     }
 
-    pub fn hub(&self, endpoint: &str) -> Hub {
+    pub(crate) fn hub(&self, endpoint: &str) -> Hub {
         let token = Some(Token::new(SECRET, "HF_TOKEN"));
         Hub { endpoint: endpoint.to_owned(), token, limits: limits(), ..Hub::new(self.path()) }
     }
 
     /// Names of the contents that have their final name, and of those that grow.
-    pub fn blobs(&self) -> Vec<String> {
+    pub(crate) fn blobs(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.repo().join("blobs")) else { return Vec::new() };
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    pub fn put(&self, blob: &str, content: &[u8]) {
+    pub(crate) fn put(&self, blob: &str, content: &[u8]) {
         std::fs::create_dir_all(self.repo().join("blobs")).unwrap();
         std::fs::write(self.blob(blob), content).unwrap();
     }
 
     /// Nothing was written but the cache, and in it only the model's own folder and locks.
-    pub fn assert_alone(&self) {
+    pub(crate) fn assert_alone(&self) {
         let names = |folder: &Path| -> Vec<String> {
             let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -128,12 +128,12 @@ impl Cache {
     }
 }
 
-pub fn id() -> ModelId {
+pub(crate) fn id() -> ModelId {
     REPO.parse().unwrap()
 }
 
 /// The result of a download, and what was told meanwhile.
-pub fn resolve(hub: &Hub) -> (Result<PathBuf, HubError>, Vec<News>) {
+pub(crate) fn resolve(hub: &Hub) -> (Result<PathBuf, HubError>, Vec<News>) {
     let told = RefCell::new(Vec::new());
     let news = |news| told.borrow_mut().push(news);
     let result = hub.resolve(&id(), Watch { news: &news, stop: &|| false });
@@ -141,7 +141,7 @@ pub fn resolve(hub: &Hub) -> (Result<PathBuf, HubError>, Vec<News>) {
 }
 
 /// The download succeeds and every file is what it should be.
-pub fn succeeds(cache: &Cache, hub: &Hub, model: &Model) -> Vec<News> {
+pub(crate) fn succeeds(cache: &Cache, hub: &Hub, model: &Model) -> Vec<News> {
     let (result, news) = resolve(hub);
     let folder = result.unwrap_or_else(|e| panic!("{e}\n{news:?}"));
     for (name, content) in &model.0 {
@@ -155,7 +155,7 @@ pub fn succeeds(cache: &Cache, hub: &Hub, model: &Model) -> Vec<News> {
 }
 
 /// The download fails; the text names the server and no secret, and nothing wrong has its final name.
-pub fn fails(cache: &Cache, hub: &Hub, model: &Model) -> HubError {
+pub(crate) fn fails(cache: &Cache, hub: &Hub, model: &Model) -> HubError {
     let (result, news) = resolve(hub);
     let error = result.unwrap_err();
     for text in [error.to_string(), format!("{error:?}"), format!("{news:?}")] {
@@ -172,7 +172,7 @@ pub fn fails(cache: &Cache, hub: &Hub, model: &Model) -> HubError {
 }
 
 /// Notes and warnings, in one text.
-pub fn told(news: &[News]) -> String {
+pub(crate) fn told(news: &[News]) -> String {
     let lines = news.iter().filter_map(|news| match news {
         News::Note(text) | News::Warning(text) => Some(text.as_str()),
         _ => None,

@@ -8,6 +8,9 @@ use runner::diffusion::hub::{Hub, HubError, News, Watch};
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, succeeds};
 use super::server::{Reply, Server, Wire, honest};
 
+/// What a server does with a connection, at this pace.
+type Script = fn(&mut Wire, Duration);
+
 /// Little patience.
 fn hub(cache: &Cache, server: &Server) -> Hub {
     let mut hub = cache.hub(&server.url);
@@ -27,7 +30,7 @@ fn head(more: &str) -> Vec<u8> {
 fn silence_and_drops_are_given_up_in_time() {
     let model = Model::tiny();
     let tick = Duration::from_millis(20);
-    let scripts: [(&str, fn(&mut Wire, Duration)); 7] = [
+    let scripts: [(&str, Script); 7] = [
         ("silence", |wire, _| wire.wait(Duration::from_secs(20))),
         ("a drop of header now and then", |wire, tick| {
             wire.send(&head("X: "));
@@ -51,7 +54,7 @@ fn silence_and_drops_are_given_up_in_time() {
             wire.drip(b"x", tick);
         }),
     ];
-    let attempt = |what: &str, script: fn(&mut Wire, Duration)| {
+    let attempt = |what: &str, script: Script| {
         let cache = Cache::new();
         let server = Server::new(&model, move |request| {
             request.is_for(CONFIG).then(|| Reply::Free(Box::new(move |wire| script(wire, tick))))

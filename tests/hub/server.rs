@@ -10,29 +10,29 @@ use super::model::{COMMIT, Model, REPO};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub path: String,
+pub(crate) struct Request {
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// First byte asked for.
-    pub fn from(&self) -> Option<usize> {
+    pub(crate) fn from(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 
     /// Whether it asks for this file, on the Hub or in the store behind it.
-    pub fn is_for(&self, file: &str) -> bool {
+    pub(crate) fn is_for(&self, file: &str) -> bool {
         self.path.split('?').next().unwrap_or_default().ends_with(file)
     }
 }
 
 /// What is sent back.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Status, headers and a body with its `Content-Length`.
     Plain(u16, Vec<(String, String)>, Vec<u8>),
     /// These bytes, then the end of the connection.
@@ -43,7 +43,7 @@ pub enum Reply {
 
 impl Reply {
     /// The same with another header of that name.
-    pub fn with(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
         match self.without(name) {
             Self::Plain(status, mut headers, body) => {
                 headers.push((name.to_owned(), value.to_owned()));
@@ -53,7 +53,7 @@ impl Reply {
         }
     }
 
-    pub fn without(self, name: &str) -> Self {
+    pub(crate) fn without(self, name: &str) -> Self {
         match self {
             Self::Plain(status, mut headers, body) => {
                 headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
@@ -64,7 +64,7 @@ impl Reply {
     }
 
     /// The same with a changed body; its length is announced.
-    pub fn body(self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
+    pub(crate) fn body(self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
         match self {
             Self::Plain(status, headers, body) => Self::Plain(status, headers, change(body)),
             other => other,
@@ -72,7 +72,7 @@ impl Reply {
     }
 
     /// The bytes on the wire, so that a test can spoil them.
-    pub fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         match self {
             Self::Plain(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n");
@@ -90,7 +90,7 @@ impl Reply {
     }
 
     /// The first `n` bytes of the body, then the end of the connection.
-    pub fn cut(self, n: usize) -> Self {
+    pub(crate) fn cut(self, n: usize) -> Self {
         let mut bytes = self.bytes();
         let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         bytes.truncate(head + n);
@@ -98,7 +98,7 @@ impl Reply {
     }
 
     /// The first `n` bytes of the body, then silence.
-    pub fn stall(self, n: usize) -> Self {
+    pub(crate) fn stall(self, n: usize) -> Self {
         let Self::Raw(bytes) = self.cut(n) else { unreachable!() };
         Self::Free(Box::new(move |wire| {
             wire.send(&bytes);
@@ -107,23 +107,23 @@ impl Reply {
     }
 }
 
-pub fn redirect(location: &str) -> Reply {
+pub(crate) fn redirect(location: &str) -> Reply {
     Reply::Plain(302, vec![("Location".into(), location.into())], Vec::new())
 }
 
 /// A connection; nothing on it outlives the server.
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     over: Arc<AtomicBool>,
 }
 
 impl Wire {
     /// False if the other side has gone.
-    pub fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
         !self.over.load(Ordering::SeqCst) && self.stream.write_all(bytes).and_then(|()| self.stream.flush()).is_ok()
     }
 
-    pub fn wait(&self, time: Duration) {
+    pub(crate) fn wait(&self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until && !self.over.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5).min(time));
@@ -131,7 +131,7 @@ impl Wire {
     }
 
     /// Sends the same again and again, at most ten thousand times.
-    pub fn drip(&mut self, bytes: &[u8], pause: Duration) {
+    pub(crate) fn drip(&mut self, bytes: &[u8], pause: Duration) {
         for _ in 0..10_000 {
             if !self.send(bytes) {
                 return;
@@ -144,8 +144,8 @@ impl Wire {
 type Answers = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
 
 /// Listens until it is dropped.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     log: Arc<Mutex<Vec<Request>>>,
     over: Arc<AtomicBool>,
     address: std::net::SocketAddr,
@@ -153,18 +153,18 @@ pub struct Server {
 
 impl Server {
     /// The honest Hub with a model.
-    pub fn honest(model: &Model) -> Self {
+    pub(crate) fn honest(model: &Model) -> Self {
         Self::new(model, |_| None)
     }
 
     /// The Hub with a model that answers some requests as `odd` says.
-    pub fn new(model: &Model, odd: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(model: &Model, odd: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let model = model.clone();
         Self::any(move |request| odd(request).or_else(|| Some(honest(&model, request))))
     }
 
     /// Any server.
-    pub fn any(answers: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    pub(crate) fn any(answers: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (log, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -187,12 +187,12 @@ impl Server {
     }
 
     /// All requests so far.
-    pub fn log(&self) -> Vec<Request> {
+    pub(crate) fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
 
     /// Requests for a file so far.
-    pub fn count(&self, file: &str) -> usize {
+    pub(crate) fn count(&self, file: &str) -> usize {
         self.log().iter().filter(|request| request.is_for(file)).count()
     }
 }
@@ -224,7 +224,7 @@ fn serve(answers: &Answers, log: &Mutex<Vec<Request>>, mut wire: Wire) {
 }
 
 /// What the real Hub does: small files itself, large ones by a redirect with a signature to a store.
-pub fn honest(model: &Model, request: &Request) -> Reply {
+pub(crate) fn honest(model: &Model, request: &Request) -> Reply {
     let path = request.path.split('?').next().unwrap_or_default();
     if path.ends_with(&format!("/api/models/{REPO}/revision/main")) || path.ends_with(&format!("/revision/{COMMIT}")) {
         let siblings: Vec<_> = model.names().map(|name| serde_json::json!({"rfilename": name})).collect();
@@ -250,7 +250,7 @@ pub fn honest(model: &Model, request: &Request) -> Reply {
 }
 
 /// A file, or its end as asked for.
-pub fn part(request: &Request, content: &[u8]) -> Reply {
+pub(crate) fn part(request: &Request, content: &[u8]) -> Reply {
     match request.from() {
         Some(start) if start >= content.len() => {
             Reply::Plain(416, vec![("Content-Range".into(), format!("bytes */{}", content.len()))], Vec::new())

@@ -17,10 +17,9 @@ fn the_token_goes_to_the_endpoint_and_nowhere_else() {
     let files = model.clone();
     let store = Server::any(move |request| Some(honest(&files, request)));
     let elsewhere = store.url.clone();
-    let server = Server::new(&model, move |request| match request.path.strip_prefix("/store") {
-        // The store of the weights is another port of the same machine.
-        Some(rest) => Some(redirect(&format!("{elsewhere}/store{rest}"))),
-        None => None,
+    // The store of the weights is another port of the same machine.
+    let server = Server::new(&model, move |request| {
+        request.path.starts_with("/store").then(|| redirect(&format!("{elsewhere}{}", request.path)))
     });
     succeeds(&cache, &cache.hub(&server.url), &model);
     assert_eq!(store.log().len(), 3);
