@@ -12,12 +12,13 @@
 //! | L3 | `stages` |
 //! | L2 | `plan` |
 //! | L1 | `diffusion`, `event`, `experiment`, `metrics`, `photos`, `store` |
-//! | L0 | `hub_id`, `kernels`, `stage` |
+//! | L0 | `hashing`, `hub_id`, `kernels`, `stage` |
 
 pub mod cli;
 pub mod diffusion;
 pub mod event;
 pub mod experiment;
+pub mod hashing;
 pub mod hub_id;
 pub mod kernels;
 pub mod metrics;

@@ -1,0 +1,263 @@
+//! Hashes of files, remembered from one run of the program to the next.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{File, Metadata},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use blake3::Hash;
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::Fingerprint;
+
+/// The hashes that were made last are kept.
+const MOST_ENTRIES: usize = 4096;
+
+/// A larger file is no cache of this program.
+const LARGEST: u64 = 8 << 20;
+
+/// What the content of files was when they were hashed, by path. A cache that is damaged, of another version or cannot
+/// be written costs time and nothing else; what is loaded is compared with its hash in any case.
+#[derive(Debug, Default)]
+pub struct HashCache {
+    file: Option<PathBuf>,
+    entries: BTreeMap<String, Entry>,
+    fresh: BTreeSet<String>,
+    forgotten: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    file: Fingerprint,
+    hash: String,
+    /// Seconds since 1970.
+    made: u64,
+    /// A damaged entry does not fit this.
+    check: String,
+}
+
+impl Entry {
+    fn new(path: &str, file: Fingerprint, hash: &Hash, now: Duration) -> Self {
+        let (hash, made) = (hash.to_hex().to_string(), now.as_secs());
+        let check = check(path, &file, &hash, made);
+        Self { file, hash, made, check }
+    }
+}
+
+fn check(path: &str, file: &Fingerprint, hash: &str, made: u64) -> String {
+    blake3::hash(format!("{path}\n{file:?}\n{hash}\n{made}").as_bytes()).to_hex()[..16].to_owned()
+}
+
+impl HashCache {
+    /// Remembers nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// What `file` remembers; nothing if there is no such file yet.
+    #[must_use]
+    pub fn open(file: &Path) -> Self {
+        Self { file: Some(file.to_owned()), entries: read(file), ..Self::default() }
+    }
+
+    /// Where it is stored.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The hash of a file that did not change since; `metadata` is what the file system says now.
+    #[must_use]
+    pub fn get(&self, path: &Path, metadata: &Metadata) -> Option<Hash> {
+        let entry = self.entries.get(&name(path)?)?;
+        let same = Fingerprint::of(metadata).is_some_and(|now| now == entry.file);
+        if same { Hash::from_hex(&entry.hash).ok() } else { None }
+    }
+
+    /// Remembers the hash of a file that was the same before and after it was read; a file that was written in the
+    /// last two seconds is not remembered, because a further change might not show.
+    pub fn put(&mut self, path: &Path, before: &Metadata, after: &Metadata, hash: &Hash) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if let (Some(path), Some(file)) = (name(path), Fingerprint::of(before))
+            && Fingerprint::of(after).as_ref() == Some(&file)
+            && file.settled(now)
+        {
+            self.entries.insert(path.clone(), Entry::new(&path, file, hash, now));
+            self.fresh.insert(path);
+        }
+    }
+
+    /// Removes what is known of a file.
+    pub(super) fn forget(&mut self, path: &Path) {
+        if let Some(path) = name(path) {
+            self.entries.remove(&path);
+            self.fresh.remove(&path);
+            self.forgotten.insert(path);
+        }
+    }
+
+    /// Writes what is new, if the folder of the file exists; what another process wrote meanwhile stays. That it
+    /// cannot be written is no error.
+    pub fn save(&mut self) {
+        let Some(file) = self.file.clone().filter(|_| !self.fresh.is_empty() || !self.forgotten.is_empty()) else {
+            return;
+        };
+        let mut entries = read(&file);
+        entries.retain(|path, _| !self.forgotten.contains(path));
+        for path in &self.fresh {
+            if let Some(entry) = self.entries.get(path) {
+                entries.insert(path.clone(), entry.clone());
+            }
+        }
+        while entries.len() > MOST_ENTRIES
+            && let Some(oldest) = entries.iter().min_by_key(|(_, entry)| entry.made).map(|(path, _)| path.clone())
+        {
+            entries.remove(&oldest);
+        }
+        if write(&file, &entries).is_ok() {
+            self.fresh.clear();
+            self.forgotten.clear();
+        }
+    }
+}
+
+/// Absolute and without links, so that one file has one name.
+fn name(path: &Path) -> Option<String> {
+    std::fs::canonicalize(path).ok()?.to_str().map(str::to_owned)
+}
+
+fn read(file: &Path) -> BTreeMap<String, Entry> {
+    let text = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(file)?.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let mut entries: BTreeMap<String, Entry> =
+        text().ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    entries.retain(|path, entry| entry.check == check(path, &entry.file, &entry.hash, entry.made));
+    entries
+}
+
+fn write(file: &Path, entries: &BTreeMap<String, Entry>) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| folder.is_dir()).ok_or(std::io::ErrorKind::NotFound)?;
+    let mut builder = tempfile::Builder::new();
+    // As any other file of the store, so that several people can share it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut temporary = builder.prefix(".tmp-").tempfile_in(folder)?;
+    temporary.write_all(&serde_json::to_vec(entries)?)?;
+    temporary.persist(file)?;
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::hashing::{HashedFile, ReadError};
+    use std::fs::FileTimes;
+
+    /// A file that was last changed a while ago, as the cache sees it.
+    fn old(path: &Path, content: &str) -> Metadata {
+        std::fs::write(path, content).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(3600);
+        File::options().append(true).open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+        std::fs::metadata(path).unwrap()
+    }
+
+    /// As [`HashCache::put`] an hour from now, when `ctime`, which cannot be set, is long past.
+    fn put_later(cache: &mut HashCache, path: &Path, metadata: &Metadata, hash: &Hash) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(3600);
+        let file = Fingerprint::of(metadata).unwrap();
+        assert!(file.settled(now));
+        let path = name(path).unwrap();
+        cache.entries.insert(path.clone(), Entry::new(&path, file, hash, now));
+        cache.fresh.insert(path);
+    }
+
+    #[test]
+    fn a_hash_is_remembered_until_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stored) = (folder.path().join("model"), folder.path().join("hashes.json"));
+        let before = old(&path, "one");
+        let hash = blake3::hash(b"one");
+        let mut cache = HashCache::open(&stored);
+        put_later(&mut cache, &path, &before, &hash);
+        cache.save();
+        assert_eq!(HashCache::open(&stored).get(&path, &before), Some(hash));
+        // The same size and time of modification, but written again.
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::write(&path, "two").unwrap();
+        let times = FileTimes::new().set_modified(before.modified().unwrap());
+        File::options().append(true).open(&path).unwrap().set_times(times).unwrap();
+        let after = std::fs::metadata(&path).unwrap();
+        assert_eq!((after.len(), after.modified().unwrap()), (before.len(), before.modified().unwrap()));
+        assert_eq!(HashCache::open(&stored).get(&path, &after), None);
+        let mut cache = HashCache::open(&stored);
+        cache.forget(&path);
+        cache.save();
+        assert_eq!(HashCache::open(&stored).get(&path, &before), None);
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_is_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        // Only its time of change is new.
+        let metadata = old(&path, "one");
+        let mut cache = HashCache::open(&folder.path().join("hashes.json"));
+        cache.put(&path, &metadata, &metadata, &blake3::hash(b"one"));
+        assert_eq!(cache.get(&path, &metadata), None);
+    }
+
+    #[test]
+    fn damage_costs_time_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stored) = (folder.path().join("model"), folder.path().join("hashes.json"));
+        let metadata = old(&path, "one");
+        let mut cache = HashCache::open(&stored);
+        put_later(&mut cache, &path, &metadata, &blake3::hash(b"one"));
+        cache.save();
+        let good = std::fs::read_to_string(&stored).unwrap();
+        let hash = blake3::hash(b"one").to_hex().to_string();
+        for bad in [good.replace(&hash, &blake3::hash(b"two").to_hex()), good[..20].to_owned(), String::new()] {
+            std::fs::write(&stored, &bad).unwrap();
+            assert_eq!(HashCache::open(&stored).get(&path, &metadata), None, "{bad}");
+        }
+        std::fs::remove_file(&stored).unwrap();
+        std::fs::create_dir(&stored).unwrap();
+        let mut cache = HashCache::open(&stored);
+        put_later(&mut cache, &path, &metadata, &blake3::hash(b"one"));
+        cache.save();
+        assert!(stored.is_dir());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_wrong_hash_is_found_by_the_first_read_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stored) = (folder.path().join("model"), folder.path().join("hashes.json"));
+        let metadata = old(&path, "one");
+        let mut cache = HashCache::open(&stored);
+        put_later(&mut cache, &path, &metadata, &blake3::hash(b"two"));
+        cache.save();
+        let file = HashedFile::open(&path, &mut HashCache::open(&stored)).unwrap();
+        assert_eq!(*file.hash(), blake3::hash(b"two"));
+        assert!(matches!(file.read(0, 1), Err(ReadError::Changed)));
+        let file = HashedFile::open(&path, &mut HashCache::open(&stored)).unwrap();
+        assert_eq!((*file.hash(), file.read(0, 3).unwrap()[..] == *b"one"), (blake3::hash(b"one"), true));
+    }
+
+    #[test]
+    fn no_folder_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let metadata = old(&path, "one");
+        let mut cache = HashCache::open(&folder.path().join("store/hashes.json"));
+        put_later(&mut cache, &path, &metadata, &blake3::hash(b"one"));
+        cache.save();
+        assert!(!folder.path().join("store").exists());
+    }
+}
