@@ -5,7 +5,7 @@ use super::{
     exit::{Exit, Failure, OrExit},
     image_file::{self, Recipe},
     image_output::{ImageOutput, may_make_folder},
-    output::{emit, emit_json, may_write, write_new},
+    output::{emit, emit_json, may_write, warn, write_new},
     signals,
 };
 use crate::{
@@ -19,7 +19,9 @@ use crate::{
         GUIDANCE_SCALES, LORA_SCALES,
         settings::{self, Base, Dtype},
     },
+    hashing::HashCache,
     hub_id::ModelId,
+    plan::too_long,
     stage::Stage,
     stages::{BaseModel, device},
     term::Terminal,
@@ -126,7 +128,12 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let device = device::open(args.device).or_exit(Exit::Experiment)?;
     let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
     let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
-    let base = BaseModel::find(&base(&args.model)?, args.offline, &*terminal, &stop).map_err(Failure::of_model)?;
+    let mut hashes = HashCache::none();
+    let base = BaseModel::find(&base(&args.model)?, args.offline, &mut hashes, &*terminal, &stop)
+        .map_err(Failure::of_model)?;
+    for warning in args.warnings(&base) {
+        warn(output, &warning);
+    }
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.lora_modules, &device)?;
@@ -183,6 +190,14 @@ impl GenerateArgs {
         let error = || anyhow::anyhow!("--seed {} is too large for --count {}", self.seed, self.count);
         let last = self.seed.checked_add(u64::from(self.count) - 1).ok_or_else(error).or_exit(Exit::Usage)?;
         Ok((self.seed..=last).collect())
+    }
+
+    /// What the user should know of the model and of the prompts as it reads them.
+    fn warnings(&self, base: &BaseModel) -> Vec<String> {
+        let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
+        let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
+        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer().read(text)));
+        base.warnings().iter().cloned().chain(too_long).collect()
     }
 
     /// Width and height, checked against what the model can do.

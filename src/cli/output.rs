@@ -1,7 +1,10 @@
 //! Results on standard output.
 
-use super::exit::{Exit, Failure, OrExit};
-use crate::store;
+use super::{
+    arguments::OutputArgs,
+    exit::{Exit, Failure, OrExit},
+};
+use crate::{store, term::plain_text};
 use std::{
     io::{ErrorKind, Write},
     path::Path,
@@ -21,6 +24,12 @@ pub(super) fn emit(text: &str) -> Result<(), Failure> {
 /// Writes a value as one line of JSON.
 pub(super) fn emit_json(value: &serde_json::Value) -> Result<(), Failure> {
     emit(&format!("{value}\n"))
+}
+
+/// Tells a warning on standard error.
+pub(super) fn warn(output: &OutputArgs, text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{} {}", output.error_paint().yellow("warning:"), plain_text(text));
 }
 
 /// Rows as left-aligned columns two spaces apart, without spaces at line ends.

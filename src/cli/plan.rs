@@ -3,7 +3,7 @@
 use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
-    output::{emit, emit_json},
+    output::{emit, emit_json, warn},
     study::StudyArgs,
 };
 use crate::{plan, store::Store, term::plain_text};
@@ -27,6 +27,9 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     let store = Store::reader(&args.study.reports.store());
     let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;
     let estimate = plan::estimate(&study.plan, &statuses, &store);
+    for notice in &study.plan.notices {
+        warn(output, notice);
+    }
     if output.json() {
         emit_json(&plan::json(&study.plan, &statuses, &estimate))?;
     } else {

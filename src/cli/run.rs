@@ -37,9 +37,10 @@ pub(super) struct RunArgs {
 pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
     let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
-    let study = args.study.open_with(output, &*terminal, &stop)?;
+    let mut study = args.study.open_with(output, &*terminal, &stop)?;
     let reports = &args.study.reports;
     let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
+    study.hashes.save();
     if !stop.is_set() && !all_done(&store, &study.plan)? {
         study.check_photos()?;
     }

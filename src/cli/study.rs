@@ -8,6 +8,7 @@ use super::{
 use crate::{
     event::Observer,
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
+    hashing::HashCache,
     photos,
     plan::{self, Facts, Plan},
     stages::{BaseModel, StopFlag, device},
@@ -21,6 +22,9 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
 };
+
+/// In the store: the hashes of files outside of it, so that a base model is read once and not for each plan.
+const HASHES: &str = "hashes.json";
 
 /// Which study, and what is different from its file.
 #[derive(Debug, Args)]
@@ -53,6 +57,8 @@ pub(super) struct Study {
     pub(super) facts: Facts,
     pub(super) device: Device,
     pub(super) models: BTreeMap<Base, BaseModel>,
+    /// Of the models' files; kept in the store.
+    pub(super) hashes: HashCache,
 }
 
 impl StudyArgs {
@@ -100,17 +106,24 @@ impl StudyArgs {
         })?;
         let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
         let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();
-        let facts = Facts::gather(&experiment, device::class(&device), &mut |base| -> anyhow::Result<String> {
-            let model = BaseModel::find(base, self.offline, observer, stop)?;
+        let mut hashes = HashCache::open(&self.reports.store().join(HASHES));
+        let mut facts = Facts::gather(&experiment, device::class(&device), &mut |base| -> anyhow::Result<String> {
+            let model = BaseModel::find(base, self.offline, &mut hashes, observer, stop)?;
             let hash = model.hash.clone();
             models.insert(base.clone(), model);
             Ok(hash)
         })
         .map_err(Failure::of_model)?;
+        for (base, model) in &models {
+            facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
+        }
+        facts.read_prompts(&experiment, &|base, prompt| Some(models.get(base)?.tokenizer().read(prompt)));
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
         sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
         let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);
-        Ok(Study { plan, facts, device, models })
+        // Nothing is written where there is no store yet.
+        hashes.save();
+        Ok(Study { plan, facts, device, models, hashes })
     }
 }
 

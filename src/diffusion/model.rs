@@ -1,16 +1,20 @@
 //! A whole Stable Diffusion model: found, checked, loaded.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
+use crate::hashing::HashedFile;
 use crate::kernels::Storage;
 
 use super::at_once::at_once;
-use super::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, read_text};
+use super::config::{self, TextConfig, UNetConfig, VaeConfig};
 use super::layers::check;
 use super::lora::LoraModule;
 use super::schedule::{NoiseSchedule, PredictionType};
+use super::texts::Texts;
 use super::tokenizer::PROMPT_TOKENS;
 use super::{AutoencoderKl, ClipTextModel, LoadError, OnDemand, Tokenizer, UNet2DConditionModel, Weights};
 
@@ -18,7 +22,7 @@ use super::{AutoencoderKl, ClipTextModel, LoadError, OnDemand, Tokenizer, UNet2D
 #[derive(Debug)]
 pub struct StableDiffusion {
     /// Prompt → token ids.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     /// Token ids → context.
     pub text_encoder: OnDemand<ClipTextModel>,
     /// The denoiser.
@@ -73,7 +77,7 @@ impl ModelSummary {
 }
 
 /// The parts of a model with their weights still on disk, from a diffusers folder or another kind of file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parts {
     /// What the parts came from, for messages.
     pub source: PathBuf,
@@ -84,9 +88,13 @@ pub struct Parts {
     /// The text encoder.
     pub text_encoder: (TextConfig, Weights),
     /// Prompt → token ids.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     /// How the model was trained to denoise.
     pub schedule: NoiseSchedule,
+    /// Hash of each text that was read, by its name in a diffusers folder: configurations and vocabulary.
+    pub texts: BTreeMap<String, blake3::Hash>,
+    /// What the user should know of the model's configurations, each a plain sentence.
+    pub warnings: Vec<String>,
 }
 
 impl StableDiffusion {
@@ -128,28 +136,54 @@ impl Parts {
     /// # Errors
     /// Names what is missing or not supported.
     pub fn from_folder(folder: &Path) -> Result<Self, LoadError> {
-        let index = folder.join("model_index.json");
-        if !index.is_file() {
+        let texts = Texts::of_model(folder)?;
+        let Some(index) = texts.get("model_index.json")? else {
             let wanted = "model_index.json".to_owned();
             let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
             return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
-        }
-        check_model_index(&index)?;
-        let (unet, vae, text) = (folder.join("unet"), folder.join("vae"), folder.join("text_encoder"));
-        let scheduler = folder.join("scheduler/scheduler_config.json");
-        let schedule = read_text(&scheduler, 1 << 20)?;
+        };
+        config::model_index(&texts.path("model_index.json"), index)?;
+        let (unet, vae, text) = ("unet/config.json", "vae/config.json", "text_encoder/config.json");
+        let unet_config = UNetConfig::parse(&texts.path(unet), texts.need(unet)?)?;
+        let vae_config = VaeConfig::parse(&texts.path(vae), texts.need(vae)?)?;
+        let text_config = TextConfig::parse(&texts.path(text), texts.need(text)?)?;
+        let scheduler = "scheduler/scheduler_config.json";
+        let (schedule, mut warnings) = NoiseSchedule::with_warnings(texts.need(scheduler)?)
+            .map_err(|e| LoadError::Invalid { file: texts.path(scheduler), reason: e.to_string() })?;
+        warnings.extend(config::unread(unet, texts.need(unet)?, &config::UNET_KEYS));
+        warnings.extend(config::unread(vae, texts.need(vae)?, &[&config::VAE_KEYS]));
+        let words = Texts::of_tokenizer(&folder.join("tokenizer"))?;
+        let tokenizer = Tokenizer::from_texts(&words)?;
+        warnings.extend(tokenizer.warnings().iter().cloned());
+        let hashes = texts.hashes("").chain(words.hashes("tokenizer/"));
         Ok(Self {
             source: folder.to_owned(),
-            unet: (
-                UNetConfig::read(&unet.join("config.json"))?,
-                Weights::open_folder(&unet, "diffusion_pytorch_model")?,
-            ),
-            vae: (VaeConfig::read(&vae.join("config.json"))?, Weights::open_folder(&vae, "diffusion_pytorch_model")?),
-            text_encoder: (TextConfig::read(&text.join("config.json"))?, Weights::open_folder(&text, "model")?),
-            tokenizer: Tokenizer::load(&folder.join("tokenizer"))?,
-            schedule: NoiseSchedule::from_config_json(&schedule)
-                .map_err(|e| LoadError::Invalid { file: scheduler, reason: e.to_string() })?,
+            unet: (unet_config, Weights::open_folder(&folder.join("unet"), "diffusion_pytorch_model")?),
+            vae: (vae_config, Weights::open_folder(&folder.join("vae"), "diffusion_pytorch_model")?),
+            text_encoder: (text_config, Weights::open_folder(&folder.join("text_encoder"), "model")?),
+            texts: hashes.filter(|(name, _)| tokenizer.depends_on(name)).collect(),
+            tokenizer: Arc::new(tokenizer),
+            schedule,
+            warnings,
         })
+    }
+
+    /// The files with tensors, each once: those of the UNet, the VAE and the text encoder.
+    #[must_use]
+    pub fn weight_files(&self) -> Vec<PathBuf> {
+        let parts = [&self.unet.1, &self.vae.1, &self.text_encoder.1];
+        let mut files: Vec<PathBuf> =
+            parts.into_iter().flat_map(|weights| weights.files().map(Path::to_owned)).collect();
+        files.dedup();
+        files
+    }
+
+    /// From now on nothing but what was hashed is loaded; `files` has a hashed file for each of the
+    /// [`weight_files`](Self::weight_files).
+    pub fn seal(&mut self, files: &BTreeMap<PathBuf, Arc<HashedFile>>) {
+        for weights in [&mut self.unet.1, &mut self.vae.1, &mut self.text_encoder.1] {
+            weights.seal(files);
+        }
     }
 
     /// Checks that every tensor is there and that the parts fit together.

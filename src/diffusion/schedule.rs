@@ -1,10 +1,13 @@
 //! The noise schedule of a model: how much noise each training timestep carries, and what the UNet predicts.
 
 mod betas;
+mod class;
 mod config;
+mod keys;
 
 use candle_core::{Result, Tensor, bail};
 
+pub(super) use class::SchedulerClass;
 pub(super) use config::{FinalSigma, SamplingConfig};
 pub use config::{PredictionType, ScheduleError, TimestepSpacing};
 
@@ -23,11 +26,20 @@ pub struct NoiseSchedule {
 }
 
 impl NoiseSchedule {
-    /// Reads the text of a diffusers `scheduler/scheduler_config.json`, of whatever scheduler class.
+    /// Reads the text of a diffusers `scheduler/scheduler_config.json`, of each scheduler class
+    /// with this process.
     ///
     /// # Errors
     /// Text that is not JSON, values out of range, and settings this program does not implement, by name.
     pub fn from_config_json(text: &str) -> std::result::Result<Self, ScheduleError> {
+        Ok(Self::with_warnings(text)?.0)
+    }
+
+    /// The same, and what the text asks for and does not get, each a plain sentence.
+    ///
+    /// # Errors
+    /// As [`Self::from_config_json`].
+    pub fn with_warnings(text: &str) -> std::result::Result<(Self, Vec<String>), ScheduleError> {
         let config = config::SchedulerConfig::parse(text)?;
         let betas = betas::betas(&config)?;
         let plain = betas::cumulative_alphas(&betas);
@@ -36,7 +48,9 @@ impl NoiseSchedule {
         } else {
             (plain, None)
         };
-        Ok(Self { alphas_cumprod, unscaled, prediction_type: config.prediction_type, sampling: config.sampling })
+        let schedule =
+            Self { alphas_cumprod, unscaled, prediction_type: config.prediction_type, sampling: config.sampling };
+        Ok((schedule, config.warnings))
     }
 
     /// The number of training timesteps, 1000 for Stable Diffusion.

@@ -10,6 +10,7 @@ pub(super) mod keys;
 mod prediction;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::Device;
 
@@ -18,6 +19,7 @@ use crate::kernels::Storage;
 use super::config::{TextConfig, UNetConfig, VaeConfig};
 use super::hub::{Hub, ModelId};
 use super::schedule::{NoiseSchedule, PredictionType};
+use super::texts::Texts;
 use super::{LoadError, ModelSummary, Parts, StableDiffusion, Tokenizer, Weights};
 
 /// Which original code wrote a checkpoint.
@@ -72,8 +74,8 @@ pub fn open(file: &Path) -> Result<Parts, LoadError> {
 /// # Errors
 /// As [`open`].
 pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadError> {
-    let weights = open_file(file)?;
-    let prediction = prediction::prediction_type(file, &weights, architecture)?;
+    let mut weights = open_file(file)?;
+    let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
     let schedule = NoiseSchedule::from_config_json(&configs::scheduler(prediction))
         .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
     let Architecture { family, unet, vae, text_encoder } = architecture.clone();
@@ -84,12 +86,16 @@ pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadEr
         Family::Sd1 => part(weights, "cond_stage_model.transformer.", |name| Some(name.to_owned()))?,
         Family::Sd2 => open_clip(weights, text_encoder.layers)?,
     };
+    let words = words(file, family)?;
+    let tokenizer = Tokenizer::from_texts(&words)?;
     Ok(Parts {
         source: file.to_owned(),
         unet: (unet, unet_weights),
         vae: (vae, vae_weights),
         text_encoder: (text_encoder, text_weights),
-        tokenizer: tokenizer(file, family)?,
+        texts: words.hashes("tokenizer/").filter(|(name, _)| tokenizer.depends_on(name)).collect(),
+        warnings: tokenizer.warnings().to_vec(),
+        tokenizer: Arc::new(tokenizer),
         schedule,
     })
 }
@@ -153,10 +159,10 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
 }
 
 /// The vocabulary is not in the file: a `tokenizer` folder beside it, or a model of the family in the Hub cache.
-fn tokenizer(file: &Path, family: Family) -> Result<Tokenizer, LoadError> {
+fn words(file: &Path, family: Family) -> Result<Texts, LoadError> {
     let beside = file.parent().unwrap_or(Path::new(".")).join("tokenizer");
     if beside.is_dir() {
-        return Tokenizer::load(&beside);
+        return Texts::of_tokenizer(&beside);
     }
     let known: &[&str] = match family {
         Family::Sd1 => &[
@@ -172,7 +178,7 @@ fn tokenizer(file: &Path, family: Family) -> Result<Tokenizer, LoadError> {
         folder.is_dir().then_some(folder)
     };
     match known.iter().find_map(cached) {
-        Some(folder) => Tokenizer::load(&folder),
+        Some(folder) => Texts::of_tokenizer(&folder),
         None => Err(LoadError::NotFound {
             folder: beside,
             wanted: "vocab.json and merges.txt".to_owned(),

@@ -14,7 +14,8 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{Model, SplitDelimiterBehavior};
 
 use super::LoadError;
-use files::Files;
+use super::texts::Texts;
+use files::{Files, OLDER};
 
 mod files;
 
@@ -30,6 +31,10 @@ pub struct Tokenizer {
     begin: u32,
     end: u32,
     pad: u32,
+    unknown: u32,
+    warnings: Vec<String>,
+    /// Whether the older files say more than the others.
+    older_matter: bool,
 }
 
 impl Tokenizer {
@@ -39,7 +44,19 @@ impl Tokenizer {
     /// # Errors
     /// Names the file that is missing or not valid.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        let files = Files::read(folder)?;
+        Self::from_texts(&Texts::of_tokenizer(folder)?)
+    }
+
+    /// The same from files that were read already.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`].
+    pub(super) fn from_texts(texts: &Texts) -> Result<Self, LoadError> {
+        let files = Files::of(texts)?;
+        let older_matter = match Files::of(&texts.without(&OLDER)) {
+            Ok(others) => others.tokens() != files.tokens(),
+            Err(_) => true,
+        };
         let invalid = |reason: String| LoadError::Invalid { file: files.source.clone(), reason };
         let model = BPE::builder()
             .vocab_and_merges(files.vocab, files.merges)
@@ -68,14 +85,31 @@ impl Tokenizer {
         };
         let (begin, end) = (id(&files.special.begin.content)?, id(&files.special.end.content)?);
         let pad = id(&files.special.pad.content)?;
-        Ok(Self { inner, begin, end, pad })
+        let unknown = id(&files.special.unknown.content)?;
+        Ok(Self { inner, begin, end, pad, unknown, warnings: files.warnings, older_matter })
+    }
+
+    /// What the user should know of the tokenizer's files, each a plain sentence.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Whether a file of the model, by its name in a diffusers folder, must be part of the model's hash. Files that
+    /// only repeat what others say need not be.
+    pub(super) fn depends_on(&self, name: &str) -> bool {
+        let older = name.strip_prefix("tokenizer/").is_some_and(|file| OLDER.contains(&file));
+        !older || self.older_matter
     }
 
     /// The ids of `prompt`, always [`PROMPT_TOKENS`]: begin, the prompt cut to 75 tokens, end, padding.
     #[must_use]
     pub fn encode(&self, prompt: &str) -> Vec<u32> {
+        self.frame(self.pieces(prompt).get_ids())
+    }
+
+    fn frame(&self, pieces: &[u32]) -> Vec<u32> {
         let mut ids = vec![self.begin];
-        ids.extend(self.pieces(prompt).into_iter().take(PROMPT_TOKENS - 2));
+        ids.extend(pieces.iter().take(PROMPT_TOKENS - 2));
         ids.push(self.end);
         ids.resize(PROMPT_TOKENS, self.pad);
         ids
@@ -88,16 +122,51 @@ impl Tokenizer {
         self.pieces(prompt).len() + 2
     }
 
+    /// What the model gets to see of `prompt`.
+    #[must_use]
+    pub fn read(&self, prompt: &str) -> Reading {
+        let pieces = self.pieces(prompt);
+        // A token may be a part of a letter's bytes.
+        let letter = |at: usize| (0..=at.min(prompt.len())).rev().find(|at| prompt.is_char_boundary(*at)).unwrap_or(0);
+        let place = |(start, end): (usize, usize)| (letter(start), prompt.get(letter(start)..end).unwrap_or_default());
+        let seen = pieces.get_ids().iter().zip(pieces.get_offsets()).take(PROMPT_TOKENS - 2);
+        let strange = seen.filter(|(id, _)| **id == self.unknown).map(|(_, offsets)| place(*offsets).1);
+        Reading {
+            ids: self.frame(pieces.get_ids()),
+            cut: pieces.get_offsets().get(PROMPT_TOKENS - 2).map(|offsets| place(*offsets).0),
+            // Somebody may really write `<|endoftext|>`.
+            unknown: strange.filter(|text| !text.contains("<|")).map(str::to_owned).collect(),
+        }
+    }
+
     /// The largest id that [`encode`](Self::encode) can return; the text encoder must have more rows than this.
     #[must_use]
     pub fn largest_id(&self) -> u32 {
         self.inner.get_vocab(true).into_values().max().unwrap_or(0)
     }
 
-    fn pieces(&self, prompt: &str) -> Vec<u32> {
+    fn pieces(&self, prompt: &str) -> tokenizers::Encoding {
         // BPE fails only without an unknown token, and `load` checked that there is one. The expressions have
         // neither look-around nor back-references on text that has two white spaces in a row.
-        let encoding = self.inner.encode_fast(prompt, false).expect("CLIP's tokenizer accepts every string");
-        encoding.get_ids().to_vec()
+        self.inner.encode(prompt, false).expect("CLIP's tokenizer accepts every string")
+    }
+}
+
+/// What a model sees of a prompt. Two prompts with the same ids give the same images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// As [`Tokenizer::encode`] gives them.
+    pub ids: Vec<u32>,
+    /// Where in the prompt (in bytes) the part begins that does not fit and is not seen.
+    pub cut: Option<usize>,
+    /// What the vocabulary has no token for; small vocabularies lack letters.
+    pub unknown: Vec<String>,
+}
+
+impl Reading {
+    /// The part of the prompt that the model does not see.
+    #[must_use]
+    pub fn lost<'a>(&self, prompt: &'a str) -> Option<&'a str> {
+        prompt.get(self.cut?..)
     }
 }

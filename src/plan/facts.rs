@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::prompts;
+use crate::diffusion::Reading;
 use crate::experiment::Experiment;
 use crate::experiment::settings::Base;
 use crate::photos::{self, PhotoError, Scan};
@@ -14,6 +16,10 @@ pub struct Facts {
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// Content hash of each base model.
     pub base_hashes: BTreeMap<Base, String>,
+    /// What the user should know of each base model's files, each a plain sentence.
+    pub base_warnings: BTreeMap<Base, Vec<String>>,
+    /// How each base model reads the prompts that it gets, by prompt.
+    pub readings: BTreeMap<Base, BTreeMap<String, Reading>>,
     /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.
     pub device_class: String,
 }
@@ -40,5 +46,21 @@ impl Facts {
             }
         }
         Ok(facts)
+    }
+
+    /// Has every prompt of the study read by its base model's tokenizer, each once.
+    pub fn read_prompts(&mut self, experiment: &Experiment, read: &dyn Fn(&Base, &str) -> Option<Reading>) {
+        for cell in experiment.cells() {
+            let base = &cell.settings.model.base;
+            let scan = self.photos.get(&cell.settings.dataset.images);
+            let known = self.readings.entry(base.clone()).or_default();
+            for prompt in prompts::of(&cell.settings, scan).into_iter().flat_map(|list| list.prompts) {
+                if !known.contains_key(&*prompt)
+                    && let Some(reading) = read(base, &prompt)
+                {
+                    known.insert(prompt.into_owned(), reading);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the user should know before trusting a result: found while planning, told by plan, run and report.
 
+mod prompts;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -13,7 +15,8 @@ const SHOWN: usize = 5;
 
 /// Everything worth a warning, each a plain sentence, in a fixed order.
 pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
-    let mut notices = Vec::new();
+    let mut notices: Vec<String> = facts.base_warnings.values().flatten().cloned().collect();
+    notices.extend(prompts::gather(experiment, facts));
     let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
     for cell in experiment.cells() {
         let images = &cell.settings.dataset.images;

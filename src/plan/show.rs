@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::make::count;
 use super::{Estimate, JobStatus, Plan};
 
-/// What `runner plan` prints: cells, what the user should know, then every job with its state and reason, then the estimate. Ends with a line end.
+/// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
 #[must_use]
 pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String {
     let mut out = String::new();
@@ -17,9 +17,6 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String
         let jobs = cell.jobs.values().filter(|job| statuses.get(**job) == Some(&JobStatus::Cached)).count();
         let _ =
             writeln!(out, "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)", cell.label, cell.jobs.len());
-    }
-    for notice in &plan.notices {
-        let _ = writeln!(out, "  warning: {notice}");
     }
     out.push('\n');
     let rows: Vec<[&str; 4]> = plan

@@ -1,14 +1,19 @@
 //! The base model of a study: found on disk or on the Hub, checked, and hashed by content.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result};
 
 use super::StopFlag;
 use crate::{
-    diffusion::{ModelSummary, Parts, StableDiffusion, hub, single_file},
+    diffusion::{ModelSummary, Parts, StableDiffusion, Tokenizer, hub, single_file},
     event::{Event, Observer},
     experiment::settings::{Base, Dtype},
+    hashing::{HashCache, HashedFile},
     kernels::{Packing, Storage},
 };
 
@@ -21,25 +26,42 @@ pub struct BaseModel {
     pub summary: ModelSummary,
     /// blake3 of everything results depend on: weights, configurations, vocabulary.
     pub hash: String,
+    /// What was read of the model. Its weights are loaded from the files that were hashed and compared with the hashes.
+    parts: Arc<Parts>,
 }
 
 impl BaseModel {
-    /// Finds the model, downloads what is missing of one of the Hub, checks every tensor's name and shape, and hashes its files.
+    /// Finds the model, downloads what is missing of one of the Hub, checks every tensor's name and shape, and hashes its
+    /// files unless `cache` knows their hashes.
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
-    pub fn find(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<Self> {
+    pub fn find(
+        base: &Base,
+        offline: bool,
+        cache: &mut HashCache,
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Self> {
         let path = locate(base, offline, observer, stop)?;
-        let parts = parts(&path)?;
+        let mut parts = parts(&path)?;
         let summary = parts.check()?;
-        let hash = hash(&files(&path, &parts)).with_context(|| format!("cannot read the model {}", path.display()))?;
-        Ok(Self { path, summary, hash })
+        let mut files = BTreeMap::new();
+        let mut hashes = Vec::new();
+        for file in parts.weight_files() {
+            let hashed = HashedFile::open(&file, cache).with_context(|| format!("cannot read {}", file.display()))?;
+            hashes.push(*hashed.hash());
+            files.insert(file, Arc::new(hashed));
+        }
+        hashes.extend(TEXTS.iter().filter_map(|name| parts.texts.get(*name)));
+        parts.seal(&files);
+        Ok(Self { path, summary, hash: combined(&hashes), parts: Arc::new(parts) })
     }
 
     /// Loads the weights.
     ///
     /// # Errors
-    /// A file that changed since it was checked, a device without room.
+    /// A file that changed since it was hashed, a device without room.
     pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<StableDiffusion> {
         let dtype = match dtype {
             Dtype::F32 => candle_core::DType::F32,
@@ -47,9 +69,35 @@ impl BaseModel {
             Dtype::F16 => candle_core::DType::F16,
         };
         let packing = if low_memory { Packing::Small } else { Packing::Fast };
-        Ok(parts(&self.path)?.load(device, Storage { dtype, packing })?)
+        Ok(Parts::clone(&self.parts).load(device, Storage { dtype, packing })?)
+    }
+
+    /// How the model reads prompts.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.parts.tokenizer
+    }
+
+    /// What the user should know of the model's files, each a plain sentence.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.parts.warnings
     }
 }
+
+/// The texts that results depend on, in the order in which they are hashed, behind the weights.
+const TEXTS: [&str; 10] = [
+    "scheduler/scheduler_config.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+    "tokenizer/merges.txt",
+    "tokenizer/tokenizer.json",
+    "tokenizer/special_tokens_map.json",
+    "tokenizer/added_tokens.json",
+];
 
 fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<PathBuf> {
     let news = |news| observer.observe(&event(news));
@@ -76,55 +124,11 @@ fn parts(path: &Path) -> Result<Parts> {
     Ok(if path.is_dir() { Parts::from_folder(path)? } else { single_file::open(path)? })
 }
 
-/// Every file the model's results depend on, in a fixed order.
-fn files(path: &Path, parts: &Parts) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = [&parts.unet.1, &parts.vae.1, &parts.text_encoder.1]
-        .into_iter()
-        .flat_map(|weights| weights.files().iter().cloned())
-        .collect();
-    files.dedup();
-    if path.is_dir() {
-        const TEXTS: [&str; 8] = [
-            "scheduler/scheduler_config.json",
-            "unet/config.json",
-            "vae/config.json",
-            "text_encoder/config.json",
-            "tokenizer/tokenizer_config.json",
-            "tokenizer/vocab.json",
-            "tokenizer/merges.txt",
-            "tokenizer/tokenizer.json",
-        ];
-        files.extend(TEXTS.iter().map(|name| path.join(name)).filter(|file| file.is_file()));
-    }
-    files
-}
-
-/// Hash of the files' contents in the order given; names and places do not count.
-fn hash(files: &[PathBuf]) -> std::io::Result<String> {
+/// Hash of the files' hashes in the order given; names and places do not count.
+fn combined(hashes: &[blake3::Hash]) -> String {
     let mut whole = blake3::Hasher::new();
-    for file in files {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_mmap(file)?;
-        whole.update(hasher.finalize().as_bytes());
+    for hash in hashes {
+        whole.update(hash.as_bytes());
     }
-    Ok(whole.finalize().to_hex().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_of_contents_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let (a, b, copy) = (file("a", "1"), file("b", "2"), file("copy", "1"));
-        let one = hash(&[a.clone(), b.clone()]).unwrap();
-        assert_eq!(one, hash(&[copy, b.clone()]).unwrap());
-        assert_ne!(one, hash(&[b, a]).unwrap());
-    }
+    whole.finalize().to_hex().to_string()
 }

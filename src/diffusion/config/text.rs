@@ -1,7 +1,6 @@
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ConfigFile;
 use crate::diffusion::LoadError;
@@ -28,42 +27,12 @@ pub struct TextConfig {
 }
 
 /// Activation of CLIP's feed-forward layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// `x · sigmoid(1.702 x)`, OpenAI's CLIP (SD 1).
     QuickGelu,
     /// `x · Φ(x)` by the error function, OpenCLIP (SD 2).
     Gelu,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Raw {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    max_position_embeddings: usize,
-    layer_norm_eps: f64,
-    hidden_act: Activation,
-}
-
-/// The defaults of `CLIPTextConfig`.
-impl Default for Raw {
-    fn default() -> Self {
-        Self {
-            vocab_size: 49408,
-            hidden_size: 512,
-            intermediate_size: 2048,
-            num_hidden_layers: 12,
-            num_attention_heads: 8,
-            max_position_embeddings: 77,
-            layer_norm_eps: 1e-5,
-            hidden_act: Activation::QuickGelu,
-        }
-    }
 }
 
 impl TextConfig {
@@ -86,27 +55,30 @@ impl TextConfig {
     fn checked(file: &ConfigFile) -> Result<Self, LoadError> {
         file.only("model_type", &[json!("clip_text_model")])?;
         file.only("hidden_act", &[json!("quick_gelu"), json!("gelu")])?;
-        let raw: Raw = file.typed()?;
-        file.in_range("vocab_size", raw.vocab_size, 1 << 20)?;
-        file.in_range("hidden_size", raw.hidden_size, 1 << 14)?;
-        file.in_range("intermediate_size", raw.intermediate_size, 1 << 16)?;
-        file.in_range("num_hidden_layers", raw.num_hidden_layers, 128)?;
-        file.in_range("num_attention_heads", raw.num_attention_heads, 1024)?;
-        file.in_range("max_position_embeddings", raw.max_position_embeddings, 4096)?;
-        if !raw.hidden_size.is_multiple_of(raw.num_attention_heads) {
-            let (width, heads) = (raw.hidden_size, raw.num_attention_heads);
+        file.only("quantization_config", &[Value::Null])?;
+        // The defaults are those of `CLIPTextConfig`.
+        let size = |key: &str, default: usize, most: usize| {
+            let value = file.good(file.fields.count(key, default))?;
+            file.in_range(key, value, most).map(|()| value)
+        };
+        let config = Self {
+            vocab_size: size("vocab_size", 49408, 1 << 20)?,
+            hidden_size: size("hidden_size", 512, 1 << 14)?,
+            intermediate_size: size("intermediate_size", 2048, 1 << 16)?,
+            layers: size("num_hidden_layers", 12, 128)?,
+            heads: size("num_attention_heads", 8, 1024)?,
+            positions: size("max_position_embeddings", 77, 4096)?,
+            layer_norm_eps: file.positive("layer_norm_eps", 1e-5)?,
+            activation: match file.good(file.fields.text("hidden_act"))?.as_deref() {
+                Some("gelu") => Activation::Gelu,
+                _ => Activation::QuickGelu,
+            },
+        };
+        if !config.hidden_size.is_multiple_of(config.heads) {
+            let (width, heads) = (config.hidden_size, config.heads);
             return Err(file.invalid(format!("{width} channels cannot be split into {heads} heads")));
         }
-        Ok(Self {
-            vocab_size: raw.vocab_size,
-            hidden_size: raw.hidden_size,
-            intermediate_size: raw.intermediate_size,
-            layers: raw.num_hidden_layers,
-            heads: raw.num_attention_heads,
-            positions: raw.max_position_embeddings,
-            layer_norm_eps: raw.layer_norm_eps,
-            activation: raw.hidden_act,
-        })
+        Ok(config)
     }
 }
 
@@ -126,6 +98,10 @@ mod tests {
             ("\"clip_text_model\"", "\"t5\"", "model_type"),
             ("16", "15", "15 heads"),
             ("23", "0", "num_hidden_layers"),
+            ("23", "null", "num_hidden_layers"),
+            ("\"gelu\"", "null", "hidden_act"),
+            ("49408", "49408, \"layer_norm_eps\": -1", "layer_norm_eps"),
+            ("49408", "49408, \"quantization_config\": {\"bits\": 4}", "quantization_config"),
         ] {
             let message = TextConfig::parse(path, &sd2.replace(from, to)).unwrap_err().to_string();
             assert!(message.contains(key), "{message}");

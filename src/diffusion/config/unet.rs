@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{ConfigFile, OneOrMany};
@@ -51,51 +50,73 @@ pub struct UNetBlockConfig {
     pub attention: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-struct Raw {
-    sample_size: OneOrMany<usize>,
-    in_channels: usize,
-    out_channels: usize,
-    block_out_channels: Vec<usize>,
-    down_block_types: Vec<String>,
-    up_block_types: Vec<String>,
-    layers_per_block: OneOrMany<usize>,
-    attention_head_dim: OneOrMany<usize>,
-    transformer_layers_per_block: OneOrMany<usize>,
-    cross_attention_dim: OneOrMany<usize>,
-    norm_num_groups: usize,
-    norm_eps: f64,
-    flip_sin_to_cos: bool,
-    freq_shift: f64,
-    use_linear_projection: bool,
-    upcast_attention: bool,
-}
+/// The keys that must be absent or null.
+const NULL: [&str; 12] = [
+    "class_embed_type",
+    "addition_embed_type",
+    "num_class_embeds",
+    "encoder_hid_dim",
+    "encoder_hid_dim_type",
+    "time_cond_proj_dim",
+    "time_embedding_dim",
+    "time_embedding_act_fn",
+    "timestep_post_act",
+    "cross_attention_norm",
+    "num_attention_heads",
+    "quantization_config",
+];
 
-impl Default for Raw {
-    fn default() -> Self {
-        let cross = "CrossAttnDownBlock2D".to_owned();
-        let up = "CrossAttnUpBlock2D".to_owned();
-        Self {
-            sample_size: OneOrMany::One(64),
-            in_channels: 4,
-            out_channels: 4,
-            block_out_channels: vec![320, 640, 1280, 1280],
-            down_block_types: vec![cross.clone(), cross.clone(), cross, "DownBlock2D".to_owned()],
-            up_block_types: vec!["UpBlock2D".to_owned(), up.clone(), up.clone(), up],
-            layers_per_block: OneOrMany::One(2),
-            attention_head_dim: OneOrMany::One(8),
-            transformer_layers_per_block: OneOrMany::One(1),
-            cross_attention_dim: OneOrMany::One(1280),
-            norm_num_groups: 32,
-            norm_eps: 1e-5,
-            flip_sin_to_cos: true,
-            freq_shift: 0.0,
-            use_linear_projection: false,
-            upcast_attention: false,
-        }
-    }
-}
+/// The keys that must be absent, null or false.
+const FALSE: [&str; 7] = [
+    "center_input_sample",
+    "dual_cross_attention",
+    "only_cross_attention",
+    "mid_block_only_cross_attention",
+    "resnet_skip_time_act",
+    "class_embeddings_concat",
+    "reverse_transformer_layers_per_block",
+];
+
+/// The keys that are read, or change nothing where those above are as they must be.
+const READ: [&str; 33] = [
+    "sample_size",
+    "in_channels",
+    "out_channels",
+    "block_out_channels",
+    "down_block_types",
+    "up_block_types",
+    "layers_per_block",
+    "attention_head_dim",
+    "transformer_layers_per_block",
+    "cross_attention_dim",
+    "norm_num_groups",
+    "norm_eps",
+    "flip_sin_to_cos",
+    "freq_shift",
+    "use_linear_projection",
+    "upcast_attention",
+    "mid_block_type",
+    "time_embedding_type",
+    "resnet_time_scale_shift",
+    "attention_type",
+    "conv_in_kernel",
+    "conv_out_kernel",
+    "downsample_padding",
+    "mid_block_scale_factor",
+    "resnet_out_scale_factor",
+    "dropout",
+    "act_fn",
+    // Only of class and addition embeddings, which are refused.
+    "addition_time_embed_dim",
+    "addition_embed_type_num_heads",
+    "projection_class_embeddings_input_dim",
+    "class_embeddings_input_dim",
+    "dtype",
+    "torch_dtype",
+];
+
+/// Every key of a UNet's configuration that is used, checked or changes no number here.
+pub(in crate::diffusion) const KNOWN: [&[&str]; 3] = [&NULL, &FALSE, &READ];
 
 impl UNetConfig {
     /// Reads `unet/config.json`.
@@ -116,28 +137,8 @@ impl UNetConfig {
 
     fn checked(file: &ConfigFile) -> Result<Self, LoadError> {
         file.only("_class_name", &[json!("UNet2DConditionModel")])?;
-        file.all_null(&[
-            "class_embed_type",
-            "addition_embed_type",
-            "num_class_embeds",
-            "encoder_hid_dim",
-            "encoder_hid_dim_type",
-            "time_cond_proj_dim",
-            "time_embedding_dim",
-            "time_embedding_act_fn",
-            "timestep_post_act",
-            "cross_attention_norm",
-            "num_attention_heads",
-            "reverse_transformer_layers_per_block",
-        ])?;
-        file.all_false(&[
-            "center_input_sample",
-            "dual_cross_attention",
-            "only_cross_attention",
-            "mid_block_only_cross_attention",
-            "resnet_skip_time_act",
-            "class_embeddings_concat",
-        ])?;
+        file.all_null(&NULL)?;
+        file.all_false(&FALSE)?;
         for (key, value) in [
             ("mid_block_type", json!("UNetMidBlock2DCrossAttn")),
             ("time_embedding_type", json!("positional")),
@@ -152,37 +153,53 @@ impl UNetConfig {
         ] {
             file.only(key, &[value])?;
         }
+        file.only("freq_shift", &[json!(0), json!(1)])?;
         file.only("act_fn", &[json!("silu"), json!("swish")])?;
         file.only("down_block_types", &[json!("CrossAttnDownBlock2D"), json!("DownBlock2D")])?;
         file.only("up_block_types", &[json!("CrossAttnUpBlock2D"), json!("UpBlock2D")])?;
 
-        let raw: Raw = file.typed()?;
-        let n = raw.block_out_channels.len();
-        file.channels(&raw.block_out_channels, raw.norm_num_groups)?;
-        if raw.down_block_types.len() != n || raw.up_block_types.len() != n {
+        // The defaults are those of `UNet2DConditionModel`.
+        let fields = &file.fields;
+        let channels = file.good(fields.list("block_out_channels", &[320, 640, 1280, 1280]))?;
+        let n = channels.len();
+        let groups = file.good(fields.count("norm_num_groups", 32))?;
+        file.channels(&channels, groups)?;
+        let (plain, cross) = ("DownBlock2D", "CrossAttnDownBlock2D");
+        let down = file.good(fields.texts("down_block_types", &[cross, cross, cross, plain]))?;
+        let (plain, cross) = ("UpBlock2D", "CrossAttnUpBlock2D");
+        let up = file.good(fields.texts("up_block_types", &[plain, cross, cross, cross]))?;
+        if down.len() != n || up.len() != n {
             return Err(file.invalid(format!("`down_block_types` and `up_block_types` must have {n} entries each")));
         }
-        if !raw.block_out_channels[0].is_multiple_of(2) {
+        if !channels[0].is_multiple_of(2) {
             return Err(file.invalid("the first width must be even, for the sines and cosines of the timestep"));
         }
-        let sample_size = match &raw.sample_size {
-            OneOrMany::One(size) => *size,
-            OneOrMany::Many(sizes) => sizes.first().copied().unwrap_or(0),
+        // diffusers allows null; the size of images is then up to the caller.
+        let sample_size = match fields.some("sample_size") {
+            None => 64,
+            Some(_) => match file.good(fields.counts("sample_size", 64))? {
+                OneOrMany::One(size) => size,
+                OneOrMany::Many(sizes) => sizes.first().copied().unwrap_or(0),
+            },
         };
         file.in_range("sample_size", sample_size, 1024)?;
-        file.in_range("in_channels", raw.in_channels, 64)?;
-        file.in_range("out_channels", raw.out_channels, 64)?;
-        let layers = raw.layers_per_block.per_block(n, "layers_per_block", file)?;
-        let heads = raw.attention_head_dim.per_block(n, "attention_head_dim", file)?;
-        let depth = raw.transformer_layers_per_block.per_block(n, "transformer_layers_per_block", file)?;
-        let cross = raw.cross_attention_dim.per_block(n, "cross_attention_dim", file)?;
+        let (input, output) = (file.good(fields.count("in_channels", 4))?, file.good(fields.count("out_channels", 4))?);
+        file.in_range("in_channels", input, 64)?;
+        file.in_range("out_channels", output, 64)?;
+        let per_block = |key: &str, default: usize| {
+            file.good(fields.counts(key, default).and_then(|values| values.per_block(n, key)))
+        };
+        let layers = per_block("layers_per_block", 2)?;
+        let heads = per_block("attention_head_dim", 8)?;
+        let depth = per_block("transformer_layers_per_block", 1)?;
+        let cross = per_block("cross_attention_dim", 1280)?;
         if cross.iter().any(|c| *c != cross[0]) {
             return Err(file.invalid("`cross_attention_dim` must be the same for every block"));
         }
         file.in_range("cross_attention_dim", cross[0], 1 << 14)?;
         let mut blocks = Vec::new();
         for i in 0..n {
-            let channels = raw.block_out_channels[i];
+            let channels = channels[i];
             file.in_range("layers_per_block", layers[i], 16)?;
             file.in_range("transformer_layers_per_block", depth[i], 32)?;
             file.in_range("attention_head_dim", heads[i], 1024)?;
@@ -194,22 +211,22 @@ impl UNetConfig {
                 layers: layers[i],
                 heads: heads[i],
                 transformer_layers: depth[i],
-                attention: raw.down_block_types[i] == "CrossAttnDownBlock2D",
+                attention: down[i] == "CrossAttnDownBlock2D",
             });
         }
         Ok(Self {
             sample_size,
-            in_channels: raw.in_channels,
-            out_channels: raw.out_channels,
+            in_channels: input,
+            out_channels: output,
             blocks,
-            up_attention: raw.up_block_types.iter().map(|t| t == "CrossAttnUpBlock2D").collect(),
+            up_attention: up.iter().map(|t| t == "CrossAttnUpBlock2D").collect(),
             cross_attention_dim: cross[0],
-            groups: raw.norm_num_groups,
-            norm_eps: raw.norm_eps,
-            flip_sin_to_cos: raw.flip_sin_to_cos,
-            freq_shift: raw.freq_shift,
-            use_linear_projection: raw.use_linear_projection,
-            upcast_attention: raw.upcast_attention,
+            groups,
+            norm_eps: file.positive("norm_eps", 1e-5)?,
+            flip_sin_to_cos: file.good(fields.flag("flip_sin_to_cos", true))?,
+            freq_shift: file.good(fields.number("freq_shift", 0.0))?,
+            use_linear_projection: file.good(fields.flag("use_linear_projection", false))?,
+            upcast_attention: file.good(fields.flag("upcast_attention", false))?,
         })
     }
 }
@@ -236,6 +253,12 @@ mod tests {
     }
 
     #[test]
+    fn a_size_of_null_is_the_usual_one() {
+        assert_eq!(parse(r#"{"sample_size": null}"#).unwrap().sample_size, 64);
+        assert_eq!(parse(r#"{"sample_size": [96, 64]}"#).unwrap().sample_size, 96);
+    }
+
+    #[test]
     fn refusals_name_the_key() {
         for (text, key) in [
             (r#"{"class_embed_type": "timestep"}"#, "class_embed_type"),
@@ -255,7 +278,16 @@ mod tests {
             (r#"{"layers_per_block": 1000000}"#, "layers_per_block"),
             (r#"{"block_out_channels": []}"#, "block_out_channels"),
             (r#"{"block_out_channels": [99999999999]}"#, "block_out_channels"),
-            (r#"{"in_channels": -4}"#, "unet/config.json"),
+            (r#"{"in_channels": -4}"#, "in_channels"),
+            (r#"{"sample_size": "64"}"#, "sample_size"),
+            (r#"{"layers_per_block": null}"#, "layers_per_block"),
+            (r#"{"cross_attention_dim": [768, null]}"#, "cross_attention_dim"),
+            (r#"{"norm_num_groups": null}"#, "norm_num_groups"),
+            (r#"{"mid_block_type": null}"#, "mid_block_type"),
+            (r#"{"norm_eps": 0}"#, "norm_eps"),
+            (r#"{"up_block_types": [1, 2]}"#, "up_block_types"),
+            (r#"{"quantization_config": {"load_in_4bit": true}}"#, "quantization_config"),
+            (r#"{"time_cond_proj_dim": 256}"#, "time_cond_proj_dim"),
             ("[1]", "unet/config.json"),
         ] {
             let message = parse(text).unwrap_err().to_string();

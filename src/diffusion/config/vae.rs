@@ -1,9 +1,8 @@
 use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::json;
 
-use super::{ConfigFile, OneOrMany};
+use super::ConfigFile;
 use crate::diffusion::LoadError;
 
 /// The part of `vae/config.json` that shapes the network.
@@ -31,43 +30,30 @@ pub struct VaeConfig {
     pub mid_block_add_attention: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-struct Raw {
-    in_channels: usize,
-    out_channels: usize,
-    latent_channels: usize,
-    block_out_channels: Vec<usize>,
-    down_block_types: Vec<String>,
-    up_block_types: Vec<String>,
-    layers_per_block: OneOrMany<usize>,
-    norm_num_groups: usize,
-    scaling_factor: f64,
-    shift_factor: Option<f64>,
-    use_quant_conv: bool,
-    use_post_quant_conv: bool,
-    mid_block_add_attention: bool,
-}
-
-impl Default for Raw {
-    fn default() -> Self {
-        Self {
-            in_channels: 3,
-            out_channels: 3,
-            latent_channels: 4,
-            block_out_channels: vec![64],
-            down_block_types: vec!["DownEncoderBlock2D".to_owned()],
-            up_block_types: vec!["UpDecoderBlock2D".to_owned()],
-            layers_per_block: OneOrMany::One(1),
-            norm_num_groups: 32,
-            scaling_factor: 0.18215,
-            shift_factor: None,
-            use_quant_conv: true,
-            use_post_quant_conv: true,
-            mid_block_add_attention: true,
-        }
-    }
-}
+/// Every key of a VAE's configuration that is used, checked or changes no number here.
+pub(in crate::diffusion) const KNOWN: [&str; 20] = [
+    "in_channels",
+    "out_channels",
+    "down_block_types",
+    "up_block_types",
+    "block_out_channels",
+    "layers_per_block",
+    "act_fn",
+    "latent_channels",
+    "norm_num_groups",
+    "sample_size",
+    "scaling_factor",
+    "shift_factor",
+    "latents_mean",
+    "latents_std",
+    // The VAE computes in f32 here.
+    "force_upcast",
+    "use_quant_conv",
+    "use_post_quant_conv",
+    "mid_block_add_attention",
+    "quantization_config",
+    "dtype",
+];
 
 impl VaeConfig {
     /// How many pixels wide a latent is: 8.
@@ -97,43 +83,40 @@ impl VaeConfig {
         file.only("act_fn", &[json!("silu"), json!("swish")])?;
         file.only("down_block_types", &[json!("DownEncoderBlock2D")])?;
         file.only("up_block_types", &[json!("UpDecoderBlock2D")])?;
-        for key in ["latents_mean", "latents_std"] {
-            if file.keys.get(key).is_some_and(|v| !v.is_null()) {
-                file.only(key, &[])?;
+        file.all_null(&["latents_mean", "latents_std", "quantization_config"])?;
+        let fields = &file.fields;
+        let channels = file.good(fields.list("block_out_channels", &[64]))?;
+        let groups = file.good(fields.count("norm_num_groups", 32))?;
+        file.channels(&channels, groups)?;
+        for (key, default) in [("down_block_types", "DownEncoderBlock2D"), ("up_block_types", "UpDecoderBlock2D")] {
+            let blocks = file.good(fields.texts(key, &[default]))?.len();
+            if blocks != channels.len() {
+                return Err(file.invalid(format!("`{key}` has {blocks} entries, not {}", channels.len())));
             }
         }
-        let raw: Raw = file.typed()?;
-        let n = raw.block_out_channels.len();
-        file.channels(&raw.block_out_channels, raw.norm_num_groups)?;
-        if raw.down_block_types.len() != n || raw.up_block_types.len() != n {
-            return Err(file.invalid(format!("`down_block_types` and `up_block_types` must have {n} entries each")));
-        }
-        if raw.in_channels != 3 || raw.out_channels != 3 {
+        let image_channels = file.good(fields.count("in_channels", 3))?;
+        if image_channels != 3 || file.good(fields.count("out_channels", 3))? != 3 {
             return Err(file.invalid("`in_channels` and `out_channels` must be 3 (RGB)"));
         }
-        file.in_range("latent_channels", raw.latent_channels, 64)?;
-        let OneOrMany::One(layers) = raw.layers_per_block else {
-            return Err(file.invalid("`layers_per_block` must be one number"));
-        };
+        let latent_channels = file.good(fields.count("latent_channels", 4))?;
+        file.in_range("latent_channels", latent_channels, 64)?;
+        let layers = file.good(fields.count("layers_per_block", 1))?;
         file.in_range("layers_per_block", layers, 16)?;
-        let scale = raw.scaling_factor;
-        let shift = raw.shift_factor.unwrap_or(0.0);
-        if !scale.is_finite() || scale <= 0.0 || !shift.is_finite() {
-            let reason =
-                format!("`scaling_factor` is {scale} and `shift_factor` {shift}: not a positive and a finite number");
-            return Err(file.invalid(reason));
-        }
+        let shift = match fields.some("shift_factor") {
+            Some(_) => file.good(fields.number("shift_factor", 0.0))?,
+            None => 0.0,
+        };
         Ok(Self {
-            image_channels: raw.in_channels,
-            latent_channels: raw.latent_channels,
-            channels: raw.block_out_channels,
+            image_channels,
+            latent_channels,
+            channels,
             layers,
-            groups: raw.norm_num_groups,
-            scaling_factor: scale,
+            groups,
+            scaling_factor: file.positive("scaling_factor", 0.18215)?,
             shift_factor: shift,
-            use_quant_conv: raw.use_quant_conv,
-            use_post_quant_conv: raw.use_post_quant_conv,
-            mid_block_add_attention: raw.mid_block_add_attention,
+            use_quant_conv: file.good(fields.flag("use_quant_conv", true))?,
+            use_post_quant_conv: file.good(fields.flag("use_post_quant_conv", true))?,
+            mid_block_add_attention: file.good(fields.flag("mid_block_add_attention", true))?,
         })
     }
 }
@@ -164,6 +147,9 @@ mod tests {
             ("\"sample_size\": 512", "\"scaling_factor\": 0", "scaling_factor"),
             ("\"AutoencoderKL\"", "\"AsymmetricAutoencoderKL\"", "AsymmetricAutoencoderKL"),
             ("[128, 256, 512, 512]", "[128, 256]", "down_block_types"),
+            ("\"sample_size\": 512", "\"scaling_factor\": null", "scaling_factor"),
+            ("\"layers_per_block\": 2", "\"layers_per_block\": [2, 2, 2, 2]", "layers_per_block"),
+            ("\"sample_size\": 512", "\"use_quant_conv\": \"no\"", "use_quant_conv"),
         ] {
             let message =
                 VaeConfig::parse(Path::new("vae/config.json"), &SD1.replace(from, to)).unwrap_err().to_string();

@@ -1,6 +1,10 @@
-//! `scheduler_config.json` of diffusers: the keys that matter, their defaults and their limits.
+//! `scheduler_config.json` of diffusers: the values that are used, their defaults and their limits. `keys.rs` decides
+//! what becomes of all other keys.
 
 use serde::Deserialize;
+
+use super::keys::{check, warnings};
+use crate::diffusion::config::{FieldError, Fields};
 
 /// What a UNet was trained to predict from noisy latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -65,6 +69,8 @@ pub(super) struct SchedulerConfig {
     pub(super) rescale_betas_zero_snr: bool,
     pub(super) prediction_type: PredictionType,
     pub(super) sampling: SamplingConfig,
+    /// What the file asks for and does not get, each a plain sentence.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why a `scheduler_config.json` cannot be used.
@@ -73,11 +79,14 @@ pub enum ScheduleError {
     /// The text is not JSON or a value has the wrong type.
     #[error("not a scheduler configuration: {0}")]
     Syntax(String),
+    /// The scheduler is of another process.
+    #[error("`_class_name`: {0}")]
+    Class(String),
     /// A value is outside what makes sense.
     #[error("`{key}` is {found}, but {wanted}")]
     Value {
         /// The key in the file.
-        key: &'static str,
+        key: String,
         /// Its value.
         found: String,
         /// What it must be.
@@ -86,56 +95,23 @@ pub enum ScheduleError {
 }
 
 impl ScheduleError {
-    pub(super) fn value(key: &'static str, found: impl ToString, wanted: impl Into<String>) -> Self {
-        Self::Value { key, found: found.to_string(), wanted: wanted.into() }
+    pub(super) fn value(key: &str, found: impl ToString, wanted: impl Into<String>) -> Self {
+        Self::Value { key: key.to_owned(), found: found.to_string(), wanted: wanted.into() }
+    }
+}
+
+impl From<FieldError> for ScheduleError {
+    fn from(FieldError { key, found, wanted }: FieldError) -> Self {
+        Self::Value { key, found, wanted }
     }
 }
 
 /// No schedule in use has more steps; a larger number is a broken file.
 const MAX_TRAIN_TIMESTEPS: usize = 100_000;
 
-/// The file as it is written; defaults are those all diffusers schedulers share.
-#[derive(Deserialize)]
-struct Raw {
-    #[serde(default = "thousand")]
-    num_train_timesteps: usize,
-    #[serde(default = "beta_start")]
-    beta_start: f64,
-    #[serde(default = "beta_end")]
-    beta_end: f64,
-    #[serde(default)]
-    beta_schedule: Option<String>,
-    #[serde(default)]
-    trained_betas: Option<Vec<f64>>,
-    #[serde(default)]
-    prediction_type: Option<String>,
-    #[serde(default)]
-    rescale_betas_zero_snr: Option<bool>,
-    #[serde(default)]
-    steps_offset: Option<i64>,
-    #[serde(default)]
-    timestep_spacing: Option<String>,
-    #[serde(default)]
-    set_alpha_to_one: Option<bool>,
-    #[serde(default)]
-    final_sigmas_type: Option<String>,
-    #[serde(default)]
-    thresholding: Option<bool>,
-}
-
-fn thousand() -> usize {
-    1000
-}
-fn beta_start() -> f64 {
-    0.0001
-}
-fn beta_end() -> f64 {
-    0.02
-}
-
 /// A string that must be one of an enum's names; absent and null give `None`.
 fn one_of<T: for<'a> Deserialize<'a>>(
-    key: &'static str,
+    key: &str,
     value: Option<String>,
     names: &str,
 ) -> Result<Option<T>, ScheduleError> {
@@ -149,52 +125,70 @@ fn one_of<T: for<'a> Deserialize<'a>>(
 
 impl SchedulerConfig {
     pub(super) fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let raw: Raw = serde_json::from_str(text).map_err(|e| ScheduleError::Syntax(e.to_string()))?;
-        let train_timesteps = raw.num_train_timesteps;
+        let fields = Fields::parse(text).map_err(ScheduleError::Syntax)?;
+        check(&fields)?;
+        let train_timesteps = fields.count("num_train_timesteps", 1000)?;
         if !(2..=MAX_TRAIN_TIMESTEPS).contains(&train_timesteps) {
             let wanted = format!("it must be between 2 and {MAX_TRAIN_TIMESTEPS}");
             return Err(ScheduleError::value("num_train_timesteps", train_timesteps, wanted));
         }
-        if raw.thresholding == Some(true) {
-            return Err(ScheduleError::value("thresholding", true, "latent diffusion models do not use it"));
-        }
-        for (key, beta) in [("beta_start", raw.beta_start), ("beta_end", raw.beta_end)] {
-            if !(beta > 0.0 && beta < 1.0) {
-                return Err(ScheduleError::value(key, beta, "it must be between 0 and 1"));
-            }
-        }
-        let (start, end) = (raw.beta_start, raw.beta_end);
-        let schedule = raw.beta_schedule.as_deref().unwrap_or("linear");
-        let betas = match (raw.trained_betas, schedule) {
-            (Some(betas), _) if betas.len() != train_timesteps => {
-                let wanted = format!("`num_train_timesteps` is {train_timesteps}");
-                return Err(ScheduleError::value("trained_betas", format!("{} numbers", betas.len()), wanted));
-            }
-            (Some(betas), _) => BetaSchedule::Trained(betas),
-            (None, "linear") => BetaSchedule::Linear { start, end },
-            (None, "scaled_linear") => BetaSchedule::ScaledLinear { start, end },
-            (None, "squaredcos_cap_v2") => BetaSchedule::SquaredCosCapV2,
-            (None, other) => {
-                let wanted = "it must be one of linear, scaled_linear, squaredcos_cap_v2";
-                return Err(ScheduleError::value("beta_schedule", format!("\"{other}\""), wanted));
-            }
-        };
+        let betas = betas(&fields, train_timesteps)?;
+        let cosine = fields.text("beta_schedule")?.as_deref() == Some("squaredcos_cap_v2");
+        let prediction = fields.text("prediction_type")?;
         Ok(Self {
             train_timesteps,
-            rescale_betas_zero_snr: raw.rescale_betas_zero_snr.unwrap_or(false),
-            prediction_type: one_of("prediction_type", raw.prediction_type, "epsilon, v_prediction, sample")?
+            warnings: warnings(&fields, &betas),
+            betas,
+            rescale_betas_zero_snr: flag(&fields, "rescale_betas_zero_snr")?.unwrap_or(false),
+            prediction_type: one_of("prediction_type", prediction, "epsilon, v_prediction, sample")?
                 .unwrap_or(PredictionType::Epsilon),
             sampling: SamplingConfig {
-                // StableDiffusionPipeline sets every other offset in a file to 1 ("outdated"); `clip_sample` it
-                // switches off, so that key is not read at all.
-                steps_offset: usize::from(raw.steps_offset.is_some()),
-                timestep_spacing: one_of("timestep_spacing", raw.timestep_spacing, "leading, trailing, linspace")?,
-                set_alpha_to_one: raw.set_alpha_to_one,
-                final_sigma: one_of("final_sigmas_type", raw.final_sigmas_type, "zero, sigma_min")?.unwrap_or_default(),
-                cosine: schedule == "squaredcos_cap_v2",
+                // StableDiffusionPipeline sets every other offset in a file to 1 ("outdated").
+                steps_offset: usize::from(fields.some("steps_offset").is_some()),
+                timestep_spacing: one_of(
+                    "timestep_spacing",
+                    fields.text("timestep_spacing")?,
+                    "leading, trailing, linspace",
+                )?,
+                set_alpha_to_one: flag(&fields, "set_alpha_to_one")?,
+                final_sigma: one_of("final_sigmas_type", fields.text("final_sigmas_type")?, "zero, sigma_min")?
+                    .unwrap_or_default(),
+                cosine,
             },
-            betas,
         })
+    }
+}
+
+fn flag(fields: &Fields, key: &str) -> Result<Option<bool>, ScheduleError> {
+    Ok(match fields.some(key) {
+        None => None,
+        Some(_) => Some(fields.flag(key, false)?),
+    })
+}
+
+fn betas(fields: &Fields, train_timesteps: usize) -> Result<BetaSchedule, ScheduleError> {
+    // The defaults are those of the seven schedulers of diffusers that the samplers follow.
+    let (start, end) = (fields.number("beta_start", 0.0001)?, fields.number("beta_end", 0.02)?);
+    for (key, beta) in [("beta_start", start), ("beta_end", end)] {
+        if !(beta > 0.0 && beta < 1.0) {
+            return Err(ScheduleError::value(key, beta, "it must be between 0 and 1"));
+        }
+    }
+    if let Some(betas) = fields.numbers("trained_betas")? {
+        if betas.len() != train_timesteps {
+            let wanted = format!("`num_train_timesteps` is {train_timesteps}");
+            return Err(ScheduleError::value("trained_betas", format!("{} numbers", betas.len()), wanted));
+        }
+        return Ok(BetaSchedule::Trained(betas));
+    }
+    match fields.text("beta_schedule")?.as_deref().unwrap_or("linear") {
+        "linear" => Ok(BetaSchedule::Linear { start, end }),
+        "scaled_linear" => Ok(BetaSchedule::ScaledLinear { start, end }),
+        "squaredcos_cap_v2" => Ok(BetaSchedule::SquaredCosCapV2),
+        other => {
+            let wanted = "it must be one of linear, scaled_linear, squaredcos_cap_v2";
+            Err(ScheduleError::value("beta_schedule", format!("\"{other}\""), wanted))
+        }
     }
 }
 
@@ -217,7 +211,7 @@ mod tests {
             ("7", "not a scheduler configuration"),
             (r#"{"num_train_timesteps": 1}"#, "between 2 and 100000"),
             (r#"{"num_train_timesteps": 99999999999}"#, "between 2 and 100000"),
-            (r#"{"num_train_timesteps": -1}"#, "not a scheduler configuration"),
+            (r#"{"num_train_timesteps": -1}"#, "`num_train_timesteps` is -1, but expected a whole number"),
             (r#"{"beta_start": 2}"#, "`beta_start` is 2, but it must be between 0 and 1"),
             (r#"{"beta_schedule": "exp"}"#, "`beta_schedule` is \"exp\""),
             (r#"{"trained_betas": [0.1]}"#, "1 numbers"),

@@ -1,9 +1,6 @@
 //! Whether a checkpoint predicts ε or v, which its tensors do not say outright.
 
-use std::io::Read;
 use std::path::Path;
-
-use candle_core::{DType, Device};
 
 use super::{Architecture, Family, PredictionType};
 use crate::diffusion::{LoadError, Weights};
@@ -19,10 +16,10 @@ const TELLING: &str = "model.diffusion_model.output_blocks.11.1.transformer_bloc
 /// A Stable Diffusion 2 file without that norm.
 pub(super) fn prediction_type(
     file: &Path,
-    weights: &Weights,
+    weights: &mut Weights,
     architecture: &Architecture,
 ) -> Result<PredictionType, LoadError> {
-    match declared(file).as_deref() {
+    match weights.metadata("modelspec.prediction_type") {
         Some("v" | "v_prediction") => return Ok(PredictionType::VPrediction),
         Some("epsilon") => return Ok(PredictionType::Epsilon),
         _ => {}
@@ -33,7 +30,7 @@ pub(super) fn prediction_type(
     if architecture.family == Family::Sd1 {
         return Ok(PredictionType::Epsilon);
     }
-    let Some(bias) = weights.read(TELLING, &Device::Cpu, DType::F32)? else {
+    let Some(bias) = weights.read_early(TELLING)? else {
         return Err(LoadError::Invalid {
             file: file.to_owned(),
             reason: "it does not say whether it predicts noise or v: convert it to a diffusers folder, whose \
@@ -49,15 +46,4 @@ pub(super) fn prediction_type(
     let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
     let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
     Ok(if variance.sqrt() > 0.09 { PredictionType::VPrediction } else { PredictionType::Epsilon })
-}
-
-/// `modelspec.prediction_type` of the header; its length was checked when the weights were opened.
-fn declared(file: &Path) -> Option<String> {
-    let mut open = std::fs::File::open(file).ok()?;
-    let mut length = [0; 8];
-    open.read_exact(&mut length).ok()?;
-    let mut header = Vec::new();
-    open.take(u64::from_le_bytes(length)).read_to_end(&mut header).ok()?;
-    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-    Some(header.get("__metadata__")?.get("modelspec.prediction_type")?.as_str()?.to_owned())
 }

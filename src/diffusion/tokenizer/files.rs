@@ -12,7 +12,7 @@ use tokenizers::AddedToken;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 use crate::diffusion::LoadError;
-use crate::diffusion::config::read_text;
+use crate::diffusion::texts::Texts;
 
 pub(super) struct Files {
     /// The file with the vocabulary, for messages.
@@ -22,7 +22,12 @@ pub(super) struct Files {
     pub(super) special: Special,
     /// In the order in which transformers adds them.
     pub(super) added: Vec<AddedToken>,
+    /// What `tokenizer_config.json` asks for and does not get, each a plain sentence.
+    pub(super) warnings: Vec<String>,
 }
+
+/// Files that older versions of transformers wrote beside the others; they often repeat what these say.
+pub(super) const OLDER: [&str; 2] = ["special_tokens_map.json", "added_tokens.json"];
 
 pub(super) struct Special {
     pub(super) begin: AddedToken,
@@ -34,38 +39,36 @@ pub(super) struct Special {
 /// The names of `SPECIAL_TOKENS_ATTRIBUTES`, in order.
 const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// More bytes than any vocabulary has; CLIP's is 1 MB.
-const LARGEST: u64 = 64 << 20;
-
 impl Files {
-    pub(super) fn read(folder: &Path) -> Result<Self, LoadError> {
-        let json = |name: &str| {
-            let file = folder.join(name);
-            if file.is_file() { read_json(&file).map(Some) } else { Ok(None) }
-        };
+    pub(super) fn of(texts: &Texts) -> Result<Self, LoadError> {
+        let json = |name: &str| texts.get(name)?.map(|text| parse(text, &texts.path(name))).transpose();
         let fast = json("tokenizer.json")?;
         let (source, vocab, merges) = match &fast {
             Some(fast) => {
-                let source = folder.join("tokenizer.json");
+                let source = texts.path("tokenizer.json");
                 let model = fast.get("model").unwrap_or(&Value::Null);
                 let vocab = vocabulary(model.get("vocab").unwrap_or(&Value::Null), &source)?;
                 (source.clone(), vocab, merges_of_json(model.get("merges"), &source)?)
             }
             None => {
-                let source = folder.join("vocab.json");
-                if !source.is_file() {
+                let source = texts.path("vocab.json");
+                let Some(vocab) = json("vocab.json")? else {
                     let wanted = "tokenizer.json or vocab.json".to_owned();
-                    return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice: None });
-                }
-                let merges = folder.join("merges.txt");
-                let lines = merges_of_text(&read_text(&merges, LARGEST)?, &merges)?;
-                (source.clone(), vocabulary(&read_json(&source)?, &source)?, lines)
+                    return Err(LoadError::NotFound { folder: texts.path(""), wanted, advice: None });
+                };
+                let lines = merges_of_text(texts.need("merges.txt")?, &texts.path("merges.txt"))?;
+                (source.clone(), vocabulary(&vocab, &source)?, lines)
             }
         };
         let mut config = match json("tokenizer_config.json")? {
             Some(Value::Object(map)) => map,
-            _ => Map::new(),
+            Some(_) => {
+                let reason = "expected an object in braces".to_owned();
+                return Err(LoadError::Invalid { file: texts.path("tokenizer_config.json"), reason });
+            }
+            None => Map::new(),
         };
+        let warnings = check(&config, &texts.path("tokenizer_config.json"))?;
 
         let mut by_id: BTreeMap<u64, AddedToken> = BTreeMap::new();
         if let Some(decoder) = config.get("added_tokens_decoder").and_then(Value::as_object) {
@@ -131,13 +134,47 @@ impl Files {
         for (i, token) in added.iter_mut().enumerate() {
             token.special |= i >= before || is_named(token);
         }
-        Ok(Self { source, vocab, merges, special, added })
+        Ok(Self { source, vocab, merges, special, added, warnings })
+    }
+
+    /// All that the special tokens do; `AddedToken` itself compares names only.
+    pub(super) fn tokens(&self) -> String {
+        let Special { begin, end, unknown, pad } = &self.special;
+        format!("{begin:?} {end:?} {unknown:?} {pad:?} {:?}", self.added)
     }
 }
 
-fn read_json(file: &Path) -> Result<Value, LoadError> {
-    let text = read_text(file, LARGEST)?;
-    serde_json::from_str(&text).map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })
+/// Refuses tokenizers of another kind, and tells what is done otherwise.
+fn check(config: &Map<String, Value>, file: &Path) -> Result<Vec<String>, LoadError> {
+    let clip = ["CLIPTokenizer", "CLIPTokenizerFast", "TokenizersBackend", "PreTrainedTokenizerFast"];
+    if let Some(class) = config.get("tokenizer_class").and_then(Value::as_str)
+        && !clip.contains(&class)
+    {
+        return Err(LoadError::Unsupported {
+            file: file.to_owned(),
+            key: "tokenizer_class".to_owned(),
+            found: format!("{class:?}"),
+            supported: "it must be \"CLIPTokenizer\"".to_owned(),
+        });
+    }
+    let mut warnings = Vec::new();
+    let length = config.get("model_max_length").and_then(Value::as_f64);
+    // Files without a limit have a number with 30 digits.
+    if let Some(length) = length.filter(|length| *length < 1e9 && *length != super::PROMPT_TOKENS as f64) {
+        let here = super::PROMPT_TOKENS;
+        warnings
+            .push(format!("tokenizer_config.json of the model says {length} tokens; prompts here always have {here}."));
+    }
+    if config.get("do_lower_case") == Some(&Value::Bool(false)) {
+        let here = "CLIP's tokenizer makes lower case of them anyway";
+        warnings.push(format!("tokenizer_config.json of the model asks for capital letters to be kept; {here}."));
+    }
+    Ok(warnings)
+}
+
+fn parse(text: &str, file: &Path) -> Result<Value, LoadError> {
+    serde_json::from_str(text)
+        .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: format!("it is not JSON: {e}") })
 }
 
 /// A string, or an object with the fields of `AddedToken`.

@@ -9,6 +9,7 @@ use candle_core::DType;
 use serde::Deserialize;
 
 use crate::diffusion::LoadError;
+use crate::diffusion::looks::looks_like;
 use crate::diffusion::unique_names::first_duplicate;
 
 /// A header larger than this is refused. Stable Diffusion 1.5's UNet has one of 90 kB.
@@ -55,42 +56,69 @@ fn bits(dtype: &str) -> Option<u64> {
     })
 }
 
+/// What the beginning of a file says.
+pub(super) struct Header {
+    pub(super) entries: BTreeMap<String, Entry>,
+    /// The texts of `__metadata__`.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// The bytes that were read, from the first of the file on.
+    pub(super) bytes: Vec<u8>,
+}
+
 /// Reads and checks a header: sizes agree with shapes, and the tensors fill the file exactly, without overlap.
-pub(super) fn read_header(file: &Path, shard: usize) -> Result<BTreeMap<String, Entry>, LoadError> {
+pub(super) fn read_header(file: &Path, shard: usize) -> Result<Header, LoadError> {
     let unreadable = |source| LoadError::Read { file: file.to_owned(), source };
     let invalid = |reason: String| LoadError::Invalid { file: file.to_owned(), reason };
     let short = |expected, actual| LoadError::WrongLength { file: file.to_owned(), expected, actual };
 
     let mut open = File::open(file).map_err(unreadable)?;
     let length = open.metadata().map_err(unreadable)?.len();
-    if length < 8 {
-        return Err(short(8, length));
+    let mut bytes = Vec::new();
+    open.by_ref().take(512).read_to_end(&mut bytes).map_err(unreadable)?;
+    // The JSON of a header begins at byte 8, which is so in no other kind of file.
+    if bytes.get(8) != Some(&b'{')
+        && let Some(what) = looks_like(&bytes)
+    {
+        return Err(invalid(what));
     }
-    let mut size = [0; 8];
-    open.read_exact(&mut size).map_err(unreadable)?;
-    let size = u64::from_le_bytes(size);
+    let Some(size) = bytes.first_chunk().copied().map(u64::from_le_bytes) else {
+        return Err(short(8, length));
+    };
     if size > MAX_HEADER {
-        return Err(invalid(format!("the first 8 bytes give a header of {size} bytes, more than any model has")));
+        return Err(invalid(if bytes[..8].iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
+            let begin: String =
+                bytes.iter().take(40).map(|byte| char::from(*byte)).filter(|c| !c.is_control()).collect();
+            format!("it is some text, not a safetensors file; it begins with {begin:?}")
+        } else {
+            format!(
+                "it is not a safetensors file: its first 8 bytes give a header of {size} bytes, more than any model has"
+            )
+        }));
     }
     if size + 8 > length {
         return Err(short(size + 8, length));
     }
-    let mut header = vec![0; size as usize];
-    open.read_exact(&mut header).map_err(unreadable)?;
-    if let Some(name) = first_duplicate(&header) {
+    let read = bytes.len() as u64;
+    bytes.truncate(size as usize + 8);
+    open.take((size + 8).saturating_sub(read)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if let Some(name) = first_duplicate(&bytes[8..]) {
         return Err(invalid(format!("its header names the tensor {name:?} twice")));
     }
     let header: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&header).map_err(|e| invalid(format!("its header is not JSON: {e}")))?;
+        serde_json::from_slice(&bytes[8..]).map_err(|e| invalid(format!("its header is not JSON: {e}")))?;
 
     let mut entries = BTreeMap::new();
+    let mut metadata = BTreeMap::new();
     let mut spans = Vec::new();
     for (name, value) in header {
         if name == "__metadata__" {
+            let texts = value.as_object().into_iter().flatten();
+            metadata = texts.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect();
             continue;
         }
-        let info: Info =
-            serde_json::from_value(value).map_err(|e| invalid(format!("the entry of tensor {name:?}: {e}")))?;
+        let info: Info = serde_json::from_value(value).map_err(|_| {
+            invalid(format!("the entry of tensor {name:?} is not `dtype`, `shape` and two `data_offsets`"))
+        })?;
         let (start, end) = info.data_offsets;
         let bits = bits(&info.dtype).ok_or_else(|| invalid(format!("tensor {name:?} has type {:?}", info.dtype)))?;
         let bytes = info.shape.iter().try_fold(bits, |n, d| n.checked_mul(*d as u64)).map(|bits| bits.div_ceil(8));
@@ -123,5 +151,5 @@ pub(super) fn read_header(file: &Path, shard: usize) -> Result<BTreeMap<String, 
     if expected != length {
         return Err(short(expected, length));
     }
-    Ok(entries)
+    Ok(Header { entries, metadata, bytes })
 }

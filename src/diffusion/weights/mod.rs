@@ -2,31 +2,36 @@
 //!
 //! Only the header is read on opening; a tensor's bytes are read when a layer asks for them, with
 //! plain positioned reads. A memory map would save one copy, but a file that shrinks underneath it
-//! kills the process, and `unsafe` would be needed for it.
+//! kills the process, and `unsafe` would be needed for it. Once the weights are [sealed](Weights::seal), each byte that
+//! is read is compared with the hash of the file.
 //! Format: <https://github.com/huggingface/safetensors#format>.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 
 use super::LoadError;
+use super::texts::small_text;
+use crate::hashing::HashedFile;
 use header::read_header;
 pub(crate) use header::{Entry, float_type};
+use shard::Shard;
 
 mod header;
+mod shard;
 #[cfg(test)]
 mod tests;
 
 /// The tensors of one model, by name, still on disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Weights {
     source: PathBuf,
-    shards: Vec<PathBuf>,
+    shards: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +45,7 @@ impl Weights {
     /// # Errors
     /// Names the file, and the expected and actual bytes where it is cut short.
     pub fn open(file: &Path) -> Result<Self, LoadError> {
-        let mut weights = Self { source: file.to_owned(), shards: Vec::new(), entries: BTreeMap::new() };
+        let mut weights = Self::empty(file);
         weights.add_shard(file)?;
         Ok(weights)
     }
@@ -80,13 +85,16 @@ impl Weights {
         Err(LoadError::NotFound { folder: folder.to_owned(), wanted: format!("{stem}.safetensors"), advice })
     }
 
+    fn empty(source: &Path) -> Self {
+        Self { source: source.to_owned(), shards: Vec::new(), entries: BTreeMap::new(), metadata: BTreeMap::new() }
+    }
+
     fn open_index(index: &Path) -> Result<Self, LoadError> {
         let invalid = |reason: String| LoadError::Invalid { file: index.to_owned(), reason };
-        let text =
-            std::fs::read_to_string(index).map_err(|source| LoadError::Read { file: index.to_owned(), source })?;
-        let parsed: Index = serde_json::from_str(&text).map_err(|e| invalid(e.to_string()))?;
+        let parsed: Index = serde_json::from_str(&small_text(index)?)
+            .map_err(|_| invalid("it is not JSON with a `weight_map` from the names of tensors to files".to_owned()))?;
         let folder = index.parent().unwrap_or(Path::new("."));
-        let mut weights = Self { source: index.to_owned(), shards: Vec::new(), entries: BTreeMap::new() };
+        let mut weights = Self::empty(index);
         for name in parsed.weight_map.values().collect::<BTreeSet<_>>() {
             if name.contains(['/', '\\', ':']) || name == ".." || !name.ends_with(".safetensors") {
                 return Err(invalid(format!("{name:?} is not the name of a safetensors file in the same folder")));
@@ -97,14 +105,15 @@ impl Weights {
     }
 
     fn add_shard(&mut self, file: &Path) -> Result<(), LoadError> {
-        let shard = self.shards.len();
-        for (name, entry) in read_header(file, shard)? {
+        let header = read_header(file, self.shards.len())?;
+        for (name, entry) in header.entries {
             if self.entries.insert(name.clone(), entry).is_some() {
                 let reason = format!("tensor {name:?} is also in another file of the set");
                 return Err(LoadError::Invalid { file: file.to_owned(), reason });
             }
         }
-        self.shards.push(file.to_owned());
+        self.metadata.extend(header.metadata);
+        self.shards.push(Shard::new(file, &header.bytes));
         Ok(())
     }
 
@@ -155,9 +164,23 @@ impl Weights {
     }
 
     /// The files the tensors lie in.
-    #[must_use]
-    pub fn files(&self) -> &[PathBuf] {
-        &self.shards
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.shards.iter().map(Shard::path)
+    }
+
+    /// From now on only what was hashed is read; `files` has a hashed file for each of [`files`](Self::files). What was
+    /// read before, such as the headers, is compared with the hashes at the first read.
+    pub fn seal(&mut self, files: &BTreeMap<PathBuf, Arc<HashedFile>>) {
+        for shard in &mut self.shards {
+            if let Some(file) = files.get(shard.path()) {
+                shard.seal(file.clone());
+            }
+        }
+    }
+
+    /// A text of the files' metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
     }
 
     /// The file or index this was opened from.
@@ -187,23 +210,36 @@ impl Weights {
     /// If the file cannot be read any more, or the tensor is of a type that cannot be a weight.
     pub fn read(&self, name: &str, device: &Device, dtype: DType) -> Result<Option<Tensor>, LoadError> {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
-        let file = &self.shards[entry.shard];
-        let stored = float_type(&entry.dtype).ok_or_else(|| LoadError::Invalid {
-            file: file.clone(),
-            reason: format!("tensor {name:?} is of type {}, not a weight", entry.dtype),
-        })?;
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut open = File::open(file)?;
-            open.seek(SeekFrom::Start(entry.start))?;
-            // The length was checked against the file's when it was opened.
-            let mut bytes = vec![0; entry.bytes as usize];
-            open.read_exact(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|source| LoadError::Read { file: file.clone(), source })?;
-        let tensor = Tensor::from_raw_buffer(&bytes, stored, &entry.shape, &Device::Cpu)
-            .and_then(|t| t.to_dtype(dtype))
-            .and_then(|t| t.to_device(device));
-        tensor.map(Some).map_err(|source| LoadError::Tensor { file: file.clone(), source: Box::new(source) })
+        let shard = &self.shards[entry.shard];
+        shard.read(entry.start, entry.bytes, |bytes| tensor(shard.path(), name, entry, bytes, device, dtype))?.map(Some)
     }
+
+    /// Reads one tensor as f32 before the weights are [sealed](Self::seal).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_early(&mut self, name: &str) -> Result<Option<Tensor>, LoadError> {
+        let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        let shard = &mut self.shards[entry.shard];
+        let bytes = shard.read_early(entry.start, entry.bytes)?;
+        tensor(shard.path(), name, entry, &bytes, &Device::Cpu, DType::F32).map(Some)
+    }
+}
+
+fn tensor(
+    file: &Path,
+    name: &str,
+    entry: &Entry,
+    bytes: &[u8],
+    device: &Device,
+    dtype: DType,
+) -> Result<Tensor, LoadError> {
+    let stored = float_type(&entry.dtype).ok_or_else(|| LoadError::Invalid {
+        file: file.to_owned(),
+        reason: format!("tensor {name:?} is of type {}, not a weight", entry.dtype),
+    })?;
+    Tensor::from_raw_buffer(bytes, stored, &entry.shape, &Device::Cpu)
+        .and_then(|t| t.to_dtype(dtype))
+        .and_then(|t| t.to_device(device))
+        .map_err(|source| LoadError::Tensor { file: file.to_owned(), source: Box::new(source) })
 }

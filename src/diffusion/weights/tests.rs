@@ -33,7 +33,7 @@ fn cut_file_names_both_lengths() {
     let message = Weights::open(&file).unwrap_err().to_string();
     assert!(message.contains(&format!("should have {} bytes", actual + 3)), "{message}");
     assert!(message.contains(&format!("has {actual}")) && message.contains("x.safetensors"), "{message}");
-    for cut in [0, 4, 20] {
+    for cut in [4, 20] {
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(dir.path().join("y.safetensors"), &bytes[..cut]).unwrap();
         let error = Weights::open(&dir.path().join("y.safetensors")).unwrap_err();

@@ -4,6 +4,7 @@ use super::alphas::Alphas;
 use super::error::{LoraFileError, NotApplied, shortened};
 use super::key::{self, Naming, Part, Role};
 use super::pair::RawModule;
+use crate::diffusion::looks::looks_like;
 use crate::diffusion::unique_names::first_duplicate;
 use crate::diffusion::weights::float_type;
 use candle_core::Device;
@@ -34,7 +35,14 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 pub(super) fn read(path: &Path) -> Result<Parsed, LoraFileError> {
     let bytes = read_at_most(path, MAX_BYTES, "is it a whole checkpoint?")?;
-    let mut parsed = parse(&bytes).map_err(|reason| LoraFileError::Invalid { path: path.to_owned(), reason })?;
+    let invalid = |reason: String| LoraFileError::Invalid { path: path.to_owned(), reason };
+    // The JSON of a header begins at byte 8, which is so in no other kind of file.
+    if bytes.get(8) != Some(&b'{')
+        && let Some(what) = looks_like(bytes.get(..512).unwrap_or(&bytes))
+    {
+        return Err(invalid(what));
+    }
+    let mut parsed = parse(&bytes).map_err(invalid)?;
     // peft keeps alpha beside the file.
     let config = path.with_file_name("adapter_config.json");
     if parsed.namings.contains(&Naming::Peft) && parsed.alphas.is_empty() && config.is_file() {

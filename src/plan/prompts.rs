@@ -1,0 +1,70 @@
+//! The prompts of a study, and what the models do not see of them.
+
+use std::borrow::Cow;
+
+use crate::diffusion::Reading;
+use crate::experiment::Settings;
+use crate::photos::Scan;
+
+/// This many characters of a prompt are shown.
+const SHOWN: usize = 60;
+
+/// The prompts of one setting.
+pub(super) struct PromptList<'a> {
+    /// What messages call it.
+    pub(super) name: &'static str,
+    /// Whether each prompt is drawn, on the same noise as the others of the list.
+    pub(super) drawn: bool,
+    /// As the text encoder gets them.
+    pub(super) prompts: Vec<Cow<'a, str>>,
+}
+
+/// Every prompt that a model reads for a cell: those of the settings and the captions of its photos.
+pub(super) fn of<'a>(settings: &'a Settings, photos: Option<&'a Scan>) -> Vec<PromptList<'a>> {
+    let list = |name, drawn, prompts: &'a [String]| PromptList {
+        name,
+        drawn,
+        prompts: prompts.iter().map(|prompt| Cow::Borrowed(prompt.as_str())).collect(),
+    };
+    let one = |name, prompt: &'a String| list(name, false, std::slice::from_ref(prompt));
+    let (generate, train) = (&settings.generate, &settings.train);
+    let mut lists = vec![
+        list("generate.prompts", true, &generate.prompts),
+        list("generate.baseline_prompts", true, &generate.baseline_prompts),
+        list("evaluate.drift_prompts", true, &settings.evaluate.drift_prompts),
+        one("train.instance_prompt", &train.instance_prompt),
+        one("subject.identifier", &settings.subject.identifier),
+    ];
+    if generate.guidance_scale > 1.0 {
+        lists.push(one("generate.negative_prompt", &generate.negative_prompt));
+    }
+    if let Some(prior) = &train.prior_preservation {
+        lists.push(one("train.prior_preservation.class_prompt", &prior.class_prompt));
+    }
+    if let Some(scan) = photos.filter(|_| settings.dataset.captions) {
+        let captions = scan.photos.iter().filter_map(|photo| photo.caption.as_deref()).map(Cow::Borrowed);
+        lists.push(PromptList { name: "the captions", drawn: false, prompts: captions.collect() });
+    }
+    lists
+}
+
+/// Says which part of a prompt the model does not see; `None` if it sees all. `name` is that of the setting.
+#[must_use]
+pub fn too_long(name: &str, prompt: &str, reading: &Reading) -> Option<String> {
+    let lost = reading.lost(prompt)?.trim();
+    let tokens = reading.ids.len();
+    Some(format!(
+        "The prompt {} of {name} is longer than the {tokens} tokens a model reads; this end of it is cut off: {}.",
+        beginning(prompt),
+        beginning(lost)
+    ))
+}
+
+/// A prompt in quotes, shortened.
+pub(super) fn beginning(prompt: &str) -> String {
+    let mut short: String = prompt.chars().take(SHOWN).collect();
+    if short.len() < prompt.len() {
+        short.push('…');
+    }
+    format!("\"{short}\"")
+}
