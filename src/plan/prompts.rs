@@ -56,7 +56,7 @@ pub fn too_long(name: &str, prompt: &str, reading: &Reading) -> Option<String> {
     Some(format!(
         "The prompt {} of {name} is longer than the {tokens} tokens a model reads; this end of it is cut off: {}.",
         beginning(prompt),
-        beginning(lost)
+        both_ends(lost)
     ))
 }
 
@@ -67,4 +67,15 @@ pub(super) fn beginning(prompt: &str) -> String {
         short.push('…');
     }
     format!("\"{short}\"")
+}
+
+/// A long text in quotes without its middle: what matters often stands at the end of a prompt.
+fn both_ends(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= 2 * SHOWN {
+        return format!("\"{text}\"");
+    }
+    let first: String = text.chars().take(SHOWN).collect();
+    let last: String = text.chars().skip(length - SHOWN).collect();
+    format!("\"{first} … {last}\"")
 }
