@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use runner::experiment::settings::Base;
 use runner::experiment::{Experiment, Overrides};
-use runner::photos::PhotoError;
+use runner::photos::{Memory, PhotoError};
 use runner::plan::{self, Facts, Plan};
 use runner::stage::Stage;
 
@@ -25,7 +25,7 @@ fn photos(number: u8) -> tempfile::TempDir {
 
 fn make(experiment: &Experiment) -> Plan {
     let mut hash = |_: &Base| Ok::<_, PhotoError>("base".to_owned());
-    let facts = Facts::gather(experiment, "cpu", &mut hash).unwrap();
+    let facts = Facts::gather(experiment, "cpu", &mut Memory::default(), &mut hash).unwrap();
     plan::make(experiment, &facts).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use runner::photos::{Crop, Photo, PhotoError, check_all, check_decodes, load, scan};
+use runner::photos::{Crop, Memory, Photo, PhotoError, Scan, examine, load, scan};
 
 fn golden(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos/inputs").join(name);
@@ -27,9 +27,9 @@ const SAMPLES: [&str; 9] = [
 fn read(folder: &Path, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
     let path = folder.join("photo");
     std::fs::write(&path, bytes).expect("write");
-    let result = scan(&[folder.to_owned()]).and_then(|scan| {
+    let result = scan(&[folder.to_owned()]).and_then(|mut scan| {
+        examine(&mut scan, &mut Memory::default())?;
         let Some(photo) = scan.photos.first() else { return Ok(None) };
-        check_decodes(photo)?;
         load(photo, 16, Crop::Center, 0).map(|image| Some(image.into_raw()))
     });
     result.map_err(|e| e.to_string()).transpose()
@@ -80,6 +80,10 @@ fn scanned(folder: &Path) -> Vec<Photo> {
     scan(&[folder.to_owned()]).expect("scan").photos
 }
 
+fn scan_of(photos: &[Photo]) -> Scan {
+    Scan { photos: photos.to_vec(), ..Scan::default() }
+}
+
 #[test]
 fn all_broken_photos_are_told_at_once() {
     let folder = tempfile::tempdir().expect("temporary folder");
@@ -92,12 +96,15 @@ fn all_broken_photos_are_told_at_once() {
     std::fs::write(folder.path().join("c.png"), half("rgba.png")).expect("write");
     let photos = scanned(folder.path());
     assert_eq!(photos.len(), 3, "headers are fine");
-    let error = check_all(&photos).expect_err("two are broken");
+    let mut memory = Memory::default();
+    let error = examine(&mut scan_of(&photos), &mut memory).expect_err("two are broken");
     assert!(matches!(&error, PhotoError::Several(errors) if errors.len() == 2));
     let message = error.to_string();
     assert!(message.contains("a.jpg: the JPEG file ends in the middle of the image; open it"), "{message}");
     assert!(message.contains("c.png: a damaged PNG file"), "{message}");
-    assert!(check_all(&photos[1..2]).is_ok());
+    assert!(examine(&mut scan_of(&photos[1..2]), &mut memory).is_ok());
+    // The broken ones are not remembered as fine.
+    assert!(examine(&mut scan_of(&photos), &mut memory).is_err());
 }
 
 #[test]
@@ -109,7 +116,8 @@ fn a_photo_that_changed_since_the_scan_is_not_used() {
     std::fs::write(&path, golden("grey.png")).expect("write");
     assert!(matches!(load(&photo, 16, Crop::Center, 0), Err(PhotoError::Changed { .. })));
     std::fs::remove_file(&path).expect("remove");
-    assert!(matches!(check_decodes(&photo), Err(PhotoError::Missing { .. })));
+    let missing = examine(&mut scan_of(&[photo]), &mut Memory::default());
+    assert!(matches!(missing, Err(PhotoError::Missing { .. })));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod image_output;
 mod lora;
 mod memory;
 mod output;
+mod photo_memory;
 mod plan;
 mod report;
 mod run;

@@ -4,7 +4,7 @@ use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
     memory::{self, LastWords},
-    signals,
+    photo_memory, signals,
     study::StudyArgs,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     report,
     run::{Run, Summary},
     stages::{Stages, device},
-    store::{Found, Store},
+    store::Store,
     term::{Terminal, plain_text},
 };
 use clap::Args;
@@ -40,10 +40,9 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     let mut study = args.study.open_with(output, &*terminal, &stop)?;
     let reports = &args.study.reports;
     let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
+    // The first run of all makes the store only now.
     study.hashes.save();
-    if !stop.is_set() && !all_done(&store, &study.plan)? {
-        study.check_photos()?;
-    }
+    photo_memory::keep(store.root(), &study.seen);
     let folder = reports.reports_dir.join(&study.plan.name);
     let mut write_report = || -> anyhow::Result<()> {
         report::build(&study.plan, &store, &folder)?;
@@ -68,16 +67,6 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     };
     let summary = run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)?;
     Ok(finish(&summary, output))
-}
-
-/// Whether nothing is left to do: then photos need not be decoded again.
-fn all_done(store: &Store, plan: &crate::plan::Plan) -> Result<bool, Failure> {
-    for job in &plan.jobs {
-        if !matches!(store.look(job.stage, &job.key).or_exit(Exit::Internal)?, Found::Done(_)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Says how the run ended and what can be done.

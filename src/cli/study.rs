@@ -3,22 +3,21 @@
 use super::{
     arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
-    sampler_steps,
+    photo_memory, sampler_steps,
 };
 use crate::{
     event::Observer,
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
     hashing::HashCache,
-    photos,
+    photos::Memory,
     plan::{self, Facts, Plan},
     stages::{BaseModel, StopFlag, device},
     term::Terminal,
 };
 use candle_core::Device;
 use clap::Args;
-use rayon::prelude::*;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -59,6 +58,8 @@ pub(super) struct Study {
     pub(super) models: BTreeMap<Base, BaseModel>,
     /// Of the models' files; kept in the store.
     pub(super) hashes: HashCache,
+    /// Which photos were decoded.
+    pub(super) seen: Memory,
 }
 
 impl StudyArgs {
@@ -81,7 +82,8 @@ impl StudyArgs {
         self.open_with(output, &terminal, &StopFlag::new())
     }
 
-    /// Reads and checks everything that can be checked without loading a model, and downloads what is missing of one.
+    /// Reads and checks everything that can be checked without loading a model, and downloads what is missing of one;
+    /// decodes every photo that was not decoded before.
     pub(super) fn open_with(
         &self,
         output: &OutputArgs,
@@ -106,8 +108,11 @@ impl StudyArgs {
         })?;
         let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
         let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();
-        let mut hashes = HashCache::open(&self.reports.store().join(HASHES));
-        let mut facts = Facts::gather(&experiment, device::class(&device), &mut |base| -> anyhow::Result<String> {
+        let store = self.reports.store();
+        let mut hashes = HashCache::open(&store.join(HASHES));
+        let mut seen = photo_memory::read(&store);
+        let class = device::class(&device);
+        let mut facts = Facts::gather(&experiment, class, &mut seen, &mut |base| -> anyhow::Result<String> {
             let model = BaseModel::find(base, self.offline, &mut hashes, observer, stop)?;
             let hash = model.hash.clone();
             models.insert(base.clone(), model);
@@ -118,29 +123,13 @@ impl StudyArgs {
             facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
         }
         facts.read_prompts(&experiment, &|base, prompt| Some(models.get(base)?.tokenizer().read(prompt)));
+        photo_memory::keep(&store, &seen);
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
         sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
         let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);
         // Nothing is written where there is no store yet.
         hashes.save();
-        Ok(Study { plan, facts, device, models, hashes })
-    }
-}
-
-impl Study {
-    /// Decodes every photo the plan uses; all that cannot be decoded are named at once.
-    pub(super) fn check_photos(&self) -> Result<(), Failure> {
-        let hashes = self.plan.cells.iter().flat_map(|cell| cell.train_photos.iter().chain(&cell.held_out_photos));
-        let used: BTreeSet<&String> = hashes.collect();
-        let all = self.facts.photos.values().flat_map(|scan| &scan.photos);
-        let photos: Vec<_> = all.filter(|photo| used.contains(&photo.hash)).collect();
-        let errors: Vec<String> =
-            photos.par_iter().filter_map(|photo| photos::check_decodes(photo).err()).map(|e| e.to_string()).collect();
-        if errors.is_empty() {
-            return Ok(());
-        }
-        let text = format!("{} of {} photos cannot be used:\n  {}", errors.len(), photos.len(), errors.join("\n  "));
-        Err(Failure::new(Exit::Experiment, anyhow::anyhow!("{text}")))
+        Ok(Study { plan, facts, device, models, hashes, seen })
     }
 }
 

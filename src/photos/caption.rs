@@ -1,24 +1,102 @@
-//! Sidecar captions: `photo.txt` beside `photo.jpg`.
+//! Captions beside photos: `photo.txt` beside `photo.jpg`, and what other programs call such files.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{MAX_CAPTION_BYTES, PhotoError};
 
-/// The caption of a photo: the text of the file of the same name with `.txt`, white space (line breaks
-/// too) collapsed to single spaces. `None` if there is no such file or no text in it.
-pub(super) fn read(photo: &Path) -> Result<Option<String>, PhotoError> {
-    let path = photo.with_extension("txt");
-    // Anything but a regular file (a folder, a named pipe) is no caption, nor is a photo that is named `.txt` itself.
-    if path == photo || !path.metadata().is_ok_and(|meta| meta.is_file()) {
-        return Ok(None);
+/// What caption files end in, whatever the case: kohya's sd-scripts write `.caption`, others `.txt` or `.cap`.
+const ENDINGS: [&str; 3] = ["txt", "caption", "cap"];
+
+/// How captions are called, for people.
+pub const CAPTION_NAMES: &str = "photo.txt, photo.caption, photo.cap or photo.jpg.txt";
+
+/// The caption of a photo.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Caption {
+    /// White space (line breaks too) collapsed to single spaces; `None` if no file has text in it.
+    pub(super) text: Option<String>,
+    /// Where the text stands.
+    pub(super) file: Option<PathBuf>,
+    /// Other caption files of the photo, which are not used.
+    pub(super) others: Vec<PathBuf>,
+    /// Why a file that comes before all with text cannot be used.
+    pub(super) problem: Option<String>,
+}
+
+/// Finds captions; remembers what caption files lie in a folder.
+#[derive(Debug, Default)]
+pub(super) struct Captions {
+    folders: BTreeMap<PathBuf, Vec<PathBuf>>,
+}
+
+impl Captions {
+    /// The caption of a photo: of the files that belong to it the first that has text in it. `.txt` comes before
+    /// `.caption` and that before `.cap`, `photo.txt` before `photo.TXT` and that before `photo.jpg.txt`.
+    pub(super) fn of(&mut self, photo: &Path) -> Caption {
+        let mut caption = Caption::default();
+        for file in self.files_of(photo) {
+            if caption.text.is_some() || caption.problem.is_some() {
+                caption.others.push(file);
+                continue;
+            }
+            match read(&file) {
+                Ok(None) => {}
+                Ok(text) => (caption.text, caption.file) = (text, Some(file)),
+                Err(problem) => caption.problem = Some(problem.to_string()),
+            }
+        }
+        caption
     }
-    let fail = |reason: &str| PhotoError::Caption { path: path.clone(), reason: reason.into() };
+
+    fn files_of(&mut self, photo: &Path) -> Vec<PathBuf> {
+        let folder = photo.parent().unwrap_or(Path::new("")).to_owned();
+        let files = self.folders.entry(folder).or_insert_with_key(|folder| caption_files(folder));
+        let mut found: Vec<_> = files.iter().filter_map(|file| Some((rank(file, photo)?, file.clone()))).collect();
+        found.sort();
+        found.into_iter().map(|(_, file)| file).collect()
+    }
+}
+
+/// Where a file stands among the captions of a photo, the first best; `None` if it is none.
+fn rank(file: &Path, photo: &Path) -> Option<(usize, bool, bool)> {
+    let ending = ending(file)?;
+    let whole_name = file.file_stem() == photo.file_name();
+    if file == photo || (!whole_name && file.file_stem() != photo.file_stem()) {
+        return None;
+    }
+    Some((ending, whole_name, file.extension() != Some(OsStr::new(ENDINGS[ending]))))
+}
+
+/// Which of [`ENDINGS`] a file has.
+fn ending(file: &Path) -> Option<usize> {
+    let extension = file.extension()?;
+    ENDINGS.iter().position(|ending| extension.eq_ignore_ascii_case(ending))
+}
+
+/// True if a file is called as captions are.
+pub(super) fn is_called_so(file: &Path) -> bool {
+    ending(file).is_some()
+}
+
+fn caption_files(folder: &Path) -> Vec<PathBuf> {
+    // The parent of `a.jpg` is the empty path: the current folder.
+    let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = std::fs::read_dir(place).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.map(|entry| folder.join(entry.file_name())).filter(|path| is_called_so(path));
+    // Anything but a regular file (a folder, a named pipe) is no caption.
+    files.filter(|path| path.metadata().is_ok_and(|meta| meta.is_file())).collect()
+}
+
+fn read(path: &Path) -> Result<Option<String>, PhotoError> {
+    let fail = |reason: &str| PhotoError::Caption { path: path.to_owned(), reason: reason.into() };
     // White space may surround the text: read some more than a caption may have.
     let limit = 16 * MAX_CAPTION_BYTES;
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(&path).map_err(|e| PhotoError::io(&path, e))?;
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| PhotoError::io(&path, e))?;
+    let file = std::fs::File::open(path).map_err(|e| PhotoError::io(path, e))?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| PhotoError::io(path, e))?;
     if bytes.len() > limit {
         return Err(fail("too long"));
     }
@@ -37,17 +115,51 @@ pub(super) fn read(photo: &Path) -> Result<Option<String>, PhotoError> {
 mod tests {
     use super::*;
 
-    fn caption(bytes: &[u8]) -> Result<Option<String>, PhotoError> {
+    /// The caption of `a.jpg` in a folder with these files.
+    fn caption(files: &[(&str, &[u8])]) -> Caption {
         let folder = tempfile::tempdir().expect("temporary folder");
-        std::fs::write(folder.path().join("a.txt"), bytes).expect("write");
-        read(&folder.path().join("a.jpg"))
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).expect("write");
+        }
+        Captions::default().of(&folder.path().join("a.jpg"))
+    }
+
+    fn text(bytes: &[u8]) -> Option<String> {
+        caption(&[("a.txt", bytes)]).text
     }
 
     #[test]
     fn text_is_trimmed_and_collapsed() {
-        assert_eq!(caption(b"  a red\n  duck\r\n").expect("caption"), Some("a red duck".into()));
-        assert_eq!(caption("\u{feff}une poupée".as_bytes()).expect("caption"), Some("une poupée".into()));
-        assert_eq!(caption(b" \n").expect("empty"), None);
+        assert_eq!(text(b"  a red\n  duck\r\n"), Some("a red duck".into()));
+        assert_eq!(text("\u{feff}une poupée".as_bytes()), Some("une poupée".into()));
+        assert_eq!(text(b" \n"), None);
+    }
+
+    #[test]
+    fn the_usual_endings_are_read() {
+        for name in ["a.txt", "a.TXT", "a.Txt", "a.caption", "a.CAP", "a.cap", "a.jpg.txt", "a.jpg.caption"] {
+            assert_eq!(
+                caption(&[(name, b"red"), ("b.txt", b"no"), ("a.md", b"no")]).text,
+                Some("red".into()),
+                "{name}"
+            );
+        }
+        for name in ["a.text", "A.txt", "a.png.txt", "a.txt.bak", "txt", ".txt"] {
+            assert_eq!(caption(&[(name, b"red")]), Caption::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_several_files_the_first_with_text_counts() {
+        let order = ["a.txt", "a.TXT", "a.jpg.txt", "a.caption", "a.jpg.caption", "a.cap"];
+        for first in 0..order.len() {
+            let mut files: Vec<(&str, &[u8])> = order[first..].iter().map(|name| (*name, name.as_bytes())).collect();
+            files.extend(order[..first].iter().map(|name| (*name, &b" "[..])));
+            let found = caption(&files);
+            assert_eq!(found.text.as_deref(), Some(order[first]));
+            assert_eq!(found.others.len(), order.len() - first - 1);
+            assert!(found.file.expect("file").ends_with(order[first]));
+        }
     }
 
     #[test]
@@ -58,7 +170,7 @@ mod tests {
             (vec![b' '; 20 * MAX_CAPTION_BYTES], "too long"),
             (b"a\0b".to_vec(), "control characters"),
         ] {
-            let message = caption(&bytes).expect_err("refused").to_string();
+            let message = caption(&[("a.txt", &bytes)]).problem.expect("refused");
             assert!(message.contains("a.txt") && message.contains(reason), "{message}");
         }
     }
@@ -66,10 +178,11 @@ mod tests {
     #[test]
     fn a_missing_file_or_a_folder_is_no_caption() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        assert_eq!(read(&folder.path().join("a.jpg")).expect("none"), None);
+        let of = |name: &str| Captions::default().of(&folder.path().join(name));
+        assert_eq!(of("a.jpg"), Caption::default());
         std::fs::create_dir(folder.path().join("a.txt")).expect("folder");
-        assert_eq!(read(&folder.path().join("a.jpg")).expect("none"), None);
+        assert_eq!(of("a.jpg"), Caption::default());
         std::fs::write(folder.path().join("photo.txt"), b"\xff\xd8").expect("write");
-        assert_eq!(read(&folder.path().join("photo.txt")).expect("none"), None);
+        assert_eq!(of("photo.txt"), Caption::default());
     }
 }

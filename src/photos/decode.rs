@@ -5,7 +5,7 @@ use std::path::Path;
 use image::{ColorType, DynamicImage, ImageBuffer, Pixel, RgbImage};
 
 use super::header::{self, decoder, one_line};
-use super::{Format, PhotoError, jpeg};
+use super::{Format, PhotoError, jpeg, jpeg_other};
 
 /// Decodes a photo completely: oriented, transparency over white, grey as three equal channels, 16 bits cut to the
 /// upper 8. `path` is for messages only.
@@ -14,13 +14,18 @@ pub(super) fn decode(path: &Path, bytes: &[u8], format: Format) -> Result<RgbIma
     if format == Format::Jpeg && !jpeg::is_complete(bytes) {
         return Err(PhotoError::undecodable(path, "the JPEG file ends in the middle of the image"));
     }
-    let broken = |e| PhotoError::undecodable(path, format!("a damaged {format} file ({})", one_line(&e)));
-    let decoder = decoder(bytes, format).map_err(broken)?;
-    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
-        return Err(PhotoError::undecodable(path, format!("a {format} file of floating-point pixels")));
-    }
-    let image = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let mut image = DynamicImage::ImageRgb8(to_rgb8(image));
+    let broken = |what: String| PhotoError::undecodable(path, format!("a damaged {format} file ({what})"));
+    let rgb = match &header.unusual {
+        Some(layout) => jpeg_other::decode(bytes, layout).map_err(broken)?,
+        None => {
+            let decoder = decoder(bytes, format).map_err(|e| broken(one_line(&e)))?;
+            if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+                return Err(PhotoError::undecodable(path, format!("a {format} file of floating-point pixels")));
+            }
+            to_rgb8(DynamicImage::from_decoder(decoder).map_err(|e| broken(one_line(&e)))?)
+        }
+    };
+    let mut image = DynamicImage::ImageRgb8(rgb);
     image.apply_orientation(header.orientation);
     Ok(image.into_rgb8())
 }

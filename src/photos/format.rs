@@ -47,8 +47,11 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<Format, String> {
     if bytes.is_empty() {
         return Err("an empty file".into());
     }
+    if let Some(kind) = no_image(bytes) {
+        return Err(kind.into());
+    }
     if let Some(kind) = foreign(bytes) {
-        return Err(if kind == "a video" { kind.into() } else { format!("{kind}: convert it to JPEG or PNG") });
+        return Err(format!("{kind}: convert it to JPEG or PNG"));
     }
     match image::guess_format(bytes) {
         Ok(ImageFormat::Bmp) => Ok(Format::Bmp),
@@ -68,17 +71,68 @@ fn with_article(format: ImageFormat) -> String {
     format!("{} {name}", if vowel { "an" } else { "a" })
 }
 
+/// What lies in photo folders but is no image that could be converted, from published signatures.
+fn no_image(bytes: &[u8]) -> Option<&'static str> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    let at = |place: usize, magic: &[u8]| bytes.get(place..place + magic.len()) == Some(magic);
+    let quicktime = [b"moov", b"mdat", b"wide"].iter().any(|atom| at(4, *atom));
+    if (at(4, b"ftyp") && brand(bytes).is_none()) || quicktime || (starts(b"RIFF") && at(8, b"AVI ")) {
+        return Some("a video");
+    }
+    // Matroska and WebM, MPEG.
+    if starts(b"\x1a\x45\xdf\xa3") || starts(b"\0\0\x01\xba") || starts(b"\0\0\x01\xb3") {
+        return Some("a video");
+    }
+    if starts(b"version https://git-lfs") {
+        return Some("a Git LFS pointer instead of the photo: run `git lfs pull`");
+    }
+    if starts(b"PK\x03\x04") || starts(b"7z\xbc\xaf\x27\x1c") || starts(b"Rar!") || starts(b"\x1f\x8b") {
+        return Some("an archive: unpack it");
+    }
+    let text = opening(bytes);
+    (text.starts_with("<!doctype html") || text.starts_with("<html")).then_some("a web page instead of a photo")
+}
+
+/// The first words of a text file, in small letters.
+fn opening(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
+    text.trim_start_matches('\u{feff}').trim_start().to_owned()
+}
+
+/// The image format of an ISO base media file (ISO/IEC 14496-12): its major brand says so or, if that is a general one,
+/// the compatible brands behind it. `None` for videos.
+fn brand(bytes: &[u8]) -> Option<&'static str> {
+    let length = u32::from_be_bytes(*bytes.first_chunk()?) as usize;
+    let brands = bytes.get(8..length.min(bytes.len()))?.as_chunks::<4>().0;
+    // The second is a version.
+    let is = |names: &[&[u8; 4]]| {
+        let major = brands.first().is_some_and(|brand| names.contains(&brand));
+        let general = matches!(brands.first(), Some(b"mif1" | b"msf1"));
+        major || (general && brands.iter().skip(2).any(|brand| names.contains(&brand)))
+    };
+    if is(&[b"avif", b"avis"]) {
+        Some("an AVIF image")
+    } else if is(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]) {
+        Some("a HEIC photo")
+    } else {
+        is(&[b"crx "]).then_some("a camera RAW file")
+    }
+}
+
 /// Images (and near relatives) that exist in photo folders but are not read here, from their published signatures.
 fn foreign(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     if bytes.get(4..8) == Some(b"ftyp") {
-        // ISO base media file format (ISO/IEC 14496-12): the major brand follows.
-        return Some(match bytes.get(8..12).unwrap_or_default() {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => "a HEIC photo",
-            b"avif" | b"avis" => "an AVIF image",
-            b"crx " => "a camera RAW file",
-            _ => "a video",
-        });
+        return brand(bytes);
+    }
+    if starts(b"II+\0") || starts(b"MM\0+") {
+        return Some("a BigTIFF image");
+    }
+    if starts(b"II\xbc\x01") {
+        return Some("a JPEG XR image");
+    }
+    if starts(b"gimp xcf") {
+        return Some("a GIMP file");
     }
     if starts(b"8BPS") {
         return Some("a Photoshop file");
@@ -96,8 +150,7 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if raw.iter().any(|magic| starts(magic)) || tiff_is_raw(bytes) {
         return Some("a camera RAW file");
     }
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let text = opening(bytes);
     if text.starts_with("<svg") || ((text.starts_with("<?xml") || text.starts_with("<!")) && text.contains("<svg")) {
         return Some("an SVG drawing");
     }
@@ -160,7 +213,20 @@ mod tests {
         assert_eq!(reason(b"hello"), "not an image");
         assert_eq!(reason(b"\0\0\0\x18ftypheic\0\0"), "a HEIC photo: convert it to JPEG or PNG");
         assert_eq!(reason(b"\0\0\0\x18ftypavif\0\0"), "an AVIF image: convert it to JPEG or PNG");
+        let brands = |brands: &[u8]| reason(&[&(8 + brands.len() as u32).to_be_bytes(), &b"ftyp"[..], brands].concat());
+        assert_eq!(brands(b"mif1\0\0\0\0avifmiaf"), "an AVIF image: convert it to JPEG or PNG");
+        assert_eq!(brands(b"mif1\0\0\0\0heic"), "a HEIC photo: convert it to JPEG or PNG");
+        assert_eq!(brands(b"crx \0\0\0\x01"), "a camera RAW file: convert it to JPEG or PNG");
+        assert_eq!(brands(b"isom\0\0\0\x01mp42"), "a video");
         assert_eq!(reason(b"\0\0\0\x18ftypqt  \0\0"), "a video");
+        assert_eq!(reason(b"\0\0\0\x08wide\0\0"), "a video");
+        assert_eq!(reason(b"RIFF\0\0\0\0AVI LIST"), "a video");
+        assert_eq!(reason(b"PK\x03\x04"), "an archive: unpack it");
+        assert_eq!(reason(b"\n<!DOCTYPE html><svg>"), "a web page instead of a photo");
+        assert!(reason(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
+        assert_eq!(reason(b"%PDF-1.7"), "a PDF document: convert it to JPEG or PNG");
+        assert_eq!(reason(b"\xff\x0a"), "a JPEG XL image: convert it to JPEG or PNG");
+        assert_eq!(reason(b"II+\0\x08"), "a BigTIFF image: convert it to JPEG or PNG");
         assert_eq!(reason(b"8BPS\0\x01"), "a Photoshop file: convert it to JPEG or PNG");
         assert_eq!(reason(b"<?xml version='1.0'?>\n<SVG>"), "an SVG drawing: convert it to JPEG or PNG");
         assert_eq!(reason(b"II*\0\x10\0\0\0CR\x02\0"), "a camera RAW file: convert it to JPEG or PNG");

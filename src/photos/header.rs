@@ -1,6 +1,7 @@
 //! What a photo's header says: size, orientation, number of frames. No pixels are decoded, except for the first frames
 //! of a GIF.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -8,10 +9,11 @@ use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{AnimationDecoder, ImageDecoder, ImageReader, ImageResult, Limits};
 
-use super::{Format, MAX_DECODER_BYTES, MAX_PIXELS, PhotoError};
+use super::jpeg::Layout;
+use super::{Format, MAX_DECODER_BYTES, MAX_PIXELS, PhotoError, orientation};
 
 /// What a photo's header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     /// Pixels from left to right, after orientation.
     pub(super) width: u32,
@@ -19,13 +21,33 @@ pub(super) struct Header {
     pub(super) height: u32,
     /// How to turn the stored pixels upright.
     pub(super) orientation: Orientation,
+    /// How a JPEG file that the usual decoder reads wrongly is stored.
+    pub(super) unusual: Option<Layout>,
+    /// See [`super::Photo::reading`].
+    pub(super) reading: u32,
 }
 
 /// Opens the decoder of `bytes` with limits on what it may allocate.
 pub(super) fn decoder(bytes: &[u8], format: Format) -> ImageResult<Box<dyn ImageDecoder + '_>> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.image());
+    let mut reader = ImageReader::with_format(Cursor::new(without_promises(bytes, format)), format.image());
     reader.limits(limits());
     reader.into_decoder().map(|decoder| Box::new(decoder) as Box<dyn ImageDecoder + '_>)
+}
+
+/// A WebP file whose flags announce no metadata: the decoder refuses a file in which an announced block is missing, as
+/// programs leave that remove metadata. Nothing but pixels is asked of it.
+fn without_promises(bytes: &[u8], format: Format) -> Cow<'_, [u8]> {
+    const FLAGS: usize = 20;
+    const METADATA: u8 = 0x20 | 8 | 4;
+    if format != Format::Webp
+        || bytes.get(12..16) != Some(b"VP8X")
+        || bytes.get(FLAGS).is_none_or(|f| f & METADATA == 0)
+    {
+        return Cow::Borrowed(bytes);
+    }
+    let mut copy = bytes.to_vec();
+    copy[FLAGS] &= !METADATA;
+    Cow::Owned(copy)
 }
 
 /// A decoder's message without its line breaks.
@@ -42,59 +64,29 @@ fn limits() -> Limits {
 /// Reads the header of a photo; `path` is for messages only.
 pub(super) fn read(path: &Path, bytes: &[u8], format: Format) -> Result<Header, PhotoError> {
     let broken = |e| PhotoError::undecodable(path, format!("not a readable {format} file ({})", one_line(&e)));
-    let mut decoder = decoder(bytes, format).map_err(broken)?;
-    let (width, height) = decoder.dimensions();
+    let layout = if format == Format::Jpeg { Some(Layout::of(bytes)) } else { None };
+    let unusual = layout.transpose().map_err(|reason| PhotoError::undecodable(path, reason))?;
+    let unusual = unusual.filter(|layout| !layout.is_usual());
+    let (width, height) = match &unusual {
+        Some(layout) => layout.size,
+        None => decoder(bytes, format).map_err(broken)?.dimensions(),
+    };
     if width == 0 || height == 0 {
         return Err(PhotoError::undecodable(path, format!("a {format} file without pixels")));
     }
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(PhotoError::TooManyPixels { path: path.to_owned(), width, height });
     }
-    let orientation = orientation(bytes, format, decoder.as_mut());
+    let orientation::Upright { orientation, as_before } = orientation::of(bytes, format);
     let (width, height) = if turns(orientation) { (height, width) } else { (width, height) };
-    Ok(Header { width, height, orientation })
+    let reading = if as_before && unusual.is_none() { 1 } else { 2 };
+    Ok(Header { width, height, orientation, unusual, reading })
 }
 
 /// True if the orientation exchanges width and height.
 fn turns(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
-}
-
-/// As `PIL.ImageOps.exif_transpose`: the EXIF (or TIFF) tag 0x0112, else `tiff:Orientation` of the XMP packet, else
-/// upright. Metadata that cannot be read count as absent.
-fn orientation(bytes: &[u8], format: Format, decoder: &mut dyn ImageDecoder) -> Orientation {
-    let exif = decoder.exif_metadata().ok().flatten();
-    let exif = exif.or_else(|| if format == Format::Png { late_exif(bytes) } else { None });
-    if let Some(orientation) = exif.and_then(|chunk| Orientation::from_exif_chunk(&chunk)) {
-        return orientation;
-    }
-    match decoder.orientation() {
-        Ok(orientation) if orientation != Orientation::NoTransforms => orientation,
-        _ => decoder.xmp_metadata().ok().flatten().and_then(|xmp| from_xmp(&xmp)).unwrap_or(Orientation::NoTransforms),
-    }
-}
-
-/// The `eXIf` chunk of a PNG wherever it stands; the decoder sees only those before the pixels.
-fn late_exif(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = bytes.get(8..)?;
-    loop {
-        let length = u32::from_be_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-        let data = rest.get(8..length.checked_add(8)?)?;
-        match &rest[4..8] {
-            b"eXIf" => return Some(data.to_vec()),
-            b"IEND" => return None,
-            _ => rest = rest.get(length.checked_add(12)?..)?,
-        }
-    }
-}
-
-/// `tiff:Orientation="6"` or `<tiff:Orientation>6<`.
-fn from_xmp(xmp: &[u8]) -> Option<Orientation> {
-    let text = String::from_utf8_lossy(xmp);
-    let (_, value) = text.split_once("tiff:Orientation")?;
-    let digit = value.strip_prefix("=\"").or_else(|| value.strip_prefix('>'))?.bytes().next()?;
-    Orientation::from_exif(digit.checked_sub(b'0')?)
 }
 
 /// True if the file has more than one frame.
@@ -113,15 +105,6 @@ pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn xmp_orientation_is_found_in_both_spellings() {
-        assert_eq!(from_xmp(b"<rdf tiff:Orientation=\"6\"/>"), Some(Orientation::Rotate90));
-        assert_eq!(from_xmp(b"<tiff:Orientation>3</tiff:Orientation>"), Some(Orientation::Rotate180));
-        assert_eq!(from_xmp(b"tiff:Orientation=\"9\""), None);
-        assert_eq!(from_xmp(b"tiff:Orientation"), None);
-        assert_eq!(from_xmp(b"\xff\xfe"), None);
-    }
 
     #[test]
     fn a_bomb_is_refused_before_its_pixels() {

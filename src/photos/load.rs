@@ -1,14 +1,10 @@
 //! From a scanned photo to the square a model trains on.
 
 use image::RgbImage;
-use rayon::prelude::*;
 
 use super::decode::decode;
 use super::scan::read_photo;
 use super::{Crop, Photo, PhotoError, crop, resize};
-
-/// Photos beyond this many pixels are checked one at a time, so that decoding needs no more than a few GB.
-const LARGE_PIXELS: u64 = 40_000_000;
 
 /// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
 ///
@@ -21,22 +17,8 @@ pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<R
     Ok(resize::resize_and_crop(&image, x, y))
 }
 
-/// Decodes a photo completely and throws the pixels away: whatever [`load`] could fail with later, this fails with now.
-pub fn check_decodes(photo: &Photo) -> Result<(), PhotoError> {
-    upright(photo).map(drop)
-}
-
-/// [`check_decodes`] of every photo, on all cores; all errors are told at once, in the order of `photos`.
-pub fn check_all(photos: &[Photo]) -> Result<(), PhotoError> {
-    let large = |photo: &&Photo| u64::from(photo.width) * u64::from(photo.height) > LARGE_PIXELS;
-    let small: Vec<_> =
-        photos.par_iter().map(|photo| if large(&photo) { Ok(()) } else { check_decodes(photo) }).collect();
-    let results = photos.iter().zip(small).map(|(photo, done)| if large(&photo) { check_decodes(photo) } else { done });
-    PhotoError::all(results.filter_map(Result::err).collect()).map_or(Ok(()), Err)
-}
-
 /// The whole photo, upright, if it still is the one that was scanned.
-fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
+pub(super) fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
     let bytes = read_photo(&photo.path)?;
     if blake3::hash(&bytes).to_hex().as_str() != photo.hash {
         return Err(PhotoError::Changed { path: photo.path.clone() });

@@ -34,7 +34,9 @@ mod tests {
             format: Format::Jpeg,
             width: 1,
             height: 1,
+            reading: 1,
             caption: None,
+            caption_file: None,
         };
         (0..n).map(photo).collect()
     }

@@ -7,7 +7,7 @@ use super::prompts;
 use crate::diffusion::Reading;
 use crate::experiment::Experiment;
 use crate::experiment::settings::Base;
-use crate::photos::{self, PhotoError, Scan};
+use crate::photos::{self, Memory, PhotoError, Scan};
 
 /// The world outside the experiment file.
 #[derive(Clone, Debug, Default)]
@@ -25,20 +25,24 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Scans the photo folders and asks `hash_base` for the hash of each base model, each once.
+    /// Scans the photo folders, decodes the photos that `memory` does not know, and asks `hash_base` for the hash of each
+    /// base model, each once.
     ///
     /// # Errors
-    /// A folder that cannot be read, or what `hash_base` says.
+    /// A folder that cannot be read, photos that cannot be decoded, or what `hash_base` says.
     pub fn gather<E: From<PhotoError>>(
         experiment: &Experiment,
         device_class: &str,
+        memory: &mut Memory,
         hash_base: &mut dyn FnMut(&Base) -> Result<String, E>,
     ) -> Result<Self, E> {
         let mut facts = Self { device_class: device_class.to_owned(), ..Self::default() };
         for cell in experiment.cells() {
             let images = &cell.settings.dataset.images;
             if !facts.photos.contains_key(images) {
-                facts.photos.insert(images.clone(), photos::scan(images)?);
+                let mut scan = photos::scan(images)?;
+                photos::examine(&mut scan, memory)?;
+                facts.photos.insert(images.clone(), scan);
             }
             let base = &cell.settings.model.base;
             if !facts.base_hashes.contains_key(base) {

@@ -5,6 +5,7 @@
 //! | stage version, device class | ● | ● | ● | ● | ● | ● |
 //! | content of the base model, `model.dtype`, `model.low_memory` | ● | ● | ● | ● | via train | via train |
 //! | photos (hashes) | all found, any order | | | training and held-out photos, in order | via train | via train |
+//! | photos that earlier versions read wrongly | ● | | | ● | via train | via train |
 //! | captions | ● | | | if `dataset.captions` | via train | via train |
 //! | `dataset.resolution`, `dataset.crop`, `dataset.seed` if the crop is random | ● | | resolution | ● | via train | via train |
 //! | `train.*` | | | | ● (1) | via train | via train |
@@ -25,6 +26,8 @@
 //!
 //! Training reads crops and latents from `prepare`, but only those of its own photos, which its key already
 //! determines: a photo that is added for one cell does not retrain the others.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -101,7 +104,9 @@ impl Ingredients<'_> {
     fn prepare(&self, inputs: KeyInputs) -> KeyInputs {
         let mut hashes: Vec<&str> = self.photos.all.iter().map(|photo| photo.hash.as_str()).collect();
         hashes.sort_unstable();
-        self.cropping(self.model(inputs)).with("photos", hashes).with("captions", captions(self.photos.all.iter()))
+        let captions = captions(self.photos.all.iter(), self.settings.dataset.captions);
+        let inputs = self.cropping(self.model(inputs)).with("photos", hashes).with("captions", captions);
+        reading(inputs, self.photos.all.iter())
     }
 
     /// The images of the prompts: with and without the adapter the same, so that they can be compared.
@@ -165,8 +170,9 @@ impl Ingredients<'_> {
         inputs = learning_rate_shape(inputs, train);
         if self.settings.dataset.captions {
             let photos = self.photos.train.iter().chain(&self.photos.held_out);
-            inputs = inputs.with("captions", captions(photos.copied()));
+            inputs = inputs.with("captions", captions(photos.copied(), true));
         }
+        inputs = reading(inputs, self.photos.train.iter().chain(&self.photos.held_out).copied());
         match &train.prior_preservation {
             None => inputs,
             Some(prior) => inputs.with("train.prior_preservation.weight", prior.weight),
@@ -186,9 +192,15 @@ fn learning_rate_shape(inputs: KeyInputs, train: &Train) -> KeyInputs {
 }
 
 /// Captions by content hash; photos without one are left out.
-fn captions<'a>(photos: impl Iterator<Item = &'a Photo>) -> Value {
-    let caption = |photo: &Photo| Some((photo.hash.clone(), Value::from(photo.caption.clone()?)));
+fn captions<'a>(photos: impl Iterator<Item = &'a Photo>, used: bool) -> Value {
+    let caption = |photo: &Photo| Some((photo.hash.clone(), Value::from(photo.caption(used)?.clone())));
     Value::Object(photos.filter_map(caption).collect::<Map<_, _>>())
+}
+
+/// Photos that earlier versions of this program read wrongly; no input if there are none.
+fn reading<'a>(inputs: KeyInputs, photos: impl Iterator<Item = &'a Photo>) -> KeyInputs {
+    let anew: BTreeSet<&str> = photos.filter(|photo| photo.reading > 1).map(|photo| photo.hash.as_str()).collect();
+    if anew.is_empty() { inputs } else { inputs.with("photos_read_anew", anew.into_iter().collect::<Vec<_>>()) }
 }
 
 /// The word an enum is written with in an experiment file.

@@ -6,17 +6,18 @@ use std::path::PathBuf;
 use super::keys::{CellPhotos, Ingredients};
 use super::{Cell, Facts, Job, JobPhotos, Plan, notices};
 use crate::experiment::{Experiment, Place, Problem, Problems, label};
-use crate::photos::{Photo, Scan, order};
+use crate::photos::{Photo, Scan, split};
 use crate::stage::Stage;
 use crate::store::Key;
 
 /// Plans the whole study: photos are divided, jobs named by what they depend on, equal jobs made once.
 ///
 /// The photos of a folder are ordered by `dataset.seed`; the last `dataset.held_out` of that order are held out in
-/// every cell, the first `dataset.size` are trained on.
+/// every cell, the first `dataset.size` are trained on; copies of one picture stay together ([`split()`]).
 ///
 /// # Errors
-/// Too few photos for the largest size and the held-out photos, with counts and the folder.
+/// Too few photos for the largest size and the held-out photos, with counts and the folder; captions that are wanted
+/// but cannot be used.
 pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     check_photos(experiment, facts)?;
     let mut plan = Plan { name: experiment.name.clone(), title: experiment.title.clone(), ..Plan::default() };
@@ -30,7 +31,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
             return Err(Problem::error(place, "photos or base model were not looked up").into());
         };
         plan.photo_names.extend(scan.photos.iter().map(|photo| (photo.hash.clone(), photo.name.clone())));
-        let photos = divide(&scan.photos, dataset.seed, dataset.size, dataset.held_out);
+        let photos = divide(scan, dataset.seed, dataset.size, dataset.held_out);
         let hashes = |photos: &[&Photo]| photos.iter().map(|photo| photo.hash.clone()).collect::<Vec<_>>();
         let (train, held_out) = (hashes(&photos.train), hashes(&photos.held_out));
         let ingredients =
@@ -108,41 +109,54 @@ fn job_photos(stage: Stage, photos: &CellPhotos<'_>) -> JobPhotos {
     }
 }
 
-fn divide(all: &[Photo], seed: u64, size: usize, held_out: usize) -> CellPhotos<'_> {
-    let ordered: Vec<&Photo> = order(all, seed).into_iter().map(|i| &all[i]).collect();
-    let first_held_out = ordered.len().saturating_sub(held_out);
-    let train = ordered[..size.min(first_held_out)].to_vec();
-    CellPhotos { all, train, held_out: ordered[first_held_out..].to_vec() }
+fn divide(scan: &Scan, seed: u64, size: usize, held_out: usize) -> CellPhotos<'_> {
+    let divided = split(scan, seed, held_out);
+    let photos = |indices: Vec<usize>| indices.into_iter().map(|i| &scan.photos[i]).collect();
+    let mut train: Vec<&Photo> = photos(divided.train);
+    train.truncate(size);
+    CellPhotos { all: &scan.photos, train, held_out: photos(divided.held_out) }
 }
 
-/// Enough photos for the largest cell of each folder, and the held-out ones.
+/// Enough photos for the largest cell of each folder, and the held-out ones; captions that can be used.
 fn check_photos(experiment: &Experiment, facts: &Facts) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
+    for (index, cell) in experiment.cells().iter().enumerate() {
+        let images = &cell.settings.dataset.images;
+        let Some(scan) = facts.photos.get(images) else { continue };
+        if cell.settings.dataset.captions && !scan.bad_captions.is_empty() {
+            let place = experiment.place("dataset.captions", Some(index));
+            let message = format!("captions cannot be used: {}", scan.bad_captions.join("; "));
+            problems.push(Problem::error(place, message).help("mend or remove the files, or set captions = false"));
+            break;
+        }
+    }
     for cell in experiment.cells() {
         let images = &cell.settings.dataset.images;
         let Some(scan) = facts.photos.get(images).filter(|_| seen.insert(images)) else { continue };
         let same = experiment.cells().iter().enumerate().filter(|(_, other)| other.settings.dataset.images == *images);
-        let Some((largest, other)) = same.max_by_key(|(i, other)| (other.settings.dataset.size, usize::MAX - i)) else {
-            continue;
-        };
-        let (size, held_out) = (other.settings.dataset.size, other.settings.dataset.held_out);
-        if scan.photos.len() < size.saturating_add(held_out) {
+        // Which photos of a picture are left out depends on the seed of the cell.
+        let lacks = same.filter_map(|(index, other)| {
+            let dataset = &other.settings.dataset;
+            let usable = scan.photos.len() - split(scan, dataset.seed, dataset.held_out).left_out.len();
+            let needed = dataset.size.saturating_add(dataset.held_out);
+            (usable < needed).then_some((dataset.size, std::cmp::Reverse(index), usable, dataset.held_out))
+        });
+        if let Some((size, std::cmp::Reverse(largest), usable, held_out)) = lacks.max() {
             let place = experiment.place("dataset.size", Some(largest));
-            problems.push(too_few(place, scan, images, size, held_out));
+            problems.push(too_few(place, scan, images, usable, size, held_out));
         }
     }
     if problems.has_errors() { Err(problems) } else { Ok(()) }
 }
 
-fn too_few(place: Place, scan: &Scan, images: &[PathBuf], size: usize, held_out: usize) -> Problem {
+fn too_few(place: Place, scan: &Scan, images: &[PathBuf], usable: usize, size: usize, held_out: usize) -> Problem {
     let folders: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
     let folders = folders.join(" and ");
-    let found = scan.photos.len();
     let needed = size.saturating_add(held_out);
     let message =
-        format!("{} in {folders}, but {size} to train on and {held_out} held out are {needed}", count(found, "photo"));
-    let mut help = match found.saturating_sub(held_out) {
+        format!("{} in {folders}, but {size} to train on and {held_out} held out are {needed}", count(usable, "photo"));
+    let mut help = match usable.saturating_sub(held_out) {
         0 => "add photos or hold out fewer".to_owned(),
         possible => format!("add photos, or train on at most {possible}"),
     };
@@ -155,6 +169,10 @@ fn too_few(place: Place, scan: &Scan, images: &[PathBuf], size: usize, held_out:
     }
     if !scan.duplicates.is_empty() {
         help += &format!("; {} not counted", count(scan.duplicates.len(), "exact copy"));
+    }
+    if usable < scan.photos.len() {
+        let left_out = count(scan.photos.len() - usable, "photo");
+        help += &format!("; {left_out} left out, which shows what a held-out photo shows");
     }
     Problem::error(place, message).help(help)
 }

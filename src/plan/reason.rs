@@ -31,6 +31,7 @@ fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
         ("photos", _) => photos("photo", change, names),
         ("held_out", _) => photos("held-out photo", change, names),
         ("captions", _) => captions(change, names),
+        ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
         (_, Some(Stage::Train)) => "trained again".to_owned(),
         (_, Some(stage)) => format!("new {} images", stage.name().split('_').next().unwrap_or_default()),
         (name, None) => setting(name, change),

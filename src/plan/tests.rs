@@ -78,7 +78,9 @@ fn scan(photos: usize) -> Scan {
         format: Format::Jpeg,
         width: 64,
         height: 64,
+        reading: 1,
         caption: None,
+        caption_file: None,
     };
     Scan { photos: (0..photos).map(photo).collect(), ..Scan::default() }
 }
@@ -323,8 +325,11 @@ fn some_cells_only() {
 fn too_few_photos() {
     let mut study = Study::new(26);
     let images = vec![study.folder.path().join("photos")];
-    study.facts.photos.get_mut(&images).unwrap().skipped =
-        vec![Skipped { path: "photos/a.heic".into(), reason: "a HEIC photo: convert it to JPEG or PNG".into() }];
+    study.facts.photos.get_mut(&images).unwrap().skipped = vec![Skipped {
+        path: "photos/a.heic".into(),
+        reason: "a HEIC photo: convert it to JPEG or PNG".into(),
+        own: false,
+    }];
     let experiment = study.experiment("[sweep]\ndataset.size = [5, 25, 15]", &[]);
     let error = make(&experiment, &study.facts).unwrap_err().to_string();
     let here = format!("{}/", study.folder.path().display());

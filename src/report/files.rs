@@ -10,7 +10,7 @@ use crate::report::ReportError;
 use crate::store::StoredFile;
 
 /// Names the files the report made, one a line, so that only those are ever removed.
-const LIST: &str = ".report-files";
+const LIST: &str = crate::photos::REPORT_LIST;
 
 /// A report folder being written.
 pub(crate) struct Folder {
@@ -22,6 +22,11 @@ impl Folder {
     /// Opens the folder, making it if needed.
     pub(crate) fn open(root: &Path) -> Result<Self, ReportError> {
         fs::create_dir_all(root).map_err(|e| ReportError::write(root, e))?;
+        // From the first moment on: by its list a report is told from a folder of photos, also after a kill.
+        let list = root.join(LIST);
+        if !list.exists() {
+            replace(&list, b"").map_err(|e| ReportError::write(&list, e))?;
+        }
         Ok(Self { root: root.to_owned(), written: BTreeSet::new() })
     }
 

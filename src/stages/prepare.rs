@@ -90,7 +90,7 @@ pub(super) fn run(
     progress(images.len(), "");
     write_latents(ctx, &tensors)?;
     let list = PhotoList {
-        photos: scan.photos.iter().map(entry).collect(),
+        photos: scan.photos.iter().map(|photo| entry(photo, dataset.captions)).collect(),
         skipped: scan
             .skipped
             .iter()
@@ -100,13 +100,13 @@ pub(super) fn run(
     ctx.write_json("photos.json", &list)
 }
 
-fn entry(photo: &Photo) -> PhotoEntry {
+fn entry(photo: &Photo, captions: bool) -> PhotoEntry {
     PhotoEntry {
         hash: photo.hash.clone(),
         name: photo.name.clone(),
         width: photo.width,
         height: photo.height,
-        caption: photo.caption.clone(),
+        caption: photo.caption(captions).cloned(),
     }
 }
 

@@ -1,0 +1,135 @@
+//! What decoding found out about photos, remembered by their content: a photo is decoded once, not at every command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use image::RgbImage;
+
+use super::fingerprint::Fingerprint;
+
+/// First line of the file; another one after a change of the decoders or of the fingerprint.
+const HEAD: &str = "runner photos 1";
+/// With more entries only those of the present photos are kept.
+const MOST_ENTRIES: usize = 20_000;
+/// Hexadecimal digits of the check at the end of a line.
+const CHECK: usize = 16;
+
+/// What the pixels of a photo say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// BLAKE3 of the upright pixels and their size.
+    pub(super) pixels: String,
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl Seen {
+    pub(super) fn of(image: &RgbImage) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&image.width().to_le_bytes()).update(image.as_raw());
+        Self { pixels: hasher.finalize().to_hex().to_string(), fingerprint: Fingerprint::of(image) }
+    }
+}
+
+/// Photos that were decoded before, by the hash of their files. Only those that decode are remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    seen: BTreeMap<String, Seen>,
+    used: BTreeSet<String>,
+    changed: bool,
+}
+
+impl Memory {
+    /// Reads what [`Memory::to_text`] wrote. A line that is damaged is forgotten: its photo is decoded again.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut lines = text.lines();
+        let known = lines.next() == Some(HEAD);
+        let seen = lines.filter(|_| known).filter_map(entry).collect();
+        Self { seen, ..Self::default() }
+    }
+
+    /// The text to keep, `None` if it is the one that was read.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        if !self.changed {
+            return None;
+        }
+        let all = self.seen.len() <= MOST_ENTRIES;
+        let mut text = format!("{HEAD}\n");
+        for (hash, seen) in self.seen.iter().filter(|(hash, _)| all || self.used.contains(*hash)) {
+            let line = format!("{hash} {} {}", seen.pixels, seen.fingerprint.to_text());
+            text += &format!("{line} {}\n", check(&line));
+        }
+        Some(text)
+    }
+
+    pub(super) fn get(&mut self, hash: &str) -> Option<Seen> {
+        let seen = self.seen.get(hash)?.clone();
+        self.used.insert(hash.to_owned());
+        Some(seen)
+    }
+
+    pub(super) fn add(&mut self, hash: &str, seen: Seen) {
+        self.seen.insert(hash.to_owned(), seen);
+        self.used.insert(hash.to_owned());
+        self.changed = true;
+    }
+}
+
+fn check(line: &str) -> String {
+    blake3::hash(line.as_bytes()).to_hex()[..CHECK].to_owned()
+}
+
+fn entry(line: &str) -> Option<(String, Seen)> {
+    let (content, sum) = line.rsplit_once(' ')?;
+    let mut words = content.split(' ');
+    let (hash, pixels) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let fingerprint = Fingerprint::parse(words.next()?)?;
+    (check(content) == sum).then_some((hash, Seen { pixels, fingerprint }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(grey: u8) -> Seen {
+        Seen::of(&RgbImage::from_fn(20, 20, |x, y| image::Rgb([grey ^ (x * y) as u8; 3])))
+    }
+
+    #[test]
+    fn what_was_seen_is_remembered() {
+        let mut memory = Memory::default();
+        assert_eq!(memory.to_text(), None);
+        memory.add("a", seen(1));
+        memory.add("b", seen(2));
+        let text = memory.to_text().expect("new");
+        let mut again = Memory::parse(&text);
+        assert_eq!(again.get("a"), Some(seen(1)));
+        assert_eq!(again.get("c"), None);
+        assert_eq!(again.to_text(), None);
+    }
+
+    #[test]
+    fn damage_is_forgotten() {
+        let mut memory = Memory::default();
+        memory.add("a", seen(1));
+        let text = memory.to_text().expect("new");
+        for at in 0..text.len() {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] ^= 1;
+            let found = Memory::parse(&String::from_utf8_lossy(&damaged)).get("a");
+            assert!(found.is_none() || found == Some(seen(1)), "{at}");
+        }
+        assert_eq!(Memory::parse("another program").get("a"), None);
+    }
+
+    #[test]
+    fn a_memory_that_grew_too_large_keeps_the_present_photos() {
+        let mut memory = Memory::default();
+        for i in 0..=MOST_ENTRIES {
+            memory.seen.insert(i.to_string(), seen(1));
+        }
+        memory.add("new", seen(2));
+        assert_eq!(memory.get("7"), Some(seen(1)));
+        assert_eq!(memory.to_text().expect("new").lines().count(), 3);
+    }
+}

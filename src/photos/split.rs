@@ -1,0 +1,121 @@
+//! Which photos are trained on and which are held out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Scan, order};
+
+/// Indices into [`Scan::photos`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Those that may be trained on, in the order a study picks them: the first `n` are a training set of size `n`.
+    pub train: Vec<usize>,
+    /// Held out, in the same order.
+    pub held_out: Vec<usize>,
+    /// On neither side: only some photos of a group that shows one picture were needed to fill the held-out ones.
+    pub left_out: Vec<usize>,
+}
+
+/// Divides photos: the last `held_out` of [`order`] are held out, the others trained on from the first. Photos that
+/// show nearly the same picture ([`Scan::alike`]) stay together, so that none is measured beside its twin: such a group
+/// is held out as a whole or not at all. If that leaves too few, a part of one is held out and its rest is left out.
+#[must_use]
+pub fn split(scan: &Scan, seed: u64, held_out: usize) -> Split {
+    let ordered = order(&scan.photos, seed);
+    let groups = groups(scan);
+    let group = |photo: usize| groups.get(&photo).cloned().unwrap_or_else(|| vec![photo]);
+    let mut held: BTreeSet<usize> = BTreeSet::new();
+    for &photo in ordered.iter().rev() {
+        let members = group(photo);
+        if !held.contains(&photo) && held.len() + members.len() <= held_out {
+            held.extend(members);
+        }
+    }
+    let mut left: BTreeSet<usize> = BTreeSet::new();
+    for &photo in ordered.iter().rev() {
+        if held.len() >= held_out {
+            break;
+        }
+        if !held.contains(&photo) && !left.contains(&photo) {
+            let members = group(photo);
+            let by_order = ordered.iter().rev().filter(|photo| members.contains(photo));
+            let (some, rest): (Vec<_>, Vec<_>) = by_order.enumerate().partition(|(i, _)| *i < held_out - held.len());
+            held.extend(some.into_iter().map(|(_, photo)| *photo));
+            left.extend(rest.into_iter().map(|(_, photo)| *photo));
+        }
+    }
+    let (held_out, others): (Vec<usize>, Vec<usize>) = ordered.into_iter().partition(|photo| held.contains(photo));
+    let (left_out, train) = others.into_iter().partition(|photo| left.contains(photo));
+    Split { train, held_out, left_out }
+}
+
+/// The photos of its group, for each photo that is in one.
+fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
+    let mut groups = BTreeMap::new();
+    for alike in &scan.alike {
+        let is_member = |i: &usize| alike.photos.contains(&scan.photos[*i].hash);
+        let members: Vec<usize> = (0..scan.photos.len()).filter(is_member).collect();
+        groups.extend(members.iter().map(|&photo| (photo, members.clone())));
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photos::{Alike, Format, Photo};
+    use proptest::prelude::*;
+
+    fn scan(photos: usize, groups: &[&[usize]]) -> Scan {
+        let hash = |i: usize| blake3::hash(&i.to_le_bytes()).to_hex().to_string();
+        let photo = |i: usize| Photo {
+            path: format!("{i}.jpg").into(),
+            name: format!("{i}.jpg"),
+            hash: hash(i),
+            format: Format::Jpeg,
+            width: 1,
+            height: 1,
+            reading: 1,
+            caption: None,
+            caption_file: None,
+        };
+        let alike = |group: &&[usize]| Alike { photos: group.iter().map(|&i| hash(i)).collect(), mirrored: false };
+        let alike = groups.iter().map(alike).collect();
+        Scan { photos: (0..photos).map(photo).collect(), alike, ..Scan::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn without_twins_the_last_are_held_out(photos in 0usize..30, held_out in 0usize..12, seed: u64) {
+            let scan = scan(photos, &[]);
+            let ordered = order(&scan.photos, seed);
+            let Split { train, held_out: held, left_out } = split(&scan, seed, held_out);
+            let first = photos.saturating_sub(held_out);
+            prop_assert_eq!((&train[..], &held[..]), (&ordered[..first], &ordered[first..]));
+            prop_assert!(left_out.is_empty());
+        }
+
+        #[test]
+        fn twins_are_never_on_both_sides(held_out in 0usize..=9, seed: u64) {
+            let groups: [&[usize]; 3] = [&[0, 5], &[1, 2, 3], &[7, 8]];
+            let Split { train, held_out: held, left_out } = split(&scan(12, &groups), seed, held_out);
+            prop_assert_eq!(held.len(), held_out);
+            prop_assert_eq!(train.len() + held.len() + left_out.len(), 12);
+            for group in groups {
+                let has = |side: &[usize]| group.iter().any(|photo| side.contains(photo));
+                prop_assert!(!(has(&train) && has(&held)), "{train:?} {held:?}");
+            }
+            // Single photos fill the gaps that groups leave.
+            prop_assert!(left_out.is_empty() || held_out > 5, "{left_out:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_group_is_held_out_if_nothing_else_is_left() {
+        let Split { train, held_out, left_out } = split(&scan(4, &[&[0, 1], &[2, 3]]), 0, 1);
+        assert_eq!((train.len(), held_out.len(), left_out.len()), (2, 1, 1));
+        let group = |photo: usize| photo / 2;
+        assert_eq!(group(held_out[0]), group(left_out[0]));
+        let all = split(&scan(3, &[&[0, 1, 2]]), 0, 2);
+        assert_eq!((all.train.len(), all.held_out.len(), all.left_out.len()), (0, 2, 1));
+    }
+}
