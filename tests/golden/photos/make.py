@@ -2,7 +2,7 @@
 
     /work/venv/bin/python tests/golden/photos/make.py
 
-Pillow 13.0.0, torchvision 0.29.2, numpy 2.4.6. Writes `inputs/*`, `expected/*.png` and `cases.json`
+Pillow 13.0.0, torchvision 0.29.2, numpy 2.4.6; cjpeg and jpegtran of libjpeg-turbo 2.1.5 on the path. Writes `inputs/*`, `expected/*.png` and `cases.json`
 beside itself. A case is {input, upright, tolerance, squares: [{resolution, file}]}: `upright` is the photo as RGB,
 `squares` are Resize(resolution, LANCZOS) + CenterCrop(resolution) of it. `tolerance` is the largest difference per
 channel (JPEG and lossy WebP decoders may differ by a few levels; 0 elsewhere).
@@ -13,6 +13,7 @@ import json
 import pathlib
 import shutil
 import struct
+import subprocess
 import zlib
 
 import numpy as np
@@ -183,6 +184,92 @@ for width, height, resolutions in [
     (160, 120, (32, 45)),
 ]:
     case(f"size_{width}x{height}.png", encode(picture(width, height, noise=80), "PNG", optimize=True), resolutions)
+
+
+# JPEG files that decoders without libjpeg's care read wrongly: a scan for each component, rare sampling factors,
+# headers that contradict one another.
+def tool(*command, data):
+    return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def scans(text):
+    path = HERE / "scans.txt"
+    path.write_text(text)
+    return ["-scans", str(path)]
+
+
+quiet = picture(43, 27, noise=3)
+ppm = encode(quiet, "PPM")
+each = "0;\n1;\n2;\n"
+for name, options in {
+    "scans_444": ["-sample", "1x1", *scans(each)],
+    "scans_422": ["-sample", "2x1", *scans(each)],
+    "scans_420": ["-sample", "2x2", *scans(each)],
+    "scans_440": ["-sample", "1x2", *scans(each)],
+    "scans_411": ["-sample", "4x1", *scans(each)],
+    "scans_restart": ["-sample", "2x2", "-restart", "3B", *scans(each)],
+    "sampling_3": ["-sample", "3x1"],
+    "sampling_small_first": ["-sample", "1x1,2x1,2x1"],
+}.items():
+    case(f"{name}.jpg", tool("cjpeg", "-quality", "92", *options, data=ppm), tolerance=8)
+case("scans_pairs.jpg", tool("cjpeg", "-quality", "92", "-sample", "2x2", *scans("0;\n1 2;\n"), data=ppm), tolerance=8)
+case("scans_reversed.jpg", tool("cjpeg", "-quality", "92", *scans("2;\n1;\n0;\n"), data=ppm), tolerance=8)
+case("scans_cmyk.jpg", tool("jpegtran", *scans("0;\n1;\n2;\n3;\n"), data=encode(cmyk, "JPEG", quality=95)), tolerance=5)
+(HERE / "scans.txt").unlink()
+plain = encode(quiet, "JPEG", quality=92)
+assert plain[2:4] == b"\xff\xe0"
+adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+case("jfif_and_adobe_rgb.jpg", plain[:20] + adobe + plain[20:], tolerance=8)
+
+# Orientations in every place and form. Where PIL knows the place, it is the witness.
+def tag(kind, count, value, end="<", before=b""):
+    """An EXIF block of the orientation alone; `value` beyond 4 bytes stands behind the directory."""
+    place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack(end + "I", 26)
+    head = (b"II*\0" if end == "<" else b"MM\0*") + struct.pack(end + "IH", 8, 1)
+    return before + head + struct.pack(end + "HHI", 0x0112, kind, count) + place + b"\0\0\0\0" + value
+
+
+def app1(data):
+    return b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
+
+
+def profile(name, data):
+    lines = [data.hex()[i : i + 72] for i in range(0, 2 * len(data), 72)]
+    return f"\n{name}\n{len(data):8}\n".encode() + "\n".join(lines).encode() + b"\n"
+
+
+base_jpg, base_png = encode(base, "JPEG", quality=92), encode(base, "PNG")
+ns = b"http://ns.adobe.com/xap/1.0/\0"
+nothing = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+for name, segments in {
+    "long": [b"Exif\0\0" + tag(4, 1, b"\x08\0\0\0")],
+    "big_endian": [b"Exif\0\0" + tag(3, 1, b"\0\x06", ">")],
+    "array": [b"Exif\0\0" + tag(3, 3, b"\x03\0\x01\0\x01\0")],
+    "rational": [b"Exif\0\0" + tag(5, 1, struct.pack(">II", 12, 2), ">")],
+    "byte": [b"Exif\0\0" + tag(1, 1, b"\x06")],
+    "9": [b"Exif\0\0" + tag(3, 1, b"\x09\0"), ns + xmp],
+    "none_xmp": [b"Exif\0\0" + nothing, ns + xmp],
+    "parts": [b"Exif\0\0" + tag(3, 1, b"\x06\0")[:15], b"Exif\0\0" + tag(3, 1, b"\x06\0")[15:]],
+}.items():
+    case(f"orientation_{name}.jpg", base_jpg[:20] + b"".join(map(app1, segments)) + base_jpg[20:], tolerance=4)
+six = b"Exif\0\0" + tag(3, 1, b"\x06\0")
+raw = b"Raw profile type exif\0"
+turned = base.transpose(Image.Transpose.ROTATE_270)
+for name, extra, upright in [
+    ("profile", chunk(b"zTXt", raw + b"\0" + zlib.compress(profile("exif", six))), None),
+    ("profile_plain", chunk(b"tEXt", raw + profile("exif", six)), None),
+    ("profile_itxt", chunk(b"iTXt", raw + b"\1\0\0\0" + zlib.compress(profile("exif", six))), None),
+    ("profile_and_exif", chunk(b"zTXt", raw + b"\0" + zlib.compress(profile("exif", six))) + chunk(b"eXIf", tag(3, 1, b"\x08\0")), None),
+    ("xmp_packed", chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp)), None),
+    # PIL does not look there, exiftool does.
+    ("profile_app1", chunk(b"tEXt", b"Raw profile type APP1\0" + profile("APP1", six)), turned),
+]:
+    case(f"orientation_{name}.png", base_png[:33] + extra + base_png[33:], upright=upright)
+case("orientation_xmp.webp", encode(base, "WEBP", lossless=True, xmp=xmp))
+promise = bytearray(encode(base, "WEBP", lossless=True, exif=exif(6)))
+promise[20] |= 4  # XMP is announced, but not there.
+case("orientation_promise.webp", bytes(promise))
+case("orientation_xmp.tiff", encode(base, "TIFF", tiffinfo={700: xmp}))
 
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(len(cases), "cases,", sum(f.stat().st_size for f in HERE.rglob("*") if f.is_file()), "bytes")
