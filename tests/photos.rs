@@ -11,11 +11,14 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 /// One of every format, small.
-const SAMPLES: [&str; 9] = [
+const SAMPLES: [&str; 12] = [
     "orientation_6.jpg",
+    "scans_420.jpg",
+    "scans_cmyk.jpg",
     "progressive.jpg",
     "cmyk.jpg",
     "orientation_6.png",
+    "orientation_profile.png",
     "palette.gif",
     "palette.bmp",
     "rgb.tiff",
@@ -164,4 +167,81 @@ fn animations_are_skipped_by_name() {
     let scan = scan(&[folder.path().to_owned()]).expect("scan");
     assert!(scan.photos.is_empty());
     assert_eq!(scan.skipped[0].reason, "an animated GIF: save the frame you want as JPEG or PNG");
+}
+
+/// A demo photo, in JPEG.
+fn demo(number: usize) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("experiments/data/shinchan/{number:02}.jpg"));
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The bytes of a JPEG file with one more segment behind its first marker.
+fn with_segment(jpeg: &[u8], marker: u8, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len() + 2).expect("a short segment").to_be_bytes();
+    [&jpeg[..2], &[0xff, marker], &length, data, &jpeg[2..]].concat()
+}
+
+fn encoded(image: &image::RgbImage, format: image::ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).expect("encode");
+    bytes.into_inner()
+}
+
+fn examined(files: &[(&str, Vec<u8>)]) -> Scan {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).expect("write");
+    }
+    let mut scan = scan(&[folder.path().to_owned()]).expect("scan");
+    examine(&mut scan, &mut Memory::default()).expect("decodes");
+    scan
+}
+
+#[test]
+fn the_same_pixels_in_other_bytes_are_one_photo() {
+    let original = demo(4);
+    let pixels = image::load_from_memory(&original).expect("JPEG").into_rgb8();
+    let scan = examined(&[
+        ("a.jpg", original.clone()),
+        ("comment.jpg", with_segment(&original, 0xfe, b"again")),
+        ("exif.jpg", with_segment(&original, 0xe1, b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")),
+        ("other.jpg", demo(5)),
+        ("png.png", encoded(&pixels, image::ImageFormat::Png)),
+        ("tiff.tiff", encoded(&pixels, image::ImageFormat::Tiff)),
+        ("webp.webp", encoded(&pixels, image::ImageFormat::WebP)),
+    ]);
+    let names: Vec<&str> = scan.photos.iter().map(|photo| photo.name.as_str()).collect();
+    assert_eq!(names, ["a.jpg", "other.jpg"]);
+    assert!(scan.duplicates.len() == 5 && scan.duplicates.iter().all(|copy| copy.same_as.ends_with("a.jpg")));
+    assert!(scan.alike.is_empty());
+}
+
+#[test]
+fn nearly_the_same_picture_is_found_and_stays_on_one_side() {
+    let original = demo(4);
+    let pixels = image::load_from_memory(&original).expect("JPEG").into_rgb8();
+    let sideways =
+        with_segment(&original, 0xe1, b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0");
+    let small = image::imageops::thumbnail(&pixels, 90, 70);
+    let mut files = vec![
+        ("a.jpg", original),
+        ("again.jpg", encoded(&pixels, image::ImageFormat::Jpeg)),
+        ("sideways.jpg", sideways),
+        ("small.png", encoded(&small, image::ImageFormat::Png)),
+    ];
+    let others = ["o0.jpg", "o1.jpg", "o2.jpg", "o3.jpg", "o5.jpg"];
+    files.extend(others.into_iter().zip([0, 1, 2, 3, 5].map(demo)));
+    let mut scan = examined(&files);
+    let hash = |name: &str| scan.photos.iter().find(|photo| photo.name == name).expect("a photo").hash.clone();
+    let group = ["a.jpg", "again.jpg", "sideways.jpg", "small.png"].map(hash);
+    assert_eq!(scan.alike.len(), 1);
+    assert_eq!((&scan.alike[0].photos[..], scan.alike[0].mirrored), (&group[..], false));
+    for (seed, held_out) in (0..40).flat_map(|seed| (1..8).map(move |held_out| (seed, held_out))) {
+        let split = runner::photos::split(&scan, seed, held_out);
+        let has = |side: &[usize]| side.iter().any(|&i| group.contains(&scan.photos[i].hash));
+        assert!(!(has(&split.train) && has(&split.held_out)), "{seed} {held_out}");
+    }
+    let mirrored = encoded(&image::imageops::flip_horizontal(&pixels), image::ImageFormat::Png);
+    scan = examined(&[("a.jpg", demo(4)), ("m.png", mirrored)]);
+    assert!(scan.alike.len() == 1 && scan.alike[0].mirrored);
 }

@@ -172,7 +172,7 @@ fn too_few(place: Place, scan: &Scan, images: &[PathBuf], usable: usize, size: u
     }
     if usable < scan.photos.len() {
         let left_out = count(scan.photos.len() - usable, "photo");
-        help += &format!("; {left_out} left out, which shows what a held-out photo shows");
+        help += &format!("; {left_out} left out, nearly the same picture as a held-out photo");
     }
     Problem::error(place, message).help(help)
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{Facts, JobStatus, Plan, estimate, json, make, status, table};
 use crate::experiment::{Experiment, Overrides};
-use crate::photos::{Format, Photo, Scan, Skipped};
+use crate::photos::{Alike, Format, Photo, Scan, Skipped};
 use crate::stage::Stage;
 use crate::store::{Claim, Made, Store};
 
@@ -235,11 +235,23 @@ fn each_fact_changes_the_keys_of_the_stages_that_use_it() {
         photos.iter_mut().filter(|p| p.hash == hash).for_each(|p| p.caption = Some("hello".into()));
     };
     check(&|_, photos| replace(photos, &train[0]), &[], &[Prepare], "captions that are not used");
+    let elsewhere = |photos: &mut Vec<Photo>, hash: &str| {
+        for photo in photos.iter_mut().filter(|photo| photo.hash == hash) {
+            (photo.caption, photo.caption_file) = (Some("hello".into()), Some("x.caption".into()));
+        }
+    };
+    check(&|_, photos| elsewhere(photos, &train[0]), &[], &[], "a new kind of caption that is not used");
+    let read_anew = |photos: &mut Vec<Photo>, hash: &str| {
+        photos.iter_mut().filter(|photo| photo.hash == hash).for_each(|photo| photo.reading = 2);
+    };
+    check(&|_, p| read_anew(p, &train[0]), &[], &[Prepare, Train, Generate, Evaluate], "a photo read wrongly before");
     let captions = ["dataset.captions=true"];
+    check(&|_, p| elsewhere(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "a new kind of caption");
     check(&|_, p| replace(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "caption");
     check(&|_, p| replace(p, &held_out[0]), &captions, &[Prepare, Train, Generate, Evaluate], "held-out caption");
     let unused = study.facts.photos[&images].photos.iter().map(|p| p.hash.clone());
     let unused = unused.into_iter().find(|h| !train.contains(h) && !held_out.contains(h)).unwrap();
+    check(&|_, p| read_anew(p, &unused), &[], &[Prepare], "a photo no cell uses, read wrongly before");
     check(&|_, p| p.retain(|p| p.hash != unused), &[], &[Prepare], "a photo no cell uses");
     check(&|_, p| p.retain(|p| p.hash != train[0]), &[], &[Prepare, Train, Generate, Evaluate], "training photo");
     check(&|_, p| p.retain(|p| p.hash != held_out[1]), &[], &[Prepare, Train, Generate, Evaluate], "held-out photo");
@@ -447,4 +459,42 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     assert_eq!(value["cells"][1]["assignments"]["dataset.size"], 10);
     assert_eq!(value["cells"][1]["train_photos"].as_array().unwrap().len(), 10);
     assert_eq!(value["estimate"]["unknown"], 4);
+}
+
+#[test]
+fn bad_captions_matter_only_if_captions_are_used() {
+    let mut study = Study::new(12);
+    let images = vec![study.folder.path().join("photos")];
+    study.facts.photos.get_mut(&images).unwrap().bad_captions = vec!["photos/03.txt: not UTF-8".into()];
+    assert!(study.plan("", &["dataset.size=5"]).notices.is_empty());
+    let experiment = study.experiment("", &["dataset.size=5", "dataset.captions=true"]);
+    let error = make(&experiment, &study.facts).unwrap_err().to_string();
+    assert!(error.contains("captions cannot be used: photos/03.txt: not UTF-8"), "{error}");
+}
+
+#[test]
+fn captions_that_are_missing_are_told_once() {
+    let mut study = Study::new(12);
+    let plan = study.plan("[sweep]\ndataset.captions = [true, false]", &["dataset.size=5"]);
+    assert_eq!(plan.notices.len(), 1, "{:?}", plan.notices);
+    assert!(plan.notices[0].starts_with("No captions were found for the 12 photos"), "{:?}", plan.notices);
+}
+
+#[test]
+fn twins_stay_on_one_side_and_are_told() {
+    let mut study = Study::new(8);
+    let images = vec![study.folder.path().join("photos")];
+    let before = study.plan("", &["dataset.size=5", "dataset.held_out=1"]);
+    let (held, trained) = (before.cells[0].held_out_photos[0].clone(), before.cells[0].train_photos[0].clone());
+    let alike = Alike { photos: vec![held.clone(), trained.clone()], mirrored: false };
+    study.facts.photos.get_mut(&images).unwrap().alike = vec![alike];
+    let plan = study.plan("", &["dataset.size=5", "dataset.held_out=1"]);
+    assert!(!plan.cells[0].held_out_photos.contains(&held) && !plan.cells[0].held_out_photos.contains(&trained));
+    assert!(plan.notices[0].starts_with("Some photos show nearly the same picture: ("), "{:?}", plan.notices);
+    // With all photos alike a part of them can be held out, but nothing is left to train on.
+    let all = study.facts.photos[&images].photos.iter().map(|photo| photo.hash.clone()).collect();
+    study.facts.photos.get_mut(&images).unwrap().alike = vec![Alike { photos: all, mirrored: false }];
+    let experiment = study.experiment("", &["dataset.size=5", "dataset.held_out=1"]);
+    let error = make(&experiment, &study.facts).unwrap_err().to_string();
+    assert!(error.contains("7 photos left out"), "{error}");
 }
