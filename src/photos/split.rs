@@ -15,7 +15,7 @@ pub struct Split {
     pub left_out: Vec<usize>,
 }
 
-/// Divides photos: the last `held_out` of [`order`] are held out, the others trained on from the first. Photos that
+/// Divides photos: the last `held_out` of [`order()`] are held out, the others trained on from the first. Photos that
 /// show nearly the same picture ([`Scan::alike`]) stay together, so that none is measured beside its twin: such a group
 /// is held out as a whole or not at all. If that leaves too few, a part of one is held out and its rest is left out.
 #[must_use]
