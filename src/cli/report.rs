@@ -25,20 +25,24 @@ use serde_json::json;
 pub(super) struct ReportArgs {
     #[command(flatten)]
     pub(super) study: StudyArgs,
+    /// Replace the report of another experiment of the same name
+    #[arg(long)]
+    replace: bool,
 }
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let study = args.study.open(output)?;
     let store = Store::reader(&args.study.reports.store());
     let folder = args.study.reports.reports_dir.join(&study.plan.name);
-    report::build(&study.plan, &store, &folder).or_exit(Exit::Internal)?;
+    let owner = study.owner(&args.study.experiment, &folder, args.replace)?;
+    report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {
         emit_json(&json!({"report": index}))?;
     } else {
         emit(&format!("{}\n", index.display()))?;
     }
-    let damaged = damaged(&study.plan, &store)?;
+    let damaged = damaged(&study.whole, &store)?;
     if damaged.is_empty() {
         return Ok(Exit::Done);
     }

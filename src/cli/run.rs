@@ -32,6 +32,9 @@ pub(super) struct RunArgs {
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
+    /// Replace the report of another experiment of the same name
+    #[arg(long)]
+    replace: bool,
 }
 
 pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failure> {
@@ -39,13 +42,14 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
     let mut study = args.study.open_with(output, &*terminal, &stop)?;
     let reports = &args.study.reports;
+    let folder = reports.reports_dir.join(&study.plan.name);
+    let owner = study.owner(&args.study.experiment, &folder, args.replace)?;
     let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
     // The first run of all makes the store only now.
     study.hashes.save();
     photo_memory::keep(store.root(), &study.seen);
-    let folder = reports.reports_dir.join(&study.plan.name);
     let mut write_report = || -> anyhow::Result<()> {
-        report::build(&study.plan, &store, &folder)?;
+        report::build(&study.whole, &store, &folder, &owner)?;
         terminal.observe(&Event::ReportWritten { folder: folder.clone() });
         Ok(())
     };

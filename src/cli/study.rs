@@ -11,6 +11,7 @@ use crate::{
     hashing::HashCache,
     photos::Memory,
     plan::{self, Facts, Plan},
+    report::Owner,
     stages::{BaseModel, StopFlag, device},
     term::Terminal,
 };
@@ -52,7 +53,10 @@ pub(super) struct StudyArgs {
 
 /// A study that has been read, checked and planned.
 pub(super) struct Study {
+    /// The cells that were selected.
     pub(super) plan: Plan,
+    /// All cells of the file: a report is about all of them.
+    pub(super) whole: Plan,
     pub(super) facts: Facts,
     pub(super) device: Device,
     pub(super) models: BTreeMap<Base, BaseModel>,
@@ -126,10 +130,20 @@ impl StudyArgs {
         photo_memory::keep(&store, &seen);
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
         sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
-        let plan = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?.only(&selected);
+        let whole = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?;
+        let plan = whole.clone().only(&selected);
         // Nothing is written where there is no store yet.
         hashes.save();
-        Ok(Study { plan, facts, device, models, hashes, seen })
+        Ok(Study { plan, whole, facts, device, models, hashes, seen })
+    }
+}
+
+impl Study {
+    /// Whose report is in `folder`: an error, before any slow work, if it is another experiment's.
+    pub(super) fn owner(&self, experiment: &Path, folder: &Path, replace: bool) -> Result<Owner, Failure> {
+        let owner = Owner::new(experiment, &self.whole, folder, replace);
+        owner.check(folder).or_exit(Exit::Experiment)?;
+        Ok(owner)
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Look {
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     pub(crate) title: String,
-    pub(crate) x_label: &'static str,
+    pub(crate) x_label: String,
     pub(crate) y_label: &'static str,
     pub(crate) panels: Vec<Panel>,
     pub(crate) legend: Vec<(String, Look)>,
@@ -95,7 +95,13 @@ impl Figure {
             let root = BitMapBackend::with_buffer(&mut buffer, size).into_drawing_area();
             self.draw_all(&root, panel, columns, x).map_err(|e| e.to_string())?;
         }
-        RgbImage::from_raw(size.0, size.1, buffer).ok_or_else(|| "the buffer has another size".to_owned())
+        let mut image =
+            RgbImage::from_raw(size.0, size.1, buffer).ok_or_else(|| "the buffer has another size".to_owned())?;
+        for (i, p) in self.panels.iter().enumerate() {
+            let corner = corner(i, panel, columns);
+            panel_title(&mut image, &p.title, corner, panel.0);
+        }
+        Ok(image)
     }
 
     fn draw_all(&self, root: &Area<'_>, panel: (i32, i32), columns: i32, x: (f64, f64)) -> Drawn {
@@ -103,8 +109,7 @@ impl Figure {
         let title = TextStyle::from((font::FAMILY, 21 * SCALE).into_font()).color(&INK);
         root.draw(&Text::new(self.title.clone(), (24 * SCALE, 18 * SCALE), title))?;
         for (i, p) in self.panels.iter().enumerate() {
-            let (column, row) = (i as i32 % columns, i as i32 / columns);
-            let corner = (column * panel.0 * SCALE, (HEAD + row * panel.1) * SCALE);
+            let corner = corner(i, panel, columns);
             let area = root
                 .clone()
                 .shrink((corner.0 as u32, corner.1 as u32), ((panel.0 * SCALE) as u32, (panel.1 * SCALE) as u32));
@@ -121,10 +126,10 @@ impl Figure {
         let whole = panel.curves.iter().flat_map(|c| &c.points).all(|p| p.0.fract() == 0.0);
         let mut chart = ChartBuilder::on(area)
             .margin(12 * SCALE)
+            .margin_top(42 * SCALE)
             .margin_right(20 * SCALE)
             .x_label_area_size(44 * SCALE)
             .y_label_area_size(66 * SCALE)
-            .caption(&panel.title, text(16, &INK))
             .build_cartesian_2d(x.0..x.1, self.y.0..self.y.1)?;
         chart
             .configure_mesh()
@@ -138,12 +143,15 @@ impl Figure {
             .y_label_formatter(&|v| axis_number(*v, self.y.1 - self.y.0))
             .label_style(text(12, &GREY))
             .axis_desc_style(text(13, &GREY))
-            .x_desc(self.x_label)
+            .x_desc(&self.x_label)
             .y_desc(self.y_label)
             .draw()?;
         for curve in &panel.curves {
             let style = curve.look.style();
+            // A line from a place to itself has no pixels.
+            let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
             match curve.look.dash {
+                _ if one_place => {}
                 None => drop(chart.draw_series(LineSeries::new(curve.points.iter().copied(), style))?),
                 Some((on, off)) => drop(chart.draw_series(DashedLineSeries::new(
                     curve.points.iter().copied(),
@@ -152,7 +160,7 @@ impl Figure {
                     style,
                 ))?),
             }
-            if curve.look.dots {
+            if curve.look.dots || one_place {
                 let dots = curve.points.iter().map(|p| Circle::new(*p, 4 * SCALE, curve.look.colour.filled()));
                 chart.draw_series(dots)?;
             }
@@ -187,6 +195,22 @@ impl Figure {
     }
 }
 
+/// Top left corner of the i-th chart.
+fn corner(i: usize, panel: (i32, i32), columns: i32) -> (i32, i32) {
+    let (column, row) = (i as i32 % columns, i as i32 / columns);
+    (column * panel.0 * SCALE, (HEAD + row * panel.1) * SCALE)
+}
+
+/// A chart's title, centred above it: words of the user, in any writing.
+fn panel_title(image: &mut RgbImage, title: &str, (left, top): (i32, i32), width: i32) {
+    let size = (16 * SCALE) as f32;
+    let room = ((width - 32) * SCALE) as f32;
+    for line in font::wrap(title, size, room, 1) {
+        let x = left as f32 + ((width * SCALE) as f32 - font::width(&line, size)) / 2.0;
+        font::draw(image, (x, (top + 16 * SCALE) as f32), size, image::Rgb([INK.0, INK.1, INK.2]), &line);
+    }
+}
+
 impl Look {
     fn style(&self) -> ShapeStyle {
         let width = (self.width * f64::from(SCALE)).round() as u32;
@@ -196,6 +220,9 @@ impl Look {
 
 /// As many decimals as the axis needs.
 fn axis_number(v: f64, range: f64) -> String {
+    if range < 2e-6 || v.abs() >= 1e7 {
+        return format!("{v:.3e}");
+    }
     let decimals = if range >= 20.0 || v.fract() == 0.0 && range >= 2.0 {
         0
     } else if range >= 2.0 {
@@ -204,8 +231,10 @@ fn axis_number(v: f64, range: f64) -> String {
         2
     } else if range >= 0.02 {
         3
-    } else {
+    } else if range >= 2e-4 {
         5
+    } else {
+        8
     };
     format!("{v:.decimals$}")
 }

@@ -12,7 +12,10 @@ pub(crate) fn page(data: &StudyData) -> String {
     let body = html! {
         header.top {
             h1 dir="auto" { "What it cost: " (page::title(data)) }
-            p.finding { (duration(once)) " of work. Without sharing between cells it would have been " (duration(alone)) "." }
+            p.finding {
+                @if data.costs.is_empty() { "Nothing is made yet." } @else { (duration(once)) " of work on what is kept." }
+                @if alone > once { " Without sharing between cells it would have been " (duration(alone)) "." }
+            }
             p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }
         }
         main {

@@ -1,6 +1,9 @@
 //! The tables as CSV files: what a spreadsheet or a notebook reads.
 
+use std::borrow::Cow;
+
 use crate::report::data::{CellData, StudyData, Table};
+use crate::report::words;
 
 /// One table from every cell's table, with the cell's label in front.
 pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &Table) -> Vec<u8> {
@@ -45,16 +48,18 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
         row.push(cell.train_photos.len().to_string());
         row.push(cell.held_out_photos.len().to_string());
         row.push(cell.steps.to_string());
-        row.push(cell.epochs.to_string());
+        row.push(if cell.trained { cell.steps.to_string() } else { String::new() });
+        row.push(if cell.trained { cell.epochs.to_string() } else { String::new() });
         row.push(cell.train_seed.to_string());
-        row.push(cell.images.len().to_string());
+        row.push(cell.prompt_images().to_string());
+        let [train, held_out, class] = ["train", "held_out", "class"].map(|split| cell.loss(split));
         let numbers = [
-            m.probe_train,
-            m.probe_held_out,
-            m.probe_class,
-            m.baseline_probe_train,
-            m.baseline_probe_held_out,
-            m.baseline_probe_class,
+            train.after,
+            held_out.after,
+            class.after,
+            train.base,
+            held_out.base,
+            class.base,
             m.drift_rmse,
             m.mean_nearest_similarity,
             m.max_nearest_similarity,
@@ -69,11 +74,12 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
     out.bytes()
 }
 
-const CELL_COLUMNS: [&str; 21] = [
+const CELL_COLUMNS: [&str; 22] = [
     "state",
     "problem",
     "photos",
     "held_out_photos",
+    "steps_asked",
     "steps",
     "epochs",
     "train_seed",
@@ -137,7 +143,10 @@ impl Writer {
     }
 
     fn row<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
-        self.0.write_record(fields).expect("rows have as many fields as the head, and memory takes them");
+        let fields = fields.into_iter().map(guarded);
+        self.0
+            .write_record(fields.map(|f| f.into_owned().into_bytes()))
+            .expect("rows have as many fields as the head, and memory takes them");
     }
 
     fn bytes(self) -> Vec<u8> {
@@ -145,10 +154,91 @@ impl Writer {
     }
 }
 
+/// A text that a spreadsheet would take for a formula, with `'` in front (OWASP, "CSV injection"). A text that looks
+/// guarded already gets one more, so that a program that removes one `'` before a formula has every text as it was.
+fn guarded(text: &str) -> Cow<'_, str> {
+    let is_number = text.parse::<f64>().is_ok();
+    // Spreadsheets drop spaces and quotes in front, and read wide signs as the usual ones.
+    let skipped = |c: char| {
+        c != '\t' && c != '\r' && c != '\n' && (c.is_whitespace() || "'\"‘’“”`".contains(c) || words::hides(c))
+    };
+    let begins = text.trim_start_matches(skipped).starts_with(FORMULA);
+    if begins && !is_number { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// What begins a formula, or ends a cell in some programs.
+const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::fixture;
+
+    /// What `guarded` did is taken back.
+    fn plain(text: &str) -> &str {
+        match text.strip_prefix('\'') {
+            Some(rest) if guarded(rest) != rest => rest,
+            _ => text,
+        }
+    }
+
+    #[test]
+    fn formulas_are_texts_and_numbers_stay_numbers() {
+        for number in ["-0.5", "+1", "-1e-9", "0", "1", "-inf", "NaN", "1.5E+3"] {
+            assert_eq!(guarded(number), number);
+        }
+        for text in ["a", "", "a=b", "dataset.size=5", "it's", "'", "'a'", "5 photos", "日本"] {
+            assert_eq!(guarded(text), text);
+            assert_eq!(plain(text), text);
+        }
+        for formula in [
+            "=1+1",
+            "+A1",
+            "-A1",
+            "-0.5; 1",
+            "--1",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "＝1",
+            "＋a",
+            "－a",
+            "＠a",
+            " =1",
+            "\"=1",
+            "'=1",
+            "''=1",
+            "\u{feff}=1",
+            "\u{a0}@a",
+            "=cmd|' /C calc'!A0",
+            "\0=1",
+        ] {
+            let safe = guarded(formula);
+            assert!(safe.starts_with('\'') && safe != formula, "{formula:?}");
+            assert_eq!(plain(&safe), formula);
+        }
+    }
+
+    #[test]
+    fn every_table_is_guarded_and_read_back() {
+        let evil = "=HYPERLINK(\"http://x\";1),\n2";
+        let mut data = fixture::study();
+        data.cells[0].label = evil.into();
+        data.cells[2].problems[0].reason = evil.into();
+        data.cells[0].assignments[0].value = "-0.5".into();
+        data.cells[1].assignments[0].value = evil.into();
+        (data.costs[0].device, data.costs[0].cells) = (evil.into(), vec![evil.into()]);
+        for csv in [cells(&data), costs(&data), stacked(&data, |c| &c.loss)] {
+            let read = Table::parse(&csv);
+            let fields = read.rows.iter().flatten();
+            assert!(fields.clone().all(|f| f.parse::<f64>().is_ok() || !f.starts_with(FORMULA)));
+            assert!(fields.clone().any(|f| plain(f) == evil));
+        }
+        let table = Table::parse(&cells(&data));
+        assert_eq!(table.field(&table.rows[0], "dataset.size"), Some("-0.5"));
+        assert_eq!(table.field(&table.rows[1], "dataset.size").map(plain), Some(evil));
+    }
 
     fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).expect("UTF-8")

@@ -77,6 +77,18 @@ pub struct CellData {
     pub epochs: f64,
     /// Seed of the training.
     pub train_seed: u64,
+    /// Key of its training: cells with the same one share it.
+    #[serde(default)]
+    pub train_job: String,
+    /// Key of its images: cells with the same one share them.
+    #[serde(default)]
+    pub image_job: String,
+    /// Whether the training is finished.
+    #[serde(default)]
+    pub trained: bool,
+    /// At most so many photos of each kind are measured.
+    #[serde(default)]
+    pub probe_photos: usize,
     /// Indices into [`StudyData::photos`], in training order.
     pub train_photos: Vec<usize>,
     /// Indices into [`StudyData::photos`].
@@ -324,6 +336,15 @@ impl StudyData {
 }
 
 impl CellData {
+    /// The prompts of a group.
+    #[must_use]
+    pub fn prompts_of(&self, group: Group) -> &[String] {
+        match group {
+            Group::Drift => &self.drift_prompts,
+            _ => &self.prompts,
+        }
+    }
+
     /// The image of a group, prompt and seed.
     #[must_use]
     pub fn picture(&self, group: Group, prompt_index: usize, seed: u64) -> Option<&Picture> {

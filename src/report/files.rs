@@ -19,7 +19,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, making it if needed.
+    /// Opens the folder, making it if needed. What a report that was killed has left half written is removed.
     pub(crate) fn open(root: &Path) -> Result<Self, ReportError> {
         fs::create_dir_all(root).map_err(|e| ReportError::write(root, e))?;
         // From the first moment on: by its list a report is told from a folder of photos, also after a kill.
@@ -27,6 +27,7 @@ impl Folder {
         if !list.exists() {
             replace(&list, b"").map_err(|e| ReportError::write(&list, e))?;
         }
+        remove_temporary(root);
         Ok(Self { root: root.to_owned(), written: BTreeSet::new() })
     }
 
@@ -86,6 +87,24 @@ impl Folder {
     }
 }
 
+/// Temporary files begin with this and end with [`RANDOM`] letters and digits.
+const TEMPORARY: &str = ".report-";
+const RANDOM: usize = 6;
+
+/// Removes temporary files of earlier reports. Nobody else writes: whoever writes a report holds its lock.
+fn remove_temporary(root: &Path) {
+    let ours = |name: &str| {
+        let rest = name.strip_prefix(TEMPORARY).unwrap_or_default();
+        rest.len() == RANDOM && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    // Folders of a report are at most three deep: `thumbnails/images/<cell>`.
+    let entries = walkdir::WalkDir::new(root).max_depth(4).into_iter().filter_map(Result::ok);
+    for entry in entries.filter(|e| e.file_type().is_file() && e.file_name().to_str().is_some_and(ours)) {
+        // One that stays is no part of the report and does no harm.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 fn holds(path: &Path, bytes: &[u8]) -> bool {
     let same_length = fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64);
     same_length && fs::read(path).is_ok_and(|old| old == bytes)
@@ -94,7 +113,7 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).rand_bytes(RANDOM).tempfile_in(folder)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -127,6 +146,19 @@ mod tests {
         assert!(dir.path().join("notes.txt").exists());
         assert_eq!(fs::read(dir.path().join("index.html")).expect("reads"), b"y");
         assert_eq!(fs::read_to_string(dir.path().join(LIST)).expect("reads"), "index.html\n");
+    }
+
+    #[test]
+    fn what_a_killed_report_left_is_removed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let deep = dir.path().join("thumbnails/images/baseline");
+        fs::create_dir_all(&deep).expect("makes");
+        let left = [dir.path().join(".report-aB3dE9"), deep.join(".report-123456")];
+        let mine = [dir.path().join(".report-notes.txt"), dir.path().join("report-aB3dE9"), dir.path().join(LIST)];
+        left.iter().chain(&mine).for_each(|path| fs::write(path, "").expect("writes"));
+        Folder::open(dir.path()).expect("opens");
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(mine.iter().all(|path| path.exists()));
     }
 
     #[test]

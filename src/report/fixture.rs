@@ -55,6 +55,7 @@ pub(crate) fn study() -> StudyData {
     failed.images.clear();
     failed.adapters.clear();
     failed.metrics = None;
+    failed.trained = false;
     failed.loss = Table::default();
     failed.probe = Table::default();
     failed.problems =
@@ -190,6 +191,10 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
     CellData {
         label: assignments.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" "),
         adapters: vec![format!("adapters/{slug}/pytorch_lora_weights.safetensors")],
+        train_job: slug.clone(),
+        image_job: slug.clone(),
+        trained: true,
+        probe_photos: 10,
         slug,
         assignments: assignments.iter().map(|(k, v)| setting(k, &v.to_string())).collect(),
         steps: 400,

@@ -5,8 +5,9 @@ use image::{Rgb, RgbImage, imageops};
 
 use crate::report::data::{Group, StudyData};
 use crate::report::files::Folder;
+use crate::report::finding::from_noise;
 use crate::report::layout::{self, Column, Layout, Slot};
-use crate::report::{ReportError, font, picture};
+use crate::report::{ReportError, font, picture, words};
 
 const INK: Rgb<u8> = Rgb([24, 28, 33]);
 const SOFT: Rgb<u8> = Rgb([96, 104, 114]);
@@ -65,9 +66,9 @@ pub(crate) fn draw(data: &StudyData, folder: &Folder) -> Result<Option<Vec<u8>>,
                         let pixels = picture::decode(&p.file, &folder.read(&p.file)?)?;
                         place(&mut image, &pixels, (x, y), sheet.tile);
                     }
+                    Slot::NotAsked => missing(&mut image, (x, y), sheet.tile, layout::NOT_ASKED),
                     Slot::Missing(problem) => {
-                        let reason = problem.map_or("no image", |p| p.reason.as_str());
-                        missing(&mut image, (x, y), sheet.tile, reason);
+                        missing(&mut image, (x, y), sheet.tile, &words::why_missing(problem, "no image"));
                     }
                 }
             }
@@ -142,7 +143,7 @@ fn legend(data: &StudyData) -> String {
     parts.extend(fixed("generate.sampler").map(str::to_owned));
     parts.extend(fixed("generate.steps").map(|v| format!("{v} steps")));
     parts.extend(fixed("generate.guidance_scale").map(|v| format!("guidance {v}")));
-    parts.push("each column starts from the same noise".to_owned());
+    parts.push(from_noise(data).1.to_owned());
     parts.join(" · ")
 }
 

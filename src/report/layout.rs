@@ -1,7 +1,10 @@
 //! How the cells become rows and columns: columns along the main axis, other axes as groups of
 //! columns, rows by prompt and seed. The page and `grid.png` share it.
 
+use std::collections::BTreeSet;
+
 use crate::report::data::{CellData, Group, Picture, Problem, Setting, StudyData, find};
+use crate::report::finding::REPEATS;
 use crate::report::words;
 
 /// Columns and rows of a comparison grid.
@@ -33,11 +36,14 @@ pub(crate) enum Column {
 pub(crate) struct PromptRows {
     /// Position in the list of prompts.
     pub(crate) index: usize,
-    /// The first cell's wording.
+    /// Its wording; the wordings of the cells where these differ.
     pub(crate) prompt: String,
     /// Every seed any cell uses.
     pub(crate) seeds: Vec<u64>,
 }
+
+/// Said where a cell has no such prompt or seed.
+pub(crate) const NOT_ASKED: &str = "not asked for in this cell";
 
 /// What stands where a row and a column meet.
 pub(crate) enum Slot<'d> {
@@ -45,6 +51,8 @@ pub(crate) enum Slot<'d> {
     Picture(&'d Picture),
     /// Why there is none.
     Missing(Option<&'d Problem>),
+    /// The cell has no such prompt or seed.
+    NotAsked,
 }
 
 impl Layout {
@@ -78,6 +86,9 @@ impl Column {
                 let set = data.baselines.get(*i);
                 match set.and_then(|s| find(&s.images, group, prompt, seed)) {
                     Some(p) => Slot::Picture(p),
+                    None if !set.is_some_and(|s| s.cells.iter().any(|c| asked(data, *c, group, prompt, seed))) => {
+                        Slot::NotAsked
+                    }
                     None => Slot::Missing(set.and_then(|s| s.problem.as_ref())),
                 }
             }
@@ -85,6 +96,7 @@ impl Column {
                 let cell = data.cells.get(*i);
                 match cell.and_then(|c| c.picture(group, prompt, seed)) {
                     Some(p) => Slot::Picture(p),
+                    None if !asked(data, *i, group, prompt, seed) => Slot::NotAsked,
                     None => Slot::Missing(cell.and_then(|c| c.problems.first())),
                 }
             }
@@ -92,10 +104,23 @@ impl Column {
     }
 }
 
+/// Whether a cell has that prompt and seed.
+fn asked(data: &StudyData, cell: usize, group: Group, prompt: usize, seed: u64) -> bool {
+    data.cells.get(cell).is_some_and(|c| c.prompts_of(group).len() > prompt && c.seeds.contains(&seed))
+}
+
 /// The axis along which columns of a group differ: the number of photos if it is swept.
 pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
-    let keys = || data.axes.iter().map(|a| a.key.as_str());
-    keys().find(|k| *k == "dataset.size").or_else(|| keys().find(|k| *k != "train.seed")).or_else(|| keys().next())
+    let all = || data.axes.iter().map(|a| a.key.as_str());
+    // A sweep of one value tells no columns apart.
+    let several = || data.axes.iter().filter(|a| a.values.len() > 1).map(|a| a.key.as_str());
+    let condition = |key: &&str| !REPEATS.contains(key);
+    several()
+        .find(|k| *k == "dataset.size")
+        .or_else(|| several().find(condition))
+        .or_else(|| several().next())
+        .or_else(|| all().find(condition))
+        .or_else(|| all().next())
 }
 
 /// A cell's name inside its group: the main axis' value, or everything when it has none.
@@ -166,14 +191,16 @@ fn add_baselines(data: &StudyData, groups: &mut Vec<ColumnGroup>) {
 
 fn prompt_rows(data: &StudyData, group: Group) -> Vec<PromptRows> {
     let mut rows: Vec<PromptRows> = Vec::new();
+    let mut wordings: Vec<BTreeSet<&String>> = Vec::new();
     for cell in &data.cells {
-        let prompts = match group {
-            Group::Drift => &cell.drift_prompts,
-            _ => &cell.prompts,
-        };
-        for (index, prompt) in prompts.iter().enumerate() {
+        for (index, prompt) in cell.prompts_of(group).iter().enumerate() {
             if rows.len() == index {
                 rows.push(PromptRows { index, prompt: prompt.clone(), seeds: Vec::new() });
+                wordings.push(BTreeSet::new());
+            }
+            if wordings[index].insert(prompt) && wordings[index].len() > 1 {
+                let both = format!("{} / {prompt}", rows[index].prompt);
+                rows[index].prompt = both;
             }
             for seed in &cell.seeds {
                 if !rows[index].seeds.contains(seed) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::report::data::StudyData;
-use crate::report::finding::finding;
+use crate::report::finding::{finding, numbers_words, real_photos};
 use crate::report::html::{Charts, title};
 use crate::report::{copying, layout, words};
 
@@ -35,32 +35,35 @@ pub(crate) fn page(data: &StudyData, charts: Charts) -> String {
         "\nFiles: [index.html](index.html), [cells.csv](cells.csv), [probe.csv](probe.csv), [loss.csv](loss.csv), \
          [cost.csv](cost.csv)\n",
     );
-    out
+    words::visible(&out)
 }
 
 fn numbers(out: &mut String, data: &StudyData) {
-    out.push_str(
-        "## Numbers\n\nProbe losses after training (lower is better), with the change from the base model.\n\n",
-    );
-    out.push_str(
-        "| cell | steps | held-out loss | training loss | drift | nearest photo, largest | unseen photos | images |\n",
+    line(out, format_args!("## Numbers\n\n{}\n", numbers_words()));
+    let real = real_photos(data);
+    line(
+        out,
+        format_args!(
+            "| cell | steps | held-out loss | training loss | drift | nearest photo, largest | {real} | images |"
+        ),
     );
     out.push_str("|---|---:|---:|---:|---:|---:|---:|---:|\n");
     for cell in &data.cells {
         let m = cell.metrics.clone().unwrap_or_default();
-        let loss = |v: Option<f64>, base: Option<f64>| match (v, base) {
-            (Some(v), Some(b)) => format!("{} ({})", words::number(v), words::change(b, v)),
-            (v, _) => words::number_or_dash(v),
+        let loss = |split: &str| {
+            let loss = cell.loss(split);
+            let change = loss.base.zip(loss.after).and_then(|(base, after)| words::change(base, after));
+            words::number_or_dash(loss.after) + &change.map(|c| format!(" ({c})")).unwrap_or_default()
         };
         let row = [
             escape(&layout::full_title(data, cell)),
-            cell.steps.to_string(),
-            loss(m.probe_held_out, m.baseline_probe_held_out),
-            loss(m.probe_train, m.baseline_probe_train),
+            if cell.trained { cell.steps.to_string() } else { format!("– ({} asked for)", cell.steps) },
+            loss("held_out"),
+            loss("train"),
             words::number_or_dash(m.drift_rmse),
             words::number_or_dash(m.max_nearest_similarity),
             words::number_or_dash(copying::ceiling(&m)),
-            cell.images.len().to_string(),
+            cell.prompt_images().to_string(),
         ];
         line(out, format_args!("| {} |", row.join(" | ")));
     }

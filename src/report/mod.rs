@@ -17,6 +17,7 @@ mod grid_png;
 mod html;
 mod layout;
 mod markdown;
+mod owner;
 mod picture;
 mod plots;
 mod words;
@@ -27,6 +28,7 @@ pub use collect::collect;
 pub use data::StudyData;
 use files::Folder;
 use html::Charts;
+pub use owner::Owner;
 
 use crate::plan::Plan;
 use crate::store::Store;
@@ -72,6 +74,19 @@ pub enum ReportError {
     /// A name that would leave the report folder.
     #[error("`{0}` is not the name of a file inside the report")]
     Name(String),
+    /// The folder holds the report of another experiment.
+    #[error(
+        "{folder} is the report of another experiment, {other}; give {experiment} another `name`, or let it take that \
+         report's place with --replace", folder = folder.display()
+    )]
+    Taken {
+        /// The report folder.
+        folder: PathBuf,
+        /// The experiment file that wrote it.
+        other: String,
+        /// The experiment file that would write it.
+        experiment: String,
+    },
     /// A picture cannot be drawn.
     #[error("cannot draw {name}: {reason}")]
     Draw {
@@ -95,15 +110,17 @@ impl ReportError {
 /// Collects a study from the store and writes its report folder.
 ///
 /// One process at a time: of two runners on one study, the later report sees all that the earlier one saw.
-pub fn build(plan: &Plan, store: &Store, out: &Path) -> Result<StudyData, ReportError> {
+/// A report of another experiment is left alone, unless the owner may replace it.
+pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
     let path = store.root().join(format!(".report-{}.lock", plan.name));
     // A store that cannot be written to has no second writer either.
     let lock = std::fs::File::create(&path).ok();
     if let Some(lock) = &lock {
         lock.lock().map_err(|source| ReportError::write(&path, source))?;
     }
+    owner.check(out)?;
     let data = collect(plan, store)?;
-    write(&data, out)?;
+    write(&data, out, Some(owner))?;
     Ok(data)
 }
 
@@ -111,8 +128,11 @@ pub fn build(plan: &Plan, store: &Store, out: &Path) -> Result<StudyData, Report
 ///
 /// Files are replaced one by one, each by a rename; files of an earlier report that are no longer part
 /// of this one are removed, other files are left alone.
-pub fn write(data: &StudyData, out: &Path) -> Result<(), ReportError> {
+pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), ReportError> {
     let mut folder = Folder::open(out)?;
+    if let Some(owner) = owner {
+        owner.write(&mut folder)?;
+    }
     for file in &data.files {
         folder.copy(&file.to, &file.from)?;
     }

@@ -54,12 +54,18 @@ pub(crate) fn loss(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
         let curves = smooth.iter().enumerate().map(|(i, p)| Curve { points: p.clone(), look: many(i) });
         vec![Panel { title: format!("{} cells, smoothed", raw.len()), curves: curves.collect() }]
     };
+    let all = || raw.iter().flat_map(|(_, p)| p);
+    let top = percentile(all(), 0.98);
+    let cut = all().any(|p| p.1 > top);
     Figure {
         name: "loss.png",
-        title: "Training loss on the photos".into(),
-        x_label: "step",
+        title: format!(
+            "Training loss on the photos{}",
+            if cut { " (the highest values are above the edge)" } else { "" }
+        ),
+        x_label: "step".into(),
         y_label: "loss",
-        y: (0.0, percentile(raw.iter().flat_map(|(_, p)| p), 0.98)),
+        y: (0.0, top),
         panels,
         legend,
     }
@@ -86,24 +92,30 @@ pub(crate) fn probe(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> {
             panels.push(Panel { title: panel_title(data, cell, cell.probe.rows.is_empty()), curves });
         }
     } else {
-        let curves =
-            data.cells.iter().enumerate().map(|(i, c)| Curve { points: c.probe.probe("held_out"), look: many(i) });
-        let title = format!("{} cells, held-out photos", data.cells.len());
+        let held_out = data.cells.iter().any(|c| !c.probe.probe("held_out").is_empty());
+        let (split, photos) = if held_out { ("held_out", "held-out photos") } else { ("train", "training photos") };
+        let curves = data.cells.iter().enumerate().map(|(i, c)| Curve { points: c.probe.probe(split), look: many(i) });
+        let title = format!("{} cells, {photos}", data.cells.len());
         panels.push(Panel { title, curves: curves.collect() });
     }
     let mut legend = Vec::new();
     if data.cells.len() <= MAX_PANELS {
-        legend.push(("held-out photos (never trained on)".to_owned(), held_out));
+        let unseen = data.cells.iter().any(|c| !c.probe.probe("held_out").is_empty());
+        if unseen {
+            legend.push(("held-out photos".to_owned(), held_out));
+        }
         legend.push(("training photos".to_owned(), train));
         if any_class {
             legend.push(("class images".to_owned(), class));
         }
-        legend.push(("base model on held-out photos".to_owned(), base));
+        if unseen {
+            legend.push(("base model on held-out photos".to_owned(), base));
+        }
     }
     Figure {
         name: "probe.png",
         title: "Denoising loss at fixed noise: does it learn the subject or its photos?".into(),
-        x_label: "step",
+        x_label: "step".into(),
         y_label: "probe loss",
         y: spread(&panels),
         panels,
@@ -120,41 +132,40 @@ pub(crate) fn summary(data: &StudyData) -> Result<Option<Vec<u8>>, ReportError> 
     let base = Look { dash: Some((2, 3)), ..line(GREY, 1.4) };
     let mut panels: Vec<Panel> = Vec::new();
     for cell in &data.cells {
-        let Some(x) = cell.assignments.iter().find(|s| s.key == axis).and_then(|s| s.value.parse().ok()) else {
-            continue;
-        };
-        let Some(m) = &cell.metrics else { continue };
+        let own = cell.assignments.iter().find(|s| s.key == axis);
+        let Some(x) = own.and_then(|s| s.value.parse().ok()).filter(|x: &f64| x.is_finite()) else { continue };
         let title = words::say_all(layout::other_assignments(data, cell));
         if panels.last().is_none_or(|p| p.title != title) && !panels.iter().any(|p| p.title == title) {
             let curves = [base, train, held_out].map(|look| Curve { points: Vec::new(), look });
             panels.push(Panel { title: title.clone(), curves: curves.into() });
         }
         let Some(panel) = panels.iter_mut().find(|p| p.title == title) else { continue };
-        let values = [m.baseline_probe_held_out, m.probe_train, m.probe_held_out];
-        for (curve, y) in panel.curves.iter_mut().zip(values) {
-            curve.points.extend(y.filter(|y| y.is_finite()).map(|y| (x, y)));
+        let (unseen, seen) = (cell.loss("held_out"), cell.loss("train"));
+        for (curve, y) in panel.curves.iter_mut().zip([unseen.base, seen.after, unseen.after]) {
+            curve.points.extend(y.map(|y| (x, y)));
         }
     }
-    panels.retain(|p| p.curves[2].points.len() > 1);
+    panels.retain(|p| p.curves.iter().any(|c| c.points.len() > 1));
+    let unseen = panels.iter().any(|p| !p.curves[2].points.is_empty());
     for curve in panels.iter_mut().flat_map(|p| &mut p.curves) {
         curve.points.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
     if panels.len() > MAX_PANELS {
         return Ok(None);
     }
-    let photos = axis == "dataset.size";
+    let mut legend = vec![("training photos".to_owned(), train)];
+    if unseen {
+        legend.insert(0, ("held-out photos".to_owned(), held_out));
+        legend.push(("base model on held-out photos".to_owned(), base));
+    }
     Figure {
         name: "summary.png",
         title: "Denoising loss after training".into(),
-        x_label: if photos { "training photos" } else { "swept value" },
+        x_label: if axis == "dataset.size" { "training photos".into() } else { words::axis_name(axis) },
         y_label: "probe loss",
         y: spread(&panels),
         panels,
-        legend: vec![
-            ("held-out photos (never trained on)".into(), held_out),
-            ("training photos".into(), train),
-            ("base model on held-out photos".into(), base),
-        ],
+        legend,
     }
     .draw()
 }
@@ -222,6 +233,7 @@ fn zero_phase_average(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::data::Table;
     use crate::report::{fixture, picture};
 
     #[test]
@@ -252,6 +264,52 @@ mod tests {
         assert!(loss(&data).expect("no error").is_none());
         assert!(probe(&data).expect("no error").is_none());
         assert!(summary(&data).expect("no error").is_none());
+    }
+
+    /// Pixels that are neither white nor grey, where charts are.
+    fn coloured(bytes: &[u8]) -> usize {
+        let image = picture::decode("chart", bytes).expect("decodes");
+        let (w, h) = image.dimensions();
+        let inside = image
+            .enumerate_pixels()
+            .filter(|(x, y, _)| (w / 8..w * 7 / 8).contains(x) && (h / 5..h * 4 / 5).contains(y));
+        inside.filter(|(_, _, p)| p.0.iter().max().unwrap_or(&0) - p.0.iter().min().unwrap_or(&0) > 60).count()
+    }
+
+    #[test]
+    fn odd_curves_are_seen() {
+        let loss_of = |values: &[&str]| {
+            let mut text = "step,instance_loss\n".to_owned();
+            values.iter().enumerate().for_each(|(i, v)| text.push_str(&format!("{},{v}\n", i + 1)));
+            Table::parse(text.as_bytes())
+        };
+        for values in
+            [&["0.5"][..], &["0.5", "0.5"], &["0"], &["NaN", "0.3", "inf"], &["1e300", "1e-300"], &["1e-9", "2e-9"]]
+        {
+            let mut data = fixture::study();
+            data.cells.iter_mut().for_each(|c| c.loss = loss_of(values));
+            let bytes = loss(&data).expect("draws").expect("has data");
+            assert!(coloured(&bytes) > 10, "{values:?}");
+        }
+        let mut data = fixture::study();
+        data.cells.iter_mut().for_each(|c| c.loss = loss_of(&["NaN"]));
+        assert!(loss(&data).expect("no error").is_none());
+    }
+
+    #[test]
+    fn without_held_out_photos_the_training_photos_are_drawn() {
+        let mut data = fixture::study();
+        for cell in &mut data.cells {
+            cell.probe.rows.retain(|r| r[1] != "held_out");
+            if let Some(m) = &mut cell.metrics {
+                (m.probe_held_out, m.baseline_probe_held_out) = (None, None);
+            }
+        }
+        assert!(coloured(&probe(&data).expect("draws").expect("has data")) > 10);
+        assert!(coloured(&summary(&data).expect("draws").expect("has data")) > 10);
+        let cell = data.cells[0].clone();
+        data.cells = vec![cell; 40];
+        assert!(coloured(&probe(&data).expect("draws").expect("has data")) > 10);
     }
 
     #[test]

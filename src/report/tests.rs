@@ -30,7 +30,7 @@ fn folders(name: &str) -> (tempfile::TempDir, PathBuf) {
 fn written(data: StudyData, name: &str) -> (tempfile::TempDir, PathBuf, StudyData) {
     let (dir, out) = folders(name);
     let data = fixture::with_files(data, dir.path());
-    write(&data, &out).expect("writes");
+    write(&data, &out, None).expect("writes");
     (dir, out, data)
 }
 
@@ -95,7 +95,7 @@ fn two_axes_and_an_empty_study_are_written() {
     let (_dir, out, _) = written(fixture::two_axes(), "two_axes");
     check_links(&out, "index.html");
     let (_dir, out) = folders("empty");
-    write(&StudyData { name: "empty".into(), ..StudyData::default() }, &out).expect("writes");
+    write(&StudyData { name: "empty".into(), ..StudyData::default() }, &out, None).expect("writes");
     let page = std::fs::read_to_string(out.join("index.html")).expect("page");
     assert!(page.contains("Nothing is measured yet."));
 }
@@ -104,7 +104,7 @@ fn two_axes_and_an_empty_study_are_written() {
 fn the_same_data_give_the_same_bytes() {
     let (dir, out, data) = written(fixture::study(), "twice");
     let first = read_all(&out);
-    write(&data, &out).expect("writes again");
+    write(&data, &out, None).expect("writes again");
     assert_eq!(first, read_all(&out));
     // Costs change from run to run; nothing else may.
     let mut slower = data.clone();
@@ -112,7 +112,7 @@ fn the_same_data_give_the_same_bytes() {
         (cost.seconds, cost.created, cost.threads) = (999.0, "2030-01-01T00:00:00Z".into(), 64);
     }
     let elsewhere = dir.path().join("elsewhere");
-    write(&slower, &elsewhere).expect("writes elsewhere");
+    write(&slower, &elsewhere, None).expect("writes elsewhere");
     let differing: Vec<String> =
         read_all(&elsewhere).into_iter().filter(|(k, v)| first.get(k) != Some(v)).map(|(k, _)| k).collect();
     assert_eq!(differing, ["cost.csv", "cost.html"]);
@@ -158,7 +158,7 @@ fn a_name_outside_the_folder_is_refused() {
     let (dir, out) = folders("escape");
     let mut data = fixture::with_files(fixture::study(), dir.path());
     data.files[0].to = "../outside.png".into();
-    assert!(matches!(write(&data, &out), Err(ReportError::Name(_))));
+    assert!(matches!(write(&data, &out, None), Err(ReportError::Name(_))));
 }
 
 #[test]
@@ -169,11 +169,11 @@ fn a_damaged_image_is_an_error_with_its_name() {
     std::fs::write(&picture.from.path, b"not a picture").expect("writes");
     let changed = picture.from.path.display().to_string();
     let entry = crate::store::FileEntry::of(b"not a picture");
-    let error = write(&data, &out).expect_err("refused").to_string();
+    let error = write(&data, &out, None).expect_err("refused").to_string();
     assert!(error.contains(&format!("{changed}: it was changed after it was stored")), "{error}");
     let picture = data.files.iter_mut().find(|f| f.to.contains("p00_s0")).expect("a picture");
     picture.from.entry = entry;
-    let error = write(&data, &out).expect_err("refused").to_string();
+    let error = write(&data, &out, None).expect_err("refused").to_string();
     assert!(error.contains("p00_s0.png is not a readable image"), "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! How settings and numbers are said: `5 photos`, `rank 16`, `0.1234`, `−12.3 %`.
 
-use crate::report::data::Setting;
+use crate::report::data::{Problem, Setting};
 use crate::stage::Stage;
 
 /// A swept setting as people say it.
@@ -9,7 +9,8 @@ pub(crate) fn say(key: &str, value: &str) -> String {
     match key {
         "dataset.size" if value == "1" => "1 photo".to_owned(),
         "dataset.size" => format!("{value} photos"),
-        "train.seed" => format!("training seed {value}"),
+        "dataset.images" => format!("photos of {value}"),
+        "dataset.held_out" => format!("{value} held out"),
         _ => format!("{} {value}", axis_name(key)),
     }
 }
@@ -20,6 +21,11 @@ pub(crate) fn axis_name(key: &str) -> String {
     match key {
         "dataset.size" => "number of photos".to_owned(),
         "train.seed" => "training seed".to_owned(),
+        "dataset.seed" => "photo seed".to_owned(),
+        "dataset.images" => "photo folder".to_owned(),
+        // A training has these, too.
+        "generate.steps" => "sampling steps".to_owned(),
+        "generate.batch_size" => "image batch size".to_owned(),
         _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),
     }
 }
@@ -40,6 +46,16 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
         Stage::Train => "the training",
         Stage::Generate => "the images",
         Stage::Evaluate => "the measurements",
+    }
+}
+
+/// Why something is not there; `unknown` where nothing is known.
+#[must_use]
+pub(crate) fn why_missing(problem: Option<&Problem>, unknown: &str) -> String {
+    match problem {
+        Some(p) if p.failed => format!("{} failed: {}", stage_name(p.stage), p.reason),
+        Some(p) => p.reason.clone(),
+        None => unknown.to_owned(),
     }
 }
 
@@ -73,12 +89,13 @@ pub(crate) fn number_or_dash(v: Option<f64>) -> String {
     v.map_or_else(|| "–".to_owned(), number)
 }
 
-/// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %` with a space that does not break.
+/// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %` with a space that does not break; `None` when
+/// there is nothing to divide by.
 #[must_use]
-pub(crate) fn change(old: f64, new: f64) -> String {
-    let percent = (new - old) / old * 100.0;
+pub(crate) fn change(old: f64, new: f64) -> Option<String> {
+    let percent = (new - old) / old.abs() * 100.0;
     if !percent.is_finite() {
-        return "–".to_owned();
+        return None;
     }
     let rounded = (percent * 10.0).round() / 10.0;
     let sign = if rounded > 0.0 {
@@ -88,13 +105,45 @@ pub(crate) fn change(old: f64, new: f64) -> String {
     } else {
         "±"
     };
-    format!("{sign}{:.1}\u{a0}%", rounded.abs())
+    Some(format!("{sign}{:.1}\u{a0}%", rounded.abs()))
+}
+
+/// Signs that show nothing or reorder their neighbours: they could make one text look like another.
+#[must_use]
+pub(crate) fn hides(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
+}
+
+/// A page with such signs and those that control terminals as their numbers; line ends and tabs stay.
+#[must_use]
+pub(crate) fn visible(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    for c in page.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || hides(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// `n thing` or `n things`.
 #[must_use]
 pub(crate) fn count(n: usize, singular: &str) -> String {
     if n == 1 { format!("1 {singular}") } else { format!("{n} {singular}s") }
+}
+
+/// At most that many characters; `…` marks what is cut off.
+#[must_use]
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 /// `a, b and c`.
@@ -130,10 +179,17 @@ mod tests {
 
     #[test]
     fn changes_have_a_sign() {
-        assert_eq!(change(2.0, 1.0), "−50.0\u{a0}%");
-        assert_eq!(change(2.0, 2.1), "+5.0\u{a0}%");
-        assert_eq!(change(2.0, 2.000_01), "±0.0\u{a0}%");
-        assert_eq!(change(0.0, 1.0), "–");
+        assert_eq!(change(2.0, 1.0).as_deref(), Some("−50.0\u{a0}%"));
+        assert_eq!(change(2.0, 2.1).as_deref(), Some("+5.0\u{a0}%"));
+        assert_eq!(change(2.0, 2.000_01).as_deref(), Some("±0.0\u{a0}%"));
+        for (old, new) in [(0.0, 1.0), (0.0, 0.0), (f64::NAN, 1.0), (1.0, f64::INFINITY)] {
+            assert_eq!(change(old, new), None, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn signs_that_hide_are_shown() {
+        assert_eq!(visible("a\u{202e}b\u{1b}[31m\n\tשלום 👩‍🎨"), "a\\u{202e}b\\u{1b}[31m\n\tשלום 👩‍🎨");
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Collector<'_> {
         }
     }
 
+    /// The key of a cell's job.
+    fn key(&self, cell: &Cell, stage: Stage) -> String {
+        cell.jobs.get(&stage).map(|j| self.plan.jobs[*j].key.to_string()).unwrap_or_default()
+    }
+
     /// Why a job has no result, if what it needs is there.
     fn problem(&self, job: usize) -> Option<Problem> {
         let stage = self.plan.jobs[job].stage;
@@ -141,6 +146,10 @@ impl Collector<'_> {
             steps: s.train.steps,
             epochs: seen / cell.train_photos.len().max(1) as f64,
             train_seed: s.train.seed,
+            train_job: self.key(cell, Stage::Train),
+            image_job: self.key(cell, Stage::Generate),
+            trained: cell.jobs.get(&Stage::Train).is_some_and(|j| self.artifact(*j).is_some()),
+            probe_photos: s.evaluate.probe_photos,
             prompts: s.generate.prompts.clone(),
             drift_prompts: s.evaluate.drift_prompts.clone(),
             seeds: s.generate.seeds.clone(),
@@ -345,3 +354,5 @@ struct ImageMetrics {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::test_settings;

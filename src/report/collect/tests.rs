@@ -80,6 +80,15 @@ fn settings(size: usize) -> Settings {
     s
 }
 
+fn owner(plan: &Plan, out: &std::path::Path) -> crate::report::Owner {
+    crate::report::Owner::new(std::path::Path::new("small.toml"), plan, out, false)
+}
+
+/// Any settings, for tests of other files.
+pub(crate) fn test_settings() -> Settings {
+    settings(1)
+}
+
 /// Two sizes; prepare and baseline are shared.
 fn plan() -> Plan {
     let sizes = [1, 2];
@@ -248,7 +257,7 @@ fn the_folder_has_nothing_of_this_machine() {
     let plan = plan();
     let (dir, store) = store(&plan);
     let out = dir.path().join("report");
-    super::super::build(&plan, &store, &out).expect("builds");
+    super::super::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
     for name in ["index.html", "report.md", "cells.csv", "grid.png"] {
         let bytes = std::fs::read(out.join(name)).expect("is there");
         let text = String::from_utf8_lossy(&bytes);
@@ -269,7 +278,7 @@ fn an_empty_store_is_a_report_of_what_is_to_come() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&dir.path().join("store")).expect("opens");
     let out: PathBuf = dir.path().join("report");
-    let data = super::super::build(&plan, &store, &out).expect("builds");
+    let data = super::super::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
     assert_eq!(data.cells[0].problems[0].reason, "not run yet");
     assert!(!data.cells[0].problems.iter().any(|p| p.failed));
     assert_eq!(data.cells[0].train_photos.len(), 1);

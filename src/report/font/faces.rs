@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn writing_systems_of_most_users_have_a_font() {
-        for text in ["a", "ế", "Ж", "Ω", "ع", "ש", "日", "の", "한", "ไ", "क्ष", "🐶", "👩‍🎨", "❤️", "🇯🇵", "👍🏽", "…", "≈", "−"] {
+        for text in
+            ["a", "ế", "Ж", "Ω", "ع", "ש", "日", "の", "한", "ไ", "क्ष", "🐶", "👩‍🎨", "❤️", "🇯🇵", "👍🏽", "…", "≈", "−"]
+        {
             assert!(face_of(text).is_some(), "{text}");
         }
         assert_eq!(face_of("🐶"), Some(faces().len() - 1));

@@ -6,6 +6,7 @@ use unicode_bidi::BidiInfo;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::faces::{face_of, faces};
+use crate::report::words::hides;
 
 /// What is drawn at a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,14 +37,6 @@ pub(super) struct Line {
 struct Run<'t> {
     text: &'t str,
     face: Option<usize>,
-}
-
-/// Signs that show nothing or reorder their neighbours: they could make one name look like another.
-fn hides(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
 }
 
 impl Line {
@@ -131,7 +124,8 @@ mod tests {
 
     #[test]
     fn different_texts_are_different_lines() {
-        let texts = ["日本", "中国", "𒀀", "𒀁", "\u{1b}", " ", "\u{202e}ab", "ab", "ba", "🐶", "🐱", "a\u{200b}b", "क्ष", "कष"];
+        let texts =
+            ["日本", "中国", "𒀀", "𒀁", "\u{1b}", " ", "\u{202e}ab", "ab", "ba", "🐶", "🐱", "a\u{200b}b", "क्ष", "कष"];
         for (i, a) in texts.iter().enumerate() {
             for b in &texts[i + 1..] {
                 assert_ne!(Line::new(a), Line::new(b), "{a:?} {b:?}");

@@ -76,7 +76,8 @@ fn number(image: &mut RgbImage, (x, y): (f32, f32), em: f32, colour: Rgb<u8>, c:
     for px in left..=right {
         for py in top..=bottom {
             let edge = px == left || px == right || py == top || py == bottom;
-            if edge && let (Ok(px), Ok(py)) = (u32::try_from(px), u32::try_from(py))
+            if edge
+                && let (Ok(px), Ok(py)) = (u32::try_from(px), u32::try_from(py))
                 && let Some(pixel) = image.get_pixel_mut_checked(px, py)
             {
                 *pixel = colour;

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::copying;
 use crate::report::data::{Group, Picture, Problem, StudyData, find};
+use crate::report::finding::from_noise;
 use crate::report::html::Shot;
 use crate::report::layout::{self, Column, Layout, Slot};
 use crate::report::words;
@@ -14,13 +15,21 @@ pub(super) fn main_grid(data: &StudyData, layout: &Layout) -> Markup {
         section id="images" {
             h2 { "The images" }
             p {
-                "Each row starts from the same noise; only the adapter differs. "
-                "A mark “≈ photo” says that the adapter brought an image nearer to one training photo than unseen photos are."
+                (from_noise(data).0)
+                @if marked(data) {
+                    " A mark “≈ photo” says that the adapter brought an image nearer to one training photo than other real "
+                    "photos of the subject are."
+                }
             }
             (toggle())
             (table(data, layout, Group::Prompt, "main"))
         }
     }
+}
+
+/// Whether any image is marked as close to a photo.
+fn marked(data: &StudyData) -> bool {
+    data.cells.iter().any(|c| c.metrics.as_ref().is_some_and(|m| copying::close_images(c, m) > 0))
 }
 
 /// Prompts that have nothing to do with the subject.
@@ -133,6 +142,7 @@ fn slot(
 ) -> Markup {
     match column.slot(data, group, prompt.0, seed) {
         Slot::Missing(problem) => missing(problem),
+        Slot::NotAsked => html! { div.missing { span { (layout::NOT_ASKED) } } },
         Slot::Picture(p) => {
             let Column::Cell(index) = column else { return shot(p, "base model", None, at, None) };
             let Some(cell) = data.cells.get(*index) else { return missing(None) };
@@ -165,11 +175,7 @@ fn missing(problem: Option<&Problem>) -> Markup {
     html! {
         div.missing {
             span dir="auto" {
-                @match problem {
-                    Some(p) if p.failed => { (words::stage_name(p.stage)) " failed: " (p.reason) }
-                    Some(p) => { (p.reason) }
-                    None => "no image",
-                }
+                (words::why_missing(problem, "no image"))
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::report::data::{CellData, Group, Metrics, Picture, StudyData};
+use crate::report::data::{CellData, Metrics, Picture, StudyData};
+use crate::report::finding::{Loss, copying_words, numbers_words, real_photos};
 use crate::report::html::Shot;
 use crate::report::{copying, layout, words};
 
@@ -12,7 +13,7 @@ pub(super) fn table(data: &StudyData) -> Markup {
     html! {
         section id="numbers" {
             h2 { "The numbers" }
-            p { "Losses are probe losses after training; the small number is the change from the base model on the same photos." }
+            p { (numbers_words()) }
             div.scroll.plain tabindex="0" role="region" aria-label="Numbers" {
                 table {
                     thead {
@@ -20,7 +21,7 @@ pub(super) fn table(data: &StudyData) -> Markup {
                             th scope="col" { "cell" }
                             th.n scope="col" { "steps" small { "passes over the photos" } }
                             th.n scope="col" { "held-out loss" small { "↓ lower is better" } }
-                            th.n scope="col" { "training loss" small { "far below held-out: memorised" } }
+                            th.n scope="col" { "training loss" small { "falls further than held-out: memorised" } }
                             @if class { th.n scope="col" { "class loss" small { "↑ means forgetting" } } }
                             th.n scope="col" { "drift" small { "RMSE 0–1, ↓ is better" } }
                             th.n scope="col" { "effect of the LoRA" small { "RMSE to baseline, 0–1" } }
@@ -36,38 +37,36 @@ pub(super) fn table(data: &StudyData) -> Markup {
 }
 
 fn row(data: &StudyData, cell: &CellData, class: bool) -> Markup {
-    let images = cell.images.iter().filter(|p| p.group == Group::Prompt).count();
-    let problem = cell.problems.first();
     html! {
         tr {
             th scope="row" dir="auto" { (layout::full_title(data, cell)) }
-            td.n { (cell.steps) small { (short(cell.epochs)) } }
+            @if cell.trained { td.n { (cell.steps) small { (short(cell.epochs)) } } } @else {
+                td.n { "–" small { (cell.steps) " asked for" } }
+            }
             @match &cell.metrics {
-                Some(m) => {
-                    (loss(m.probe_held_out, m.baseline_probe_held_out))
-                    (loss(m.probe_train, m.baseline_probe_train))
-                    @if class { (loss(m.probe_class, m.baseline_probe_class)) }
+                metrics if metrics.is_some() || cell.trained => {
+                    @let m = metrics.clone().unwrap_or_default();
+                    (loss(cell.loss("held_out")))
+                    (loss(cell.loss("train")))
+                    @if class { (loss(cell.loss("class"))) }
                     td.n { (words::number_or_dash(m.drift_rmse)) }
                     td.n { (words::number_or_dash(m.mean_baseline_rmse)) }
                 }
-                None => td colspan=(if class { 5 } else { 4 }) {
-                    @match problem {
-                        Some(p) if p.failed => { (words::stage_name(p.stage)) " failed: " (p.reason) }
-                        Some(p) => { (p.reason) }
-                        None => "not measured",
-                    }
+                _ => td colspan=(if class { 5 } else { 4 }) {
+                    (words::why_missing(cell.problems.first(), "not measured"))
                 },
             }
-            td.n { (images) }
+            td.n { (cell.prompt_images()) }
         }
     }
 }
 
-fn loss(value: Option<f64>, base: Option<f64>) -> Markup {
+fn loss(loss: Loss) -> Markup {
+    let change = loss.base.zip(loss.after).and_then(|(base, after)| words::change(base, after));
     html! {
         td.n {
-            (words::number_or_dash(value))
-            @if let (Some(v), Some(b)) = (value, base) { small { (words::change(b, v)) } }
+            (words::number_or_dash(loss.after))
+            @if let Some(change) = change { small { (change) } }
         }
     }
 }
@@ -86,12 +85,8 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
     html! {
         section id="copying" {
             h2 { "Does it copy a photo?" }
-            p {
-                "Similarity (normalised cross-correlation, at most 1) of every image to the training photo it resembles most. "
-                "Two things to hold it against: what real photos reach that the model never saw, and what the base model’s "
-                "images on the same noise reach. Images above both are counted as close to a photo."
-            }
-            @if measured.is_empty() { p.soft { "Not measured yet." } } @else {
+            @if measured.is_empty() { p.soft { "No similarity to photos is measured yet." } } @else {
+                p { (copying_words(data)) }
                 div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
                     table {
                         thead {
@@ -99,7 +94,7 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
                                 th scope="col" { "cell" }
                                 th.n scope="col" { "mean" }
                                 th.n scope="col" { "base model" small { "mean, same noise" } }
-                                th.n scope="col" { "unseen photos" small { "mean" } }
+                                th.n scope="col" { (real_photos(data)) small { "mean" } }
                                 th.n scope="col" { "largest" }
                                 th.n scope="col" { "close to a photo" small { "images" } }
                                 th scope="col" { "closest pair: image and photo" }
@@ -115,7 +110,7 @@ pub(super) fn memorisation(data: &StudyData) -> Markup {
 
 fn copy_row(data: &StudyData, cell: &CellData, m: &Metrics, row: usize) -> Markup {
     let close = copying::close_images(cell, m);
-    let images = cell.images.iter().filter(|p| p.group == Group::Prompt).count();
+    let images = cell.prompt_images();
     let name = layout::full_title(data, cell);
     html! {
         tr data-set="pairs" {
@@ -124,7 +119,9 @@ fn copy_row(data: &StudyData, cell: &CellData, m: &Metrics, row: usize) -> Marku
             td.n { (words::number_or_dash(m.baseline_nearest_similarity)) }
             td.n { (words::number_or_dash(copying::ceiling(m))) }
             td.n { (words::number_or_dash(m.max_nearest_similarity)) }
-            td class=(if close > 0 { "n over" } else { "n" }) { (close) " of " (images) }
+            td class=(if close > 0 { "n over" } else { "n" }) {
+                @if copying::ceiling(m).is_some() { (close) " of " (images) } @else { "–" }
+            }
             td { @if let Some(p) = copying::closest(cell) { (pair(data, p, &name, row)) } }
         }
     }

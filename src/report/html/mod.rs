@@ -8,10 +8,12 @@ mod metrics;
 mod photos;
 mod settings;
 
+use std::collections::BTreeSet;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::report::data::{Group, StudyData};
-use crate::report::finding::finding;
+use crate::report::data::{CellData, Group, StudyData};
+use crate::report::finding::{curve_words, finding};
 use crate::report::layout::Layout;
 use crate::report::{picture, words};
 
@@ -42,7 +44,7 @@ pub(crate) fn index(data: &StudyData, charts: Charts) -> String {
         (navigation(data, &drift))
         main {
             (grid::main_grid(data, &main))
-            (curves(charts))
+            (curves(data, charts))
             (metrics::table(data))
             (metrics::memorisation(data))
             (photos::training(data))
@@ -61,7 +63,7 @@ pub(crate) fn index(data: &StudyData, charts: Charts) -> String {
 
 /// Head and frame shared by all pages.
 pub(crate) fn document(title: &str, body: &Markup) -> String {
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -78,7 +80,8 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
             }
         }
     }
-    .into_string()
+    .into_string();
+    words::visible(&page)
 }
 
 /// What the study is called.
@@ -89,9 +92,8 @@ pub(crate) fn title(data: &StudyData) -> &str {
 fn header(data: &StudyData) -> Markup {
     let finding = finding(data);
     let complete = data.complete_cells();
-    let failed = data.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count();
-    let waiting = data.cells.len() - complete - failed;
-    let images: usize = data.cells.iter().map(|c| c.images.len()).sum();
+    let (failed, waiting) = (data.failed_cells(), data.waiting_cells());
+    let images = images_made(data);
     html! {
         header.top {
             h1 dir="auto" { (title(data)) }
@@ -108,6 +110,12 @@ fn header(data: &StudyData) -> Markup {
             }
         }
     }
+}
+
+/// Images of the prompts with an adapter; those that cells share count once.
+fn images_made(data: &StudyData) -> usize {
+    let mut seen = BTreeSet::new();
+    data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()
 }
 
 fn navigation(data: &StudyData, drift: &Layout) -> Markup {
@@ -129,27 +137,27 @@ fn navigation(data: &StudyData, drift: &Layout) -> Markup {
     }
 }
 
-fn curves(charts: Charts) -> Markup {
+fn curves(data: &StudyData, charts: Charts) -> Markup {
+    let held_out = data.cells.iter().any(|c| !c.probe.probe("held_out").is_empty());
     html! {
         section id="curves" {
             h2 { "Does it learn the subject, or its photos by heart?" }
-            p {
-                "The probe loss is the model's denoising error at fixed noise and fixed timesteps; lower is better. "
-                "It is measured on the photos the cell trains on and on photos that no cell trains on. "
-                "If only the first falls, the adapter memorises."
-            }
+            p { (curve_words(data)) }
             @if let Some(size) = charts.probe {
-                (chart("probe.png", size, "Probe loss over the training steps, one chart a cell: training photos, \
-                       held-out photos and the base model's level on held-out photos."))
+                (chart("probe.png", size, if held_out {
+                    "Probe loss over the training steps, with the base model's level on held-out photos."
+                } else {
+                    "Probe loss over the training steps on training photos."
+                }))
             } @else { p.soft { "No probe loss is measured yet." } }
             @if let Some(size) = charts.summary {
-                (chart("summary.png", size, "Probe loss after training on training photos and on held-out photos, \
-                       with the base model as a dashed line. The values stand in the table below."))
+                (chart("summary.png", size, "Probe loss after training over the swept setting. The values stand in the \
+                       table below."))
             }
             @if let Some(size) = charts.loss {
                 h3 { "Training loss" }
-                p { "Noise and timestep change at every step, so single values jump; the thick line is their average." }
-                (chart("loss.png", size, "Training loss over the steps, one chart a cell, raw and smoothed."))
+                p { "Noise and timestep change at every step, so single values jump; a thick line is their average." }
+                (chart("loss.png", size, "Training loss over the steps."))
             }
         }
     }

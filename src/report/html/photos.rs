@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::data::{PhotoData, StudyData};
+use crate::report::finding::held_out_title;
 use crate::report::html::{Shot, settings};
 use crate::report::words;
 
@@ -14,6 +15,7 @@ pub(super) fn training(data: &StudyData) -> Markup {
             sets.push(&cell.train_photos);
         }
     }
+    sets.retain(|s| !s.is_empty());
     sets.sort_by_key(|s| s.len());
     let mut held_out: Vec<&[usize]> = Vec::new();
     for cell in &data.cells {
@@ -25,16 +27,16 @@ pub(super) fn training(data: &StudyData) -> Markup {
         section id="photos" {
             h2 { "The photos" }
             p {
-                "Square crops as the model sees them."
-                @if sets.len() > 1 { " Photos that a set adds to the one before are outlined." }
+                @if data.photos.iter().any(|p| p.file.is_some()) { "Square crops as the model sees them." }
+                @if sets.len() > 1 { " Photos that are not in the set before are outlined." }
             }
             @for (i, set) in sets.iter().enumerate() {
                 @let before: &[usize] = if i == 0 { &[] } else { sets[i - 1] };
-                h3 { (words::count(set.len(), "training photo")) }
+                h3 dir="auto" { (words::count(set.len(), "training photo")) (which(data, &sets, set)) }
                 (strip(data, set, |p| i > 0 && !before.contains(&p)))
             }
             @for set in &held_out {
-                h3 { (words::count(set.len(), "held-out photo")) ", never trained on" }
+                h3 { (held_out_title(data, set.len())) }
                 (strip(data, set, |_| false))
             }
             @if !data.skipped.is_empty() {
@@ -45,6 +47,18 @@ pub(super) fn training(data: &StudyData) -> Markup {
             }
         }
     }
+}
+
+/// What tells a set from others of as many photos: the photo seed or folder of the first cell that uses it.
+fn which(data: &StudyData, sets: &[&[usize]], set: &[usize]) -> String {
+    let alone = sets.iter().filter(|s| s.len() == set.len()).count() < 2;
+    let cell = data.cells.iter().find(|c| c.train_photos == set);
+    let own = cell
+        .into_iter()
+        .flat_map(|c| &c.assignments)
+        .filter(|s| s.key.starts_with("dataset.") && s.key != "dataset.size");
+    let own = words::say_all(own);
+    if alone || own.is_empty() { String::new() } else { format!(" ({own})") }
 }
 
 fn strip(data: &StudyData, set: &[usize], new: impl Fn(usize) -> bool) -> Markup {

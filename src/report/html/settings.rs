@@ -10,7 +10,7 @@ pub(super) fn asked(data: &StudyData) -> Markup {
     html! {
         section id="settings" {
             h2 { "What was asked" }
-            @if data.axes.is_empty() { p { "One cell; nothing is swept." } } @else {
+            @if data.axes.is_empty() { p { "Nothing is swept." } } @else {
                 dl.set {
                     @for axis in &data.axes {
                         dt { (words::axis_name(&axis.key)) " " code { (axis.key) } }
@@ -19,13 +19,16 @@ pub(super) fn asked(data: &StudyData) -> Markup {
                 }
             }
             @if !data.derived.is_empty() {
-                p { "These follow the swept settings:" }
+                p { "These differ with the swept settings:" }
                 dl.set {
                     @for axis in &data.derived { dt { code { (axis.key) } } dd dir="auto" { (axis.values.join(", ")) } }
                 }
             }
             details {
-                summary { (words::count(data.fixed.len(), "setting")) " the same in every cell" }
+                summary {
+                    (words::count(data.fixed.len(), "setting"))
+                    @if data.cells.len() > 1 { " the same in every cell" }
+                }
                 (pairs(&data.fixed))
             }
         }
