@@ -139,7 +139,11 @@ impl Figure {
             .axis_style(ShapeStyle::from(GREY).stroke_width(SCALE as u32))
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|v| if whole && v.fract() != 0.0 { String::new() } else { axis_number(*v, x.1 - x.0) })
+            .x_label_formatter(&|v| match (whole, v.fract() == 0.0) {
+                (true, false) => String::new(),
+                (true, true) if v.abs() < 1e7 => format!("{v:.0}"),
+                _ => axis_number(*v, x.1 - x.0),
+            })
             .y_label_formatter(&|v| axis_number(*v, self.y.1 - self.y.0))
             .label_style(text(12, &GREY))
             .axis_desc_style(text(13, &GREY))

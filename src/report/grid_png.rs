@@ -141,7 +141,7 @@ fn legend(data: &StudyData) -> String {
     let mut parts = vec![data.name.clone()];
     parts.extend(fixed("model.base").map(|v| format!("base {v}")));
     parts.extend(fixed("generate.sampler").map(str::to_owned));
-    parts.extend(fixed("generate.steps").map(|v| format!("{v} steps")));
+    parts.extend(fixed("generate.steps").map(|v| format!("{v} {}", if v == "1" { "step" } else { "steps" })));
     parts.extend(fixed("generate.guidance_scale").map(|v| format!("guidance {v}")));
     parts.push(from_noise(data).1.to_owned());
     parts.join(" · ")

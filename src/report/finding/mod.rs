@@ -195,7 +195,11 @@ fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Optio
         return None;
     }
     let meaning = "where it falls much further than on unseen photos, the adapter learns its photos by heart.";
-    let first = sections::measured_first(data).map(|n| format!(" (at most the first {n} of them)")).unwrap_or_default();
+    let first = match sections::measured_first(data) {
+        Some(1) => " (measured on the first of them)".to_owned(),
+        Some(n) => format!(" (measured on the first {n} at most)"),
+        None => String::new(),
+    };
     Some(if compare::few(&losses) {
         format!("On the photos it trained on{first}, the loss changed by {}; {meaning}", words::list(&changes))
     } else {
