@@ -23,6 +23,8 @@ pub(super) const MAX_SEED: u64 = i64::MAX as u64;
 pub(super) const MAX_SIDE: u64 = 4096;
 /// The VAE halves a picture three times.
 const SIDE_MULTIPLE: u64 = 8;
+/// More folders of photos in one list are a mistake.
+const MAX_FOLDERS: usize = 1000;
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
@@ -61,6 +63,12 @@ fn read_images(reader: &mut Reader<'_>) -> Option<Vec<PathBuf>> {
     if texts.is_empty() {
         let place = reader.place("dataset.images");
         reader.push(Problem::error(place, "`dataset.images` is empty").expected("at least one folder of photos"));
+        return None;
+    }
+    if texts.len() > MAX_FOLDERS {
+        let message = format!("`dataset.images` has {} folders", texts.len());
+        let problem = Problem::error(reader.place("dataset.images"), message);
+        reader.push(problem.expected(format!("at most {MAX_FOLDERS}")));
         return None;
     }
     let mut paths: Vec<PathBuf> = Vec::new();

@@ -12,6 +12,10 @@ use super::value::{label, same, shown};
 
 /// A larger grid is a mistake.
 const MAX_CELLS: usize = 10_000;
+/// More rules are a mistake, too: each is compared with every cell.
+const MAX_EXCLUDES: usize = 1000;
+/// Every cell holds all its settings, long lists of prompts and seeds as well: bytes they may take together.
+const MAX_BYTES: usize = 128 << 20;
 
 /// Settings that a sweep cannot change, and why.
 const NOT_SWEPT: [(&str, &str); 6] = [
@@ -50,6 +54,11 @@ pub(super) fn axes(sweep: &Assignments, problems: &mut Problems) -> Vec<(String,
                 continue;
             }
         };
+        if values.len() > MAX_CELLS {
+            let message = format!("`sweep.{key}` has {} values", values.len());
+            problems.push(Problem::error(entry.origin.key(), message).expected(format!("at most {MAX_CELLS}")));
+            continue;
+        }
         let item = |(i, value): (usize, &toml::Value)| assigned(value.clone(), entry.origin.item(i));
         let entries: Vec<Entry> = values.iter().enumerate().map(item).collect();
         for (i, entry) in entries.iter().enumerate() {
@@ -102,6 +111,18 @@ pub(super) fn combinations(
         }
         return Vec::new();
     }
+    let longest = |entries: &[Entry]| entries.iter().map(|entry| size(&entry.value)).max().unwrap_or(0);
+    let swept: usize = axes.iter().map(|(_, values)| longest(values)).sum();
+    let given: usize = base.values().map(|entry| size(&entry.value)).sum();
+    if let Some(problem) = too_large(count.unwrap_or(0), swept + given, base) {
+        problems.push(problem);
+        return Vec::new();
+    }
+    if let Some(rule) = exclude.get(MAX_EXCLUDES).and_then(|rule| rule.first()) {
+        let message = format!("there are {} `[[exclude]]` sections", exclude.len());
+        problems.push(Problem::error(rule.1.origin.key(), message).expected(format!("at most {MAX_EXCLUDES}")));
+        return Vec::new();
+    }
     let mut all = product(axes);
     if axes.is_empty() && !cells.is_empty() {
         all.clear();
@@ -115,6 +136,28 @@ pub(super) fn combinations(
         }
     }
     drop_excluded(all, exclude, base, problems)
+}
+
+/// A problem if so many cells of so many bytes are too much; it points at the longest setting.
+pub(super) fn too_large(cells: usize, bytes: usize, base: &BTreeMap<String, Entry>) -> Option<Problem> {
+    if cells.saturating_mul(bytes) <= MAX_BYTES {
+        return None;
+    }
+    let (key, longest) = base.iter().max_by_key(|(_, entry)| size(&entry.value))?;
+    let message = format!("{cells} cells of {bytes} bytes each are too much; the most comes from `{key}`");
+    let help = "shorten that setting, or split the study into several files";
+    Some(Problem::error(longest.origin.key(), message).expected(format!("at most {MAX_BYTES} bytes")).help(help))
+}
+
+/// About how many bytes a value takes in memory, with the place of each of its items.
+fn size(value: &toml::Value) -> usize {
+    const ITEM: usize = 80;
+    ITEM + match value {
+        toml::Value::String(text) => text.len(),
+        toml::Value::Array(items) => items.iter().map(size).sum(),
+        toml::Value::Table(fields) => fields.iter().map(|(key, value)| key.len() + size(value)).sum(),
+        _ => 0,
+    }
 }
 
 /// The product of the axes; one empty combination without axes.

@@ -222,6 +222,9 @@ impl Absorber<'_> {
     }
 
     fn unknown(&mut self, path: &str, field: &Field) {
+        if self.problems.are_full() {
+            return;
+        }
         let place = self.place(field.key_span.clone());
         let suggestion = schema::suggestion(path);
         let section = path.rsplit_once('.').map_or("", |(section, _)| section);

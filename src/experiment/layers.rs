@@ -17,6 +17,8 @@ use super::value::shown;
 
 /// An experiment file is text written by hand; a larger one is not an experiment file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+/// A longer chain of `extends` is a mistake.
+const MAX_CHAIN: usize = 32;
 
 /// What is said outside the file.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +87,11 @@ fn chain(path: &Path, problems: &mut Problems) -> Option<Vec<Layer>> {
         if seen.contains(&canonical) {
             let message = format!("`extends` goes in a circle: {} is already part of the chain", path.display());
             problems.push(Problem::error(named_at, message).help("remove this `extends` or name another file"));
+            return None;
+        }
+        if seen.len() == MAX_CHAIN {
+            let problem = Problem::error(named_at, "this `extends` makes the chain of files too long");
+            problems.push(problem.expected(format!("at most {MAX_CHAIN} files")));
             return None;
         }
         seen.push(canonical);

@@ -39,7 +39,7 @@ pub use settings::Settings;
 pub use source::{Place, Source};
 pub use value::{label, number};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use layer::Entry;
@@ -131,7 +131,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
         read_all(&mut reader)
     };
     let mut resolved: Vec<Cell> = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::new();
     let mut heading = None;
     let mut complete = true;
     for combination in &combinations {
@@ -139,8 +139,15 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
         values.extend(combination.iter().cloned());
         match read(&values) {
             Some((name, title, settings)) => {
+                let text = format!("{settings:?}");
+                if heading.is_none()
+                    && let Some(problem) = grid::too_large(combinations.len(), text.len(), &values)
+                {
+                    problems.push(problem);
+                    return None;
+                }
                 heading = Some((name, title));
-                if seen.insert(format!("{settings:?}")) {
+                if seen.insert(blake3::hash(text.as_bytes())) {
                     let assignments = combination.iter().map(|(k, entry)| (k.clone(), entry.value.clone())).collect();
                     resolved.push(Cell { label: String::new(), slug: String::new(), assignments, settings, values });
                 }

@@ -130,12 +130,19 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// More than this many are counted, not shown.
     const SHOWN: usize = 30;
+    /// More than this many are not even looked for: each costs time in a file that is nonsense as a whole.
+    const KEPT: usize = 1000;
 
     /// Adds one, unless the same was said before.
     pub fn push(&mut self, problem: Problem) {
-        if !self.0.contains(&problem) {
+        if !self.are_full() && !self.0.contains(&problem) {
             self.0.push(problem);
         }
+    }
+
+    /// True if further problems are dropped.
+    pub(super) fn are_full(&self) -> bool {
+        self.0.len() >= Self::KEPT
     }
 
     /// Adds all of `other`.
@@ -180,7 +187,8 @@ impl Problems {
         let problems = self.sorted();
         let mut blocks: Vec<String> = problems.iter().take(Self::SHOWN).map(|p| p.render(color)).collect();
         if problems.len() > Self::SHOWN {
-            blocks.push(format!("… and {} more", problems.len() - Self::SHOWN));
+            let least = if self.are_full() { "at least " } else { "" };
+            blocks.push(format!("… and {least}{} more", problems.len() - Self::SHOWN));
         }
         blocks.join("\n\n")
     }

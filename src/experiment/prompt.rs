@@ -35,12 +35,14 @@ pub(super) fn fill_or_empty(
     origin: &Origin,
     subject: &Subject,
 ) -> Option<String> {
-    if text.chars().count() > MAX_CHARS {
-        let message = format!("`{key}` has a prompt of {} characters", text.chars().count());
+    let filled = parts(text, subject);
+    let length = filled.as_deref().unwrap_or(text).chars().count();
+    if length > MAX_CHARS {
+        let message = format!("`{key}` has a prompt of {length} characters");
         reader.push(Problem::error(origin.value(), message).expected(format!("at most {MAX_CHARS} characters")));
         return None;
     }
-    match parts(text, subject) {
+    match filled {
         Ok(filled) => Some(filled),
         Err(Wrong::Unknown(word)) => {
             let suggestion = did_you_mean(&word, ["identifier", "class", "name"]).map(|w| format!("{{{w}}}"));

@@ -1,16 +1,15 @@
-//! What a photo's header says: size, orientation, number of frames. No pixels are decoded, except for the first frames
-//! of a GIF.
+//! What a photo's header says: size, orientation, number of frames. No pixels are decoded.
 
 use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
-use image::{AnimationDecoder, ImageDecoder, ImageReader, ImageResult, Limits};
+use image::{ImageDecoder, ImageReader, ImageResult, Limits};
 
 use super::jpeg::Layout;
-use super::{Format, MAX_DECODER_BYTES, MAX_PIXELS, PhotoError, orientation};
+use super::{DECODER_BYTES, Format, MAX_PIXELS, PhotoError, orientation};
 
 /// What a photo's header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +29,11 @@ pub(super) struct Header {
 /// Opens the decoder of `bytes` with limits on what it may allocate.
 pub(super) fn decoder(bytes: &[u8], format: Format) -> ImageResult<Box<dyn ImageDecoder + '_>> {
     let mut reader = ImageReader::with_format(Cursor::new(without_promises(bytes, format)), format.image());
-    reader.limits(limits());
-    reader.into_decoder().map(|decoder| Box::new(decoder) as Box<dyn ImageDecoder + '_>)
+    reader.limits(limits(bytes, 0));
+    let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    decoder.set_limits(limits(bytes, u64::from(width) * u64::from(height)))?;
+    Ok(Box::new(decoder))
 }
 
 /// A WebP file whose flags announce no metadata: the decoder refuses a file in which an announced block is missing, as
@@ -55,9 +57,11 @@ pub(super) fn one_line(error: &image::ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn limits() -> Limits {
+/// What a decoder may allocate: enough for the file and its pixels as 16-bit RGBA. A small file cannot ask for more by
+/// compressed metadata.
+fn limits(bytes: &[u8], pixels: u64) -> Limits {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits.max_alloc = Some(DECODER_BYTES + bytes.len() as u64 + 8 * pixels.min(MAX_PIXELS));
     limits
 }
 
@@ -93,10 +97,15 @@ fn turns(orientation: Orientation) -> bool {
 pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
     let reader = Cursor::new(bytes);
     match format {
-        Format::Gif => GifDecoder::new(reader)
-            .and_then(|mut decoder| decoder.set_limits(limits()).map(|()| decoder))
-            .is_ok_and(|decoder| decoder.into_frames().take(2).filter(Result::is_ok).count() > 1),
-        Format::Png => PngDecoder::with_limits(reader, limits()).and_then(|d| d.is_apng()).unwrap_or(false),
+        Format::Gif => {
+            // Frames are told apart by their headers: to decode them takes memory for all pixels, twice.
+            let mut options = gif::DecodeOptions::new();
+            options.skip_frame_decoding(true);
+            options
+                .read_info(reader)
+                .is_ok_and(|mut file| (0..2).all(|_| matches!(file.next_frame_info(), Ok(Some(_)))))
+        }
+        Format::Png => PngDecoder::with_limits(reader, limits(bytes, 0)).and_then(|d| d.is_apng()).unwrap_or(false),
         Format::Webp => WebPDecoder::new(reader).is_ok_and(|decoder| decoder.has_animation()),
         Format::Bmp | Format::Jpeg | Format::Tiff => false,
     }

@@ -3,13 +3,13 @@
 use image::RgbImage;
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-use super::MAX_DECODER_BYTES;
+use super::{DECODER_BYTES, MAX_PIXELS};
 use super::jpeg::Layout;
 
 /// The pixels as PIL gives them, not yet upright; `Err` is a message of the decoder.
 pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<RgbImage, String> {
     let mut decoder = Decoder::new(bytes);
-    decoder.set_max_decoding_buffer_size(usize::try_from(MAX_DECODER_BYTES).unwrap_or(usize::MAX));
+    decoder.set_max_decoding_buffer_size(usize::try_from(DECODER_BYTES + 8 * MAX_PIXELS).unwrap_or(usize::MAX));
     if let Some(transform) = transform(layout) {
         decoder.set_color_transform(transform);
     }

@@ -52,8 +52,8 @@ pub const MAX_PIXELS: u64 = 200_000_000;
 pub const MAX_ENTRIES: usize = 100_000;
 /// Longest caption, in bytes after trimming.
 pub const MAX_CAPTION_BYTES: usize = 4_000;
-/// What a decoder may allocate for one photo, in bytes: enough for [`MAX_PIXELS`] of 16-bit RGBA.
-const MAX_DECODER_BYTES: u64 = 8 * MAX_PIXELS + 64_000_000;
+/// What a decoder may allocate for one photo besides the file and its pixels, in bytes.
+const DECODER_BYTES: u64 = 64_000_000;
 
 /// A file that was recognised as a photo. Its pixels are not read yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -51,7 +51,7 @@ fn adapters() {
     let files = Files::new();
     let modules = StableDiffusion::check(&golden_path("models/sd1")).expect("a model").lora_modules;
     let parts = &[Kind::Tensors, Kind::Json];
-    let target = Target { name: "adapters", parts, seeds: seeds(), inputs: 6000, memory: MEMORY };
+    let target = Target { name: "adapters", parts, seeds: seeds(), inputs: 3000, memory: MEMORY };
     fuzz(target, |input| {
         let path = files.put("adapter.safetensors", &input[0]);
         files.put_or_remove("adapter_config.json", &input[1]);

@@ -12,7 +12,7 @@ fn captions() {
     files.put("photo.png", &golden("photos/inputs/size_1x1.png"));
     let seeds = ["a red duck\n", "\u{feff}une  poupée\r\n\tsur la lune", "", "人形"];
     let seeds = seeds.map(|seed| vec![seed.as_bytes().to_vec()]).to_vec();
-    fuzz(Target { name: "captions", parts: &[Kind::Text], seeds, inputs: 15_000, memory: MEMORY }, |input| {
+    fuzz(Target { name: "captions", parts: &[Kind::Text], seeds, inputs: 8000, memory: MEMORY }, |input| {
         files.put("photo.txt", &input[0]);
         match scan(&[files.folder().to_owned()]) {
             Err(error) => error.to_string(),

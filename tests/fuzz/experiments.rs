@@ -61,6 +61,7 @@ fn experiments() {
     for folder in ["photos", "model"] {
         std::fs::create_dir(files.path(folder)).expect("a folder is made");
     }
+    files.put("model/model_index.json", b"{}");
     let [env, set] = ["RUNNER_TRAIN__SEED=7\nRUNNER_NAME=ci", "generate.steps=3\nsweep.train.rank=[1,2]"];
     let only = "dataset.size=5 train.rank=4";
     let seed = |file: &str| [file, BASE, env, set, only].map(|part| part.as_bytes().to_vec()).to_vec();
@@ -68,7 +69,7 @@ fn experiments() {
         name: "experiments",
         parts: &[Kind::Text; 5],
         seeds: vec![seed(FILE), seed(runner::experiment::DEFAULTS)],
-        inputs: 2500,
+        inputs: 2000,
         memory: MEMORY,
     };
     target.seeds.push([FILE.as_bytes(), BASE.as_bytes(), b"", b"", b""].map(<[u8]>::to_vec).to_vec());

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr)] // what a run has seen is worth reading
 
 mod adapters;
+mod bombs;
 mod captions;
 mod configs;
 mod experiments;

@@ -3,13 +3,15 @@
 use runner::photos::{Crop, check_decodes, load, scan};
 
 use crate::files::{Files, golden, golden_path};
-use crate::harness::{MEMORY, Target, fuzz};
+use crate::harness::{Target, fuzz};
 use crate::image::with_chunk;
 use crate::mutate::Kind;
 use crate::watch::Input;
 
 /// Larger ones are not decoded here: what their pixels need is bounded by `MAX_PIXELS`, not by the file's size.
 const DECODED: u64 = 300_000;
+/// The TIFF decoder asks for up to 256 MB to read a value of a damaged directory before it finds the file too short.
+const MEMORY: (u64, u64) = (320 << 20, 100);
 /// Larger files are left out of the seeds.
 const LARGEST: usize = 12_000;
 
@@ -31,12 +33,17 @@ fn seeds() -> Vec<Input> {
 #[test]
 fn photos() {
     let files = Files::new();
-    fuzz(Target { name: "photos", parts: &[Kind::Image], seeds: seeds(), inputs: 4000, memory: MEMORY }, |input| {
+    fuzz(Target { name: "photos", parts: &[Kind::Image], seeds: seeds(), inputs: 10_000, memory: MEMORY }, |input| {
         let path = files.put("photo", &input[0]);
         let photo = match scan(&[path]) {
             Err(error) => return error.to_string(),
             Ok(scan) => scan.photos.into_iter().next().expect("a photo named by itself is used or refused"),
         };
+        // image-webp 0.2.4 builds every Huffman table that a lossless image announces, up to 65,536 groups of 20 kB,
+        // however small the image; nothing before the decoder can tell (docs/fuzzing.md).
+        if [b"VP8L", b"ALPH"].iter().any(|chunk| input[0].windows(4).any(|window| window == *chunk)) {
+            return "a lossless WebP".to_owned();
+        }
         if u64::from(photo.width) * u64::from(photo.height) > DECODED {
             return format!("a large {}", photo.format);
         }

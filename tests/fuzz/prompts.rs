@@ -14,8 +14,9 @@ fn prompts() {
     let seeds =
         ["a photo of aawxbc figurine", "it's <|endoftext|> 3 🦆 naïve É", "  \t\n ", "漫画, (best quality:1.2)"];
     let seeds = seeds.map(|seed| vec![seed.as_bytes().to_vec()]).to_vec();
-    fuzz(Target { name: "prompts", parts: &[Kind::Text], seeds, inputs: 20_000, memory: MEMORY }, |input| {
-        let text = String::from_utf8_lossy(&input[0]);
+    fuzz(Target { name: "prompts", parts: &[Kind::Text], seeds, inputs: 1500, memory: MEMORY }, |input| {
+        // An experiment file allows no longer ones.
+        let text: String = String::from_utf8_lossy(&input[0]).chars().take(10_000).collect();
         let ids = tokenizer.encode(&text);
         assert_eq!(ids.len(), PROMPT_TOKENS);
         assert!(ids.iter().all(|id| *id <= largest));

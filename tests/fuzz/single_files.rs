@@ -59,7 +59,7 @@ fn single_files() {
         files.put(&format!("tokenizer/{name}"), &golden(&format!("models/sd1/tokenizer/{name}")));
     }
     let seeds = [checkpoint(&SD1, 768), checkpoint(&SD2, 1024)].map(|file| vec![file]).to_vec();
-    fuzz(Target { name: "single_files", parts: &[Kind::Tensors], seeds, inputs: 600, memory: MEMORY }, |input| {
+    fuzz(Target { name: "single_files", parts: &[Kind::Tensors], seeds, inputs: 3000, memory: MEMORY }, |input| {
         let path = files.put("model.safetensors", &input[0]);
         StableDiffusion::check(&path).map_or_else(|error| error.to_string(), |_| "a model".to_owned())
     });

@@ -22,7 +22,7 @@ fn store() {
     let failure = json!({"reason": "the loss is not finite", "when": "2026-01-01T00:00:00Z"});
     let seed = [&manifest, &failure].map(|part| part.to_string().into_bytes()).to_vec();
     let target =
-        Target { name: "store", parts: &[Kind::Json, Kind::Json], seeds: vec![seed], inputs: 10_000, memory: MEMORY };
+        Target { name: "store", parts: &[Kind::Json, Kind::Json], seeds: vec![seed], inputs: 5000, memory: MEMORY };
     fuzz(target, |input| {
         // The key is put right where it can be: it is the first thing that is checked.
         let mut text = input[0].clone();

@@ -21,7 +21,7 @@ fn weights() {
         name: "weights",
         parts: &[Kind::Tensors, Kind::Tensors, Kind::Json],
         seeds: vec![vec![mixed, odd, index.to_vec()]],
-        inputs: 15_000,
+        inputs: 8000,
         memory: MEMORY,
     };
     fuzz(target, |input| {

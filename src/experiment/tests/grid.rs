@@ -180,3 +180,31 @@ fn only_selects_cells() {
       = expected a key and a value, e.g. `dataset.size=5`, or the label of a cell
     ");
 }
+
+/// Files that would take memory or time beyond all measure; each is refused at once, with its reason.
+#[test]
+fn what_is_too_much_is_refused() {
+    let many = |n: usize, item: &dyn Fn(usize) -> String| (0..n).map(item).collect::<String>();
+    let numbers = |n| many(n, &|i| format!("{i},"));
+    let prompts = many(90, &|i| format!("\"{i} {}\",", "{identifier} ".repeat(600)));
+    for (text, reason) in [
+        (format!("[sweep]\ntrain.seed = [{}]", numbers(100_000)), "`sweep.train.seed` has 100000 values"),
+        (
+            format!(
+                "[sweep]\ntrain.seed = [{}]\n{}",
+                numbers(9),
+                many(2000, &|i| format!("[[exclude]]\ntrain.seed = {i}\n"))
+            ),
+            "there are 2000 `[[exclude]]` sections",
+        ),
+        (format!("[dataset]\nimages = [{}]", "\"photos\",".repeat(90_000)), "`dataset.images` has 90000 folders"),
+        (
+            format!("[generate]\nprompts = [{prompts}]\n[sweep]\ntrain.seed = [{}]", numbers(9000)),
+            "the most comes from `generate.prompts`",
+        ),
+        (many(100_000, &|i| format!("a{i} = 1\n")), "… and at least 970 more"),
+    ] {
+        let message = errors(&text);
+        assert!(message.contains(reason), "{reason}: {}", message.chars().take(500).collect::<String>());
+    }
+}

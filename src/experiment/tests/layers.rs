@@ -259,3 +259,13 @@ fn values_typed_on_the_command_line() {
     let experiment = load_in(&folder(), "extends = 'base.toml'", &["sweep.dataset.size=[1,2]"], &[]).unwrap();
     assert_eq!(experiment.cells().len(), 2);
 }
+
+#[test]
+fn a_chain_has_an_end() {
+    let dir = folder();
+    for i in 0..40 {
+        std::fs::write(dir.path().join(format!("{i}.toml")), format!("extends = \"{}.toml\"", i + 1)).unwrap();
+    }
+    let message = load_in(&dir, "extends = \"0.toml\"", &[], &[]).unwrap_err();
+    assert!(message.contains("the chain of files too long") && message.contains("at most 32 files"), "{message}");
+}
