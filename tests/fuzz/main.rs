@@ -11,6 +11,7 @@ mod experiments;
 mod files;
 mod harness;
 mod image;
+mod journal;
 mod json;
 mod memory;
 mod mutate;

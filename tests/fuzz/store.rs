@@ -11,7 +11,6 @@ use crate::mutate::Kind;
 #[test]
 fn store() {
     let files = Files::new();
-    let store = Store::reader(files.folder());
     let inputs = json!({"photos": ["ab", "cd"], "learning_rate": 1e-4, "model": {"unet": "00", "format": 1}});
     let manifest = json!({
         "store_version": 1, "stage": "train", "key": "", "inputs": inputs, "info": {"steps": 3},
@@ -40,6 +39,8 @@ fn store() {
         files.put(&format!("{folder}/DONE"), format!("{}\n", blake3::hash(&text).to_hex()).as_bytes());
         files.put(&format!("{folder}/adapter.safetensors"), b"abc");
         files.put(&format!(".failed/train-{key}.json"), &input[1]);
+        // A new one each time: it remembers what it has read.
+        let store = Store::reader(files.folder());
         let found = match store.look(Stage::Train, &key) {
             Ok(Found::Done(artifact)) => {
                 let read = artifact.manifest.files.keys().map(|name| artifact.read(name));

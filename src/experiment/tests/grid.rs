@@ -202,7 +202,7 @@ fn what_is_too_much_is_refused() {
             format!("[generate]\nprompts = [{prompts}]\n[sweep]\ntrain.seed = [{}]", numbers(9000)),
             "the most comes from `generate.prompts`",
         ),
-        (many(100_000, &|i| format!("a{i} = 1\n")), "… and at least 970 more"),
+        (many(80_000, &|i| format!("a{i} = 1\n")), "… and at least 970 more"),
     ] {
         let message = errors(&text);
         assert!(message.contains(reason), "{reason}: {}", message.chars().take(500).collect::<String>());
