@@ -13,7 +13,7 @@ use crate::mutate::Kind;
 fn names() {
     let seeds = ["owner/name@revision", "a-b.c_d/e@refs/pr/1", "0123456789abcdef0123456789abcdef", "dpm++2m-karras"];
     let seeds = seeds.map(|seed| vec![seed.as_bytes().to_vec()]).to_vec();
-    fuzz(Target { name: "names", parts: &[Kind::Text], seeds, inputs: 30_000, memory: MEMORY }, |input| {
+    fuzz(Target { name: "names", parts: &[Kind::Text], seeds, inputs: 20_000, memory: MEMORY }, |input| {
         let text = String::from_utf8_lossy(&input[0]);
         let id = match text.parse::<ModelId>() {
             Ok(id) => {

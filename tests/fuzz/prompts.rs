@@ -14,7 +14,7 @@ fn prompts() {
     let seeds =
         ["a photo of aawxbc figurine", "it's <|endoftext|> 3 🦆 naïve É", "  \t\n ", "漫画, (best quality:1.2)"];
     let seeds = seeds.map(|seed| vec![seed.as_bytes().to_vec()]).to_vec();
-    fuzz(Target { name: "prompts", parts: &[Kind::Text], seeds, inputs: 1500, memory: MEMORY }, |input| {
+    fuzz(Target { name: "prompts", parts: &[Kind::Text], seeds, inputs: 600, memory: MEMORY }, |input| {
         // An experiment file allows no longer ones.
         let text: String = String::from_utf8_lossy(&input[0]).chars().take(10_000).collect();
         let ids = tokenizer.encode(&text);
