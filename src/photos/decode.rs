@@ -5,11 +5,16 @@ use std::path::Path;
 use image::{ColorType, DynamicImage, ImageBuffer, Pixel, RgbImage};
 
 use super::header::{self, decoder, one_line};
-use super::{Format, PhotoError, jpeg, jpeg_other};
+use super::{Format, PhotoError, guard, jpeg, jpeg_other};
 
 /// Decodes a photo completely: oriented, transparency over white, grey as three equal channels, 16 bits cut to the
 /// upper 8. `path` is for messages only.
 pub(super) fn decode(path: &Path, bytes: &[u8], format: Format) -> Result<RgbImage, PhotoError> {
+    guard::catch(|| decode_unguarded(path, bytes, format))
+        .unwrap_or_else(|what| Err(PhotoError::undecodable(path, format!("a damaged {format} file ({what})"))))
+}
+
+fn decode_unguarded(path: &Path, bytes: &[u8], format: Format) -> Result<RgbImage, PhotoError> {
     let header = header::read(path, bytes, format)?;
     if format == Format::Jpeg && !jpeg::is_complete(bytes) {
         return Err(PhotoError::undecodable(path, "the JPEG file ends in the middle of the image"));

@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 use super::caption::{self, Captions};
 use super::own::{self, Own};
-use super::{Duplicate, Format, MAX_ENTRIES, MAX_FILE_BYTES, Photo, PhotoError, Scan, Skipped, format, header};
+use super::{Duplicate, Format, MAX_ENTRIES, MAX_FILE_BYTES, Photo, PhotoError, Scan, Skipped, format, guard, header};
 
 /// Deepest folder below a named one that is still looked at; stops nests of links.
 const MAX_DEPTH: usize = 64;
@@ -219,8 +219,10 @@ fn look(path: &Path, name: String) -> Result<Look, PhotoError> {
         Ok(format) => format,
         Err(reason) => return Ok(Look::Other(reason)),
     };
-    let header = header::read(path, &bytes, format)?;
-    if header::is_animated(&bytes, format) {
+    let look = || header::read(path, &bytes, format).map(|header| (header, header::is_animated(&bytes, format)));
+    let (header, animated) = guard::catch(look)
+        .unwrap_or_else(|what| Err(PhotoError::undecodable(path, format!("not a readable {format} file ({what})"))))?;
+    if animated {
         return Ok(Look::Other(format!("an animated {format}: save the frame you want as JPEG or PNG")));
     }
     let photo = Photo {

@@ -17,6 +17,9 @@ const PLEASE_REPORT: &str = "please report it with the command and the experimen
 /// a job nothing is printed. Call once, at the start of the program. `RUST_BACKTRACE=1` adds a backtrace.
 pub fn install_hook() {
     panic::set_hook(Box::new(|info| {
+        if crate::photos::is_decoding() {
+            return;
+        }
         let place = info.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
         let message = format!("{}{place}", payload_text(info.payload()));
         let caught = CATCHING.lock().is_ok_and(|depth| *depth > 0);
