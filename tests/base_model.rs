@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use candle_core::Device;
+use runner::event::Silent;
 use runner::experiment::settings::{Base, Dtype};
 use runner::hashing::HashCache;
-use runner::stages::BaseModel;
+use runner::stages::{BaseModel, StopFlag};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,7 +42,13 @@ impl Model {
     }
 
     fn find(&self) -> anyhow::Result<BaseModel> {
-        BaseModel::find(&Base::Folder(self.0.path().to_owned()), true, &mut HashCache::none())
+        BaseModel::find(
+            &Base::Folder(self.0.path().to_owned()),
+            true,
+            &mut HashCache::none(),
+            &Silent,
+            &StopFlag::new(),
+        )
     }
 
     /// Changes a key of a JSON file for as long as `check` runs.

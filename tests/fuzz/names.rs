@@ -1,9 +1,7 @@
 //! Short names from the command line and from files: models on the Hub, keys, samplers.
 
-use std::path::Path;
-
-use runner::diffusion::hub::{ModelId, looks_like_id};
 use runner::diffusion::samplers::SamplerKind;
+use runner::hub_id::ModelId;
 use runner::store::Key;
 
 use crate::harness::{MEMORY, Target, fuzz};
@@ -25,6 +23,6 @@ fn names() {
             Err(error) => error.to_string().replace(&*text, ""),
         };
         let sampler = text.parse::<SamplerKind>().is_ok();
-        format!("{id} {sampler} {} {}", Key::parse(&text).is_some(), looks_like_id(&text, Path::new("/")))
+        format!("{id} {sampler} {}", Key::parse(&text).is_some())
     });
 }

@@ -1,6 +1,6 @@
 //! Photos: recognised, their headers and orientation read, small ones decoded.
 
-use runner::photos::{Crop, check_decodes, load, scan};
+use runner::photos::{Crop, Memory, Scan, examine, load, scan};
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{Target, fuzz};
@@ -47,7 +47,8 @@ fn photos() {
         if u64::from(photo.width) * u64::from(photo.height) > DECODED {
             return format!("a large {}", photo.format);
         }
-        let checked = check_decodes(&photo);
+        let mut alone = Scan { photos: vec![photo.clone()], ..Scan::default() };
+        let checked = examine(&mut alone, &mut Memory::parse(""));
         let square = load(&photo, 16, Crop::Random, 1);
         assert_eq!(checked.is_ok(), square.is_ok(), "what is checked is what is loaded");
         match square {
