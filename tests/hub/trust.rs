@@ -238,7 +238,7 @@ fn a_list_of_files_that_is_none_is_refused() {
     lists.push((vec![b' '; 70_000], "more than 65536 bytes"));
     lists.push((b"<html>Log in to the hotel's network</html>".to_vec(), "not whole JSON"));
     lists.push((b"{\"sha\":\"hf_secret\",\"siblings\":\"hf_secret\"}".to_vec(), "not as the Hub's"));
-    lists.push((vec![b'['; 50_000], "not whole JSON"));
+    lists.push((vec![b'['; 50_000], "not as the Hub's"));
     for (body, words) in lists {
         let cache = Cache::new();
         let server = Server::new(&model, move |request| {
