@@ -1,7 +1,7 @@
 //! The JSON files beside the weights in a diffusers folder, and the refusal of what is not implemented.
 //!
 //! Known keys whose value would change the computation are checked by name against the values implemented here. Keys
-//! that nobody knows are allowed, because every diffusers release adds some, but they are told ([`unread`]).
+//! that nobody knows are allowed, because every diffusers release adds some, but they are told (`unread`).
 //! Sources: `register_to_config` of `UNet2DConditionModel` and `AutoencoderKL` (diffusers 0.42),
 //! `CLIPTextConfig` (transformers 5.23).
 
