@@ -124,8 +124,11 @@ fn a_photo_that_does_not_decode_is_named_before_the_run() {
         std::fs::write(photos.join(format!("{n}.jpg")), &bytes[..end]).unwrap();
     }
     let file = study(dir.path(), "");
-    let assert = runner(dir.path()).arg(&file).args(["--set", "dataset.images=\"photos\""]).assert().code(96);
-    assert!(stderr(&assert).contains("3.jpg"), "{}", stderr(&assert));
+    for command in ["plan", "run"] {
+        let assert =
+            runner(dir.path()).arg(command).arg(&file).args(["--set", "dataset.images=\"photos\""]).assert().code(96);
+        assert!(stderr(&assert).contains("3.jpg"), "{}", stderr(&assert));
+    }
 }
 
 #[test]
