@@ -8,8 +8,11 @@ fn setting(key: &str, value: &str) -> Setting {
     Setting { key: key.into(), value: value.into() }
 }
 
-/// One cell for each `(assignments, base, after)`.
-fn study(cells: &[(&[(&str, &str)], f64, f64)]) -> StudyData {
+/// The settings of a cell, the base model's loss and the loss after training.
+type Row<'a> = (&'a [(&'a str, &'a str)], f64, f64);
+
+/// One cell for each row.
+fn study(cells: &[Row<'_>]) -> StudyData {
     let mut data = fixture::study();
     let template = data.cells[0].clone();
     data.cells.clear();
@@ -38,12 +41,12 @@ fn study(cells: &[(&[(&str, &str)], f64, f64)]) -> StudyData {
 /// Sizes 2 and 4 with the losses of as many training seeds.
 fn seeds(losses: [&[f64]; 2]) -> StudyData {
     const SEEDS: [&str; 3] = ["0", "1", "2"];
-    let all: Vec<([(&str, &str); 2], f64)> = ["2", "4"]
+    let all: Vec<_> = ["2", "4"]
         .into_iter()
         .zip(losses)
         .flat_map(|(n, v)| v.iter().zip(SEEDS).map(move |(v, s)| ([("dataset.size", n), ("train.seed", s)], *v)))
         .collect();
-    let cells: Vec<(&[(&str, &str)], f64, f64)> = all.iter().map(|(a, v)| (&a[..], 0.31, *v)).collect();
+    let cells: Vec<Row<'_>> = all.iter().map(|(a, v)| (&a[..], 0.31, *v)).collect();
     study(&cells)
 }
 
@@ -118,7 +121,7 @@ fn seeds_never_win() {
 fn cells_of_one_training_count_once() {
     let cell = |g: &'static str, s: &'static str| [("generate.guidance_scale", g), ("generate.seeds", s)];
     let cells = [cell("1", "0"), cell("1", "1"), cell("3", "0"), cell("3", "1")];
-    let all: Vec<(&[(&str, &str)], f64, f64)> = cells.iter().map(|c| (&c[..], 0.31, 0.28)).collect();
+    let all: Vec<Row<'_>> = cells.iter().map(|c| (&c[..], 0.31, 0.28)).collect();
     let text = said(&study(&all));
     assert!(text.contains("after training it is 0.2800 (−9.7\u{a0}%)."), "{text}");
     assert!(text.contains("This is one training") && text.contains("4 cells share 1 training"), "{text}");
