@@ -18,8 +18,11 @@ fn small() -> Study {
     Study::new(&SMALL.replace("dataset.size = [1, 2]", "dataset.size = [2]"))
 }
 
+/// A name and what is done to a file.
+type Harm = (&'static str, fn(&Path));
+
 /// What a disk, an editor, a backup or a clean-up job may do to a file.
-const HARMS: [(&str, fn(&Path)); 7] = [
+const HARMS: [Harm; 7] = [
     ("flipped", |path| change(path, flip)),
     ("cut", |path| change(path, |bytes| bytes.truncate(bytes.len() / 2))),
     ("longer", |path| change(path, |bytes| bytes.push(b'\n'))),
@@ -40,6 +43,7 @@ const HARMS: [(&str, fn(&Path)); 7] = [
 ];
 
 /// Flips one bit in the middle.
+#[allow(clippy::ptr_arg)] // one of the functions that `change` takes
 fn flip(bytes: &mut Vec<u8>) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
@@ -106,7 +110,7 @@ fn assert_same(expected: &BTreeMap<String, Vec<u8>>, study: &Study, what: &str) 
 }
 
 /// Every kind of file × every harm, one file of each stage at a time.
-fn damage_the_store(harms: &[(&str, fn(&Path))]) {
+fn damage_the_store(harms: &[Harm]) {
     let study = small();
     study.expect(0, &["study.toml"]);
     let expected = study.results();
@@ -183,7 +187,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Every kind of file of unfinished work × every harm.
-fn damage_work(stages: &[&str], harms: &[(&str, fn(&Path))]) {
+fn damage_work(stages: &[&str], harms: &[Harm]) {
     let whole = small();
     whole.expect(0, &["study.toml"]);
     let expected = whole.results();

@@ -223,8 +223,11 @@ fn only_what_was_written_is_committed() {
     assert_eq!(left.len(), 3, "{left:?}");
 }
 
+/// A name and what is done to a file.
+type Harm = (&'static str, fn(&Path));
+
 /// What a clean-up job, an editor or a disk may do to work in progress.
-const HARMS: [(&str, fn(&Path)); 7] = [
+const HARMS: [Harm; 7] = [
     ("flipped", |path| {
         let mut bytes = fs::read(path).unwrap();
         bytes[0] ^= 1;
