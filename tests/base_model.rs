@@ -245,7 +245,7 @@ fn a_model_is_hashed_once() {
     let (_, first, _) = plan();
     assert!(!folder.path().join("reports").exists());
     fs::create_dir_all(folder.path().join("reports/.store")).unwrap();
-    let hashes = folder.path().join("reports/.store/hashes.json");
+    let hashes = folder.path().join("reports/.store/.hashes.json");
     assert_eq!(plan().1, first);
     let remembered = fs::read_to_string(&hashes).unwrap_or_default();
     // Files that were made just now, e.g. by a checkout, are not remembered.

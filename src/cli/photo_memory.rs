@@ -4,7 +4,7 @@ use crate::{photos::Memory, store::write_atomic};
 use std::{fs::File, io::Read as _, path::Path};
 
 /// The file in the store.
-const NAME: &str = "photos.txt";
+const NAME: &str = ".photos.txt";
 /// Most bytes that are read of it.
 const LARGEST: u64 = 64 << 20;
 

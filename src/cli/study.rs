@@ -24,7 +24,7 @@ use std::{
 };
 
 /// In the store: the hashes of files outside of it, so that a base model is read once and not for each plan.
-const HASHES: &str = "hashes.json";
+const HASHES: &str = ".hashes.json";
 
 /// Which study, and what is different from its file.
 #[derive(Debug, Args)]

@@ -299,7 +299,7 @@ fn identifier_of_several_words() {
 
     study.toml:4:9: `subject.class` cannot be ""
      4 | class = ""
-       |         ^^ expected 1 to 100 characters, no space at either end
+       |         ^^ expected 1 to 100 characters, no space at either end and no braces
     "#);
 }
 

@@ -74,7 +74,7 @@ fn pairs(path: &Path, parsed: &Parsed) -> Result<Pairs, LoraFileError> {
     let (mut pairs, mut refused) = (Pairs::new(), Vec::new());
     for ((part, module), raw) in &parsed.modules {
         let pair = match names::layer(*part, module) {
-            None => Err("it is of no layer of Stable Diffusion that this program knows".to_owned()),
+            None => Err("it names no layer of Stable Diffusion that this program knows".to_owned()),
             Some(name) if pairs.contains_key(&(*part, name.clone())) => {
                 Err("the layer appears twice, under two names".to_owned())
             }
