@@ -178,6 +178,11 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
             }
         }
         if stop.is_set() {
+            // Nobody is left to tell when standard error is closed.
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"stopped; images whose names were printed are finished, others were not made\n",
+            );
             return Ok(Exit::Stopped);
         }
     }

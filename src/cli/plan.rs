@@ -12,7 +12,7 @@ use std::io::Write as _;
 
 /// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost
 ///
-/// Checks everything a run checks before it loads a model. Changes nothing.
+/// Checks everything a run checks before it loads a model; one of the Hub is downloaded for that. Makes no result.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  runner plan experiments/shinchan.toml --set train.rank=8\n\nResult: a table of the cells and \

@@ -35,7 +35,7 @@ pub(super) struct StudyArgs {
     /// Change a setting, e.g. --set train.rank=8 (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Only the cells with all these values, e.g. --only 'dataset.size=5 train.rank=4' (repeatable: or those with these)
+    /// Work on matching cells only, e.g. --only 'dataset.size=5 train.rank=4'; repeat it to add more. Reports show all cells
     #[arg(long, value_name = "KEY=VALUE…")]
     only: Vec<String>,
     /// auto, cpu, cuda, cuda:1 or metal; the same as --set model.device=…

@@ -76,8 +76,8 @@ pub enum ReportError {
     Name(String),
     /// The folder holds the report of another experiment.
     #[error(
-        "{folder} is the report of another experiment, {other}; give {experiment} another `name`, or let it take that \
-         report's place with --replace", folder = folder.display()
+        "{folder} holds the report of another experiment file, {other}; change `name` in {experiment}, or replace that \
+         report with --replace", folder = folder.display()
     )]
     Taken {
         /// The report folder.

@@ -21,6 +21,8 @@ const MOST_BYTES: u64 = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Owner {
     record: Record,
+    /// The experiment file as the user named it.
+    given: String,
     replace: bool,
 }
 
@@ -49,7 +51,7 @@ impl Owner {
             path: short(&blake3::hash(path.as_bytes())),
             study: short(&study.finalize()),
         };
-        Self { record, replace }
+        Self { record, given: experiment.display().to_string(), replace }
     }
 
     /// An error if the folder holds the report of another experiment.
@@ -62,7 +64,7 @@ impl Owner {
                 Err(ReportError::Taken {
                     folder: folder.to_owned(),
                     other: other.experiment,
-                    experiment: self.record.experiment.clone(),
+                    experiment: self.given.clone(),
                 })
             }
             _ => Ok(()),

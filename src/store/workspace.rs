@@ -27,7 +27,7 @@ use std::{
 
 /// Seconds spent by stopped attempts.
 const SECONDS: &str = ".seconds";
-/// There while somebody works: found by the next attempt only if this one ended without a word.
+/// There while somebody works: found by the next attempt only if this one was cut short.
 const ATTEMPT: &str = ".attempt";
 
 /// The folder of one piece of work. Whoever holds it is the only one in any process.
@@ -48,7 +48,7 @@ pub struct Workspace {
 /// What an earlier attempt left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Earlier {
-    /// It ended without a word: the process was killed, or memory ran out.
+    /// It was cut short: the process was killed, or memory ran out.
     pub died: bool,
     /// Files that were not as they had been written, and were removed.
     pub damaged: Vec<String>,

@@ -155,7 +155,7 @@ impl State {
             Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
             Event::Note { message } => self.info(&plain_text(message)),
             Event::Stopping { signal } => {
-                let how = "finishing the step and saving a checkpoint; again to stop at once";
+                let how = "stopping after this step; again to stop at once";
                 self.line(&format!("{} {how}", paint.yellow(&format!("{signal}:"))));
             }
             Event::ReportWritten { folder } => self.report = Some(folder.clone()),
