@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use crate::report::ReportError;
-use crate::store::StoredFile;
+use crate::store::{StoredFile, TEMP_PREFIX, write_atomic};
 
 /// Names the files the report made, one a line, so that only those are ever removed.
 const LIST: &str = crate::photos::REPORT_LIST;
@@ -25,7 +24,7 @@ impl Folder {
         // From the first moment on: by its list a report is told from a folder of photos, also after a kill.
         let list = root.join(LIST);
         if !list.exists() {
-            replace(&list, b"").map_err(|e| ReportError::write(&list, e))?;
+            write_atomic(&list, b"")?;
         }
         remove_temporary(root);
         Ok(Self { root: root.to_owned(), written: BTreeSet::new() })
@@ -35,7 +34,7 @@ impl Folder {
     pub(crate) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
         let path = self.path(name)?;
         if !holds(&path, bytes) {
-            replace(&path, bytes).map_err(|e| ReportError::write(&path, e))?;
+            write_atomic(&path, bytes)?;
         }
         self.written.insert(name.to_owned());
         Ok(())
@@ -87,15 +86,11 @@ impl Folder {
     }
 }
 
-/// Temporary files begin with this and end with [`RANDOM`] letters and digits.
-const TEMPORARY: &str = ".report-";
-const RANDOM: usize = 6;
-
 /// Removes temporary files of earlier reports. Nobody else writes: whoever writes a report holds its lock.
 fn remove_temporary(root: &Path) {
     let ours = |name: &str| {
-        let rest = name.strip_prefix(TEMPORARY).unwrap_or_default();
-        rest.len() == RANDOM && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+        let rest = name.strip_prefix(TEMP_PREFIX).unwrap_or_default();
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'-')
     };
     // Folders of a report are at most three deep: `thumbnails/images/<cell>`.
     let entries = walkdir::WalkDir::new(root).max_depth(4).into_iter().filter_map(Result::ok);
@@ -106,24 +101,8 @@ fn remove_temporary(root: &Path) {
 }
 
 fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let same_length = fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64);
+    let same_length = fs::symlink_metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64);
     same_length && fs::read(path).is_ok_and(|old| old == bytes)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).rand_bytes(RANDOM).tempfile_in(folder)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary file is private; a report is for everybody.
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    }
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -153,8 +132,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary folder");
         let deep = dir.path().join("thumbnails/images/baseline");
         fs::create_dir_all(&deep).expect("makes");
-        let left = [dir.path().join(".report-aB3dE9"), deep.join(".report-123456")];
-        let mine = [dir.path().join(".report-notes.txt"), dir.path().join("report-aB3dE9"), dir.path().join(LIST)];
+        let left = [dir.path().join(".tmp-4711-0"), deep.join(".tmp-12-345")];
+        let mine = [dir.path().join(".tmp-notes.txt"), dir.path().join("tmp-1-2"), dir.path().join(LIST)];
         left.iter().chain(&mine).for_each(|path| fs::write(path, "").expect("writes"));
         Folder::open(dir.path()).expect("opens");
         assert!(left.iter().all(|path| !path.exists()));

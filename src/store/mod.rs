@@ -35,7 +35,7 @@ pub use files::write_atomic;
 pub use key::{Change, Key, KeyInputs};
 pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
 pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory};
-pub use name::CHECKPOINT;
+pub use name::{CHECKPOINT, TEMP_PREFIX};
 pub use stored::StoredFile;
 pub use workspace::{Earlier, Workspace};
 

@@ -10,7 +10,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// Says that an artifact is complete; holds the BLAKE3 of the manifest; written last.
 pub(super) const DONE: &str = "DONE";
 /// Every half-written file starts with this until it is renamed.
-pub(super) const TEMP_PREFIX: &str = ".tmp-";
+pub const TEMP_PREFIX: &str = ".tmp-";
 
 /// Whether `name` may stand in an artifact: no `..`, nothing absolute, hidden, or odd on another system.
 fn is_plain(name: &str) -> bool {
