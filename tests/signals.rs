@@ -37,7 +37,7 @@ fn signalled(study: &Study, before: &str, signals: &[&str]) -> (Option<i32>, Vec
 /// How many trainings have left a state to go on from.
 fn checkpoints(study: &Study) -> usize {
     let work = std::fs::read_dir(study.path().join("reports/.store/.work")).unwrap();
-    work.filter(|job| job.as_ref().unwrap().path().join("checkpoint/state.safetensors").is_file()).count()
+    work.filter(|job| job.as_ref().unwrap().path().join("checkpoint/training").is_file()).count()
 }
 
 /// More steps than are done between a signal and its handler.

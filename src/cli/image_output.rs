@@ -18,6 +18,17 @@ impl ImageOutput {
     /// # Errors
     /// The ending of another kind of file: only PNG can hold the parameters losslessly.
     pub(super) fn parse(path: PathBuf) -> Result<Self, String> {
+        // Most file systems have names of up to 255 bytes; a number may be added to this one.
+        const LONGEST: usize = 200;
+        if path.as_os_str() == "-" {
+            return Err("images are not written to standard output: name a .png file".to_owned());
+        }
+        if path.file_name().is_some_and(|name| name == ".png") {
+            return Err("the file has no name in front of .png".to_owned());
+        }
+        if path.file_name().is_some_and(|name| name.len() > LONGEST) {
+            return Err(format!("the file name is longer than {LONGEST} bytes"));
+        }
         let last = path.as_os_str().as_encoded_bytes().last().map(|byte| char::from(*byte));
         if path.is_dir() || last.is_some_and(std::path::is_separator) {
             return Ok(Self::Folder(path));
@@ -76,6 +87,9 @@ mod tests {
 
     #[test]
     fn other_endings_are_refused() {
+        for text in ["-", ".png", "a/.png", &"x".repeat(300)] {
+            assert!(ImageOutput::parse(text.into()).is_err(), "{text}");
+        }
         for text in ["picture.jpg", "a.b/picture.WEBP", "picture.png.tif", "v1.5"] {
             assert!(ImageOutput::parse(text.into()).unwrap_err().contains("PNG"), "{text}");
         }

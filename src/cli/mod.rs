@@ -38,6 +38,9 @@ pub fn execute(arguments: Arguments) -> Result<Exit, Failure> {
     dispatch(&arguments)
 }
 
+/// More threads than any machine has cores: a million of them would only keep it busy.
+const MOST_THREADS: usize = 1024;
+
 /// How many threads rayon (all our kernels, candle's products) and candle's own pool (its element-wise operations) start.
 /// That pool waits by spinning and so takes the cores from the kernels that come next: one thread, unless the user says more.
 ///
@@ -48,8 +51,9 @@ fn set_environment(asked: Option<usize>) {
     // library when the first error is made.
     unsafe {
         std::env::set_var("RUST_LIB_BACKTRACE", "0");
-        if let Some(threads) = asked {
-            std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
+        let given = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok();
+        if let Some(threads) = asked.or_else(given) {
+            std::env::set_var("RAYON_NUM_THREADS", threads.min(MOST_THREADS).to_string());
         }
         if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
             std::env::set_var("CANDLE_NUM_THREADS", "1");

@@ -1,7 +1,7 @@
 //! Where it is kept which photos decode and what they show: in the store, so that it is found out once.
 
-use crate::{photos::Memory, store::write_atomic};
-use std::{fs::File, io::Read as _, path::Path};
+use crate::{hashing::plain_file, photos::Memory, store::write_atomic};
+use std::path::Path;
 
 /// The file in the store.
 const NAME: &str = ".photos.txt";
@@ -10,9 +10,8 @@ const LARGEST: u64 = 64 << 20;
 
 /// What earlier commands found out; nothing if it cannot be read.
 pub(super) fn read(store: &Path) -> Memory {
-    let mut bytes = Vec::new();
     // Without it photos are decoded again, that is all.
-    let _ = File::open(store.join(NAME)).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+    let bytes = plain_file::read(&store.join(NAME), LARGEST).unwrap_or_default();
     Memory::parse(&String::from_utf8_lossy(&bytes))
 }
 

@@ -123,7 +123,7 @@ pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
 fn decode_latents(model: &StableDiffusion, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
     let (vae, config) = (model.vae.get()?, &model.vae_config);
-    let unscaled = latents.affine(1.0 / config.scaling_factor, config.shift_factor)?;
+    let unscaled = latents.affine(1.0 / config.scaling_factor, 0.0)?;
     (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }
 

@@ -14,6 +14,7 @@ use super::problem::{Problem, Problems};
 use super::schema;
 use super::source::{Place, Source};
 use super::value::shown;
+use crate::hashing::plain_file;
 
 /// An experiment file is text written by hand; a larger one is not an experiment file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -127,14 +128,12 @@ fn chain(path: &Path, problems: &mut Problems) -> Option<Vec<Layer>> {
 
 fn read(path: &Path) -> std::io::Result<String> {
     let invalid = |message: String| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
-    let metadata = std::fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(invalid("it is a folder".to_owned()));
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(invalid(format!("it has {} bytes, more than an experiment file may have", metadata.len())));
-    }
-    let bytes = std::fs::read(path)?;
+    let bytes = plain_file::read(path, MAX_FILE_BYTES).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            invalid(format!("it has more than {MAX_FILE_BYTES} bytes, more than an experiment file may have"))
+        }
+        _ => error,
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;

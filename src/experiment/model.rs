@@ -85,7 +85,10 @@ pub(super) fn missing(
         Origin::File { .. } => "paths are relative to the file that names them".to_owned(),
         Origin::Text { .. } => "paths given here are relative to the working folder".to_owned(),
     };
-    Problem::error(origin.value(), format!("`{key}`: {text} does not exist")).suggestion(near).help(help)
+    // A pipe or a device is there, and of no use.
+    let what = if path.exists() { "is no ordinary file or folder" } else { "does not exist" };
+    let near = near.filter(|near| near != text);
+    Problem::error(origin.value(), format!("`{key}`: {text} {what}")).suggestion(near).help(help)
 }
 
 /// A path that exists and would do, written the way the user wrote theirs.

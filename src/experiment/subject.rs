@@ -40,7 +40,9 @@ fn word(reader: &mut Reader<'_>, key: &str, example: &str, may_be_empty: bool) -
     let fine = (may_be_empty || !text.is_empty())
         && text.trim() == text
         && text.chars().count() <= MAX_CHARS
-        && !text.contains(|c: char| c.is_control() || c == '{' || c == '}');
+        && !text.contains(|c: char| c.is_control() || c == '{' || c == '}')
+        // The tokenizer's own signs, e.g. <|endoftext|>, end a prompt.
+        && !text.contains("<|");
     if !fine {
         let message = format!("`{key}` cannot be {}", super::value::shown(&text.clone().into()));
         let problem = Problem::error(reader.place(key), message);

@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, Metadata},
-    io::{Read as _, Write as _},
+    fs::Metadata,
+    io::Write as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -11,7 +11,7 @@ use std::{
 use blake3::Hash;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
+use super::{fingerprint::Fingerprint, plain_file};
 
 /// The hashes that were made last are kept.
 const MOST_ENTRIES: usize = 4096;
@@ -130,13 +130,8 @@ fn name(path: &Path) -> Option<String> {
 }
 
 fn read(file: &Path) -> BTreeMap<String, Entry> {
-    let text = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(file)?.take(LARGEST).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
     let mut entries: BTreeMap<String, Entry> =
-        text().ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        plain_file::read(file, LARGEST).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     entries.retain(|path, entry| entry.check == check(path, &entry.file, &entry.hash, entry.made));
     entries
 }
@@ -157,7 +152,7 @@ fn write(file: &Path, entries: &BTreeMap<String, Entry>) -> std::io::Result<()> 
 mod tests {
     use super::*;
     use crate::hashing::{HashedFile, ReadError};
-    use std::fs::FileTimes;
+    use std::fs::{File, FileTimes};
 
     /// A file that was last changed a while ago, as the cache sees it.
     fn old(path: &Path, content: &str) -> Metadata {

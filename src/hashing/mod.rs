@@ -9,6 +9,7 @@ mod blocks;
 mod cache;
 mod fingerprint;
 mod hashed;
+pub mod plain_file;
 
 pub use blocks::{Blocks, Part};
 pub use cache::HashCache;

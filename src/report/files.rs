@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::hashing::plain_file;
 use crate::report::ReportError;
 use crate::store::{StoredFile, TEMP_PREFIX, write_atomic};
 
 /// Names the files the report made, one a line, so that only those are ever removed.
 const LIST: &str = crate::photos::REPORT_LIST;
+
+/// Most bytes that are read of the list: names of some hundred thousand files.
+const MOST_LIST: u64 = 16 << 20;
 
 /// A report folder being written.
 pub(crate) struct Folder {
@@ -53,7 +57,8 @@ impl Folder {
 
     /// Removes what an earlier report wrote and this one did not, then writes the list.
     pub(crate) fn finish(mut self) -> Result<(), ReportError> {
-        let earlier = fs::read_to_string(self.root.join(LIST)).unwrap_or_default();
+        let earlier = plain_file::read(&self.root.join(LIST), MOST_LIST).unwrap_or_default();
+        let earlier = String::from_utf8_lossy(&earlier);
         for name in earlier.lines().filter(|n| !self.written.contains(*n)) {
             // A damaged list names nothing outside the folder: such a name is skipped.
             let Ok(path) = self.path(name) else { continue };
@@ -82,7 +87,18 @@ impl Folder {
         let plain = !name.is_empty()
             && !name.contains(['\\', '\n', '\0'])
             && Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
-        if plain { Ok(self.root.join(name)) } else { Err(ReportError::Name(name.to_owned())) }
+        if !plain {
+            return Err(ReportError::Name(name.to_owned()));
+        }
+        // A link in place of a folder of the report would lead what is written, or removed, somewhere else.
+        let mut folder = self.root.clone();
+        for part in Path::new(name).parent().into_iter().flat_map(Path::components) {
+            folder.push(part);
+            if folder.is_symlink() {
+                return Err(ReportError::Link(folder));
+            }
+        }
+        Ok(self.root.join(name))
     }
 }
 
@@ -158,6 +174,23 @@ mod tests {
         for name in ["../x", "/x", "a/../../x", "", "a\\b"] {
             assert!(folder.write(name, b"").is_err(), "{name}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_in_place_of_a_folder_is_not_followed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let (out, elsewhere) = (dir.path().join("report"), dir.path().join("elsewhere"));
+        let mut folder = Folder::open(&out).expect("opens");
+        folder.write("images/a/p.png", b"x").expect("writes");
+        folder.finish().expect("finishes");
+        fs::rename(out.join("images"), &elsewhere).expect("moves");
+        std::os::unix::fs::symlink(&elsewhere, out.join("images")).expect("links");
+        let mut folder = Folder::open(&out).expect("opens");
+        let error = folder.write("images/a/q.png", b"y").expect_err("refused").to_string();
+        assert!(error.contains("images is a link"), "{error}");
+        folder.finish().expect("finishes");
+        assert!(elsewhere.join("a/p.png").exists() && !elsewhere.join("a/q.png").exists());
     }
 
     #[test]

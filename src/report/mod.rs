@@ -74,6 +74,9 @@ pub enum ReportError {
     /// A name that would leave the report folder.
     #[error("`{0}` is not the name of a file inside the report")]
     Name(String),
+    /// A link stands where the report has a folder of its own.
+    #[error("{} is a link, where the report has a folder; move it away and run again", .0.display())]
+    Link(PathBuf),
     /// The folder holds the report of another experiment.
     #[error(
         "{folder} holds the report of another experiment file, {other}; change `name` in {experiment}, or replace that \
@@ -113,6 +116,10 @@ impl ReportError {
 /// A report of another experiment is left alone, unless the owner may replace it.
 pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
     let path = store.root().join(format!(".report-{}.lock", plan.name));
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        // A pipe would be waited for; what else it is, it is not ours.
+        let _ = std::fs::remove_file(&path);
+    }
     // A store that cannot be written to has no second writer either.
     let lock = std::fs::File::create(&path).ok();
     if let Some(lock) = &lock {

@@ -5,9 +5,9 @@
 //! folder is another experiment's when both differ: an edited file is the same study, and so is a moved one.
 
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::hashing::plain_file;
 use crate::plan::Plan;
 use crate::report::ReportError;
 use crate::report::files::Folder;
@@ -80,9 +80,7 @@ impl Owner {
 
 /// Who wrote the folder last; `None` when nobody is known.
 fn read(folder: &Path) -> Option<Record> {
-    let path = folder.join(NAME);
-    let small = fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES);
-    serde_json::from_slice(&small.then(|| fs::read(&path).ok())??).ok()
+    serde_json::from_slice(&plain_file::read(&folder.join(NAME), MOST_BYTES).ok()?).ok()
 }
 
 fn short(hash: &blake3::Hash) -> String {
@@ -116,6 +114,7 @@ mod tests {
     use crate::plan::{Job, JobPhotos};
     use crate::stage::Stage;
     use crate::store::KeyInputs;
+    use std::fs;
 
     fn plan(size: usize) -> Plan {
         let inputs = KeyInputs::new().with("size", size);

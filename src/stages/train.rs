@@ -35,7 +35,7 @@ use crate::{
 pub const ADAPTER: &str = "pytorch_lora_weights.safetensors";
 /// The adapter as kohya's scripts, A1111 and ComfyUI name it.
 pub const KOHYA: &str = "lora_kohya.safetensors";
-const STATE: &str = "checkpoint/state.safetensors";
+const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
 pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
@@ -68,14 +68,13 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         }
         let stop = ctx.stop.is_set() && !done;
         if stop || done || due(report.step, wanted.checkpoint_every) {
-            // The rows first: a state on disk means that all rows up to its step are there.
-            log.write()?;
-            ctx.workspace.write(STATE, &trainer.save_state()?)?;
+            ctx.workspace.write(CHECKPOINT, &log.checkpoint(&trainer.save_state()?)?)?;
         }
         if stop {
             return Err(StageError::Stopped);
         }
     }
+    log.write(ctx.workspace)?;
     ctx.workspace.write(ADAPTER, &lora::file::save_diffusers(trainer.adapter())?)?;
     let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
     metadata.extend(kohya_metadata(settings)?);
@@ -83,25 +82,20 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     Ok(())
 }
 
-/// Goes on where an earlier attempt left a checkpoint and its log; else begins.
-fn resume<'a>(trainer: &mut Trainer<'_>, ctx: &Context<'a>, steps: usize) -> Result<TrainLog<'a>, StageError> {
-    let Some(bytes) = ctx.workspace.read(STATE)? else { return Ok(TrainLog::new(ctx.workspace)) };
+/// Goes on where an earlier attempt left a checkpoint; else begins.
+fn resume(trainer: &mut Trainer<'_>, ctx: &Context<'_>, steps: usize) -> Result<TrainLog, StageError> {
+    let Some(bytes) = ctx.workspace.read(CHECKPOINT)? else { return Ok(TrainLog::default()) };
     let fresh = trainer.save_state()?;
-    let reason = match trainer.load_state(&bytes) {
-        Err(error) => error.to_string(),
-        Ok(()) => match TrainLog::resume(ctx.workspace, trainer.steps_done())? {
-            Some(log) => {
-                ctx.note(format!("continuing at step {} of {steps}", trainer.steps_done()));
-                return Ok(log);
-            }
-            None => {
-                trainer.load_state(&fresh).map_err(failed)?;
-                "the log of the training so far is not complete".to_owned()
-            }
-        },
-    };
-    ctx.note(format!("{reason}; starting again at step 0"));
-    Ok(TrainLog::new(ctx.workspace))
+    if let Some((log, state)) = TrainLog::resume(&bytes)
+        && trainer.load_state(state).is_ok()
+        && log.is_of(trainer.steps_done())
+    {
+        ctx.note(format!("continuing at step {} of {steps}", trainer.steps_done()));
+        return Ok(log);
+    }
+    trainer.load_state(&fresh).map_err(failed)?;
+    ctx.note("the checkpoint is of another training; starting again at step 0".to_owned());
+    Ok(TrainLog::default())
 }
 
 /// Whether something that happens every `every` steps happens after this one; 0 is never.
@@ -238,12 +232,7 @@ impl Probes {
         Self { sets, batch_size: settings.train.batch_size }
     }
 
-    fn measure(
-        &self,
-        model: &StableDiffusion,
-        trainer: &Trainer<'_>,
-        log: &mut TrainLog<'_>,
-    ) -> Result<(), StageError> {
+    fn measure(&self, model: &StableDiffusion, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
         let adapter = trainer.adapter().frozen_set(1.0)?;
         for (split, set) in &self.sets {
             let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;

@@ -1,5 +1,4 @@
-//! The CSV files of a training: written with every checkpoint; a resumed training first cuts off what the checkpoint
-//! does not know.
+//! The CSV files of a training, kept in its checkpoints until it ends.
 
 use std::time::Duration;
 
@@ -74,32 +73,45 @@ impl Row for ProbeRow {
     }
 }
 
-/// The three files, in memory between two checkpoints: what a kill takes away is trained again anyway.
-#[derive(Debug)]
-pub struct TrainLog<'a> {
-    workspace: &'a Workspace,
+/// The three files. They are part of every checkpoint, so that it and they are always of one moment, and become files
+/// at the end.
+#[derive(Debug, Default)]
+pub struct TrainLog {
     loss: Vec<LossRow>,
     timing: Vec<TimingRow>,
     probe: Vec<ProbeRow>,
 }
 
-impl<'a> TrainLog<'a> {
-    /// The log of a training that begins.
-    #[must_use]
-    pub fn new(workspace: &'a Workspace) -> Self {
-        Self { workspace, loss: Vec::new(), timing: Vec::new(), probe: Vec::new() }
+/// The log's part of a checkpoint: one line of JSON with the text of each file.
+#[derive(Serialize, Deserialize)]
+struct Texts {
+    loss: String,
+    timing: String,
+    probe: String,
+}
+
+impl TrainLog {
+    /// Takes a checkpoint apart: the log, and the state of the training that stands behind it. `None` if it is none.
+    pub fn resume(checkpoint: &[u8]) -> Option<(Self, &[u8])> {
+        let end = checkpoint.iter().position(|byte| *byte == b'\n')?;
+        let texts: Texts = serde_json::from_slice(&checkpoint[..end]).ok()?;
+        let log = Self { loss: rows(&texts.loss)?, timing: rows(&texts.timing)?, probe: rows(&texts.probe)? };
+        Some((log, &checkpoint[end + 1..]))
     }
 
-    /// The log of a training that goes on after `step`, without the rows of later steps. `None` if rows are missing:
-    /// then the checkpoint and the log are not of one training.
-    pub fn resume(workspace: &'a Workspace, step: u64) -> Result<Option<Self>, StageError> {
-        let mut log = Self::new(workspace);
-        (log.loss, log.timing, log.probe) = (log.rows(step)?, log.rows(step)?, log.rows(step)?);
-        let whole = |steps: Vec<u64>| steps.into_iter().eq(1..=step);
-        let complete = whole(log.loss.iter().map(Row::step).collect())
-            && whole(log.timing.iter().map(Row::step).collect())
-            && log.probe.windows(2).all(|rows| rows[0].step <= rows[1].step);
-        Ok(complete.then_some(log))
+    /// A checkpoint: the log and behind it the state of the training.
+    pub fn checkpoint(&self, state: &[u8]) -> Result<Vec<u8>, StageError> {
+        let texts = Texts { loss: text(&self.loss)?, timing: text(&self.timing)?, probe: text(&self.probe)? };
+        let mut bytes = serde_json::to_vec(&texts).map_err(failed)?;
+        bytes.push(b'\n');
+        bytes.extend(state);
+        Ok(bytes)
+    }
+
+    /// Whether it has the rows of exactly that many steps.
+    #[must_use]
+    pub fn is_of(&self, steps: u64) -> bool {
+        self.loss.iter().map(Row::step).eq(1..=steps) && self.timing.iter().map(Row::step).eq(1..=steps)
     }
 
     /// Adds the rows of one step.
@@ -114,45 +126,29 @@ impl<'a> TrainLog<'a> {
     }
 
     /// Writes the three files.
-    pub fn write(&self) -> Result<(), StageError> {
-        self.write_rows(&self.loss)?;
-        self.write_rows(&self.timing)?;
-        self.write_rows(&self.probe)
+    pub fn write(&self, workspace: &Workspace) -> Result<(), StageError> {
+        workspace.write(LossRow::FILE, text(&self.loss)?.as_bytes())?;
+        workspace.write(TimingRow::FILE, text(&self.timing)?.as_bytes())?;
+        Ok(workspace.write(ProbeRow::FILE, text(&self.probe)?.as_bytes())?)
     }
+}
 
-    fn write_rows<R: Row>(&self, rows: &[R]) -> Result<(), StageError> {
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(R::HEADER.as_bytes().to_vec());
-        rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
-        let bytes = writer.into_inner().map_err(failed)?;
-        Ok(self.workspace.write(R::FILE, &bytes)?)
-    }
+fn text<R: Row>(rows: &[R]) -> Result<String, StageError> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(R::HEADER.as_bytes().to_vec());
+    rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
+    String::from_utf8(writer.into_inner().map_err(failed)?).map_err(failed)
+}
 
-    /// The rows of a file that an earlier attempt wrote, up to `step`.
-    fn rows<R: Row>(&self, step: u64) -> Result<Vec<R>, StageError> {
-        let bytes = self.workspace.read(R::FILE)?.unwrap_or_default();
-        let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        let rows = reader.deserialize::<R>().map_while(Result::ok);
-        Ok(rows.filter(|row| row.step() <= step).collect())
-    }
+fn rows<R: Row>(text: &str) -> Option<Vec<R>> {
+    csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        stage::Stage,
-        stages::probe::Split,
-        store::{Claim, KeyInputs, Store},
-    };
+    use crate::stages::probe::Split;
 
-    fn workspace(folder: &std::path::Path) -> Workspace {
-        match Store::open(folder).unwrap().claim(Stage::Train, &KeyInputs::new()).unwrap() {
-            Claim::Work(workspace) => workspace,
-            _ => panic!("nobody else works there"),
-        }
-    }
-
-    fn add(log: &mut TrainLog<'_>, steps: std::ops::RangeInclusive<u64>) {
+    fn add(log: &mut TrainLog, steps: std::ops::RangeInclusive<u64>) {
         for step in steps {
             let loss = LossRow {
                 step,
@@ -170,36 +166,28 @@ mod tests {
 
     #[test]
     fn a_resumed_log_equals_an_undisturbed_one() {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let whole = workspace(one.path());
-        let mut log = TrainLog::new(&whole);
-        add(&mut log, 1..=5);
-        log.write().unwrap();
-
-        let stopped = workspace(two.path());
-        let mut log = TrainLog::new(&stopped);
-        add(&mut log, 1..=4);
-        log.write().unwrap();
-        let mut log = TrainLog::resume(&stopped, 3).unwrap().unwrap();
+        let mut whole = TrainLog::default();
+        add(&mut whole, 1..=5);
+        let mut stopped = TrainLog::default();
+        add(&mut stopped, 1..=3);
+        let checkpoint = stopped.checkpoint(b"\nstate\n").unwrap();
+        let (mut log, state) = TrainLog::resume(&checkpoint).unwrap();
+        assert_eq!(state, b"\nstate\n");
+        assert!(log.is_of(3) && !log.is_of(2) && !log.is_of(4));
         add(&mut log, 4..=5);
-        log.write().unwrap();
-
-        for file in ["loss.csv", "timing.csv", "probe.csv"] {
-            let read = |workspace: &Workspace| String::from_utf8(workspace.read(file).unwrap().unwrap()).unwrap();
-            assert_eq!(read(&whole), read(&stopped), "{file}");
-            assert_eq!(read(&whole).lines().count(), 6);
-        }
+        assert_eq!(log.checkpoint(b"").unwrap(), whole.checkpoint(b"").unwrap());
     }
 
     #[test]
-    fn a_log_that_lacks_rows_is_not_continued() {
-        let folder = tempfile::tempdir().unwrap();
-        let workspace = workspace(folder.path());
-        assert!(TrainLog::resume(&workspace, 2).unwrap().is_none());
-        let mut log = TrainLog::new(&workspace);
+    fn what_is_no_checkpoint_is_not_continued() {
+        let mut log = TrainLog::default();
         add(&mut log, 1..=2);
-        log.write().unwrap();
-        assert!(TrainLog::resume(&workspace, 2).unwrap().is_some());
-        assert!(TrainLog::resume(&workspace, 3).unwrap().is_none());
+        let good = log.checkpoint(b"state").unwrap();
+        for cut in 0..good.len() - b"\nstate".len() {
+            assert!(TrainLog::resume(&good[..cut]).is_none(), "{cut}");
+        }
+        for bad in [&b""[..], b"\n", b"{}\nstate", b"{\"loss\":\"x\\ny\",\"timing\":\"\",\"probe\":\"\"}\nstate"] {
+            assert!(TrainLog::resume(bad).is_none());
+        }
     }
 }

@@ -18,10 +18,8 @@ pub struct VaeConfig {
     pub layers: usize,
     /// Groups of every group norm.
     pub groups: usize,
-    /// Latents for the UNet are `(z - shift_factor) * scaling_factor`.
+    /// Latents for the UNet are `z * scaling_factor`.
     pub scaling_factor: f64,
-    /// See `scaling_factor`; 0 in Stable Diffusion.
-    pub shift_factor: f64,
     /// A 1×1 convolution after the encoder.
     pub use_quant_conv: bool,
     /// A 1×1 convolution before the decoder.
@@ -102,10 +100,10 @@ impl VaeConfig {
         file.in_range("latent_channels", latent_channels, 64)?;
         let layers = file.good(fields.count("layers_per_block", 1))?;
         file.in_range("layers_per_block", layers, 16)?;
-        let shift = match fields.some("shift_factor") {
-            Some(_) => file.good(fields.number("shift_factor", 0.0))?,
-            None => 0.0,
-        };
+        // Stable Diffusion 1 and 2 know no shift: diffusers' pipeline for them does not apply it.
+        if fields.some("shift_factor").is_some() && file.good(fields.number("shift_factor", 0.0))? != 0.0 {
+            return Err(file.invalid("`shift_factor` must be 0 or null: it belongs to other families of models"));
+        }
         Ok(Self {
             image_channels,
             latent_channels,
@@ -113,7 +111,6 @@ impl VaeConfig {
             layers,
             groups,
             scaling_factor: file.positive("scaling_factor", 0.18215)?,
-            shift_factor: shift,
             use_quant_conv: file.good(fields.flag("use_quant_conv", true))?,
             use_post_quant_conv: file.good(fields.flag("use_post_quant_conv", true))?,
             mid_block_add_attention: file.good(fields.flag("mid_block_add_attention", true))?,
@@ -134,7 +131,7 @@ mod tests {
     #[test]
     fn sd1_has_no_scaling_factor_key() {
         let config = VaeConfig::parse(Path::new("vae/config.json"), SD1).unwrap();
-        assert_eq!((config.scaling_factor, config.shift_factor, config.layers), (0.18215, 0.0, 2));
+        assert_eq!((config.scaling_factor, config.layers), (0.18215, 2));
         assert!(config.use_quant_conv && config.mid_block_add_attention);
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::ModelId;
 use super::names::is_commit;
+use crate::hashing::plain_file;
 
 /// The part of the cache that belongs to one model.
 #[derive(Debug)]
@@ -43,10 +44,11 @@ impl RepoCache {
 
     /// The commit a branch or tag meant when it was last asked for.
     pub(super) fn commit(&self, revision: &str) -> Option<String> {
-        let commit = match std::fs::read_to_string(self.folder.join("refs").join(revision)) {
-            Ok(commit) => commit.trim().to_owned(),
-            Err(_) => revision.to_owned(),
-        };
+        /// A commit has 40 digits.
+        const LONGEST: u64 = 1000;
+        let file = self.folder.join("refs").join(revision);
+        let text = plain_file::read(&file, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let commit = text.map_or_else(|| revision.to_owned(), |text| text.trim().to_owned());
         is_commit(&commit).then_some(commit)
     }
 

@@ -102,7 +102,7 @@ impl AutoencoderKl {
         Ok((mean, (log_variance * 0.5)?.exp()?))
     }
 
-    /// `latents` `(B,4,h,w)`, already `/ scaling_factor + shift_factor` → images `(B,3,8h,8w)` f32, around -1..1.
+    /// `latents` `(B,4,h,w)`, already `/ scaling_factor` → images `(B,3,8h,8w)` f32, around -1..1.
     ///
     /// # Errors
     /// If the shape is wrong.
