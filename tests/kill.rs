@@ -79,12 +79,22 @@ fn killed_in_every_stage_ends_in_the_same_bytes() {
 
 #[test]
 fn killed_at_random_moments_ends_in_the_same_bytes() {
+    kill_at_random_moments(3, 5);
+}
+
+#[test]
+#[ignore = "ten minutes: 200 kills over all stages and the report"]
+fn killed_two_hundred_times_ends_in_the_same_bytes() {
+    kill_at_random_moments(40, 5);
+}
+
+fn kill_at_random_moments(trials: usize, kills: usize) {
     let (expected, whole) = reference();
     // Weyl sequence: moments spread evenly over the whole run, the same in every test run.
     let mut fraction = 0.37_f64;
-    for trial in 0..3 {
+    for trial in 0..trials {
         let study = Study::new(SMALL);
-        for _ in 0..5 {
+        for _ in 0..kills {
             fraction = (fraction + 0.618_033_988_749_895).fract();
             let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(whole.mul_f64(fraction));

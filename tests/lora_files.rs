@@ -334,6 +334,8 @@ fn conversion_carries_the_text_encoder_and_the_type_of_numbers() {
     let names = candle_core::safetensors::load_buffer(&back, &Device::Cpu).unwrap();
     assert!(tensors.keys().all(|name| names.contains_key(name)) && names.len() == 2);
     assert_eq!(inspect(&kohya).unwrap().metadata["title"], "x");
-    let broken = write("broken.safetensors", &bytes_of(&[("unet.a.to_q.lora.up.weight", &[3, 1])]));
-    assert!(convert(&broken, Format::Kohya).unwrap_err().to_string().contains("down (A) matrix, is missing"));
+    let layer_up = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.lora.up.weight";
+    let broken = write("broken.safetensors", &bytes_of(&[(layer_up, &[3, 1])]));
+    let error = convert(&broken, Format::Kohya).unwrap_err().to_string();
+    assert!(error.contains("down (A) matrix, is missing"), "{error}");
 }

@@ -72,7 +72,7 @@ pub(super) fn install(observer: Arc<dyn Observer + Send + Sync>) -> io::Result<S
     let seen = stop.clone();
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         while !seen.is_set() {
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(10));
         }
         let Some((_, name, _)) = which.load(Ordering::SeqCst).checked_sub(1).and_then(|index| ASKING.get(index)) else {
             return;
