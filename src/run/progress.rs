@@ -235,8 +235,8 @@ impl<'a> Progress<'a> {
         if *died {
             self.tell(&Event::Note {
                 message: format!(
-                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory ran out. If \
-                     it was memory: {}",
+                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory ran out \
+                     ({})",
                     job.stage,
                     job.label,
                     less_memory(Some((&job.settings, &self.run.device)))
