@@ -11,7 +11,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Size, times and place of a file. The time of change (`ctime`) cannot be set by a program: it tells a file that was
 /// written in place and got its old time of modification back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fingerprint {
+pub struct Fingerprint {
     size: u64,
     modified: i64,
     changed: i64,
@@ -21,8 +21,9 @@ pub(super) struct Fingerprint {
 
 impl Fingerprint {
     /// `None` where the system does not tell enough.
+    #[must_use]
     #[cfg(unix)]
-    pub(super) fn of(file: &Metadata) -> Option<Self> {
+    pub fn of(file: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
         let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
         Some(Self {
@@ -34,9 +35,17 @@ impl Fingerprint {
         })
     }
 
+    /// `None`: this system does not tell enough.
+    #[must_use]
     #[cfg(not(unix))]
-    pub(super) fn of(_: &Metadata) -> Option<Self> {
+    pub fn of(_: &Metadata) -> Option<Self> {
         None
+    }
+
+    /// Whether the file was certainly left alone since `other` was written.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.changed < other.changed
     }
 
     /// Whether the file was old enough at that time (since 1970) that a later change shows.

@@ -13,4 +13,5 @@ pub mod plain_file;
 
 pub use blocks::{Blocks, Part};
 pub use cache::HashCache;
+pub use fingerprint::Fingerprint;
 pub use hashed::{HashedFile, ReadError};

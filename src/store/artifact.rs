@@ -4,11 +4,11 @@ use super::{
     Key, Manifest, StoreError, StoredFile,
     error::At,
     files::read_small,
-    fingerprint::{Fingerprint, Intact},
+    intact::Intact,
     name::{self, DONE, MANIFEST},
     stored::is_absent,
 };
-use crate::stage::Stage;
+use crate::{hashing::Fingerprint, stage::Stage};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -81,6 +81,8 @@ impl Artifact {
     fn fault(&self, depth: Depth<'_>) -> Result<Option<String>, StoreError> {
         let done = self.dir.join(DONE);
         let done = Fingerprint::of(&fs::symlink_metadata(&done).at("read", &done)?);
+        let left_alone =
+            |now: Option<&Fingerprint>| now.zip(done.as_ref()).is_some_and(|(now, done)| now.is_older_than(done));
         for name in self.manifest.files.keys() {
             let file = self.file(name)?;
             let now = match fs::symlink_metadata(&file.path) {
@@ -94,8 +96,8 @@ impl Artifact {
                 Err(e) => return Err(e).at("read", &file.path),
             };
             let intact = match depth {
-                Depth::Touched(_) if now.is_older_than(done) => true,
-                Depth::Touched(known) => known.or_check(&file.path, now, || file.is_intact())?,
+                Depth::Touched(_) if left_alone(now.as_ref()) => true,
+                Depth::Touched(known) => known.or_check(&file.path, now.as_ref(), || file.is_intact())?,
                 Depth::Everything => file.is_intact()?,
             };
             if !intact {

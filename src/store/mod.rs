@@ -17,7 +17,7 @@ mod clean;
 mod error;
 mod failure;
 mod files;
-mod fingerprint;
+mod intact;
 mod journal;
 mod key;
 mod manifest;
@@ -42,7 +42,7 @@ pub use workspace::{Earlier, Workspace};
 use crate::stage::Stage;
 use artifact::Depth;
 use error::At;
-use fingerprint::Intact;
+use intact::Intact;
 use std::{
     fs::{self, TryLockError},
     path::{Path, PathBuf},
