@@ -7,6 +7,7 @@ mod common;
 use common::{SMALL, Study};
 use std::{
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     process::{Command, Stdio},
 };
 
@@ -17,6 +18,14 @@ fn signalled(study: &Study, before: &str, signals: &[&str]) -> (Option<i32>, Vec
     let mut shell = Command::new("sh");
     shell.current_dir(study.path()).arg("-c").arg(format!("{before} exec \"$0\" \"$@\""));
     shell.arg(runner.get_program()).args(runner.get_args()).stdin(Stdio::null());
+    // Whoever runs the tests may ignore SIGHUP (`nohup`), and a shell cannot undo that.
+    // SAFETY: between fork and exec only `signal` is called, which is allowed there.
+    unsafe {
+        shell.pre_exec(|| {
+            libc::signal(libc::SIGHUP, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let (mut lines, mut sent) = (Vec::new(), false);
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
