@@ -4,7 +4,7 @@ use super::{
     arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
     memory::{self, LastWords},
-    photo_memory, signals,
+    signals,
     study::StudyArgs,
 };
 use crate::{
@@ -46,8 +46,7 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
     let owner = study.owner(&args.study.experiment, &folder, args.replace)?;
     let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
     // The first run of all makes the store only now.
-    study.hashes.save();
-    photo_memory::keep(store.root(), &study.seen);
+    study.memories.keep();
     let mut write_report = || -> anyhow::Result<()> {
         report::build(&study.whole, &store, &folder, &owner)?;
         terminal.observe(&Event::ReportWritten { folder: folder.clone() });

@@ -3,13 +3,12 @@
 use super::{
     arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
-    photo_memory, sampler_steps,
+    memories::Memories,
+    sampler_steps,
 };
 use crate::{
     event::Observer,
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
-    hashing::HashCache,
-    photos::Memory,
     plan::{self, Facts, Plan},
     report::Owner,
     stages::{BaseModel, StopFlag, device},
@@ -22,9 +21,6 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
 };
-
-/// In the store: the hashes of files outside of it, so that a base model is read once and not for each plan.
-const HASHES: &str = ".hashes.json";
 
 /// Which study, and what is different from its file.
 #[derive(Debug, Args)]
@@ -60,10 +56,8 @@ pub(super) struct Study {
     pub(super) facts: Facts,
     pub(super) device: Device,
     pub(super) models: BTreeMap<Base, BaseModel>,
-    /// Of the models' files; kept in the store.
-    pub(super) hashes: HashCache,
-    /// Which photos were decoded.
-    pub(super) seen: Memory,
+    /// Of model files and photos; kept in the store.
+    pub(super) memories: Memories,
 }
 
 impl StudyArgs {
@@ -112,12 +106,11 @@ impl StudyArgs {
         })?;
         let device = device::open(experiment.settings.model.device).or_exit(Exit::Experiment)?;
         let mut models: BTreeMap<Base, BaseModel> = BTreeMap::new();
-        let store = self.reports.store();
-        let mut hashes = HashCache::open(&store.join(HASHES));
-        let mut seen = photo_memory::read(&store);
+        let mut memories = Memories::open(&self.reports.store());
+        let Memories { hashes, photos, .. } = &mut memories;
         let class = device::class(&device);
-        let mut facts = Facts::gather(&experiment, class, &mut seen, &mut |base| -> anyhow::Result<String> {
-            let model = BaseModel::find(base, self.offline, &mut hashes, observer, stop)?;
+        let mut facts = Facts::gather(&experiment, class, photos, &mut |base| -> anyhow::Result<String> {
+            let model = BaseModel::find(base, self.offline, hashes, observer, stop)?;
             let hash = model.hash.clone();
             models.insert(base.clone(), model);
             Ok(hash)
@@ -127,14 +120,12 @@ impl StudyArgs {
             facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
         }
         facts.read_prompts(&experiment, &|base, prompt| Some(models.get(base)?.tokenizer().read(prompt)));
-        photo_memory::keep(&store, &seen);
+        memories.keep();
         check_sizes(&experiment, &models).map_err(|problems| told(&problems))?;
         sampler_steps::check(&experiment, &models).map_err(|problems| told(&problems))?;
         let whole = plan::make(&experiment, &facts).map_err(|problems| told(&problems))?;
         let plan = whole.clone().only(&selected);
-        // Nothing is written where there is no store yet.
-        hashes.save();
-        Ok(Study { plan, whole, facts, device, models, hashes, seen })
+        Ok(Study { plan, whole, facts, device, models, memories })
     }
 }
 

@@ -47,7 +47,7 @@ impl Memory {
         Self { seen, ..Self::default() }
     }
 
-    /// The text to keep, `None` if it is the one that was read.
+    /// The text to keep, `None` if it is the one that was read or was kept last.
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
         if !self.changed {
@@ -60,6 +60,11 @@ impl Memory {
             text += &format!("{line} {}\n", check(&line));
         }
         Some(text)
+    }
+
+    /// Says that the text was kept.
+    pub fn kept(&mut self) {
+        self.changed = false;
     }
 
     pub(super) fn get(&mut self, hash: &str) -> Option<Seen> {
