@@ -1,13 +1,14 @@
 //! The small text files of a model, each read once: what is parsed is what is hashed.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use blake3::Hash;
 
 use super::LoadError;
 use super::looks::looks_like;
+use crate::hashing::plain_file;
 
 /// More bytes than any vocabulary has; CLIP's is 1 MB.
 const LARGEST: u64 = 64 << 20;
@@ -114,13 +115,11 @@ fn text<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
 
 /// The bytes of a small file.
 fn read(file: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |source| LoadError::Read { file: file.to_owned(), source };
-    let mut bytes = Vec::new();
-    let open = std::fs::File::open(file).map_err(failed)?;
-    open.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST {
-        let reason = format!("it has more than {} MB: that is more than such a file has", LARGEST >> 20);
-        return Err(LoadError::Invalid { file: file.to_owned(), reason });
-    }
-    Ok(bytes)
+    plain_file::read(file, LARGEST).map_err(|source| match source.kind() {
+        ErrorKind::FileTooLarge => {
+            let reason = format!("it has more than {} MB: that is more than such a file has", LARGEST >> 20);
+            LoadError::Invalid { file: file.to_owned(), reason }
+        }
+        _ => LoadError::Read { file: file.to_owned(), source },
+    })
 }

@@ -7,12 +7,12 @@ use super::pair::RawModule;
 use crate::diffusion::looks::looks_like;
 use crate::diffusion::unique_names::first_duplicate;
 use crate::diffusion::weights::float_type;
+use crate::hashing::plain_file;
 use candle_core::Device;
 use candle_core::safetensors::Load;
 use safetensors::SafeTensors;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What a file holds, before any model is asked.
@@ -59,17 +59,11 @@ pub(super) fn read(path: &Path) -> Result<Parsed, LoraFileError> {
 fn read_at_most(path: &Path, limit: u64, question: &str) -> Result<Vec<u8>, LoraFileError> {
     let read_error = |source| LoraFileError::Read { path: path.to_owned(), source };
     let invalid = |reason: String| LoraFileError::Invalid { path: path.to_owned(), reason };
-    let about = std::fs::metadata(path).map_err(read_error)?;
-    if !about.is_file() {
-        return Err(invalid("it is no ordinary file".to_owned()));
-    }
-    if about.len() > limit {
-        return Err(invalid(format!("{} bytes are too many; {question}", about.len())));
-    }
-    let mut bytes = Vec::new();
-    // A file that grows meanwhile is cut off, and then its header does not fit.
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(read_error)?;
-    Ok(bytes)
+    plain_file::read(path, limit).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => invalid(error.to_string()),
+        ErrorKind::FileTooLarge => invalid(format!("more than {limit} bytes are too many; {question}")),
+        _ => read_error(error),
+    })
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, String> {
