@@ -50,7 +50,12 @@ fn word(reader: &mut Reader<'_>, key: &str, example: &str, may_be_empty: bool) -
         let filled = text.contains(['{', '}']);
         let help =
             "placeholders are filled in prompts and captions, not in the words of `[subject]`: write the word itself";
-        reader.push(if filled { problem.help(help) } else { problem });
+        let sign = "signs such as <|endoftext|> belong to the tokenizer and end a prompt";
+        reader.push(match () {
+            () if filled => problem.help(help),
+            () if text.contains("<|") => problem.help(sign),
+            () => problem,
+        });
     }
     fine.then_some(text)
 }

@@ -326,6 +326,12 @@ fn name_with_path_characters() {
 }
 
 #[test]
+fn signs_of_the_tokenizer() {
+    let text = errors("[subject]\nidentifier = \"<|endoftext|>\"");
+    assert!(text.contains("`subject.identifier` cannot be") && text.contains("belong to the tokenizer"), "{text}");
+}
+
+#[test]
 fn missing_folders() {
     assert_snapshot!(errors("[model]\nbase = \"./modle\"\n[dataset]\nimages = [\"photos\", \"more_photos\", \"~/x\"]"), @r#"
     study.toml:3:8: `model.base`: ./modle does not exist
