@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{plan, report::Owner, store::Store, term::plain_text};
 use clap::Args;
-use std::io::Write as _;
 
 /// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost
 ///
@@ -27,9 +26,7 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     let study = args.study.open(output)?;
     let folder = args.study.reports.reports_dir.join(&study.plan.name);
     if let Err(other) = Owner::new(&args.study.experiment, &study.whole, &folder, false).check(&folder) {
-        let warning = output.error_paint().yellow("warning:");
-        // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{warning} a run would refuse: {}", plain_text(&other.to_string()));
+        warn(output, &format!("a run would refuse: {other}"));
     }
     let store = Store::reader(&args.study.reports.store());
     let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;

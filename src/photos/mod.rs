@@ -99,6 +99,24 @@ fn one() -> u32 {
     1
 }
 
+#[cfg(test)]
+impl Photo {
+    /// One that lies nowhere, for tests of what is done with photos.
+    fn made_up(name: String, hash: String) -> Self {
+        Self {
+            path: name.clone().into(),
+            name,
+            hash,
+            format: Format::Jpeg,
+            width: 1,
+            height: 1,
+            reading: 1,
+            caption: None,
+            caption_file: None,
+        }
+    }
+}
+
 /// A file that is not used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {

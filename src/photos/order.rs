@@ -23,21 +23,10 @@ fn rank(seed: u64, hash: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::Format;
 
     fn photos(n: u32) -> Vec<Photo> {
         let hash = |i: u32| blake3::hash(&i.to_le_bytes()).to_hex().to_string();
-        let photo = |i: u32| Photo {
-            path: format!("{i}.jpg").into(),
-            name: format!("{i}.jpg"),
-            hash: hash(i),
-            format: Format::Jpeg,
-            width: 1,
-            height: 1,
-            reading: 1,
-            caption: None,
-            caption_file: None,
-        };
+        let photo = |i: u32| Photo::made_up(format!("{i}.jpg"), hash(i));
         (0..n).map(photo).collect()
     }
 

@@ -62,22 +62,12 @@ fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::{Alike, Format, Photo};
+    use crate::photos::{Alike, Photo};
     use proptest::prelude::*;
 
     fn scan(photos: usize, groups: &[&[usize]]) -> Scan {
         let hash = |i: usize| blake3::hash(&i.to_le_bytes()).to_hex().to_string();
-        let photo = |i: usize| Photo {
-            path: format!("{i}.jpg").into(),
-            name: format!("{i}.jpg"),
-            hash: hash(i),
-            format: Format::Jpeg,
-            width: 1,
-            height: 1,
-            reading: 1,
-            caption: None,
-            caption_file: None,
-        };
+        let photo = |i: usize| Photo::made_up(format!("{i}.jpg"), hash(i));
         let alike = |group: &&[usize]| Alike { photos: group.iter().map(|&i| hash(i)).collect(), mirrored: false };
         let alike = groups.iter().map(alike).collect();
         Scan { photos: (0..photos).map(photo).collect(), alike, ..Scan::default() }

@@ -15,6 +15,9 @@ use crate::{
 use anyhow::Context as _;
 use std::time::Instant;
 
+/// So often a job is begun again because something is damaged; more means that the disk or the memory is.
+const MOST_REPEATS: u32 = 2;
+
 /// What is known of a job during the run.
 enum State {
     Pending,
@@ -196,10 +199,10 @@ impl<'a> Progress<'a> {
     /// Something that a job reads or wrote is damaged: what it needs is made again where that is the cause, then the
     /// job is tried again. More than a few times means that the disk or the memory cannot be trusted.
     fn repeat(&mut self, index: usize, error: &StoreError) -> anyhow::Result<()> {
-        const MOST: u32 = 2;
         self.repeats[index] += 1;
-        if self.repeats[index] > MOST {
-            let reason = format!("{error}\nthis happened {} times in a row: check the disk and the memory", MOST + 1);
+        if self.repeats[index] > MOST_REPEATS {
+            let reason =
+                format!("{error}\nthis happened {} times in a row: check the disk and the memory", MOST_REPEATS + 1);
             return self.failed(index, &reason);
         }
         self.tell(&Event::Warning { message: format!("{error}") });
@@ -219,9 +222,8 @@ impl<'a> Progress<'a> {
     }
 
     fn drop_if_damaged(&mut self, index: usize) -> anyhow::Result<bool> {
-        const MOST: u32 = 2;
         let job = self.job(index);
-        if self.repeats[index] >= MOST || !self.run.store.drop_damaged(job.stage, &job.key)? {
+        if self.repeats[index] >= MOST_REPEATS || !self.run.store.drop_damaged(job.stage, &job.key)? {
             return Ok(false);
         }
         self.repeats[index] += 1;
