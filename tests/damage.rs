@@ -6,13 +6,11 @@ mod common;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Stdio,
     sync::OnceLock,
 };
 
-use common::{SMALL, Study};
+use common::{SMALL, Study, assert_same, run_until};
 
 /// A study of one cell that visits every stage.
 fn small() -> Study {
@@ -110,16 +108,6 @@ fn undisturbed() -> &'static BTreeMap<String, Vec<u8>> {
     })
 }
 
-#[track_caller]
-fn assert_same(expected: &BTreeMap<String, Vec<u8>>, study: &Study, what: &str) {
-    let actual = study.results();
-    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(expected), names(&actual), "{what}");
-    for (name, bytes) in expected {
-        assert!(*bytes == actual[name], "{what}: {name} differs from the undisturbed run");
-    }
-}
-
 /// Every kind of file × every harm, one file of each stage at a time.
 fn damage_the_store(harms: &[Harm]) {
     let study = small();
@@ -150,28 +138,6 @@ fn a_damaged_store_is_mended() {
 #[ignore = "a minute or two: every kind of file in every way"]
 fn a_store_damaged_in_every_way_is_mended() {
     damage_the_store(&HARMS);
-}
-
-/// Starts a run and does something at the first event with both words; gives the exit code if it was not killed.
-fn run_until(study: &Study, event: &str, stage: &str, act: impl Fn(&mut std::process::Child)) -> Option<i32> {
-    let mut child = study
-        .command(&["study.toml", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut acted = false;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
-        if !acted
-            && line.contains(&format!("\"event\":\"{event}\""))
-            && line.contains(&format!("\"stage\":\"{stage}\""))
-        {
-            act(&mut child);
-            acted = true;
-        }
-    }
-    assert!(acted, "{stage} never told {event}");
-    child.wait().unwrap().code()
 }
 
 /// A study that was killed in a stage, with what it left.

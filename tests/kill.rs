@@ -3,24 +3,13 @@
 mod common;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader},
+    collections::BTreeMap,
     process::Stdio,
     sync::OnceLock,
     time::{Duration, Instant},
 };
 
-use common::{SMALL, Study};
-
-#[track_caller]
-fn assert_same(expected: &BTreeMap<String, Vec<u8>>, actual: &BTreeMap<String, Vec<u8>>, what: &str) {
-    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
-    let differing: BTreeSet<String> = names(expected).symmetric_difference(&names(actual)).cloned().collect();
-    assert!(differing.is_empty(), "{what}: only in one of the two: {differing:?}");
-    for (name, bytes) in expected {
-        assert!(*bytes == actual[name], "{what}: {name} differs from the undisturbed run");
-    }
-}
+use common::{SMALL, Study, assert_same, run_until};
 
 /// The results of an undisturbed run and the time it took, made once for all tests.
 fn reference() -> (&'static BTreeMap<String, Vec<u8>>, Duration) {
@@ -42,25 +31,9 @@ fn undisturbed() -> (BTreeMap<String, Vec<u8>>, Duration) {
 }
 
 /// One run that is killed as soon as an event line contains both words.
-fn kill_at(study: &Study, event: &str, stage: &str) -> bool {
-    let mut child = study
-        .command(&["study.toml", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut killed = false;
-    for line in lines {
-        let line = line.unwrap();
-        if line.contains(&format!("\"event\":\"{event}\"")) && line.contains(&format!("\"stage\":\"{stage}\"")) {
-            child.kill().unwrap();
-            killed = true;
-            break;
-        }
-    }
-    child.wait().unwrap();
-    killed
+#[track_caller]
+fn kill_at(study: &Study, event: &str, stage: &str) {
+    run_until(study, event, stage, |child| child.kill().unwrap());
 }
 
 #[test]
@@ -68,13 +41,13 @@ fn killed_in_every_stage_ends_in_the_same_bytes() {
     let (expected, _) = reference();
     let study = Study::new(SMALL);
     for stage in ["prepare", "baseline", "class_images", "train", "generate", "evaluate"] {
-        assert!(kill_at(&study, "job_started", stage), "{stage} never started");
+        kill_at(&study, "job_started", stage);
         if stage != "evaluate" {
-            assert!(kill_at(&study, "job_progress", stage), "{stage} never told its progress");
+            kill_at(&study, "job_progress", stage);
         }
     }
     study.expect(0, &["study.toml"]);
-    assert_same(expected, &study.results(), "killed in every stage");
+    assert_same(expected, &study, "killed in every stage");
 }
 
 #[test]
@@ -103,7 +76,7 @@ fn kill_at_random_moments(trials: usize, kills: usize) {
             child.wait().unwrap();
         }
         study.expect(0, &["study.toml"]);
-        assert_same(expected, &study.results(), &format!("trial {trial}"));
+        assert_same(expected, &study, &format!("trial {trial}"));
     }
 }
 
@@ -117,7 +90,7 @@ fn two_runners_share_one_store() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert_same(expected, &study.results(), "two runners at once");
+    assert_same(expected, &study, "two runners at once");
 }
 
 #[test]
@@ -125,24 +98,11 @@ fn two_runners_share_one_store() {
 fn a_signal_checkpoints_and_says_how_to_go_on() {
     let (expected, _) = reference();
     let study = Study::new(SMALL);
-    let mut child = study
-        .command(&["study.toml", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut sent = false;
-    for line in lines {
-        let line = line.unwrap();
-        if !sent && line.contains("\"event\":\"job_progress\"") && line.contains("\"stage\":\"train\"") {
-            let status = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-            assert!(status.success());
-            sent = true;
-        }
-    }
-    assert!(sent, "training never told its progress");
-    assert_eq!(child.wait().unwrap().code(), Some(75));
+    let code = run_until(&study, "job_progress", "train", |child| {
+        let status = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    });
+    assert_eq!(code, Some(75));
     study.expect(0, &["study.toml"]);
-    assert_same(expected, &study.results(), "after SIGTERM");
+    assert_same(expected, &study, "after SIGTERM");
 }

@@ -5,10 +5,11 @@
 mod device;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 /// A temporary project with one experiment file.
@@ -135,6 +136,42 @@ impl Study {
         });
         files
     }
+}
+
+/// Insists that a study has the results of an undisturbed run.
+#[track_caller]
+pub fn assert_same(expected: &BTreeMap<String, Vec<u8>>, study: &Study, what: &str) {
+    let actual = study.results();
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
+    let differing: BTreeSet<String> = names(expected).symmetric_difference(&names(&actual)).cloned().collect();
+    assert!(differing.is_empty(), "{what}: only in one of the two: {differing:?}");
+    for (name, bytes) in expected {
+        assert!(*bytes == actual[name], "{what}: {name} differs from the undisturbed run");
+    }
+}
+
+/// One run in which something is done at the first event line with both words; gives the exit code, `None` if the run
+/// was killed.
+#[track_caller]
+pub fn run_until(study: &Study, event: &str, stage: &str, act: impl Fn(&mut Child)) -> Option<i32> {
+    let mut child = study
+        .command(&["study.toml", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut acted = false;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        if !acted
+            && line.contains(&format!("\"event\":\"{event}\""))
+            && line.contains(&format!("\"stage\":\"{stage}\""))
+        {
+            act(&mut child);
+            acted = true;
+        }
+    }
+    assert!(acted, "{stage} never told {event}");
+    child.wait().unwrap().code()
 }
 
 /// The tiny random SD 1.x-like model of the parity tests.
