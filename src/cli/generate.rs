@@ -132,7 +132,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let base = BaseModel::find(&base(&args.model)?, args.offline, &mut hashes, &*terminal, &stop)
         .map_err(Failure::of_model)?;
     for warning in args.warnings(&base) {
-        warn(output, &warning);
+        warn(output.error_paint(), &warning);
     }
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;

@@ -1,10 +1,10 @@
 //! Results on standard output.
 
-use super::{
-    arguments::OutputArgs,
-    exit::{Exit, Failure, OrExit},
+use super::exit::{Exit, Failure, OrExit};
+use crate::{
+    store,
+    term::{Paint, plain_text},
 };
-use crate::{store, term::plain_text};
 use std::{
     io::{ErrorKind, Write},
     path::Path,
@@ -27,9 +27,9 @@ pub(super) fn emit_json(value: &serde_json::Value) -> Result<(), Failure> {
 }
 
 /// Tells a warning on standard error.
-pub(super) fn warn(output: &OutputArgs, text: &str) {
+pub(super) fn warn(paint: Paint, text: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{} {}", output.error_paint().yellow("warning:"), plain_text(text));
+    let _ = writeln!(std::io::stderr(), "{} {}", paint.yellow("warning:"), plain_text(text));
 }
 
 /// Rows as left-aligned columns two spaces apart, without spaces at line ends.

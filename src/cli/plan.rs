@@ -26,13 +26,13 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     let study = args.study.open(output)?;
     let folder = args.study.reports.reports_dir.join(&study.plan.name);
     if let Err(other) = Owner::new(&args.study.experiment, &study.whole, &folder, false).check(&folder) {
-        warn(output, &format!("a run would refuse: {other}"));
+        warn(output.error_paint(), &format!("a run would refuse: {other}"));
     }
     let store = Store::reader(&args.study.reports.store());
     let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;
     let estimate = plan::estimate(&study.plan, &statuses, &store);
     for notice in &study.plan.notices {
-        warn(output, notice);
+        warn(output.error_paint(), notice);
     }
     if output.json() {
         emit_json(&plan::json(&study.plan, &statuses, &estimate))?;

@@ -10,16 +10,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::LoadError;
+use super::fields::{FieldError, Fields, OneOrMany, shown};
 use super::schedule::SchedulerClass;
 use super::texts::small_text;
-use fields::OneOrMany;
 
-mod fields;
 mod text;
 mod unet;
 mod vae;
 
-pub(crate) use fields::{FieldError, Fields, shown};
 pub use text::{Activation, TextConfig};
 pub(super) use unet::KNOWN as UNET_KEYS;
 pub use unet::UNetConfig;

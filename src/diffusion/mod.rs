@@ -7,6 +7,7 @@
 mod at_once;
 pub mod config;
 mod error;
+mod fields;
 pub mod hub;
 mod layers;
 mod looks;

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::keys::{check, warnings};
-use crate::diffusion::config::{FieldError, Fields};
+use crate::diffusion::fields::{FieldError, Fields};
 
 /// What a UNet was trained to predict from noisy latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

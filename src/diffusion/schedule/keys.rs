@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::class::SchedulerClass;
 use super::config::{BetaSchedule, ScheduleError};
-use crate::diffusion::config::{Fields, shown};
+use crate::diffusion::fields::{Fields, shown};
 
 /// Keys that this program reads.
 const USED: [&str; 11] = [
