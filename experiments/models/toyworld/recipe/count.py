@@ -10,7 +10,7 @@ from PIL import Image
 import probes
 import tokenizer as tokens
 import vae
-from world import SHOWN, World, grid, to_images
+from world import SHOWN, grid, rendered, to_images
 
 STEPS, GUIDANCE = 25, 5.0
 PLACES = {
@@ -99,7 +99,7 @@ def following(run, unet, text, tokenizer, seeds=1, each=None, sheet=None):
     autoencoder, judge = vae.load(run), probes.load(run)
     images = draw(run, unet, text, autoencoder, tokenizer, [words for words, _ in asked], range(len(asked)))
     seen = probes.attributes(run, judge, np.stack(images))
-    values = World(run, "validation").values
+    values = rendered(run, "validation").values
     result = {"asked": {}, "not_asked": {}}
     for row, (_, labels) in zip(seen, asked):
         for name, value in labels.items():

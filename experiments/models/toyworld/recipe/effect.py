@@ -22,7 +22,7 @@ import probes
 import vae
 from run import Run
 from settings import PRESETS
-from world import SHOWN, World
+from world import SHOWN, rendered
 
 SIDE = 128
 
@@ -104,10 +104,10 @@ def main():
     parser.add_argument("--photos", required=True, type=Path, help="the subject's photos, or where the folders of a swept dataset.images lie")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    run = Run(options.run, PRESETS["cpu"], 1, "cpu", options.threads, False, 0, False, "")
+    run = Run(options.run, PRESETS["cpu"], threads=options.threads)
     rows = list(csv.DictReader(open(options.report / "cells.csv")))
     prompts = prompts_of(options.report)
-    judge, others = probes.load(run), World(run, "validation")
+    judge, others = probes.load(run), rendered(run, "validation")
     of_row = [options.photos / row.get("dataset.images", "") for row in rows]
     subjects = {folder: Scores(run, judge, others.values, photos_in(folder)) for folder in dict.fromkeys(of_row)}
     for row, photos in zip(rows, of_row):

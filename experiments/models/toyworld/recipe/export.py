@@ -80,7 +80,8 @@ def check(run, folder):
 
 def card(numbers, weights):
     """Tables for the model card; the words are written by whoever ships it."""
-    lines = [f"Weights: {weights / 1e6:.1f} MB (float16). VAE {numbers['vae']['psnr']:.2f} dB on held-out renders.", ""]
+    v = numbers["vae"]
+    lines = [f"Weights: {weights / 1e6:.1f} MB (float16). VAE {v['psnr']:.2f} dB on held-out renders, heads {v['psnr_heads']:.2f} dB.", ""]
     u = numbers["unet"]
     lines += [f"UNet: {u['images']} pictures in {u['seconds'] / 60:.0f} min ({u['images_per_second']:.1f}/s).", ""]
     lines += ["| asked for | right | of |", "|---|---|---|"]
@@ -95,6 +96,7 @@ def card(numbers, weights):
         lines.append(f"| {name} | " + " | ".join("" if x is None else f"{x:.3f}" for x in columns) + " |")
     p = numbers["probes"]
     lines += ["", f"Identity: AUC {p['identity_auc']:.4f} on people nobody trained on; like the subject: {p['subject']}."]
-    words = numbers["tags"]["recall_when_mentioned"]
-    lines += ["", "Text encoder, recall when mentioned: " + ", ".join(f"{name} {r:.3f}" for name, r in words.items()) + "."]
+    if "tags" in numbers:
+        words = numbers["tags"]["recall_when_mentioned"]
+        lines += ["", "Text encoder, recall when mentioned: " + ", ".join(f"{name} {r:.3f}" for name, r in words.items()) + "."]
     return "\n".join(lines) + "\n"

@@ -35,22 +35,29 @@ def orthogonalize(g, bf16, steps=4):
 
 
 class Muon:
-    """`rate` is AdamW's; a matrix moves by an RMS of 0.2 * rate per entry, as in Moonlight (arXiv 2502.16982)."""
+    """`rate` is AdamW's; a matrix moves by an RMS of 0.2 * rate per entry, as in Moonlight (arXiv 2502.16982).
 
-    def __init__(self, named, rate, decay=1e-2, bf16=False):
+    The rate of a step is a tensor beside the weights, and nothing is read back: a CUDA graph can hold a step.
+    """
+
+    def __init__(self, named, decay=1e-2, bf16=False):
         self.decay, self.bf16, self.matrices, rest = decay, bf16, [], []
         for name, p in named:
             flat = min(p.shape[0], p.numel() // p.shape[0]) if p.ndim >= 2 else 0
             edge = any(part in name for part in ("embeddings", "conv_in", "conv_out"))
             (self.matrices if flat >= 16 and not edge else rest).append(p)
+        device = named[0][1].device
+        self.rate = torch.zeros((), device=device)
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
-        self.adam = torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=decay, fused=True)
+        on_gpu = device.type == "cuda"
+        self.adam = torch.optim.AdamW(rest, lr=self.rate, betas=(0.9, 0.99), weight_decay=decay, fused=True, capturable=on_gpu)
         self.shapes = {}
         for i, p in enumerate(self.matrices):
             self.shapes.setdefault((p.shape[0], p.numel() // p.shape[0]), []).append(i)
 
-    def parameters(self):
-        return self.matrices + self.adam.param_groups[0]["params"]
+    def tensors(self):
+        """All of the state; AdamW makes its part of it in the first step."""
+        return [*self.momentum, *(x for state in self.adam.state.values() for x in state.values())]
 
     def zero_grad(self):
         self.adam.zero_grad(set_to_none=True)
@@ -58,23 +65,23 @@ class Muon:
             p.grad = None
 
     @torch.no_grad()
-    def step(self, rate):
-        self.adam.param_groups[0]["lr"] = rate
+    def step(self):
         self.adam.step()
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.matrices]
         torch._foreach_lerp_(self.momentum, grads, 0.05)
         update = torch._foreach_lerp(grads, self.momentum, 0.95)
         for (rows, columns), members in self.shapes.items():
             stack = orthogonalize(torch.stack([update[i].reshape(rows, columns) for i in members]), self.bf16)
-            by = 0.2 * math.sqrt(max(rows, columns)) * rate
+            stack = stack.float() * (0.2 * math.sqrt(max(rows, columns)) * self.rate)
             for j, i in enumerate(members):
                 p = self.matrices[i]
-                p.mul_(1 - rate * self.decay).add_(stack[j].reshape(p.shape).to(p.dtype), alpha=-by)
+                p.mul_(1 - self.rate * self.decay).sub_(stack[j].reshape(p.shape))
 
     def state_dict(self):
         return {"adam": self.adam.state_dict(), "momentum": self.momentum}
 
     def load_state_dict(self, state):
         self.adam.load_state_dict(state["adam"])
+        self.adam.param_groups[0]["lr"] = self.rate
         for mine, stored in zip(self.momentum, state["momentum"], strict=True):
             mine.copy_(stored)

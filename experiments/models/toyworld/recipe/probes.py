@@ -4,12 +4,14 @@ Used to count whether generated pictures show what was asked. They never see a g
 Accuracy would flatter them (most figurines hold nothing): recall and false alarms are printed, also for VAE round trips.
 """
 
+import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import trainer
 import vae
-from world import SHOWN, World, classes, pixels, predictions, scores, tag_loss
+from world import SHOWN, classes, pixels, predictions, rendered, scores, tag_loss
 
 SIDE = 64
 
@@ -35,20 +37,14 @@ class Probes(nn.Module):
         self.attributes, self.identity = Trunk(sum(sizes)), Trunk(64)
 
 
-def shrink(x):
+def small(images):
+    """uint8 (n, side, side, 3) → float (n, 3, 64, 64) in -1..1"""
+    x = pixels(images)
     return F.avg_pool2d(x, x.shape[-1] // SIDE) if x.shape[-1] > SIDE else x
 
 
-def worsen(run, x, generator):
-    """Noise and blur, so that a generated picture's softness is nothing new."""
-    x = x + 0.05 * float(torch.rand((), generator=generator)) * run.randn(x.shape, generator)
-    if torch.rand((), generator=generator) < 0.4:
-        x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
-    return x
-
-
 def load(run):
-    sizes = classes(World(run, "validation").values, SHOWN)
+    sizes = classes(rendered(run, "validation").values, SHOWN)
     probes = Probes(sizes).to(run.device, memory_format=torch.channels_last)
     probes.load_state_dict(torch.load(run.path("probes", "probes.pt"), map_location=run.device, weights_only=True))
     return probes.eval()
@@ -57,7 +53,7 @@ def load(run):
 def train(run):
     if run.result("probes"):
         return
-    s, world, people = run.settings, World(run, "train"), World(run, "people")
+    s, world, people = run.settings, rendered(run, "train"), rendered(run, "people")
     sizes, each = classes(world.values, SHOWN), s.per_person
     torch.manual_seed(run.seed + 3)
     probes = Probes(sizes).to(run.device, memory_format=torch.channels_last)
@@ -67,71 +63,77 @@ def train(run):
     kept = max(1, s.people // 10)  # people nobody trains on
     counted = [SHOWN.index(name) for name in ("headwear", "headwear_color", "held", "held_color", "shirt")]
 
-    def step(generator, _progress):
+    def draw(generator, _progress):
         third = s.probe_batch // 3
-        draw = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
+        among = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
         anything = torch.randint(0, len(world), (third,), generator=generator)
-        chosen = torch.cat([draw(rare, third), draw(things, third), anything]).sort().values
+        chosen = torch.cat([among(rare, third), among(things, third), anything]).sort().values
         persons = torch.randperm(s.people - kept, generator=generator)[:third]
-        two = torch.stack([torch.randperm(each, generator=generator)[:2] for _ in persons])
-        pairs = torch.cat([persons * each + two[:, 0], persons * each + two[:, 1]])
-        a = run.put(worsen(run, shrink(world.pictures(chosen, run.device)), generator))
-        b = run.put(worsen(run, shrink(people.pictures(pairs, run.device)), generator))
+        first, other = torch.rand((len(persons), each), generator=generator).topk(2).indices.unbind(1)
+        pairs = torch.cat([persons * each + first, persons * each + other])
+        # Noise and blur, so that a generated picture's softness is nothing new.
+        n = len(chosen) + len(pairs)
+        much, soft = 0.05 * torch.rand((n, 1, 1, 1), generator=generator), torch.rand((n, 1, 1, 1), generator=generator) < 0.4
+        noise = much.to(run.device) * run.randn((n, 3, SIDE, SIDE), generator)
+        return world.pictures(chosen), people.pictures(pairs), noise, soft, world.labels[chosen], world.labels[chosen][:, counted]
+
+    def loss(pictures, persons, noise, soft, labels, first):
+        x = torch.cat([small(pictures), small(persons)]) + noise
+        x = torch.where(soft, F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear"), x)
+        a, b = x.split([len(pictures), len(persons)])
         with run.autocast():
-            logits, faces = probes.attributes(a), probes.identity(b)
-        labels = run.put(world.labels[chosen])
+            logits, faces = probes.attributes(run.put(a)), probes.identity(run.put(b))
         attributes = tag_loss(logits, labels, sizes, 1.0)
         # What the prompts ask for must not drown among the looks.
-        first = [logits.split(sizes, 1)[i] for i in counted]
-        attributes = attributes + 3 * tag_loss(torch.cat(first, 1), labels[:, counted], [sizes[i] for i in counted], 1.0)
+        parts = logits.split(sizes, 1)
+        attributes = attributes + 3 * tag_loss(torch.cat([parts[i] for i in counted], 1), first, [sizes[i] for i in counted], 1.0)
         one, other = F.normalize(faces.float(), dim=1).chunk(2)
         similar, target = one @ other.T / 0.1, torch.arange(len(one), device=one.device)
         identity = (F.cross_entropy(similar, target) + F.cross_entropy(similar.T, target)) / 2
         return attributes + identity, {"attributes": attributes.detach(), "identity": identity.detach()}
 
-    numbers = run.train("probes", {"probes": probes}, s.probe_rate, s.shares[3], step, decay=2e-2, ema=0.99)
+    numbers = trainer.train(run, "probes", {"probes": probes}, s.probe_rate, draw, loss, decay=2e-2, ema=s.probe_ema)
     run.path("probes", "x")
     torch.save(probes.state_dict(), run.path("probes", "probes.pt"))
     run.finish("probes", **numbers, **measure(run, probes))
 
 
+def parts(run, images):
+    """uint8 pictures as the probes read them, few at a time."""
+    return (run.put(small(part.to(run.device))) for part in torch.from_numpy(np.ascontiguousarray(images)).split(64))
+
+
 @torch.no_grad()
 def attributes(run, probes, images):
     """uint8 pictures → predicted tags (n, attributes)"""
-    parts = []
-    for i in range(0, len(images), 64):
-        with run.autocast():
-            logits = probes.attributes(run.put(shrink(pixels(images[i : i + 64]))))
-        parts.append(predictions(logits.float(), probes.sizes))
-    return torch.cat(parts)
+    with run.autocast():
+        return torch.cat([predictions(probes.attributes(part).float(), probes.sizes) for part in parts(run, images)])
 
 
 @torch.no_grad()
 def identities(run, probes, images):
     """uint8 pictures → unit vectors; their cosine tells whether two show the same figurine."""
-    parts = []
-    for i in range(0, len(images), 64):
-        with run.autocast():
-            parts.append(probes.identity(run.put(shrink(pixels(images[i : i + 64])))).float().cpu())
-    return F.normalize(torch.cat(parts), dim=1)
+    with run.autocast():
+        faces = [probes.identity(part).float().cpu() for part in parts(run, images)]
+    return F.normalize(torch.cat(faces), dim=1)
 
 
 def measure(run, probes):
-    s, world, autoencoder = run.settings, World(run, "validation"), vae.load(run)
+    s, world, autoencoder = run.settings, rendered(run, "validation"), vae.load(run)
     some = world.images[:512]
     back = vae.round_trip_images(run, autoencoder, some)
     result = {
         "renders": scores(attributes(run, probes, world.images), world.labels, SHOWN),
         "round_trips": scores(attributes(run, probes, back), world.labels[: len(some)], SHOWN),
     }
-    people, kept = World(run, "people"), max(1, s.people // 10)
+    people, kept = rendered(run, "people"), max(1, s.people // 10)
     faces = identities(run, probes, people.images[-kept * s.per_person :]).view(kept, s.per_person, -1)
     similar = torch.einsum("iqd,jrd->ijqr", faces, faces)
     same = torch.cat([similar[i, i][~torch.eye(s.per_person, dtype=bool)] for i in range(kept)])
     other = similar[~torch.eye(kept, dtype=bool)].flatten()
     result["identity_auc"] = auc(same, other)
     # The subject: how like its mean are its renders, their round trips, and other figurines?
-    subject = World(run, "subject").images
+    subject = rendered(run, "subject").images
     half = len(subject) // 2
     middle = F.normalize(identities(run, probes, subject[:half]).mean(0), dim=0)
     like = lambda images: identities(run, probes, images) @ middle  # noqa: E731

@@ -1,4 +1,4 @@
-"""What every stage shares: the folder, the device, checkpoints, the training loop."""
+"""What every stage shares: the folder, the device, seconds to train, random numbers, results."""
 
 import json
 import os
@@ -11,21 +11,23 @@ from pathlib import Path
 
 import torch
 
-from muon import Muon
-from team import Team
-
-CHECKPOINT_SECONDS = 300
-
 
 class Stopped(SystemExit):
     """SIGINT or SIGTERM came; a checkpoint is written. Exit status 75: run me again."""
 
 
 class Run:
-    def __init__(self, folder, settings, hours, device, threads, helper, seed, compile, renderer):
-        self.folder, self.settings, self.seconds = Path(folder), settings, hours * 3600
-        self.device, self.threads, self.seed, self.compile = torch.device(device), threads, seed, compile
-        self.helper, self.renderer = helper, Path(renderer)
+    def __init__(
+        self, folder, settings, hours=None, device="cpu", threads=1, helper=False, seed=0, compile=False, renderer="", init=None, init_folders=()
+    ):
+        self.folder, self.settings, self.device = Path(folder), settings, torch.device(device)
+        self.threads, self.helper, self.seed, self.compile, self.renderer = threads, helper, seed, compile, Path(renderer)
+        self.init, self.init_folders = init, init_folders if init else ()
+        # Text that is kept has no stage `tags`.
+        self.budgets = {name: n for name, n in settings.seconds.items() if name != "tags" or not self.initial("text_encoder")}
+        usual = sum(self.budgets.values()) / 3600
+        self.hours = hours or usual
+        self.budgets = {name: max(1.0, n * self.hours / usual) for name, n in self.budgets.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(threads)
         # bf16 only where the hardware multiplies in it; elsewhere it is slower than f32.
@@ -38,6 +40,10 @@ class Run:
     def _stop(self, *_):
         self.stop = True
 
+    def initial(self, name):
+        """The folder `name` of the model to go on from, or None where this part starts from nothing."""
+        return self.init / name if name in self.init_folders else None
+
     def path(self, *parts):
         path = self.folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +54,8 @@ class Run:
         with open(self.path("log.txt"), "a") as file:
             print(time.strftime("%F %T"), text, file=file)
 
-    def autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+    def autocast(self, dtype=torch.bfloat16):
+        return torch.autocast(self.device.type, dtype, enabled=self.bf16)
 
     def put(self, tensor):
         tensor = tensor.to(self.device, non_blocking=True)
@@ -92,7 +98,7 @@ class Run:
             {
                 "time": time.strftime("%F %T%z"),
                 "arguments": arguments,
-                "hours": self.seconds / 3600,
+                "hours": self.hours,
                 "settings": self.settings.dict(),
                 "seed": self.seed,
                 "threads": self.threads,
@@ -107,110 +113,6 @@ class Run:
             }
         )
         write(path, json.dumps(calls, indent=1).encode())
-
-    # -- the loop ----------------------------------------------------------------------------------------------------
-
-    def train(self, stage, modules, rate, share, step, report=None, reports=10, decay=1e-2, ema=0.0, clip=1.0, parts=1):
-        """Trains `modules` (a dict) for `share` of the run's hours; returns {steps, seconds}.
-
-        `step(generator, progress)` gives the loss of one of `parts` micro-batches, whose mean is followed, and a dict of
-        numbers to show. The learning rate warms up, stays, and falls linearly in the second half. Checkpoints hold
-        weights, moments, averages, step and time spent.
-        """
-        if (ready := self.result(stage)) is not None:
-            return ready
-        named = [(f"{k}.{n}", p) for k, m in modules.items() for n, p in m.named_parameters() if p.requires_grad]
-        optimizer = Muon(named, rate, decay, self.bf16)
-        averages = [p.detach().clone() for _, p in named] if ema else []
-        count, spent, path = 0, 0.0, self.path("checkpoints", f"{stage}.pt")
-        if path.exists():
-            state = torch.load(path, map_location=self.device, weights_only=True)
-            for name, module in modules.items():
-                module.load_state_dict(state["modules"][name])
-            optimizer.load_state_dict(state["optimizer"])
-            for mine, stored in zip(averages, state["averages"]):
-                mine.copy_(stored)
-            count, spent = state["step"], state["seconds"]
-            self.log(f"{stage}: goes on at step {count}, {spent:.0f} s")
-
-        def checkpoint():
-            save(
-                path,
-                {
-                    "modules": {name: module.state_dict() for name, module in modules.items()},
-                    "optimizer": optimizer.state_dict(),
-                    "averages": averages,
-                    "step": count,
-                    "seconds": spent,
-                },
-            )
-
-        def swap():
-            for (_, p), mean in zip(named, averages):
-                p.data, mean.data = mean.data, p.data
-
-        def show(loss, numbers):
-            swap()
-            for module in modules.values():
-                module.eval()
-            extra = report(count, spent / budget) if report else {}
-            for module in modules.values():
-                module.train()
-            swap()
-            numbers = {k: v.item() if isinstance(v, torch.Tensor) else v for k, v in numbers.items()}
-            shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in {**numbers, **extra}.items()}
-            speed = count / spent if spent else 0.0
-            self.log(f"{stage} {spent:.0f} s, step {count} ({speed:.2f}/s), loss {loss:.4f} {shown}")
-
-        budget = max(1.0, self.seconds * share)
-        last_save, due = spent, spent + budget / reports
-        parameters = [p for _, p in named]
-        for module in modules.values():
-            module.train()
-        loss, numbers = torch.tensor(0.0), {}
-
-        def loss_of(number, part, progress):
-            return step(self.generator(stage, number, part), progress)
-
-        team = Team(parameters, parts, loss_of) if self.helper and parts > 1 else None
-        while spent < budget:
-            start = time.monotonic()
-            progress = spent / budget
-            now = rate * min(1.0, (count + 1) / 100) * (0.02 + 0.98 * (1 - max(0.0, (progress - 0.5) / 0.5)))
-            optimizer.zero_grad()
-            if team:
-                loss, numbers = team.step(count, progress)
-            else:
-                for part in range(parts):
-                    loss, numbers = loss_of(count, part, progress)
-                    (loss / parts).backward()
-            torch.nn.utils.clip_grad_norm_(parameters, clip)
-            optimizer.step(now)
-            count += 1
-            if ema:
-                torch._foreach_lerp_(averages, [p.data for p in parameters], 1 - min(ema, (1 + count) / (10 + count)))
-            if count % 50 == 0 and not torch.isfinite(loss):
-                raise SystemExit(f"{stage}: the loss is {loss.item()} at step {count}")
-            spent += time.monotonic() - start
-            if spent >= due:
-                due = spent + budget / reports
-                checkpoint()
-                show(loss.item(), numbers)
-            if self.stop or spent - last_save > CHECKPOINT_SECONDS:
-                last_save = spent
-                checkpoint()
-                if self.stop:
-                    self.log(f"{stage}: stopped at step {count}; run me again to go on")
-                    raise Stopped(75)
-        if team:
-            self.log(f"{stage}: {team.helped} of {count * parts} micro-batches by the helper since the last start")
-            team.close()
-        checkpoint()
-        swap()
-        for module in modules.values():
-            module.eval()
-        self.log(f"{stage}: {count} steps in {spent:.0f} s, last loss {loss.item():.4f}")
-        return {"steps": count, "seconds": spent}
 
 
 def save(path, value):

@@ -1,12 +1,13 @@
 """Stage `tokenizer`: CLIP's byte-level BPE with merges learnt from the world's own words."""
 
 import collections
+import functools
 import json
 import re
 
 from transformers import CLIPTokenizer
 
-from world import samples
+from world import rendered, samples
 
 MERGES = 250
 
@@ -42,12 +43,13 @@ def learn(words, count):
     return merges
 
 
-def build(run, init=None):
-    """The tokenizer; learnt from the captions, or that of the model folder `init`."""
+def build(run):
+    """The tokenizer; learnt from the captions, or that of the initial model."""
     folder = run.path("export", "tokenizer", "x").parent
     folder.mkdir(parents=True, exist_ok=True)
+    init = run.initial("tokenizer")
     if init and not run.result("tokenizer"):
-        for file in (init / "tokenizer").iterdir():
+        for file in init.iterdir():
             (folder / file.name).write_bytes(file.read_bytes())
         run.finish("tokenizer", vocabulary=len(CLIPTokenizer.from_pretrained(folder)))
     if not run.result("tokenizer"):
@@ -75,3 +77,9 @@ def encode(tokenizer, captions, length=77):
     """int64 (n, length) with markers and padding."""
     options = {"padding": "max_length", "max_length": length, "truncation": True, "return_tensors": "pt"}
     return tokenizer(list(captions), **options).input_ids
+
+
+@functools.cache
+def captions(run, name):
+    """Those of a rendered set, encoded."""
+    return encode(build(run), rendered(run, name).captions)

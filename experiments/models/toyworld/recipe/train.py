@@ -1,8 +1,9 @@
 """Trains the toy world's base model from nothing: one command, resumable, CPU or CUDA.
 
-    python train.py --run /work/toyrun --hours 3            # goes on where it was stopped; kill it at any time
-    python train.py --run /tmp/smoke --smoke                # minutes; ends in a loadable model
-    python train.py --run /work/toyrun --pack "$OUT"        # results in parts of at most 15 MiB
+python train.py --run /work/toyrun --hours 3            # goes on where it was stopped; kill it at any time
+python train.py --run /tmp/smoke --smoke                # minutes; ends in a loadable model
+python train.py --run /tmp/run --init model --init-parts text --seed 5 --compile  # what made the shipped model, on one H200
+python train.py --run /work/toyrun --pack "$OUT"        # results in parts of at most 15 MiB
 """
 
 import argparse
@@ -15,13 +16,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
 PART = 15 * 1024 * 1024
-STAGES = ["render", "tokenizer", "vae", "latents", "decoder", "clip", "probes", "unet", "count", "export"]
+STAGES = ["render", "tokenizer", "vae", "latents", "clip", "probes", "unet", "count", "export"]
+# What --init-parts names: the folders of each.
+PARTS = {"text": ["tokenizer", "text_encoder"], "vae": ["vae"], "unet": ["unet"]}
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder of this training; holds every result and checkpoint")
-    parser.add_argument("--hours", type=float, help="of all training loops together (default: as last, 3, or smoke 0.05)")
+    parser.add_argument("--hours", type=float, help="of all training loops together (default: as last, or the preset's)")
     parser.add_argument("--preset", choices=["cpu", "gpu", "smoke"], help="default: by device")
     parser.add_argument("--smoke", action="store_true", help="short for --preset smoke")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
@@ -32,11 +35,20 @@ def arguments():
     parser.add_argument("--compile", action="store_true", help="torch.compile the UNet")
     parser.add_argument("--until", choices=STAGES, help="stop after this stage")
     parser.add_argument("--only", choices=STAGES, help="only this stage; what it needs must be done")
-    parser.add_argument("--init", type=Path, help="an exported model to go on from, instead of random weights")
+    parser.add_argument("--init", type=Path, help="an exported model to go on from, instead of random weights; its text encoder is kept as it is")
+    parser.add_argument("--init-parts", type=parts, default="text,vae,unet", help="what of it is used (default: %(default)s); text is tokenizer, too")
     parser.add_argument("--renderer", default=ROOT / "target/release/examples/toyworld", help="the toyworld example")
     parser.add_argument("--pack", metavar="FOLDER", help="only write the results there, in parts for a transfer")
     parser.add_argument("--pack-state", action="store_true", help="with --pack: checkpoints too")
     return parser.parse_args()
+
+
+def parts(text):
+    """The folders that `--init-parts` names. A UNet is of no use without the text encoder it reads."""
+    names = text.split(",")
+    if not set(names) <= PARTS.keys() or ("unet" in names and "text" not in names):
+        raise argparse.ArgumentTypeError(f"some of {','.join(PARTS)}, and unet only with text")
+    return [folder for name in names for folder in PARTS[name]]
 
 
 def last_hours(run):
@@ -71,12 +83,12 @@ def main():
 
     import torch
 
-    import clip
     import count
-    import decoder
     import export
     import probes
+    import text
     import tokenizer
+    import tower
     import unet
     import vae
     import world
@@ -86,22 +98,31 @@ def main():
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     preset = "smoke" if options.smoke else options.preset or ("gpu" if device == "cuda" else "cpu")
     threads = options.threads or (os.cpu_count() if device == "cuda" else 1)
-    hours = options.hours or last_hours(Path(options.run)) or (0.05 if preset == "smoke" else 3.0)
     if not Path(options.renderer).exists():
         sys.exit(f"no renderer at {options.renderer}: cargo build --release --example toyworld")
-    settings = PRESETS[preset]
-    run = Run(options.run, settings, hours, device, threads, options.helper, options.seed, options.compile, options.renderer)
+    run = Run(
+        options.run,
+        PRESETS[preset],
+        options.hours or last_hours(Path(options.run)),
+        device,
+        threads,
+        options.helper,
+        options.seed,
+        options.compile,
+        options.renderer,
+        options.init,
+        options.init_parts,
+    )
     run.record(sys.argv[1:])
-    run.log(f"{preset} on {device}, {hours} h, {threads} threads, bf16 {run.bf16}")
+    run.log(f"{preset} on {device}, {run.hours:.4g} h, {threads} threads, bf16 {run.bf16}")
     work = {
         "render": lambda: world.render(run),
-        "tokenizer": lambda: tokenizer.build(run, options.init),
-        "vae": lambda: vae.train(run, options.init),
+        "tokenizer": lambda: tokenizer.build(run),
+        "vae": lambda: vae.train(run),
         "latents": lambda: vae.cache(run),
-        "decoder": lambda: decoder.train(run),
-        "clip": lambda: clip.train(run, options.init),
+        "clip": lambda: (tower if run.initial("text_encoder") else text).train(run),
         "probes": lambda: probes.train(run),
-        "unet": lambda: unet.train(run, options.init),
+        "unet": lambda: unet.train(run),
         "count": lambda: count.final(run),
         "export": lambda: export.export(run),
     }

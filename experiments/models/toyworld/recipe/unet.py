@@ -9,8 +9,9 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 import clip
 import count
 import tokenizer as tokens
+import trainer
 import vae
-from world import World
+from world import cover, rendered
 
 # Stable Diffusion's noise schedule; velocity as in 2.x, better conditioned at high noise for little compute.
 SCHEDULE = dict(
@@ -23,10 +24,6 @@ SCHEDULE = dict(
     steps_offset=1,
     prediction_type="v_prediction",
 )
-EMPTY = 0.1  # share of captions left out, for guidance
-# A head is a quarter of the picture and most of what tells one figurine from another. It counts more once the noise is low enough
-# to tell where it is: above, the weight would only make heads large.
-FACE, FACE_BELOW = 2.0, 800
 
 
 def focus(side):
@@ -37,18 +34,7 @@ def focus(side):
     return weights / weights.mean()
 
 
-def cover(faces, side):
-    """How much of each cell (n, 1, side, side) a face's rectangle (n, 4) covers, 0 to 1."""
-    cells = torch.arange(side) / side
-
-    def along(low, high):
-        return ((torch.minimum(high[:, None], cells + 1 / side) - torch.maximum(low[:, None], cells)) * side).clamp(0, 1)
-
-    x0, y0, x1, y1 = faces.unbind(1)
-    return (along(y0, y1)[:, :, None] * along(x0, x1)[:, None, :])[:, None]
-
-
-def new(settings):
+def new(settings, text_width):
     return UNet2DConditionModel(
         sample_size=settings.side // 8,
         in_channels=4,
@@ -57,7 +43,7 @@ def new(settings):
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         block_out_channels=settings.unet_channels,
         layers_per_block=1,
-        cross_attention_dim=settings.text_width,
+        cross_attention_dim=text_width,
         attention_head_dim=2,  # diffusers reads this as the NUMBER of heads
         norm_num_groups=16,
     )
@@ -67,60 +53,71 @@ def load(run):
     return UNet2DConditionModel.from_pretrained(run.path("unet")).to(run.device, memory_format=torch.channels_last).eval()
 
 
-def train(run, init=None):
-    if run.result("unet"):
-        return
-    s, tokenizer, text = run.settings, tokens.build(run), clip.load_text(run)
-    world, validation = World(run, "train"), World(run, "validation")
-    ids = tokens.encode(tokenizer, [*world.captions, ""])
-    empty = len(ids) - 1
-    latents = vae.latents(run, "train")
-    schedule = DDIMScheduler(**SCHEDULE)
-    schedule.alphas_cumprod = schedule.alphas_cumprod.to(run.device)
-    torch.manual_seed(run.seed + 2)
-    unet = UNet2DConditionModel.from_pretrained(init / "unet") if init else new(s)
-    unet = unet.float().to(run.device, memory_format=torch.channels_last)
-    compiled = torch.compile(unet) if run.compile else unet
+class Task:
+    """What a training step of the UNet is given, and how its answer is judged."""
 
-    middle = focus(s.side // 8)
+    def __init__(self, run, text, unet):
+        self.run, self.s, self.text, self.unet = run, run.settings, text, unet
+        self.world, self.latents = rendered(run, "train"), vae.latents(run, "train")
+        self.ids = torch.cat([tokens.captions(run, "train"), tokens.encode(tokens.build(run), [""])])
+        self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod.to(run.device)
+        self.middle = focus(self.s.side // 8).to(run.device)
 
-    def losses(model, z, words, times, noise, weights=1.0):
-        """Squared error of the velocity per picture."""
-        with torch.no_grad(), run.autocast():
-            context = text(input_ids=run.put(words)).last_hidden_state
-        noisy = schedule.add_noise(z, noise, times)
-        with run.autocast():
-            out = model(noisy.contiguous(memory_format=torch.channels_last), times, context.float()).sample
-        return ((out.float() - schedule.get_velocity(z, noise, times)).square() * weights).mean((1, 2, 3))
-
-    def step(generator, _progress):
-        n = s.unet_batch // s.unet_parts
-        chosen = torch.randint(0, len(world), (n,), generator=generator).sort().values
+    def draw(self, generator, _progress):
+        run, s = self.run, self.s
+        n, empty = s.unet_batch // s.unet_parts, len(self.ids) - 1
+        chosen = torch.randint(0, len(self.world), (n,), generator=generator).sort().values
         shuffle = torch.randperm(n, generator=generator)
-        words = ids[torch.where(torch.rand(n, generator=generator) < EMPTY, empty, chosen)][shuffle]
-        z = run.put(vae.pick(latents, chosen)[shuffle])
+        words = self.ids[torch.where(torch.rand(n, generator=generator) < s.unet_empty, empty, chosen)][shuffle]
+        z = vae.pick(self.latents, chosen)[shuffle]
         # One timestep from each n-th of the schedule.
         times = ((torch.arange(n) + torch.rand(n, generator=generator)) / n * 1000).long().clamp(max=999)
-        seen = cover(world.faces[chosen][shuffle], s.side // 8) * (times < FACE_BELOW)[:, None, None, None]
-        weights = run.put(middle * (1 + FACE * seen))
-        return losses(compiled, z, words, run.put(times), run.randn(z.shape, generator), weights).mean(), {}
+        return z, self.read(words), times, run.randn(z.shape, generator), self.world.faces[chosen][shuffle]
+
+    @torch.no_grad()
+    def read(self, words):
+        with self.run.autocast():
+            return self.text(input_ids=self.run.put(words)).last_hidden_state.float()
+
+    def loss(self, z, context, times, noise, faces):
+        seen = cover(faces, z.shape[-1]) * (times < self.s.unet_face_below)[:, None, None, None]
+        return (self.errors(self.unet, z, context, times, noise) * self.middle * (1 + self.s.unet_face * seen)).mean(), {}
+
+    def errors(self, unet, z, context, times, noise):
+        """Squared errors of the velocity."""
+        a = self.alphas[times][:, None, None, None]
+        with self.run.autocast():
+            out = unet(self.run.put(a.sqrt() * z + (1 - a).sqrt() * noise), times, context).sample
+        return (out.float() - (a.sqrt() * noise - (1 - a).sqrt() * z)).square()
+
+
+def train(run):
+    if run.result("unet"):
+        return
+    s, tokenizer, text, validation = run.settings, tokens.build(run), clip.load_text(run), rendered(run, "validation")
+    torch.manual_seed(run.seed + 2)
+    init = run.initial("unet")
+    unet = UNet2DConditionModel.from_pretrained(init) if init else new(s, text.config.hidden_size)
+    unet = unet.float().to(run.device, memory_format=torch.channels_last)
+    task = Task(run, text, torch.compile(unet, dynamic=False) if run.compile else unet)
 
     held = min(256, len(validation))
     generator = torch.Generator().manual_seed(5)
     held_times = torch.randint(0, 1000, (held,), generator=generator)
     held_latents = vae.pick(vae.latents(run, "validation"), range(held))
     held_noise = torch.randn(held_latents.shape, generator=generator)
-    held_ids = tokens.encode(tokenizer, validation.captions[:held])
+    held_ids = tokens.captions(run, "validation")[:held]
 
     @torch.no_grad()
-    def report(steps, _progress):
-        everything = held_latents, held_ids, held_times, held_noise
-        parts = [losses(unet, *(run.put(x[i : i + 64]) for x in everything)) for i in range(0, held, 64)]
+    def report(steps):
+        parts = zip(*(run.put(x).split(64) for x in (held_latents, held_ids, held_times, held_noise)))
+        errors = [task.errors(unet, z, task.read(ids), times, noise).mean((1, 2, 3)) for z, ids, times, noise in parts]
         table = count.following(run, unet, text, tokenizer, seeds=1, sheet=f"{steps * s.unet_batch:09}")
         shown = {name: f"{row['right']}/{row['n']}" for name, row in table["asked"].items()}
-        return {"images": steps * s.unet_batch, "validation": torch.cat(parts).mean().item(), **shown}
+        return {"images": steps * s.unet_batch, "validation": torch.cat(errors).mean().item(), **shown}
 
-    numbers = run.train("unet", {"unet": unet}, s.unet_rate, s.shares[4], step, report, reports=s.counts, ema=s.ema, parts=s.unet_parts)
+    options = {"report": report, "reports": s.counts, "ema": s.unet_ema, "parts": s.unet_parts}
+    numbers = trainer.train(run, "unet", {"unet": unet}, s.unet_rate, task.draw, task.loss, **options)
     unet.save_pretrained(run.path("unet"))
     images = numbers["steps"] * s.unet_batch
     run.finish("unet", **numbers, images=images, images_per_second=images / numbers["seconds"])

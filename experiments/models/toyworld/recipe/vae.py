@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from world import World, pixels, to_images
+import trainer
+from world import cover, pixels, rendered, to_images
 
 
 def new(settings):
@@ -38,74 +39,106 @@ def edges(x):
     return 1 + 6 * F.avg_pool2d(F.pad(step, (1, 0, 1, 0)), 3, 1, 1)
 
 
-def slope(error):
-    """How much the error differs between neighbours: blur, mostly."""
-    return (error[:, :, :, 1:] - error[:, :, :, :-1]).abs().mean() + (error[:, :, 1:] - error[:, :, :-1]).abs().mean()
+def blur(error, face):
+    """How much the error differs between neighbours; in a head it counts twice."""
+    across = (error[:, :, :, 1:] - error[:, :, :, :-1]).abs() * (1 + face[:, :, :, 1:])
+    down = (error[:, :, 1:] - error[:, :, :-1]).abs() * (1 + face[:, :, 1:])
+    return across.mean() + down.mean()
 
 
-def train(run, init=None):
+def crop_of(images, faces, generator):
+    """A quarter of each picture, mostly of the middle, where the figurine is; and where the faces are in it."""
+    side = images.shape[1]
+    crop = side // 2
+    reach = 8 if torch.rand((), generator=generator) < 0.3 else 4
+    i, j = (torch.randint(0, reach + 1, (2,), generator=generator) * 8 + (8 - reach) * 4).clamp(max=side - crop).tolist()
+    return images[:, i : i + crop, j : j + crop], (faces * side - torch.tensor([j, i, j, i])) / crop
+
+
+def train(run):
     if run.result("vae"):
         return
-    s, world, validation = run.settings, World(run, "train"), World(run, "validation")
+    s, world, validation = run.settings, rendered(run, "train"), rendered(run, "validation")
     torch.manual_seed(run.seed)
-    vae = AutoencoderKL.from_pretrained(init / "vae").float() if init else new(s)
+    init = run.initial("vae")
+    vae = AutoencoderKL.from_pretrained(init).float() if init else new(s)
     vae.register_to_config(scaling_factor=1.0)
     vae = vae.to(run.device, memory_format=torch.channels_last)
-    crop = s.side // 2
-    holdout = validation.pictures(range(min(64, len(validation))))
+    held = range(min(64, len(validation)))
+    holdout, held_faces = validation.pictures(held), validation.faces[held]
 
-    def step(generator, progress):
+    def draw(generator, progress):
         # Crops are cheap; the last part sees whole pictures, so that normalisation fits what will be used.
-        whole = progress > 0.9
-        batch = max(1, (s.vae_batch // 4 if whole else s.vae_batch) // s.vae_parts)
-        x = world.pictures(torch.randint(0, len(world), (batch,), generator=generator).sort().values, run.device)
-        if not whole:
-            # Mostly the middle, where the figurine is.
-            reach = 8 if torch.rand((), generator=generator) < 0.3 else 4
-            i, j = (torch.randint(0, reach + 1, (2,), generator=generator) * 8 + (8 - reach) * 4).tolist()
-            i, j = min(i, s.side - crop), min(j, s.side - crop)
-            x = x[:, :, i : i + crop, j : j + crop]
-        if torch.rand((), generator=generator) < 0.5:
-            x = x.flip(3)
-        x = run.put(x)
+        cropped = progress < s.vae_crops
+        n = max(1, s.vae_batch * (4 if cropped else 1) // s.vae_parts)
+        chosen = torch.randint(0, len(world), (n,), generator=generator).sort().values
+        images, faces = world.pictures(chosen), world.faces[chosen]
+        if cropped:
+            images, faces = crop_of(images, faces, generator)
+        turned = torch.rand(n, generator=generator) < 0.5
+        images = torch.where(turned[:, None, None, None], images.flip(2), images)
+        x0, y0, x1, y1 = faces.unbind(1)
+        faces = torch.where(turned[:, None], torch.stack([1 - x1, y0, 1 - x0, y1], 1), faces)
+        shape = (n, 4, images.shape[1] // 8, images.shape[1] // 8)
+        much = s.vae_noise * torch.rand(n, generator=generator) * (torch.rand(n, generator=generator) < 0.5)
+        more = much[:, None, None, None].to(run.device) * run.randn(shape, generator)
+        return images, faces, run.randn(shape, generator), more
+
+    def loss(images, faces, noise, more):
+        x, face = pixels(images), cover(faces, images.shape[1])
         with run.autocast():
-            distribution = vae.encode(x).latent_dist
-            noise = run.randn(distribution.mean.shape, generator)
-            y = vae.decode(distribution.mean + distribution.std * noise).sample
-        y = y.float()
-        error, weight = y - x, edges(x)
+            distribution = vae.encode(run.put(x)).latent_dist
+            mean, std = distribution.mean.float(), distribution.std.float()
+            y = vae.decode(run.put(mean + std * noise + mean.detach().std() * more)).sample.float()
+        error, weight = y - x, edges(x) * (1 + s.vae_face * face)
         # KL divergence to the unit normal per latent number.
-        kl = distribution.kl().float().mean() / distribution.mean[0].numel()
+        kl = distribution.kl().float().mean() / mean[0].numel()
         l1 = (error.abs() * weight).mean()
-        return l1 + 0.5 * slope(error) + 0.7 * (error.square() * weight).mean() + 2e-5 * kl, {"l1": l1.detach(), "kl": kl.detach()}
+        total = l1 + 0.5 * blur(error, face) + 0.7 * (error.square() * weight).mean() + s.vae_kl * kl
+        return total, {"l1": l1.detach(), "kl": kl.detach()}
 
-    def report(_step, _progress):
-        return {"psnr": psnr(run, vae, holdout)}
+    def quality():
+        return psnr(run, vae, holdout, held_faces)
 
-    numbers = run.train("vae", {"vae": vae}, s.vae_rate, s.shares[0], step, report, decay=1e-3, parts=s.vae_parts)
-    with torch.no_grad(), run.autocast():
-        latents = torch.cat([vae.encode(run.put(part)).latent_dist.mode().float() for part in holdout.split(8)])
+    def report(_step):
+        whole, heads = quality()
+        return {"psnr": whole, "psnr_heads": heads}
+
+    options = {"decay": 1e-3, "ema": s.vae_ema, "parts": s.vae_parts}
+    numbers = trainer.train(run, "vae", {"vae": vae}, s.vae_rate, draw, loss, report=report, quality=lambda: quality()[0], **options)
+    with torch.no_grad(), fine(run):
+        latents = torch.cat([vae.encode(run.put(pixels(part.to(run.device)))).latent_dist.mode().float() for part in holdout.split(8)])
     vae.register_to_config(scaling_factor=1 / latents.std().item())
     vae.save_pretrained(run.path("vae"))
-    run.finish("vae", **numbers, psnr=psnr(run, vae, holdout), scaling_factor=vae.config.scaling_factor)
+    run.finish("vae", **numbers, **report(None), scaling_factor=vae.config.scaling_factor)
 
 
-def psnr(run, vae, pictures):
-    """Mean over pictures of 10 log10(peak² / MSE), decibels."""
-    back = torch.cat([round_trip(run, vae, part) for part in pictures.split(8)])
-    return (10 * torch.log10(4 / (back - pictures).square().mean((1, 2, 3)))).mean().item()
+def psnr(run, vae, pictures, faces):
+    """Mean over pictures of 10 log10(peak² / MSE), decibels: of the whole, of the heads."""
+    pieces = [(round_trip(run, vae, part) - pixels(part)).square().mean(1, True) for part in pictures.split(8)]
+    squares, face = torch.cat(pieces), cover(faces, pictures.shape[1])
+    there = face.sum((1, 2, 3)) > 0
+    heads = (squares * face).sum((1, 2, 3))[there] / face.sum((1, 2, 3))[there]
+    return tuple((10 * torch.log10(4 / error)).mean().item() for error in (squares.mean((1, 2, 3)), heads))
 
 
 @torch.no_grad()
 def round_trip(run, vae, pictures):
+    """uint8 (n, side, side, 3) → float (n, 3, side, side) in -1..1"""
     with run.autocast():
-        back = vae.decode(vae.encode(run.put(pictures)).latent_dist.mode()).sample
+        back = vae.decode(vae.encode(run.put(pixels(pictures.to(run.device)))).latent_dist.mode()).sample
     return back.float().clamp(-1, 1).cpu()
 
 
 def round_trip_images(run, vae, images):
     """uint8 → uint8"""
-    return np.concatenate([to_images(round_trip(run, vae, pixels(images[i : i + 8]))) for i in range(0, len(images), 8)])
+    parts = torch.from_numpy(np.ascontiguousarray(images)).split(8)
+    return np.concatenate([to_images(round_trip(run, vae, part)) for part in parts])
+
+
+def fine(run):
+    """Latents in float16 where the device has it: bfloat16 has an eighth of its steps."""
+    return run.autocast(torch.float16 if run.device.type == "cuda" else torch.bfloat16)
 
 
 @torch.no_grad()
@@ -115,7 +148,7 @@ def cache(run):
         return
     vae = load(run)
     for name in ("train", "validation"):
-        world, path = World(run, name), run.path("data", name, "latents.npy")
+        world, path = rendered(run, name), run.path("data", name, "latents.npy")
         if not path.exists():
             part, marker = path.with_suffix(".part.npy"), path.with_suffix(".json")
             side = run.settings.side // 8
@@ -123,11 +156,11 @@ def cache(run):
             shape = (len(world), 4, side, side)
             out = np.lib.format.open_memmap(part, "r+" if at else "w+", np.float16, None if at else shape)
             # Few at a time: their feature maps stay in the cache of a processor.
-            batch = 64 if run.device.type == "cuda" else 4
+            batch = 256 if run.device.type == "cuda" else 4
             for i in range(at, len(world), batch):
                 chosen = range(i, min(i + batch, len(world)))
-                with run.autocast():
-                    mean = vae.encode(run.put(world.pictures(chosen, run.device))).latent_dist.mode()
+                with fine(run):
+                    mean = vae.encode(run.put(pixels(world.pictures(chosen).to(run.device)))).latent_dist.mode()
                 out[i : i + len(chosen)] = (mean.float() * vae.config.scaling_factor).cpu().numpy()
                 if run.stop or i % 3200 == 0:
                     out.flush()

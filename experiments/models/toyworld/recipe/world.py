@@ -1,5 +1,6 @@
 """Pictures of the toy world: rendered by the Rust example, read back through a memory map."""
 
+import functools
 import json
 import os
 import subprocess
@@ -52,6 +53,12 @@ def samples(path):
             yield json.loads(line)
 
 
+@functools.cache
+def rendered(run, name):
+    """A set is read once for all stages: the labels of 200,000 pictures take a while."""
+    return World(run, name)
+
+
 class World:
     """One rendered set: images (memory map), captions, tags as small integers, geometry, where the face is."""
 
@@ -75,14 +82,25 @@ class World:
     def __len__(self):
         return len(self.captions)
 
-    def pictures(self, indices, device="cpu"):
-        """float (n, 3, side, side) in -1..1"""
-        return pixels(self.images[np.asarray(indices)], device)
+    def pictures(self, indices):
+        """uint8 (n, side, side, 3)"""
+        return torch.from_numpy(self.images[np.asarray(indices)])
 
 
-def pixels(images, device="cpu"):
+def pixels(images):
     """uint8 (n, h, w, 3) → float (n, 3, h, w) in -1..1"""
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def cover(faces, side):
+    """How much of each cell (n, 1, side, side) a face's rectangle (n, 4) covers, 0 to 1."""
+    cells = torch.arange(side, device=faces.device) / side
+
+    def along(low, high):
+        return ((torch.minimum(high[:, None], cells + 1 / side) - torch.maximum(low[:, None], cells)) * side).clamp(0, 1)
+
+    x0, y0, x1, y1 = faces.unbind(1)
+    return (along(y0, y1)[:, :, None] * along(x0, x1)[:, None, :])[:, None]
 
 
 def to_images(tensor):
