@@ -82,9 +82,9 @@ class Shown:
 
 def draw_latents(run, latents, chosen, generator):
     """Those of pictures, with up to 15 % noise."""
-    z = vae.pick(latents, chosen).to(run.device)
+    z = run.put(vae.pick(latents, chosen))
     much = 0.15 * torch.rand((len(z), 1, 1, 1), generator=generator)
-    return z + much.to(run.device) * run.randn(z.shape, generator)
+    return z + run.put(much) * run.randn(z.shape, generator)
 
 
 def new_text(settings, tokenizer):

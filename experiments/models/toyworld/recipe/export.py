@@ -53,11 +53,12 @@ def export(run):
 
 
 def tidy(folder):
-    """Takes this machine's paths out of the configurations."""
-    for part in ("unet", "vae"):
-        path = folder / part / "config.json"
+    """Takes what is this machine's out of the configurations."""
+    for name in ("unet/config.json", "vae/config.json", "tokenizer/tokenizer_config.json"):
+        path = folder / name
         config = json.loads(path.read_text())
-        config.pop("_name_or_path", None)
+        for key in ("_name_or_path", "is_local", "local_files_only"):
+            config.pop(key, None)
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 

@@ -70,12 +70,14 @@ class Muon:
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.matrices]
         torch._foreach_lerp_(self.momentum, grads, 0.05)
         update = torch._foreach_lerp(grads, self.momentum, 0.95)
+        moves = [None] * len(update)
         for (rows, columns), members in self.shapes.items():
             stack = orthogonalize(torch.stack([update[i].reshape(rows, columns) for i in members]), self.bf16)
             stack = stack.float() * (0.2 * math.sqrt(max(rows, columns)) * self.rate)
             for j, i in enumerate(members):
-                p = self.matrices[i]
-                p.mul_(1 - self.rate * self.decay).sub_(stack[j].reshape(p.shape))
+                moves[i] = stack[j].reshape(self.matrices[i].shape)
+        torch._foreach_mul_(self.matrices, 1 - self.rate * self.decay)
+        torch._foreach_sub_(self.matrices, moves)
 
     def state_dict(self):
         return {"adam": self.adam.state_dict(), "momentum": self.momentum}

@@ -74,7 +74,7 @@ def train(run):
         # Noise and blur, so that a generated picture's softness is nothing new.
         n = len(chosen) + len(pairs)
         much, soft = 0.05 * torch.rand((n, 1, 1, 1), generator=generator), torch.rand((n, 1, 1, 1), generator=generator) < 0.4
-        noise = much.to(run.device) * run.randn((n, 3, SIDE, SIDE), generator)
+        noise = run.put(much) * run.randn((n, 3, SIDE, SIDE), generator)
         return world.pictures(chosen), people.pictures(pairs), noise, soft, world.labels[chosen], world.labels[chosen][:, counted]
 
     def loss(pictures, persons, noise, soft, labels, first):
@@ -100,7 +100,7 @@ def train(run):
 
 def parts(run, images):
     """uint8 pictures as the probes read them, few at a time."""
-    return (run.put(small(part.to(run.device))) for part in torch.from_numpy(np.ascontiguousarray(images)).split(64))
+    return (run.put(small(part.to(run.device))) for part in torch.from_numpy(np.array(images)).split(64))
 
 
 @torch.no_grad()

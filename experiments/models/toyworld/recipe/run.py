@@ -58,6 +58,9 @@ class Run:
         return torch.autocast(self.device.type, dtype, enabled=self.bf16)
 
     def put(self, tensor):
+        """To the device, pictures channels last. From pinned memory, or the processor would wait for all that the device has to do."""
+        if self.device.type == "cuda" and not tensor.is_cuda:
+            tensor = tensor.pin_memory()
         tensor = tensor.to(self.device, non_blocking=True)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
