@@ -1,9 +1,9 @@
 """Trains the toy world's base model from nothing: one command, resumable, CPU or CUDA.
 
-python train.py --run /work/toyrun --hours 3            # goes on where it was stopped; kill it at any time
-python train.py --run /tmp/smoke --smoke                # minutes; ends in a loadable model
-python train.py --run /tmp/run --init model --init-parts text --seed 5 --compile  # what made the shipped model, on one H200
-python train.py --run /work/toyrun --pack "$OUT"        # results in parts of at most 15 MiB
+    python train.py --run ~/toyrun --hours 3              # goes on where it was stopped; kill it at any time
+    python train.py --run /tmp/smoke --smoke              # minutes; ends in a loadable model
+    python train.py --run ~/toyrun --preset gpu --compile --seed 5 --init experiments/models/toyworld --init-parts text  # as the shipped model
+    python train.py --run ~/toyrun --pack "$OUT"          # results in parts of at most 15 MiB
 """
 
 import argparse
