@@ -128,7 +128,8 @@ def main():
     print(f"| the base model's pictures of the study's prompts | {base['identity']:.3f} |\n")
 
     names = {
-        "identity": "identity",
+        "identity": "likeness (identity)",
+        "class_identity": "likeness of class pictures",
         "probe_held_out": "held-out loss",
         "probe_train": "loss on its photos",
         "drift_rmse": "drift of class pictures",
