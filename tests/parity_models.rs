@@ -120,7 +120,8 @@ fn half_precision_storage_is_close() {
         outputs(name, Storage { dtype: DType::F16, packing: Packing::Small }, 2e-5);
         // ... unless kernels are transformed first and then rounded to f16.
         outputs(name, DType::F16, 2e-3);
-        outputs(name, DType::BF16, 0.02);
+        // PyTorch's own bf16 is off by 2.7e-2 where ours is by 3.0e-2: in the toy model's decoded image.
+        outputs(name, DType::BF16, 0.04);
     }
 }
 
@@ -317,7 +318,7 @@ fn summary() {
     let toy = StableDiffusion::check(&folder("toyworld")).unwrap();
     assert_eq!((toy.vae_scale_factor, toy.unet_multiple, toy.cross_attention_dim), (8, 32, 128));
     // Half the bytes of the file less its header, and what diffusers counts.
-    assert_eq!(toy.unet_parameters, 8_788_228);
+    assert_eq!(toy.unet_parameters, 14_060_644);
 }
 
 /// A copy of the small model to damage.
