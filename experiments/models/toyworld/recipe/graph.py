@@ -3,6 +3,7 @@
 A step of these small models is thousands of short kernels; started one by one, a large GPU would wait for the processor.
 """
 
+import gc
 import time
 
 import torch
@@ -62,10 +63,14 @@ def capture_cuda(step):
                 step()
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
+        # A graph of an earlier stage must not be freed in the middle of a capture: that would end it.
+        gc.collect()
+        gc.disable()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             results = step()
     finally:
+        gc.enable()
         torch.cuda.synchronize()
         torch.backends.cudnn.benchmark = False  # new shapes of evaluations are not worth a search
 

@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--preset", choices=["cpu", "gpu", "smoke"], help="default: by device")
     parser.add_argument("--smoke", action="store_true", help="short for --preset smoke")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
-    parser.add_argument("--threads", type=int, help="default: 1 on the CPU, all for CUDA")
+    parser.add_argument("--threads", type=int, help="default: 1 on the CPU, at most 8 for CUDA")
     parser.add_argument("--helper", action="store_true", help="a second process with idle priority shares the steps of VAE, tags and UNet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nice", type=int, default=19)
@@ -97,7 +97,7 @@ def main():
 
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     preset = "smoke" if options.smoke else options.preset or ("gpu" if device == "cuda" else "cpu")
-    threads = options.threads or (os.cpu_count() if device == "cuda" else 1)
+    threads = options.threads or (min(8, os.cpu_count()) if device == "cuda" else 1)
     if not Path(options.renderer).exists():
         sys.exit(f"no renderer at {options.renderer}: cargo build --release --example toyworld")
     run = Run(

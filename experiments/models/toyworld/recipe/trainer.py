@@ -37,7 +37,7 @@ class Trainer:
         self.follow = torch.zeros((), device=run.device)  # how far the averages go to the weights in a step
         self.count, self.spent, self.budget = 0, 0.0, run.budgets[stage]
         self.path = run.path("checkpoints", f"{stage}.pt")
-        self.last = torch.zeros(()), {}  # loss and numbers to show
+        self.last = torch.zeros((), device=run.device), {}  # loss and numbers to show
         self.team = self.graphs = None
 
     # -- one step ----------------------------------------------------------------------------------------------------
@@ -101,9 +101,11 @@ class Trainer:
         self.count, self.spent = state["step"], state["seconds"]
         self.run.log(f"{self.stage}: goes on at step {self.count}, {self.spent:.0f} s")
 
+    @torch.no_grad()
     def check(self):
-        if not torch.isfinite(self.last[0]):
-            raise SystemExit(f"{self.stage}: the loss is {self.last[0].item()} at step {self.count}; the last checkpoint is from before that")
+        finite = torch.stack(torch._foreach_norm([*self.parameters, self.last[0].detach()])).isfinite().all()
+        if not finite:
+            raise SystemExit(f"{self.stage}: loss or weights are not finite at step {self.count}; the last checkpoint is from before that")
 
     def swap(self):
         """Weights and their averages change places."""
@@ -136,6 +138,8 @@ class Trainer:
         elif self.run.helper and self.parts > 1:
             self.team = Team(self.parameters, self.parts, lambda *which: self.loss_of(self.batch(*which)))
         saved, due = self.spent, self.spent + self.budget / self.reports
+        if self.run.stop:
+            raise Stopped(75)
         while self.spent < self.budget:
             self.spent += self.timed()
             if self.count % 50 == 0:
@@ -154,6 +158,9 @@ class Trainer:
             self.run.log(f"{self.stage}: {self.team.helped} of {self.count * self.parts} micro-batches by the helper since the last start")
             self.team.close()
         self.checkpoint()
+        # A graph and the gradients in its memory are not needed any more.
+        self.graphs = None
+        self.optimizer.zero_grad()
         self.choose()
         self.run.log(f"{self.stage}: {self.count} steps in {self.spent:.0f} s, last loss {self.last[0].item():.4f}")
         return {"steps": self.count, "seconds": self.spent}
