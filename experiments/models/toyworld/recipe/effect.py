@@ -1,7 +1,7 @@
 """Is the effect of the number of photos real? Scores the images of a `runner` report with the probes, and tests the differences.
 
     runner experiments/effect.toml
-    python effect.py --run /work/toyrun --report reports/effect --photos experiments/data/shinchan
+    python effect.py --run ~/toyrun --report reports/effect --photos experiments/data/shinchan
 
 The report must have `dataset.size` among its sweeps; cells that share everything else are compared as pairs. Where `dataset.images` is swept, too
 (people.toml), every cell is scored against its own photos, in a folder of --photos. Prints Markdown.
