@@ -76,8 +76,8 @@ fn an_image_of_nan_is_told_without_a_backtrace_and_without_wrong_advice() {
     let layer = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_v.lora";
     let huge = |shape: [usize; 2]| Tensor::full(1e30f32, shape.as_slice(), &Device::Cpu).unwrap();
     let tensors = BTreeMap::from([
-        (format!("{layer}.down.weight"), huge([1, 192])),
-        (format!("{layer}.up.weight"), huge([192, 1])),
+        (format!("{layer}.down.weight"), huge([1, 224])),
+        (format!("{layer}.up.weight"), huge([224, 1])),
     ]);
     let file = tensor_file::write(&tensors, &BTreeMap::new()).unwrap();
     std::fs::write(folder.path().join("huge.safetensors"), file).unwrap();
