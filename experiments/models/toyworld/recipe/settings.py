@@ -70,7 +70,7 @@ CPU = Settings(
     seconds={"vae": 1800, "clip": 480, "tags": 660, "probes": 1200, "unet": 6660},
 )
 
-# One large GPU, 13 minutes of training: what made the shipped model. Its folder has 40.6 MB.
+# One large GPU, 13 minutes of training: what made the shipped model. Its folder has 40.5 MB.
 GPU = Settings(
     images=26 * 8192,
     validation=2048,
