@@ -68,6 +68,11 @@ fn load(name: &str, storage: impl Into<Storage>) -> (StableDiffusion, Golden) {
 
 /// Every output of a model against the golden numbers.
 fn outputs(name: &str, storage: impl Into<Storage>, tolerance: f32) {
+    outputs_and_image(name, storage, tolerance, tolerance);
+}
+
+/// The same with a tolerance of its own for the decoded image.
+fn outputs_and_image(name: &str, storage: impl Into<Storage>, tolerance: f32, decoded: f32) {
     let storage = storage.into();
     let (model, golden) = load(name, storage);
     let label = |what: &str| format!("{name} {:?} {:?} {what}", storage.dtype, storage.packing);
@@ -87,7 +92,7 @@ fn outputs(name: &str, storage: impl Into<Storage>, tolerance: f32) {
     close(&label("vae mean"), &mean, golden.get("mean"), tolerance);
     let logarithms = (std.log().unwrap(), golden.get("std").log().unwrap());
     close(&label("vae log std"), &logarithms.0, &logarithms.1, tolerance);
-    close(&label("vae decode"), &vae.decode(golden.get("z")).unwrap(), golden.get("decoded"), tolerance);
+    close(&label("vae decode"), &vae.decode(golden.get("z")).unwrap(), golden.get("decoded"), decoded);
 }
 
 #[test]
@@ -120,8 +125,8 @@ fn half_precision_storage_is_close() {
         outputs(name, Storage { dtype: DType::F16, packing: Packing::Small }, 2e-5);
         // ... unless kernels are transformed first and then rounded to f16.
         outputs(name, DType::F16, 2e-3);
-        // PyTorch's own bf16 is off by 2.7e-2 where ours is by 3.0e-2: in the toy model's decoded image.
-        outputs(name, DType::BF16, 0.04);
+        // PyTorch's own bf16 is off by 2.7e-2 in the toy model's decoded image, ours by 3.0e-2.
+        outputs_and_image(name, DType::BF16, 0.02, if name == "toyworld" { 0.035 } else { 0.02 });
     }
 }
 

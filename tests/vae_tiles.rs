@@ -69,10 +69,10 @@ fn tiles_do_not_show() {
         let jumps = [2, 3].map(|dim| steps(&difference, dim).into_iter().fold(0., f32::max));
         println!("tiles of {pixels}: encoding {encoding:.1} dB, decoding {decoding:.1} dB, largest jump {jumps:.4?}");
         let small = pixels == 1;
-        assert!(encoding > if small { 30. } else { 40. }, "{encoding}");
+        assert!(encoding > if small { 30. } else { 42. }, "{encoding}");
         assert!(decoding > if small { 48. } else { 52. }, "{decoding}");
         // A border would show as a line along which the error jumps; one shade of 8 bits is 0.0078.
-        assert!(jumps.iter().all(|jump| *jump < if small { 0.0156 } else { 0.0078 }), "{jumps:?}");
+        assert!(jumps.iter().all(|jump| *jump < if small { 0.0130 } else { 0.0070 }), "{jumps:?}");
     }
 }
 
