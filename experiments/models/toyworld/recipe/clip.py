@@ -7,12 +7,12 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextModel
 
 import tokenizer as tokens
 import vae
 from run import write
-from world import SHOWN, classes, predictions, rendered, scores, tag_loss
+from world import SHOWN, classes, match_loss, predictions, rendered, scores, tag_loss
 
 
 class Residual(nn.Module):
@@ -56,9 +56,8 @@ class Joint(nn.Module):
         """The loss of telling which text belongs to which picture; how often the right one is first."""
         a, b = F.normalize(embedded.float(), dim=1), F.normalize(described.float(), dim=1)
         similar = self.log_scale.clamp(max=math.log(60)).exp() * a @ b.T
-        target = torch.arange(len(a), device=a.device)
-        hit = (similar.argmax(1) == target).float().mean()
-        return (F.cross_entropy(similar, target) + F.cross_entropy(similar.T, target)) / 2, hit
+        hit = (similar.argmax(1) == torch.arange(len(a), device=a.device)).float().mean()
+        return match_loss(similar), hit
 
 
 class Shown:
@@ -85,25 +84,6 @@ def draw_latents(run, latents, chosen, generator):
     z = run.put(vae.pick(latents, chosen))
     much = 0.15 * torch.rand((len(z), 1, 1, 1), generator=generator)
     return z + run.put(much) * run.randn(z.shape, generator)
-
-
-def new_text(settings, tokenizer):
-    width = settings.text_width
-    return CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=settings.text_layers,
-            num_attention_heads=width // 32,
-            max_position_embeddings=77,
-            hidden_act="quick_gelu",
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            projection_dim=width,
-        )
-    )
 
 
 def load_text(run):

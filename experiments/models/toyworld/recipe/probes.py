@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 import trainer
 import vae
-from world import SHOWN, classes, pixels, predictions, rendered, scores, tag_loss
+from world import SHOWN, classes, match_loss, pixels, predictions, rendered, scores, tag_loss
 
 SIDE = 64
 
@@ -88,8 +88,7 @@ def train(run):
         parts = logits.split(sizes, 1)
         attributes = attributes + 3 * tag_loss(torch.cat([parts[i] for i in counted], 1), first, [sizes[i] for i in counted], 1.0)
         one, other = F.normalize(faces.float(), dim=1).chunk(2)
-        similar, target = one @ other.T / 0.1, torch.arange(len(one), device=one.device)
-        identity = (F.cross_entropy(similar, target) + F.cross_entropy(similar.T, target)) / 2
+        identity = match_loss(one @ other.T / 0.1)
         return attributes + identity, {"attributes": attributes.detach(), "identity": identity.detach()}
 
     numbers = trainer.train(run, "probes", {"probes": probes}, s.probe_rate, draw, loss, decay=2e-2, ema=s.probe_ema)

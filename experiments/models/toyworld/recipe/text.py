@@ -7,6 +7,7 @@ Contrast alone leaves rare colours out, so the text must also tell, from its end
 
 import torch
 import torch.nn as nn
+from transformers import CLIPTextConfig, CLIPTextModel
 
 import clip
 import tokenizer as tokens
@@ -24,6 +25,25 @@ class Heads(clip.Joint):
         self.attributes = nn.Linear(width, outputs)
 
 
+def new_text(settings, tokenizer):
+    width = settings.text_width
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            intermediate_size=4 * width,
+            num_hidden_layers=settings.text_layers,
+            num_attention_heads=width // 32,
+            max_position_embeddings=77,
+            hidden_act="quick_gelu",
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            projection_dim=width,
+        )
+    )
+
+
 def train(run):
     """`clip`: contrast and attributes on both towers. `tags`: the text tower alone, until it passes the gate."""
     if run.result("tags"):
@@ -37,7 +57,7 @@ def train(run):
     # Colours of scarves and capes are mentioned in one caption of fifty.
     seldom = [MENTIONED.index(name) for name in ("scarf_color", "cape_color")]
     torch.manual_seed(run.seed + 1)
-    text, heads = clip.new_text(s, tokenizer), Heads(s.text_width, sum(sizes))
+    text, heads = new_text(s, tokenizer), Heads(s.text_width, sum(sizes))
     image = clip.ImageTower(s.text_width, sum(shown.sizes))
     modules = {"text": text, "heads": heads, "image": image.to(memory_format=torch.channels_last)}
     for module in modules.values():

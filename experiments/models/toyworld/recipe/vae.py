@@ -107,15 +107,18 @@ def train(run):
     options = {"decay": 1e-3, "ema": s.vae_ema, "parts": s.vae_parts, "report": lambda _: quality(), "quality": lambda: quality()["psnr"]}
     numbers = trainer.train(run, "vae", {"vae": vae}, s.vae_rate, draw, loss, **options)
     # An initial model may be better than what this machine makes of it; its UNet, too, reads its latents.
-    first = start(run) if run.initial("vae") else None
-    kept = first is not None and quality(first)["psnr"] > quality()["psnr"]
-    vae = first if kept else vae
+    judged, kept = quality(), False
+    if run.initial("vae"):
+        first = start(run)
+        before = quality(first)
+        if kept := before["psnr"] > judged["psnr"]:
+            vae, judged = first, before
     if not kept:
         with torch.no_grad(), fine(run):
             latents = torch.cat([vae.encode(run.put(pixels(part.to(run.device)))).latent_dist.mode().float() for part in holdout.split(8)])
         vae.register_to_config(scaling_factor=1 / latents.std().item())
     vae.save_pretrained(run.path("vae"))
-    run.finish("vae", **numbers, **quality(vae), scaling_factor=vae.config.scaling_factor, initial=kept)
+    run.finish("vae", **numbers, **judged, scaling_factor=vae.config.scaling_factor, initial=kept)
 
 
 def psnr(run, vae, pictures, faces):

@@ -122,6 +122,12 @@ def tag_loss(logits, tags, sizes, weight=0.0):
     return total
 
 
+def match_loss(similar):
+    """How well rows (n, n) find their own column and columns their own row."""
+    target = torch.arange(len(similar), device=similar.device)
+    return (torch.nn.functional.cross_entropy(similar, target) + torch.nn.functional.cross_entropy(similar.T, target)) / 2
+
+
 def predictions(logits, sizes):
     return torch.stack([part.argmax(1) for part in logits.split(sizes, 1)], 1).cpu()
 
