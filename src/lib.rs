@@ -6,27 +6,36 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | L6 | `cli` |
-//! | L5 | `report`, `term` |
-//! | L4 | `run` |
-//! | L3 | `stages` |
-//! | L2 | `plan` |
-//! | L1 | `diffusion`, `event`, `experiment`, `metrics`, `photos`, `store` |
-//! | L0 | `hashing`, `hub_id`, `kernels`, `stage` |
+//! | L9 | `cli` |
+//! | L8 | `engine`, `report` |
+//! | L7 | `worker` |
+//! | L6 | `training`, `pipeline` |
+//! | L5 | `adapter`, `plan`, `term` |
+//! | L4 | `models` |
+//! | L3 | `event`, `hub`, `sampling`, `store` |
+//! | L2 | `measures`, `photos`, `stage`, `tensors` |
+//! | L1 | `experiment`, `kernels` |
+//! | L0 | `hashing`, `hub_id` |
 
+pub mod adapter;
 pub mod cli;
-pub mod diffusion;
+pub mod engine;
 pub mod event;
 pub mod experiment;
 pub mod hashing;
+pub mod hub;
 pub mod hub_id;
 pub mod kernels;
-pub mod metrics;
+pub mod measures;
+pub mod models;
 pub mod photos;
+pub mod pipeline;
 pub mod plan;
 pub mod report;
-pub mod run;
+pub mod sampling;
 pub mod stage;
-pub mod stages;
 pub mod store;
+pub mod tensors;
 pub mod term;
+pub mod training;
+pub mod worker;

@@ -1,9 +1,9 @@
 //! Adapter files that people bring, and some that nobody should: names of other programs, labels, hostile headers.
 
 use candle_core::{DType, Device, Tensor};
-use runner::diffusion::lora::LoraModule;
-use runner::diffusion::lora::file::{Format, convert, inspect, load};
-use runner::diffusion::tensor_file;
+use runner::adapter::file::{Format, convert, inspect, load};
+use runner::models::LoraModule;
+use runner::tensors::tensor_file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

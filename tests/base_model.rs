@@ -8,7 +8,7 @@ use candle_core::Device;
 use runner::event::Silent;
 use runner::experiment::settings::{Base, Dtype};
 use runner::hashing::HashCache;
-use runner::stages::{BaseModel, StopFlag};
+use runner::worker::{BaseModel, StopFlag};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -76,7 +76,7 @@ impl Model {
     }
 }
 
-fn load(model: &BaseModel) -> anyhow::Result<runner::diffusion::StableDiffusion> {
+fn load(model: &BaseModel) -> anyhow::Result<runner::models::StableDiffusion> {
     model.load(&Device::Cpu, Dtype::F32, false)
 }
 

@@ -4,11 +4,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
 
 use candle_core::{DType, Device, Tensor};
-use runner::diffusion::config::UNetConfig;
-use runner::diffusion::lora::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
-use runner::diffusion::lora::{Adapter, LoraModule, LoraSet};
-use runner::diffusion::pipeline::{ImageRequest, generate};
-use runner::diffusion::{StableDiffusion, UNet2DConditionModel, Weights, tensor_file};
+use runner::adapter::Adapter;
+use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
+use runner::models::LoraModule;
+use runner::models::LoraSet;
+use runner::models::StableDiffusion;
+use runner::models::UNet2DConditionModel;
+use runner::models::config::UNetConfig;
+use runner::pipeline::{ImageRequest, generate};
+use runner::tensors::Weights;
+use runner::tensors::tensor_file;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

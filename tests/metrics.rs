@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use runner::metrics::{
+use runner::measures::{
     Image, Summary, Thumbnail, ncc, paired_permutation_test, permutation_test, psnr, rmse, ssim, welch,
 };
 use serde::Deserialize;

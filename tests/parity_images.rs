@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use device::device;
-use runner::diffusion::StableDiffusion;
-use runner::diffusion::lora::{LoraSet, file};
-use runner::diffusion::pipeline::{ImageRequest, RgbImageData, generate};
+use runner::adapter::file;
+use runner::models::LoraSet;
+use runner::models::StableDiffusion;
+use runner::pipeline::{ImageRequest, RgbImageData, generate};
 
 #[derive(serde::Deserialize)]
 struct Case {

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
 use device::device;
-use runner::diffusion::lora::LoraSet;
-use runner::diffusion::unet::Recompute;
-use runner::diffusion::{LoadError, StableDiffusion, Tokenizer};
 use runner::kernels::{LoraPair, Packing, Storage};
+use runner::models::LoraSet;
+use runner::models::StableDiffusion;
+use runner::models::Tokenizer;
+use runner::models::unet::Recompute;
+use runner::tensors::LoadError;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -470,8 +472,11 @@ fn text_encoder_and_vae_equal_candles() {
 /// Names and shapes of the tensors of the real models, by asking for them from a file that has none.
 #[test]
 fn real_models_have_the_tensors_of_diffusers() {
-    use runner::diffusion::config::{TextConfig, UNetConfig, VaeConfig};
-    use runner::diffusion::{AutoencoderKl, ClipTextModel, UNet2DConditionModel, Weights};
+    use runner::models::AutoencoderKl;
+    use runner::models::ClipTextModel;
+    use runner::models::UNet2DConditionModel;
+    use runner::models::config::{TextConfig, UNetConfig, VaeConfig};
+    use runner::tensors::Weights;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("empty.safetensors");
     std::fs::write(&file, [2u64.to_le_bytes().as_slice(), b"{}"].concat()).unwrap();

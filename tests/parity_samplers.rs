@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
-use runner::diffusion::noise::TorchRng;
-use runner::diffusion::samplers::{Sampler, SamplerKind};
-use runner::diffusion::schedule::NoiseSchedule;
+use runner::sampling::noise::TorchRng;
+use runner::sampling::samplers::{Sampler, SamplerKind};
+use runner::sampling::schedule::NoiseSchedule;
 
 #[derive(serde::Deserialize)]
 struct Golden {

@@ -7,17 +7,18 @@ mod device;
 
 use candle_core::{DType, Tensor};
 use device::{device, there};
-use runner::diffusion::config::UNetConfig;
-use runner::diffusion::lora::Adapter;
-use runner::diffusion::noise::TorchRng;
-use runner::diffusion::optimizer::{AdamWConfig, LrCurve, LrSchedule};
-use runner::diffusion::schedule::NoiseSchedule;
-use runner::diffusion::training::{
+use runner::adapter::Adapter;
+use runner::models::UNet2DConditionModel;
+use runner::models::config::UNetConfig;
+use runner::models::unet::Recompute;
+use runner::sampling::noise::TorchRng;
+use runner::sampling::schedule::NoiseSchedule;
+use runner::tensors::Weights;
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use runner::training::{
     Batch, BatchSource, Gradients, ProbeSet, SamplingConfig, Trainer, TrainingConfig, TrainingError, TrainingItem,
     probe_loss,
 };
-use runner::diffusion::unet::Recompute;
-use runner::diffusion::{UNet2DConditionModel, Weights};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -396,7 +397,7 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
         let (mut mean, timesteps) = (0.0, [125, 375, 625, 875]);
         for (photo, item) in items.iter().enumerate() {
             for (place, timestep) in timesteps.into_iter().enumerate() {
-                let seed = runner::diffusion::noise::derive(1, "probe/noise", place as u64, photo as u64);
+                let seed = runner::sampling::noise::derive(1, "probe/noise", place as u64, photo as u64);
                 let batch = Batch {
                     latents: there(&(item.mean.unsqueeze(0).unwrap() * 0.182_15).unwrap()),
                     noise: there(&randn(seed, &[1, 4, 7, 5])),

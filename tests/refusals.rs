@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use candle_core::{Device, Tensor};
-use runner::diffusion::tensor_file;
+use runner::tensors::tensor_file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,8 @@ use std::{
     process::Command,
 };
 
-use runner::diffusion::{LoadError, StableDiffusion};
+use runner::models::StableDiffusion;
+use runner::tensors::LoadError;
 
 const LIMIT_BYTES: u64 = 12 << 30;
 

@@ -5,12 +5,13 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use runner::diffusion::config::{TextConfig, UNetConfig, VaeConfig};
-use runner::diffusion::lora::LoraSet;
-use runner::diffusion::noise::TorchRng;
-use runner::diffusion::schedule::PredictionType;
-use runner::diffusion::single_file::{self, Architecture, Family};
-use runner::diffusion::{StableDiffusion, tensor_file};
+use runner::models::LoraSet;
+use runner::models::StableDiffusion;
+use runner::models::config::{TextConfig, UNetConfig, VaeConfig};
+use runner::models::single_file::{self, Architecture, Family};
+use runner::sampling::noise::TorchRng;
+use runner::sampling::schedule::PredictionType;
+use runner::tensors::tensor_file;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 use device::device;
-use runner::diffusion::{AutoencoderKl, Parts};
+use runner::models::AutoencoderKl;
+use runner::models::Parts;
 
 const SIDE: usize = 128;
 

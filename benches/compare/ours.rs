@@ -16,14 +16,16 @@ use std::{
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
-use runner::diffusion::{
-    AutoencoderKl, Parts, UNet2DConditionModel,
-    config::UNetConfig,
-    lora::{Adapter, Factors, LoraSet},
-    optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm},
-    unet::{LossAndGradients, Recompute},
-};
+use runner::adapter::Adapter;
+use runner::adapter::Factors;
 use runner::kernels::{Packing, Storage};
+use runner::models::AutoencoderKl;
+use runner::models::LoraSet;
+use runner::models::Parts;
+use runner::models::UNet2DConditionModel;
+use runner::models::config::UNetConfig;
+use runner::models::unet::{LossAndGradients, Recompute};
+use runner::training::optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm};
 
 /// As in compare.py.
 const RATE: f64 = 1e-4;

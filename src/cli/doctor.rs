@@ -5,11 +5,9 @@ use super::{
     exit::{Exit, Failure},
     output::{emit, emit_json, table},
 };
-use crate::{
-    diffusion::hub::Hub,
-    kernels::instruction_sets,
-    term::{bytes, plain_text},
-};
+use crate::hub::Hub;
+use crate::kernels::instruction_sets;
+use crate::term::{bytes, plain_text};
 use candle_core::utils;
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
 //! Exit codes, and errors that know theirs.
 
-use crate::{
-    diffusion::hub::HubError,
-    term::{Paint, plain_text},
-};
+use crate::hub::HubError;
+use crate::term::{Paint, plain_text};
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 /// What the shell is told.

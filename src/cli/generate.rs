@@ -8,24 +8,22 @@ use super::{
     output::{emit, emit_json, may_write, warn, write_new},
     signals,
 };
-use crate::{
-    diffusion::{
-        lora::{LoraModule, LoraSet, file},
-        pipeline::{self, ImageRequest},
-        samplers::{Sampler, SamplerKind},
-    },
-    event::{Event, Observer},
-    experiment::{
-        GUIDANCE_SCALES, LORA_SCALES,
-        settings::{self, Base, Dtype},
-    },
-    hashing::HashCache,
-    hub_id::ModelId,
-    plan::too_long,
-    stage::Stage,
-    stages::{BaseModel, device},
-    term::Terminal,
+use crate::adapter::file;
+use crate::event::{Event, Observer};
+use crate::experiment::{
+    GUIDANCE_SCALES, LORA_SCALES,
+    settings::{self, Base, Dtype},
 };
+use crate::hashing::HashCache;
+use crate::hub_id::ModelId;
+use crate::models::LoraModule;
+use crate::models::LoraSet;
+use crate::pipeline::{self, ImageRequest};
+use crate::plan::too_long;
+use crate::sampling::samplers::{Sampler, SamplerKind};
+use crate::stage::Stage;
+use crate::term::Terminal;
+use crate::worker::{BaseModel, device};
 use candle_core::Device;
 use clap::{
     Args,

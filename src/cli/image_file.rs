@@ -1,6 +1,6 @@
 //! PNG files that say how they were made, in the form other programs read: A1111's `parameters` text chunk.
 
-use crate::diffusion::pipeline::RgbImageData;
+use crate::pipeline::RgbImageData;
 use std::fmt::Write as _;
 
 /// Everything needed to make an image again.

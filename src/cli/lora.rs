@@ -5,10 +5,8 @@ use super::{
     exit::{Exit, Failure, OrExit},
     output::{emit, emit_json, may_write, table, write_new},
 };
-use crate::{
-    diffusion::lora::file::{self, Format, Summary},
-    term::{bytes, plain_text},
-};
+use crate::adapter::file::{self, Format, Summary};
+use crate::term::{bytes, plain_text};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

@@ -5,9 +5,9 @@
 
 use super::study::Study;
 use crate::{
+    engine::less_memory,
     event::{Event, Observer},
     experiment::settings::Dtype,
-    run::less_memory,
     store,
 };
 use std::{

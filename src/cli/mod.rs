@@ -20,7 +20,7 @@ mod signals;
 mod status;
 mod study;
 
-pub use crate::run::install_hook as install_panic_hook;
+pub use crate::engine::install_hook as install_panic_hook;
 pub use arguments::{Arguments, parse};
 pub use exit::{Exit, Failure};
 

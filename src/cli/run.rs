@@ -8,12 +8,12 @@ use super::{
     study::StudyArgs,
 };
 use crate::{
+    engine::{Run, Summary},
     event::{Event, Observer},
     report,
-    run::{Run, Summary},
-    stages::{Stages, device},
     store::Store,
     term::{Terminal, plain_text},
+    worker::{Stages, device},
 };
 use clap::Args;
 use std::{io::Write as _, sync::Arc};
@@ -117,7 +117,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{run::FailedCell, stage::Stage};
+    use crate::{engine::FailedCell, stage::Stage};
 
     #[test]
     fn a_command_can_be_pasted() {

@@ -1,10 +1,9 @@
 //! Whether a study's samplers can do as many steps as it wants, on the models it names.
 
-use crate::{
-    diffusion::{samplers::Sampler, schedule::NoiseSchedule},
-    experiment::{Experiment, Problem, Problems, settings},
-    stages::{BaseModel, images::sampler_kind},
-};
+use crate::experiment::{Experiment, Problem, Problems, settings};
+use crate::sampling::samplers::Sampler;
+use crate::sampling::schedule::NoiseSchedule;
+use crate::worker::{BaseModel, images::sampler_kind};
 use std::collections::BTreeMap;
 
 /// Checks every cell's sampler; each impossible one is told once.

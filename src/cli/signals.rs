@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use crate::{
     event::{Event, Observer},
-    stages::StopFlag,
+    worker::StopFlag,
 };
 use signal_hook::{consts, flag};
 use std::{

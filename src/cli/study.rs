@@ -11,8 +11,8 @@ use crate::{
     experiment::{Experiment, Overrides, Problem, Problems, SelectError, settings::Base},
     plan::{self, Facts, Plan},
     report::Owner,
-    stages::{BaseModel, StopFlag, device},
     term::Terminal,
+    worker::{BaseModel, StopFlag, device},
 };
 use candle_core::Device;
 use clap::Args;

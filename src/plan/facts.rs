@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::prompts;
-use crate::diffusion::Reading;
 use crate::experiment::Experiment;
 use crate::experiment::settings::Base;
+use crate::models::Reading;
 use crate::photos::{self, Memory, PhotoError, Scan};
 
 /// The world outside the experiment file.

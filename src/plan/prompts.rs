@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::diffusion::Reading;
 use crate::experiment::Settings;
+use crate::models::Reading;
 use crate::photos::Scan;
 
 /// This many characters of a prompt are shown.

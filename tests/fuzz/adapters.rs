@@ -1,8 +1,8 @@
 //! Adapter files of every dialect: loaded, described and converted.
 
 use candle_core::{DType, Device};
-use runner::diffusion::StableDiffusion;
-use runner::diffusion::lora::file::{Format, convert, inspect, load};
+use runner::adapter::file::{Format, convert, inspect, load};
+use runner::models::StableDiffusion;
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use runner::diffusion::StableDiffusion;
-use runner::diffusion::config::{TextConfig, UNetConfig, VaeConfig, check_model_index};
-use runner::diffusion::samplers::{Sampler, SamplerKind};
-use runner::diffusion::schedule::NoiseSchedule;
+use runner::models::StableDiffusion;
+use runner::models::config::{TextConfig, UNetConfig, VaeConfig, check_model_index};
+use runner::sampling::samplers::{Sampler, SamplerKind};
+use runner::sampling::schedule::NoiseSchedule;
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};

@@ -1,7 +1,7 @@
 //! Short names from the command line and from files: models on the Hub, keys, samplers.
 
-use runner::diffusion::samplers::SamplerKind;
 use runner::hub_id::ModelId;
+use runner::sampling::samplers::SamplerKind;
 use runner::store::Key;
 
 use crate::harness::{MEMORY, Target, fuzz};

@@ -1,7 +1,7 @@
 //! Prompts of any text through a good tokenizer.
 
-use runner::diffusion::Tokenizer;
-use runner::diffusion::tokenizer::PROMPT_TOKENS;
+use runner::models::Tokenizer;
+use runner::models::tokenizer::PROMPT_TOKENS;
 
 use crate::files::golden_path;
 use crate::harness::{MEMORY, Target, fuzz};

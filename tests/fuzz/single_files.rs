@@ -1,7 +1,7 @@
 //! Checkpoints in one file: whose names they use, and what of them is missing.
 
 use candle_core::DType;
-use runner::diffusion::StableDiffusion;
+use runner::models::StableDiffusion;
 
 use crate::files::{Files, golden};
 use crate::harness::{MEMORY, Target, fuzz};

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
-use runner::diffusion::lora::Adapter;
-use runner::diffusion::noise::TorchRng;
-use runner::diffusion::optimizer::{AdamWConfig, LrCurve, LrSchedule};
-use runner::diffusion::schedule::NoiseSchedule;
-use runner::diffusion::training::{Batch, Trainer, TrainingConfig};
-use runner::diffusion::unet::Recompute;
-use runner::diffusion::{UNet2DConditionModel, Weights, config::UNetConfig};
+use runner::adapter::Adapter;
+use runner::models::UNet2DConditionModel;
+use runner::models::config::UNetConfig;
+use runner::models::unet::Recompute;
+use runner::sampling::noise::TorchRng;
+use runner::sampling::schedule::NoiseSchedule;
+use runner::tensors::Weights;
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use runner::training::{Batch, Trainer, TrainingConfig};
 
 use crate::files::{golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};

@@ -37,5 +37,5 @@ pub(crate) fn file<'a>(shapes: impl IntoIterator<Item = (&'a str, &'a [usize], D
     let tensors: candle_core::Result<BTreeMap<_, _>> =
         shapes.into_iter().map(|(name, shape, dtype)| Ok((name.to_owned(), tensor(shape, dtype)?))).collect();
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-    runner::diffusion::tensor_file::write(&tensors.expect("tensors"), &metadata).expect("a file")
+    runner::tensors::tensor_file::write(&tensors.expect("tensors"), &metadata).expect("a file")
 }

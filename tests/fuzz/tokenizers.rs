@@ -1,6 +1,6 @@
 //! The files of a tokenizer folder, and prompts through what they make.
 
-use runner::diffusion::Tokenizer;
+use runner::models::Tokenizer;
 
 use crate::files::{Files, golden};
 use crate::harness::{MEMORY, Target, fuzz};

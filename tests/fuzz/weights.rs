@@ -1,7 +1,7 @@
 //! Safetensors files and their indexes: headers, and the tensors they promise.
 
 use candle_core::{DType, Device};
-use runner::diffusion::Weights;
+use runner::tensors::Weights;
 
 use crate::files::Files;
 use crate::harness::{MEMORY, Target, fuzz};

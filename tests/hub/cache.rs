@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use runner::diffusion::hub::{HubError, News};
+use runner::hub::{HubError, News};
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, resolve, succeeds, told};
 use super::server::{Reply, Server};
@@ -44,7 +44,7 @@ fn missing_files_are_downloaded_once_into_the_shared_layout() {
         hub.endpoint = "no url".to_owned();
         succeeds(&cache, &hub, &model);
         let by_commit = id().at(COMMIT).unwrap();
-        let watch = runner::diffusion::hub::Watch { news: &|_| (), stop: &|| false };
+        let watch = runner::hub::Watch { news: &|_| (), stop: &|| false };
         assert_eq!(hub.resolve(&by_commit, watch).unwrap(), cache.snapshot());
     }
 }
@@ -141,7 +141,7 @@ fn a_damaged_cache_is_noticed_and_mended() {
 }
 
 /// As `fails`, for a cache that is damaged on purpose.
-fn fails_loosely(hub: &runner::diffusion::hub::Hub) -> String {
+fn fails_loosely(hub: &runner::hub::Hub) -> String {
     resolve(hub).0.unwrap_err().to_string()
 }
 

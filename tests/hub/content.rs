@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use runner::diffusion::hub::{HubError, News};
+use runner::hub::{HubError, News};
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, succeeds, told};
 use super::server::{Reply, Request, Server, honest, part};

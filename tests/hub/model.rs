@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use runner::diffusion::hub::{Hub, HubError, Limits, ModelId, News, Token, Watch};
+use runner::hub::{Hub, HubError, Limits, ModelId, News, Token, Watch};
 
 pub(crate) const REPO: &str = "some-owner/tiny";
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

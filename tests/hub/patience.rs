@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use runner::diffusion::hub::{Hub, HubError, News, Watch};
+use runner::hub::{Hub, HubError, News, Watch};
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, succeeds};
 use super::server::{Reply, Server, Wire, honest};

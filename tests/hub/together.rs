@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use runner::diffusion::hub::{HubError, News};
+use runner::hub::{HubError, News};
 
 use super::model::{Cache, Model, WEIGHTS, resolve, succeeds, told};
 use super::server::{Reply, Server, honest};
@@ -80,7 +80,7 @@ fn waiting_can_be_stopped() {
     lock.lock().unwrap();
     let waits = std::cell::Cell::new(false);
     let news = |news| waits.set(waits.get() || matches!(news, News::Note(text) if text.contains("waiting")));
-    let watch = runner::diffusion::hub::Watch { news: &news, stop: &|| waits.get() };
+    let watch = runner::hub::Watch { news: &news, stop: &|| waits.get() };
     let error = cache.hub(&server.url).resolve(&super::model::id(), watch).unwrap_err();
     assert!(matches!(error, HubError::Stopped { .. }), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use runner::diffusion::hub::{HubError, Token};
+use runner::hub::{HubError, Token};
 
 use super::model::{COMMIT, CONFIG, Cache, Model, SECRET, WEIGHTS, fails, succeeds};
 use super::server::{Reply, Request, Server, honest, redirect};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listed;
-use crate::diffusion::Reading;
 use crate::experiment::{Experiment, Settings};
+use crate::models::Reading;
 use crate::plan::Facts;
 use crate::plan::prompts::{self, PromptList, beginning, too_long};
 

@@ -1,0 +1,136 @@
+use super::error::LoraFileError;
+use super::key::Part;
+use super::names;
+use super::pair::Pair;
+use super::parsed::read;
+use candle_core::{DType, Tensor};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What an adapter file holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Summary {
+    /// Naming of the tensors, e.g. `diffusers`; more than one for a mixed file.
+    pub formats: Vec<&'static str>,
+    /// Ranks that occur.
+    pub ranks: Vec<usize>,
+    /// The pairs, UNet first, by name.
+    pub modules: Vec<ModuleSummary>,
+    /// Numbers in all A and B matrices.
+    pub parameters: u64,
+    /// The file's own metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Tensors that are no part of a complete pair, with the reason.
+    pub other_tensors: Vec<(String, String)>,
+}
+
+/// One pair of an adapter file.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ModuleSummary {
+    /// `unet`, `text_encoder` or `text_encoder_2`.
+    pub part: &'static str,
+    /// Path of the layer, with dots.
+    pub name: String,
+    /// Width of the layer's input; for a convolution times height and width of its window.
+    pub in_features: usize,
+    /// Width of the layer's output.
+    pub out_features: usize,
+    /// Inner width.
+    pub rank: usize,
+    /// Scale numerator.
+    pub alpha: f64,
+    /// Euclidean norm of A.
+    pub down_norm: f64,
+    /// Euclidean norm of B.
+    pub up_norm: f64,
+    /// Euclidean (Frobenius) norm of the whole update `scale · B A`.
+    pub update_norm: f64,
+}
+
+/// Describes an adapter file; needs no model.
+///
+/// # Errors
+/// A file that cannot be read or is no safetensors file.
+pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
+    let parsed = read(path)?;
+    let (mut modules, mut other_tensors) = (Vec::new(), parsed.rejected.clone());
+    for ((part, name), raw) in &parsed.modules {
+        let dotted = names::with_dots(name);
+        match raw.pair(&dotted, &parsed.alphas) {
+            Ok(pair) => {
+                let name = names::layer(*part, name).unwrap_or(dotted);
+                let error = |source| LoraFileError::Tensor { path: path.to_owned(), source };
+                modules.push(module(*part, name, &pair).map_err(error)?);
+            }
+            Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| (tensor.clone(), reason.clone()))),
+        }
+    }
+    other_tensors.sort();
+    Ok(Summary {
+        formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
+        ranks: modules.iter().map(|m| m.rank).collect::<BTreeSet<_>>().into_iter().collect(),
+        parameters: modules.iter().map(|m| (m.rank * (m.in_features + m.out_features)) as u64).sum(),
+        modules,
+        metadata: parsed.metadata,
+        other_tensors,
+    })
+}
+
+fn module(part: Part, name: String, pair: &Pair) -> candle_core::Result<ModuleSummary> {
+    let (down, up) = pair.matrices()?;
+    let (down, up) = (down.to_dtype(DType::F64)?, up.to_dtype(DType::F64)?);
+    let norm = |t: &Tensor| -> candle_core::Result<f64> { Ok(t.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt()) };
+    Ok(ModuleSummary {
+        part: match part {
+            Part::Unet => "unet",
+            Part::TextEncoder => "text_encoder",
+            Part::TextEncoder2 => "text_encoder_2",
+        },
+        name,
+        in_features: down.dim(1)?,
+        out_features: up.dim(0)?,
+        rank: pair.rank,
+        alpha: pair.alpha,
+        down_norm: norm(&down)?,
+        up_norm: norm(&up)?,
+        update_norm: pair.scale.abs() * product_norm(&up, &down)?,
+    })
+}
+
+/// |B A|, by whichever way needs the smaller matrices: they are never larger than A and B together.
+fn product_norm(up: &Tensor, down: &Tensor) -> candle_core::Result<f64> {
+    let (rank, input) = down.dims2()?;
+    let output = up.dim(0)?;
+    let square = if rank * rank <= input * output {
+        // |B A|² = Σ (BᵀB) ∘ (A Aᵀ): rank × rank.
+        (up.t()?.matmul(up)? * down.matmul(&down.t()?)?)?
+    } else {
+        up.matmul(down)?.sqr()?
+    };
+    Ok(square.sum_all()?.to_scalar::<f64>()?.max(0.0).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::noise::TorchRng;
+
+    #[test]
+    fn both_ways_give_the_same_norm() {
+        let random = |shape: [usize; 2]| TorchRng::new(3).randn_tensor(&shape).unwrap().to_dtype(DType::F64).unwrap();
+        // Rank below and above what the layer has room for.
+        for (rank, input, output) in [(2, 7, 5), (40, 7, 5)] {
+            let (up, down) = (random([output, rank]), random([rank, input]));
+            let product = up.matmul(&down).unwrap().sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!((product_norm(&up, &down).unwrap() / product.sqrt() - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_huge_rank_of_a_small_layer_takes_little() {
+        // rank × rank in f64 would be 80 GB.
+        let (up, down) = (Tensor::ones((1, 100_000), DType::F64, &candle_core::Device::Cpu).unwrap(), 100_000);
+        let down = Tensor::ones((down, 1), DType::F64, up.device()).unwrap();
+        assert_eq!(product_norm(&up, &down).unwrap(), 100_000.0);
+    }
+}

@@ -1,0 +1,100 @@
+use super::alphas::Alphas;
+use super::error::LoraFileError;
+use super::key::Part;
+use super::names;
+use super::pair::{Pair, RawModule};
+use super::parsed::{Parsed, parse, read};
+use crate::kernels::LoraPair;
+use crate::models::LoraModule;
+use crate::models::LoraSet;
+use candle_core::{DType, Device};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads an adapter for a UNet with these modules, `strength` times as strong as the file says.
+///
+/// Understands the names of diffusers (new and old), peft and kohya, and of layers those of the original code; alpha comes from the file's alpha tensors, its
+/// `lora_adapter_metadata` or an `adapter_config.json` beside it, else it is the rank. Matrices are widened to f32
+/// and put on `device`.
+///
+/// # Errors
+/// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,
+/// without its partner, not finite, or of a shape for another architecture.
+pub fn load(path: &Path, modules: &[LoraModule], strength: f64, device: &Device) -> Result<LoraSet, LoraFileError> {
+    apply(&read(path)?, path, modules, strength, device)
+}
+
+/// The same for a file that is in memory already; `path` is for messages.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_bytes(
+    bytes: &[u8],
+    path: &Path,
+    modules: &[LoraModule],
+    strength: f64,
+    device: &Device,
+) -> Result<LoraSet, LoraFileError> {
+    let invalid = |reason| LoraFileError::Invalid { path: path.to_owned(), reason };
+    apply(&parse(bytes).map_err(invalid)?, path, modules, strength, device)
+}
+
+fn apply(
+    parsed: &Parsed,
+    path: &Path,
+    modules: &[LoraModule],
+    strength: f64,
+    device: &Device,
+) -> Result<LoraSet, LoraFileError> {
+    let by_name: BTreeMap<&str, &LoraModule> = modules.iter().map(|m| (m.name.as_str(), m)).collect();
+    let by_flat_name: BTreeMap<String, &LoraModule> =
+        modules.iter().map(|m| (names::with_underscores(&m.name), m)).collect();
+    let mut pairs: BTreeMap<&str, Pair> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for ((part, name), raw) in &parsed.modules {
+        let of_its_name = by_name.get(name.as_str()).or_else(|| by_flat_name.get(name)).copied();
+        let module = of_its_name.or_else(|| by_name.get(names::layer(*part, name)?.as_str()).copied());
+        let pair = match (part, module) {
+            (Part::Unet, Some(module)) if pairs.contains_key(module.name.as_str()) => {
+                Err("the module appears twice, under two names".to_owned())
+            }
+            (Part::Unet, Some(module)) => {
+                fitting_pair(raw, &names::with_dots(name), module, &parsed.alphas).map(|pair| (module, pair))
+            }
+            (Part::Unet, None) => Err(format!("the model has no adaptable layer {name}")),
+            _ => Err("it is for the text encoder, which this program leaves unchanged".to_owned()),
+        };
+        match pair {
+            Ok((module, pair)) => drop(pairs.insert(&module.name, pair)),
+            Err(reason) => refused.extend(raw.tensor_names().map(|tensor| (tensor.clone(), reason.clone()))),
+        }
+    }
+    parsed.refuse(path, refused)?;
+    let place = |pair: Pair| -> candle_core::Result<LoraPair> {
+        let place = |t: candle_core::Tensor| t.to_dtype(DType::F32)?.to_device(device);
+        let (down, up) = pair.matrices()?;
+        Ok(LoraPair { down: place(down)?, up: place(up)?, scale: pair.scale * strength, dropout_mask: None })
+    };
+    pairs
+        .into_iter()
+        .map(|(name, pair)| Ok((name.to_owned(), place(pair)?)))
+        .collect::<candle_core::Result<_>>()
+        .map_err(|source| LoraFileError::Tensor { path: path.to_owned(), source })
+}
+
+/// The pair, if its shapes are those of `module`; `name` is what the file calls it, with dots.
+fn fitting_pair(raw: &RawModule, name: &str, module: &LoraModule, alphas: &Alphas) -> Result<Pair, String> {
+    let pair = raw.pair(name, alphas)?;
+    let (height, width) = pair.window();
+    if (height, width) != (1, 1) {
+        return Err(format!("adapters of {height}×{width} convolutions are not supported"));
+    }
+    let (input, output) = (pair.down.dims()[1], pair.up.dims()[0]);
+    if (input, output) == (module.in_features, module.out_features) {
+        return Ok(pair);
+    }
+    Err(format!(
+        "made for another architecture: a layer {input} → {output}, but this model's is {} → {}",
+        module.in_features, module.out_features
+    ))
+}

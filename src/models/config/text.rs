@@ -1,0 +1,110 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::ConfigFile;
+use crate::tensors::LoadError;
+
+/// The part of `text_encoder/config.json` that shapes the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextConfig {
+    /// Number of tokens.
+    pub vocab_size: usize,
+    /// Width of the embeddings.
+    pub hidden_size: usize,
+    /// Width inside the feed-forward layers.
+    pub intermediate_size: usize,
+    /// Layers. Stable Diffusion 2's file already counts one less than OpenCLIP's.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Longest prompt in tokens, 77.
+    pub positions: usize,
+    /// Epsilon of the layer norms.
+    pub layer_norm_eps: f64,
+    /// Activation of the feed-forward layers.
+    pub activation: Activation,
+}
+
+/// Activation of CLIP's feed-forward layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`, OpenAI's CLIP (SD 1).
+    QuickGelu,
+    /// `x · Φ(x)` by the error function, OpenCLIP (SD 2).
+    Gelu,
+}
+
+impl TextConfig {
+    /// Reads `text_encoder/config.json`.
+    ///
+    /// # Errors
+    /// Names a key whose value is not implemented or out of range.
+    pub fn read(path: &Path) -> Result<Self, LoadError> {
+        Self::checked(&ConfigFile::read(path)?)
+    }
+
+    /// The same from text; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`TextConfig::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, LoadError> {
+        Self::checked(&ConfigFile::parse(path, text)?)
+    }
+
+    fn checked(file: &ConfigFile) -> Result<Self, LoadError> {
+        file.only("model_type", &[json!("clip_text_model")])?;
+        file.only("hidden_act", &[json!("quick_gelu"), json!("gelu")])?;
+        file.only("quantization_config", &[Value::Null])?;
+        // The defaults are those of `CLIPTextConfig`.
+        let size = |key: &str, default: usize, most: usize| {
+            let value = file.good(file.fields.count(key, default))?;
+            file.in_range(key, value, most).map(|()| value)
+        };
+        let config = Self {
+            vocab_size: size("vocab_size", 49408, 1 << 20)?,
+            hidden_size: size("hidden_size", 512, 1 << 14)?,
+            intermediate_size: size("intermediate_size", 2048, 1 << 16)?,
+            layers: size("num_hidden_layers", 12, 128)?,
+            heads: size("num_attention_heads", 8, 1024)?,
+            positions: size("max_position_embeddings", 77, 4096)?,
+            layer_norm_eps: file.positive("layer_norm_eps", 1e-5)?,
+            activation: match file.good(file.fields.text("hidden_act"))?.as_deref() {
+                Some("gelu") => Activation::Gelu,
+                _ => Activation::QuickGelu,
+            },
+        };
+        if !config.hidden_size.is_multiple_of(config.heads) {
+            let (width, heads) = (config.hidden_size, config.heads);
+            return Err(file.invalid(format!("{width} channels cannot be split into {heads} heads")));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sd2_and_refusals() {
+        let path = Path::new("text_encoder/config.json");
+        let sd2 = r#"{"hidden_act": "gelu", "hidden_size": 1024, "intermediate_size": 4096, "model_type": "clip_text_model",
+            "num_attention_heads": 16, "num_hidden_layers": 23, "vocab_size": 49408, "architectures": ["CLIPTextModel"]}"#;
+        let config = TextConfig::parse(path, sd2).unwrap();
+        assert_eq!((config.layers, config.activation, config.positions), (23, Activation::Gelu, 77));
+        for (from, to, key) in [
+            ("\"gelu\"", "\"relu\"", "hidden_act"),
+            ("\"clip_text_model\"", "\"t5\"", "model_type"),
+            ("16", "15", "15 heads"),
+            ("23", "0", "num_hidden_layers"),
+            ("23", "null", "num_hidden_layers"),
+            ("\"gelu\"", "null", "hidden_act"),
+            ("49408", "49408, \"layer_norm_eps\": -1", "layer_norm_eps"),
+            ("49408", "49408, \"quantization_config\": {\"bits\": 4}", "quantization_config"),
+        ] {
+            let message = TextConfig::parse(path, &sd2.replace(from, to)).unwrap_err().to_string();
+            assert!(message.contains(key), "{message}");
+        }
+    }
+}

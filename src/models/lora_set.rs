@@ -1,0 +1,103 @@
+//! The adapter as a model sees it: module name → pair of small matrices.
+
+use crate::kernels::LoraPair;
+use candle_core::{Result, Tensor};
+use std::collections::BTreeMap;
+
+/// A linear layer of the UNet that an adapter can change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LoraModule {
+    /// Path in the UNet with dots, e.g. `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`.
+    pub name: String,
+    /// Width of the layer's input.
+    pub in_features: usize,
+    /// Width of the layer's output.
+    pub out_features: usize,
+}
+
+/// What a forward pass adds to the base model: one [`LoraPair`] per changed module, in order of name.
+#[derive(Clone, Debug, Default)]
+pub struct LoraSet(BTreeMap<String, LoraPair>);
+
+impl LoraSet {
+    /// The base model alone.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The pair of the module called `name`; `None` if the adapter leaves that module alone.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&LoraPair> {
+        self.0.get(name)
+    }
+
+    /// Number of changed modules.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True if no module is changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Both adapters at once: where both change a module, their updates are added.
+    ///
+    /// `s₁B₁A₁ + s₂B₂A₂ = [s₁B₁ s₂B₂] [A₁; A₂]`, so the sum is again one pair, of rank `r₁ + r₂`. For inference:
+    /// dropout masks are dropped.
+    ///
+    /// # Errors
+    /// Pairs for layers of different sizes.
+    pub fn plus(mut self, other: Self) -> Result<Self> {
+        for (name, second) in other.0 {
+            let sum = match self.0.remove(&name) {
+                None => second,
+                Some(first) => LoraPair {
+                    down: Tensor::cat(&[&first.down, &second.down], 0)?,
+                    up: Tensor::cat(&[&(first.up * first.scale)?, &(second.up * second.scale)?], 1)?,
+                    scale: 1.0,
+                    dropout_mask: None,
+                },
+            };
+            self.0.insert(name, sum);
+        }
+        Ok(self)
+    }
+
+    /// The changed modules and their pairs, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &LoraPair)> {
+        self.0.iter().map(|(name, pair)| (name.as_str(), pair))
+    }
+}
+
+impl FromIterator<(String, LoraPair)> for LoraSet {
+    fn from_iter<I: IntoIterator<Item = (String, LoraPair)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::DType;
+
+    #[test]
+    fn the_sum_of_two_adapters_is_the_sum_of_their_updates() -> Result<()> {
+        let random = |shape: [usize; 2]| crate::sampling::noise::TorchRng::new(7).randn_tensor(&shape);
+        let pair = |rank: usize, scale| -> Result<LoraPair> {
+            Ok(LoraPair { down: random([rank, 5])?, up: random([3, rank])?, scale, dropout_mask: None })
+        };
+        let update = |pair: &LoraPair| pair.up.matmul(&pair.down)? * pair.scale;
+        let set = |name: &str, pair: &LoraPair| LoraSet::from_iter([(name.to_owned(), pair.clone())]);
+        let (a, b) = (pair(2, 0.5)?, pair(4, -2.0)?);
+        let both = set("x", &a).plus(set("x", &b))?.plus(set("y", &b))?;
+        let sum = both.get("x").map(update).transpose()?.unwrap();
+        let error = (sum - (update(&a)? + update(&b)?)?)?.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        assert!(error < 1e-5, "{error}");
+        assert_eq!(both.len(), 2);
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! The diffusion models: Stable Diffusion's text encoder, UNet and VAE, and their configurations.
+//!
+//! Models return `candle_core::Result`; loading returns [`LoadError`](crate::tensors::LoadError), which names the file
+//! and the tensors or keys at fault.
+
+pub mod at_once;
+pub mod config;
+pub mod layers;
+pub mod lora_set;
+pub mod model;
+pub mod on_demand;
+pub mod overflow;
+pub mod resnet;
+pub mod single_file;
+pub mod text_encoder;
+pub mod tokenizer;
+pub mod unet;
+pub mod vae;
+
+pub use lora_set::{LoraModule, LoraSet};
+pub use model::{ModelSummary, Parts, StableDiffusion};
+pub use on_demand::OnDemand;
+pub use text_encoder::ClipTextModel;
+pub use tokenizer::{Reading, Tokenizer};
+pub use unet::UNet2DConditionModel;
+pub use vae::AutoencoderKl;

@@ -1,0 +1,172 @@
+//! CLIP's tokenizer: prompt → 77 token ids, equal to transformers 5.23's `CLIPTokenizer`.
+//!
+//! Only vocabulary and merges are taken from the files; the steps are those of transformers, whatever a
+//! `tokenizer.json` says: NFC, white space to single spaces, lower case, split by CLIP's expression, byte-level
+//! BPE. <https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py>
+
+use std::path::Path;
+
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{Model, SplitDelimiterBehavior};
+
+use crate::tensors::LoadError;
+use crate::tensors::texts::Texts;
+use files::{Files, OLDER};
+
+mod files;
+
+/// Tokens of a prompt with its two markers and its padding.
+pub const PROMPT_TOKENS: usize = 77;
+
+const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// Turns prompts into token ids.
+#[derive(Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    begin: u32,
+    end: u32,
+    pad: u32,
+    unknown: u32,
+    warnings: Vec<String>,
+    /// Whether the older files say more than the others.
+    older_matter: bool,
+}
+
+impl Tokenizer {
+    /// Reads a diffusers `tokenizer` folder: `tokenizer.json`, or `vocab.json` and `merges.txt`, and the names
+    /// of the special tokens from `tokenizer_config.json` or `special_tokens_map.json`.
+    ///
+    /// # Errors
+    /// Names the file that is missing or not valid.
+    pub fn load(folder: &Path) -> Result<Self, LoadError> {
+        Self::from_texts(&Texts::of_tokenizer(folder)?)
+    }
+
+    /// The same from files that were read already.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`].
+    pub(crate) fn from_texts(texts: &Texts) -> Result<Self, LoadError> {
+        let files = Files::of(texts)?;
+        let older_matter = match Files::of(&texts.without(&OLDER)) {
+            Ok(others) => others.tokens() != files.tokens(),
+            Err(_) => true,
+        };
+        let invalid = |reason: String| LoadError::Invalid { file: files.source.clone(), reason };
+        let model = BPE::builder()
+            .vocab_and_merges(files.vocab, files.merges)
+            .unk_token(files.special.unknown.content.clone())
+            .continuing_subword_prefix(String::new())
+            .end_of_word_suffix("</w>".to_owned())
+            .build()
+            .map_err(|e| invalid(e.to_string()))?;
+        // A character outside a small vocabulary becomes this token, which must exist for `encode` never to fail.
+        if model.token_to_id(&files.special.unknown.content).is_none() {
+            return Err(invalid(format!("the vocabulary has no {:?}", files.special.unknown.content)));
+        }
+        let mut inner = tokenizers::Tokenizer::new(model);
+        let build = || -> tokenizers::Result<_> {
+            let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?;
+            let split = Split::new(SplitPattern::Regex(PIECES.to_owned()), SplitDelimiterBehavior::Removed, true)?;
+            Ok((spaces, split))
+        };
+        let (spaces, split) = build().map_err(|e| invalid(e.to_string()))?;
+        inner.with_normalizer(Some(Normalizers::new(vec![NFC.into(), spaces.into(), Lowercase.into()])));
+        let bytes = ByteLevel::new(false, true, true);
+        inner.with_pre_tokenizer(Some(PreTokenizers::new(vec![split.into(), bytes.into()])));
+        inner.add_tokens(&files.added);
+        let id = |token: &str| {
+            inner.token_to_id(token).ok_or_else(|| invalid(format!("the vocabulary has no special token {token:?}")))
+        };
+        let (begin, end) = (id(&files.special.begin.content)?, id(&files.special.end.content)?);
+        let pad = id(&files.special.pad.content)?;
+        let unknown = id(&files.special.unknown.content)?;
+        Ok(Self { inner, begin, end, pad, unknown, warnings: files.warnings, older_matter })
+    }
+
+    /// What the user should know of the tokenizer's files, each a plain sentence.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Whether a file of the model, by its name in a diffusers folder, must be part of the model's hash. Files that
+    /// only repeat what others say need not be.
+    pub(crate) fn depends_on(&self, name: &str) -> bool {
+        let older = name.strip_prefix("tokenizer/").is_some_and(|file| OLDER.contains(&file));
+        !older || self.older_matter
+    }
+
+    /// The ids of `prompt`, always [`PROMPT_TOKENS`]: begin, the prompt cut to 75 tokens, end, padding.
+    #[must_use]
+    pub fn encode(&self, prompt: &str) -> Vec<u32> {
+        self.frame(self.pieces(prompt).get_ids())
+    }
+
+    fn frame(&self, pieces: &[u32]) -> Vec<u32> {
+        let mut ids = vec![self.begin];
+        ids.extend(pieces.iter().take(PROMPT_TOKENS - 2));
+        ids.push(self.end);
+        ids.resize(PROMPT_TOKENS, self.pad);
+        ids
+    }
+
+    /// Tokens of `prompt` with begin and end, not cut: more than [`PROMPT_TOKENS`] means that the model will not
+    /// see all of it.
+    #[must_use]
+    pub fn token_count(&self, prompt: &str) -> usize {
+        self.pieces(prompt).len() + 2
+    }
+
+    /// What the model gets to see of `prompt`.
+    #[must_use]
+    pub fn read(&self, prompt: &str) -> Reading {
+        let pieces = self.pieces(prompt);
+        // A token may be a part of a letter's bytes.
+        let letter = |at: usize| (0..=at.min(prompt.len())).rev().find(|at| prompt.is_char_boundary(*at)).unwrap_or(0);
+        let place = |(start, end): (usize, usize)| (letter(start), prompt.get(letter(start)..end).unwrap_or_default());
+        let seen = pieces.get_ids().iter().zip(pieces.get_offsets()).take(PROMPT_TOKENS - 2);
+        let strange = seen.filter(|(id, _)| **id == self.unknown).map(|(_, offsets)| place(*offsets).1);
+        Reading {
+            ids: self.frame(pieces.get_ids()),
+            cut: pieces.get_offsets().get(PROMPT_TOKENS - 2).map(|offsets| place(*offsets).0),
+            // Somebody may really write `<|endoftext|>`.
+            unknown: strange.filter(|text| !text.contains("<|")).map(str::to_owned).collect(),
+        }
+    }
+
+    /// The largest id that [`encode`](Self::encode) can return; the text encoder must have more rows than this.
+    #[must_use]
+    pub fn largest_id(&self) -> u32 {
+        self.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    }
+
+    fn pieces(&self, prompt: &str) -> tokenizers::Encoding {
+        // BPE fails only without an unknown token, and `load` checked that there is one. The expressions have
+        // neither look-around nor back-references on text that has two white spaces in a row.
+        self.inner.encode(prompt, false).expect("CLIP's tokenizer accepts every string")
+    }
+}
+
+/// What a model sees of a prompt. Two prompts with the same ids give the same images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// As [`Tokenizer::encode`] gives them.
+    pub ids: Vec<u32>,
+    /// Where in the prompt (in bytes) the part begins that does not fit and is not seen.
+    pub cut: Option<usize>,
+    /// What the vocabulary has no token for; small vocabularies lack letters.
+    pub unknown: Vec<String>,
+}
+
+impl Reading {
+    /// The part of the prompt that the model does not see.
+    #[must_use]
+    pub fn lost<'a>(&self, prompt: &'a str) -> Option<&'a str> {
+        prompt.get(self.cut?..)
+    }
+}

@@ -1,0 +1,169 @@
+//! The UNet's transformers: self-attention, attention to the prompt, feed-forward.
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::kernels::{
+    Activation, GroupNorm, LayerNorm, Linear, add, attention_in, geglu, group_norm, layer_norm, linear, lora_linear,
+};
+use crate::models::LoraModule;
+use crate::models::LoraSet;
+use crate::models::layers::Layers;
+use crate::tensors::LoadError;
+
+/// A linear layer that an adapter may change, known by its name in the UNet.
+#[derive(Debug)]
+struct Adaptable {
+    module: LoraModule,
+    layer: Linear,
+}
+
+impl Adaptable {
+    fn new(
+        name: &str,
+        (input, output): (usize, usize),
+        bias: bool,
+        at: &Layers,
+    ) -> std::result::Result<Self, LoadError> {
+        let module = LoraModule { name: at.at(name).name().to_owned(), in_features: input, out_features: output };
+        Ok(Self { module, layer: at.linear(name, input, output, bias)? })
+    }
+
+    fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        match lora.get(&self.module.name) {
+            Some(pair) => lora_linear(x, &self.layer, pair),
+            None => linear(x, &self.layer),
+        }
+    }
+}
+
+/// Multi-head attention. <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/attention_processor.py#L2121>
+#[derive(Debug)]
+struct Attention {
+    to_q: Adaptable,
+    to_k: Adaptable,
+    to_v: Adaptable,
+    to_out: Adaptable,
+    heads: usize,
+    upcast: bool,
+}
+
+impl Attention {
+    fn new(size: &TransformerSize, context: usize, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let width = size.channels;
+        Ok(Self {
+            to_q: Adaptable::new("to_q", (width, width), false, at)?,
+            to_k: Adaptable::new("to_k", (context, width), false, at)?,
+            to_v: Adaptable::new("to_v", (context, width), false, at)?,
+            to_out: Adaptable::new("to_out.0", (width, width), true, at)?,
+            heads: size.heads,
+            upcast: size.upcast_attention,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        let q = self.to_q.forward(x, lora)?;
+        let k = self.to_k.forward(context, lora)?;
+        let v = self.to_v.forward(context, lora)?;
+        // Scores and softmax are f32 in any case.
+        let products = if self.upcast { DType::F32 } else { self.to_q.layer.dtype() };
+        self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
+    }
+
+    fn adaptable(&self) -> [&Adaptable; 4] {
+        [&self.to_q, &self.to_k, &self.to_v, &self.to_out]
+    }
+}
+
+/// Self-attention, attention to the prompt and feed-forward, each after a layer norm and added to its input.
+#[derive(Debug)]
+struct TransformerBlock {
+    norm1: LayerNorm,
+    attn1: Attention,
+    norm2: LayerNorm,
+    attn2: Attention,
+    norm3: LayerNorm,
+    ff_in: Linear,
+    ff_out: Linear,
+}
+
+/// `nn.LayerNorm`'s default, which diffusers does not change here.
+const LAYER_NORM_EPS: f64 = 1e-5;
+/// Of the group norm before a transformer; not `norm_eps` of the configuration.
+const TRANSFORMER_GROUP_NORM_EPS: f64 = 1e-6;
+
+impl TransformerBlock {
+    fn new(size: &TransformerSize, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let width = size.channels;
+        Ok(Self {
+            norm1: at.layer_norm("norm1", width, LAYER_NORM_EPS)?,
+            attn1: Attention::new(size, width, &at.at("attn1"))?,
+            norm2: at.layer_norm("norm2", width, LAYER_NORM_EPS)?,
+            attn2: Attention::new(size, size.context, &at.at("attn2"))?,
+            norm3: at.layer_norm("norm3", width, LAYER_NORM_EPS)?,
+            ff_in: at.linear("ff.net.0.proj", width, 8 * width, true)?,
+            ff_out: at.linear("ff.net.2", 4 * width, width, true)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        let normed = layer_norm(x, &self.norm1)?;
+        let x = add(&self.attn1.forward(&normed, &normed, lora)?, x)?;
+        let x = add(&self.attn2.forward(&layer_norm(&x, &self.norm2)?, context, lora)?, &x)?;
+        let h = geglu(&linear(&layer_norm(&x, &self.norm3)?, &self.ff_in)?)?;
+        add(&linear(&h, &self.ff_out)?, &x)
+    }
+}
+
+/// Sizes of a [`Transformer`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TransformerSize {
+    pub(super) channels: usize,
+    pub(super) heads: usize,
+    pub(super) layers: usize,
+    pub(super) context: usize,
+    pub(super) groups: usize,
+    pub(super) linear_projection: bool,
+    pub(super) upcast_attention: bool,
+}
+
+/// diffusers' `Transformer2DModel` on a feature map. In SD 1 `proj_in` and `proj_out` are 1×1 convolutions, in
+/// SD 2 linear layers; with channels last the two are the same.
+#[derive(Debug)]
+pub(super) struct Transformer {
+    norm: GroupNorm,
+    proj_in: Linear,
+    blocks: Vec<TransformerBlock>,
+    proj_out: Linear,
+}
+
+impl Transformer {
+    pub(super) fn new(size: &TransformerSize, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let width = size.channels;
+        let projection = |name| match size.linear_projection {
+            true => at.projection(name, width, width),
+            false => at.pointwise(name, width, width),
+        };
+        Ok(Self {
+            norm: at.group_norm("norm", width, size.groups, TRANSFORMER_GROUP_NORM_EPS)?,
+            proj_in: projection("proj_in")?,
+            blocks: (0..size.layers)
+                .map(|i| TransformerBlock::new(size, &at.at("transformer_blocks").at(i)))
+                .collect::<std::result::Result<_, _>>()?,
+            proj_out: projection("proj_out")?,
+        })
+    }
+
+    /// `x` `(B,H,W,C)`, `context` `(B,T,D)` → `(B,H,W,C)`.
+    pub(super) fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        let mut pixels = linear(&group_norm(x, &self.norm, Activation::None)?, &self.proj_in)?;
+        for block in &self.blocks {
+            pixels = block.forward(&pixels, context, lora)?;
+        }
+        add(&linear(&pixels, &self.proj_out)?, x)
+    }
+
+    /// The layers an adapter may change.
+    pub(super) fn lora_modules(&self) -> impl Iterator<Item = &LoraModule> {
+        self.blocks.iter().flat_map(|b| [&b.attn1, &b.attn2]).flat_map(|a| a.adaptable()).map(|m| &m.module)
+    }
+}

@@ -1,0 +1,194 @@
+//! The UNet as a list of steps with a stack of skip connections, so that one walk serves the plain forward
+//! pass and the one that recomputes blocks.
+
+use candle_core::{Result, Tensor, bail};
+
+use super::attention::{Transformer, TransformerSize};
+use crate::kernels::{Padding, concatenate};
+use crate::models::LoraModule;
+use crate::models::LoraSet;
+use crate::models::config::UNetConfig;
+use crate::models::layers::Layers;
+use crate::models::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
+use crate::tensors::LoadError;
+
+/// What every step sees besides the feature map.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conditioning<'a> {
+    /// `(B, 4·C0)`, the timestep's embedding after SiLU.
+    pub(super) time: &'a Tensor,
+    /// `(B, T, D)`, the text encoder's output.
+    pub(super) context: &'a Tensor,
+    pub(super) lora: &'a LoraSet,
+}
+
+/// One step from feature map to feature map.
+#[derive(Debug)]
+pub(super) struct Step {
+    path: Path,
+    kind: Kind,
+}
+
+/// Where in the U a step lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// The result is kept for the way up.
+    Down,
+    Middle,
+    /// Blocks take the latest kept result.
+    Up,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Block { resnet: Box<ResnetBlock>, transformer: Option<Box<Transformer>> },
+    Downsample(Downsample),
+    Upsample(Upsample),
+}
+
+impl Step {
+    /// `skip` is concatenated to `x` `(B,H,W,C)` on the way up; `size` is what an upsampling must reach.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        skip: Option<&Tensor>,
+        size: Option<(usize, usize)>,
+        on: Conditioning,
+    ) -> Result<Tensor> {
+        match &self.kind {
+            Kind::Downsample(layer) => layer.forward(x),
+            Kind::Upsample(layer) => layer.forward(x, size),
+            Kind::Block { resnet, transformer } => {
+                let joined = skip.map(|skip| concatenate(x, skip)).transpose()?;
+                let h = resnet.forward(joined.as_ref().unwrap_or(x), Some(on.time))?;
+                match transformer {
+                    Some(transformer) => transformer.forward(&h, on.context, on.lora),
+                    None => Ok(h),
+                }
+            }
+        }
+    }
+
+    /// The layers an adapter may change in this step.
+    pub(super) fn lora_modules(&self) -> impl Iterator<Item = &LoraModule> {
+        let transformer = match &self.kind {
+            Kind::Block { transformer, .. } => transformer.as_deref(),
+            _ => None,
+        };
+        transformer.into_iter().flat_map(Transformer::lora_modules)
+    }
+}
+
+/// A feature map with its place in the order of computation: 0 enters the first step, `i + 1` leaves step `i`.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) id: usize,
+    pub(super) value: Tensor,
+}
+
+/// A step with its inputs.
+pub(super) struct Visit<'a> {
+    pub(super) step: &'a Step,
+    pub(super) x: Slot,
+    pub(super) skip: Option<Slot>,
+    pub(super) size: Option<(usize, usize)>,
+}
+
+/// Goes through the steps in order, handing each its inputs; `apply` computes the result.
+pub(super) fn walk<'a>(
+    steps: &'a [Step],
+    first: Tensor,
+    mut apply: impl FnMut(Visit<'a>) -> Result<Tensor>,
+) -> Result<Slot> {
+    let mut x = Slot { id: 0, value: first };
+    let mut kept = vec![x.clone()];
+    for (i, step) in steps.iter().enumerate() {
+        let skip = match (step.path, &step.kind) {
+            (Path::Up, Kind::Block { .. }) => match kept.pop() {
+                None => bail!("the way up has more blocks than the way down"),
+                skip => skip,
+            },
+            _ => None,
+        };
+        let size = match (&step.kind, kept.last()) {
+            (Kind::Upsample(_), Some(next)) => Some((next.value.dim(1)?, next.value.dim(2)?)),
+            _ => None,
+        };
+        let value = apply(Visit { step, x, skip, size })?;
+        x = Slot { id: i + 1, value };
+        if step.path == Path::Down {
+            kept.push(x.clone());
+        }
+    }
+    Ok(x)
+}
+
+/// The steps of a UNet, with diffusers' names and channel counts.
+/// <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/unets/unet_2d_condition.py#L170>
+pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec<Step>, LoadError> {
+    let time = Some(4 * config.blocks[0].channels);
+    let resnet = |input, output, at: &Layers| {
+        let size = ResnetSize { input, output, groups: config.groups, eps: config.norm_eps, time };
+        ResnetBlock::new(size, at).map(Box::new)
+    };
+    let transformer = |block: usize, at: &Layers| {
+        let block = &config.blocks[block];
+        let size = TransformerSize {
+            channels: block.channels,
+            heads: block.heads,
+            layers: block.transformer_layers,
+            context: config.cross_attention_dim,
+            groups: config.groups,
+            linear_projection: config.use_linear_projection,
+            upcast_attention: config.upcast_attention,
+        };
+        Transformer::new(&size, at).map(|t| Some(Box::new(t)))
+    };
+
+    let mut steps = Vec::new();
+    let last = config.blocks.len() - 1;
+    // Channels of what is kept for the way up, as `walk` keeps them.
+    let mut kept = vec![config.blocks[0].channels];
+    let mut width = config.blocks[0].channels;
+    for (i, block) in config.blocks.iter().enumerate() {
+        let at = at.at("down_blocks").at(i);
+        for j in 0..block.layers {
+            let resnet = resnet(width, block.channels, &at.at("resnets").at(j))?;
+            width = block.channels;
+            let transformer = if block.attention { transformer(i, &at.at("attentions").at(j))? } else { None };
+            steps.push(Step { path: Path::Down, kind: Kind::Block { resnet, transformer } });
+            kept.push(width);
+        }
+        if i < last {
+            let layer = Downsample::new(width, Padding::same(1), &at.at("downsamplers.0"))?;
+            steps.push(Step { path: Path::Down, kind: Kind::Downsample(layer) });
+            kept.push(width);
+        }
+    }
+
+    let middle = at.at("mid_block");
+    let first = resnet(width, width, &middle.at("resnets.0"))?;
+    let attention = transformer(last, &middle.at("attentions.0"))?;
+    steps.push(Step { path: Path::Middle, kind: Kind::Block { resnet: first, transformer: attention } });
+    let second = resnet(width, width, &middle.at("resnets.1"))?;
+    steps.push(Step { path: Path::Middle, kind: Kind::Block { resnet: second, transformer: None } });
+
+    for i in 0..=last {
+        let at = at.at("up_blocks").at(i);
+        let block = &config.blocks[last - i];
+        for j in 0..=block.layers {
+            // Down and up have as many blocks as things kept, by construction.
+            let skip = kept.pop().unwrap_or(0);
+            let resnet = resnet(width + skip, block.channels, &at.at("resnets").at(j))?;
+            width = block.channels;
+            let attention =
+                if config.up_attention[i] { transformer(last - i, &at.at("attentions").at(j))? } else { None };
+            steps.push(Step { path: Path::Up, kind: Kind::Block { resnet, transformer: attention } });
+        }
+        if i < last {
+            let layer = Upsample::new(width, &at.at("upsamplers.0"))?;
+            steps.push(Step { path: Path::Up, kind: Kind::Upsample(layer) });
+        }
+    }
+    Ok(steps)
+}

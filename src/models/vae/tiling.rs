@@ -1,0 +1,171 @@
+//! Large images piece by piece, so that most of the memory is that of one tile.
+//!
+//! A tile is wider than the part of it that is kept by a margin that feels the zeros around it, and group norms normalise all tiles
+//! alike. So what two tiles would make of the same pixel is the same number up to rounding, and no border shows. What they normalise by
+//! is pooled from a first pass in which every tile uses its own: nearly the statistics of the whole image.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::kernels::{Activation, GroupNorm, GroupStatistics, group_norm, group_norm_by, group_statistics};
+use crate::models::resnet::Norm;
+
+/// How images are cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tiling {
+    /// Pixels of the longest side that is not cut, and of a tile's unless margins make it wider.
+    limit: usize,
+    /// Pixels at a tile's edge that feel the zeros around it.
+    margin: usize,
+}
+
+impl Tiling {
+    /// Tiles of at most `limit` pixels for [`TILED`](super::TILED) levels of `layers` residual blocks, or one more.
+    pub(super) fn new(limit: usize, layers: usize) -> Self {
+        // Two 3×3 convolutions in a block and one beside them, on pixels and on units of 2 × 2; the first or last of all.
+        Self { limit, margin: (2 * (layers + 1) + 1) * (1 + 2) + 1 }
+    }
+
+    /// `f` of `x`: from `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`, the larger of which are pixels. `f` normalises with the
+    /// function it is given.
+    pub(super) fn map(
+        &self,
+        x: &Tensor,
+        (from, to): (usize, usize),
+        f: impl Fn(Norm<'_>, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let (height, width) = (x.dim(1)? / from, x.dim(2)? / from);
+        let (rows, columns) = (self.cut(height, from.max(to)), self.cut(width, from.max(to)));
+        // Given statistics pass no gradient.
+        if rows.len() * columns.len() == 1 || x.track_op() {
+            return f(&group_norm, x);
+        }
+        let tile = |row: &Side, column: &Side| {
+            let part = x.narrow(1, from * row.tile.start, from * row.tile.len())?;
+            part.narrow(2, from * column.tile.start, from * column.tile.len())?.contiguous()
+        };
+        let mut statistics = Vec::new();
+        for row in &rows {
+            for column in &columns {
+                let own = RefCell::new(Vec::new());
+                let norm = |x: &Tensor, n: &GroupNorm, act: Activation| {
+                    let kept = column.keep(2, &row.keep(1, x)?)?.contiguous()?;
+                    own.borrow_mut().push((group_statistics(&kept, n)?, kept.dim(1)? * kept.dim(2)?));
+                    group_norm(x, n, act)
+                };
+                f(&norm, &tile(row, column)?)?;
+                statistics.push(own.into_inner());
+            }
+        }
+        let pooled = pool(&statistics)?;
+        let mut bands = Vec::new();
+        for row in &rows {
+            let mut band = Vec::new();
+            for column in &columns {
+                let index = Cell::new(0);
+                let norm = |x: &Tensor, n: &GroupNorm, act: Activation| match pooled.get(index.replace(index.get() + 1))
+                {
+                    Some(statistics) => group_norm_by(x, n, act, statistics),
+                    None => bail!("a tile with more group norms than the others"),
+                };
+                let y = f(&norm, &tile(row, column)?)?;
+                band.push(column.keep(2, &row.keep(1, &y)?)?.contiguous()?);
+            }
+            bands.push(Tensor::cat(&band, 2)?);
+        }
+        Tensor::cat(&bands, 1)
+    }
+
+    /// Cuts a side of `length` units of `pixels`.
+    fn cut(&self, length: usize, pixels: usize) -> Vec<Side> {
+        let (limit, margin) = (self.limit / pixels, self.margin.div_ceil(pixels));
+        if length <= limit {
+            return vec![Side { tile: 0..length, kept: 0..length }];
+        }
+        // Tiles that are more margin than anything else would be wasteful.
+        let count = length.div_ceil(limit.saturating_sub(2 * margin).max(4 * margin));
+        let kept = |i: usize| length * i / count..length * (i + 1) / count;
+        let tile = |kept: &Range<usize>| kept.start.saturating_sub(margin)..length.min(kept.end + margin);
+        (0..count).map(kept).map(|kept| Side { tile: tile(&kept), kept }).collect()
+    }
+}
+
+/// Statistics of the whole from those of `[tile][norm]`.
+fn pool(tiles: &[Vec<(GroupStatistics, usize)>]) -> Result<Vec<GroupStatistics>> {
+    let norms = tiles.iter().map(Vec::len).min().unwrap_or(0);
+    let pooled = (0..norms).map(|norm| GroupStatistics::pooled(tiles.iter().map(|tile| (&tile[norm].0, tile[norm].1))));
+    match pooled.collect() {
+        Some(pooled) => Ok(pooled),
+        None => bail!("tiles without pixels, or with other group norms than their neighbours"),
+    }
+}
+
+/// One side of a tile, in units.
+#[derive(Debug)]
+struct Side {
+    tile: Range<usize>,
+    /// The part of it whose results are kept.
+    kept: Range<usize>,
+}
+
+impl Side {
+    /// That part of dimension `dim` of what has been made of a tile, at any resolution.
+    fn keep(&self, dim: usize, x: &Tensor) -> Result<Tensor> {
+        let scale = x.dim(dim)? / self.tile.len();
+        x.narrow(dim, scale * (self.kept.start - self.tile.start), scale * self.kept.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn tiles_cover_everything_once(length in 1usize..900, limit in 1usize..3000, margin in 1usize..40, pixels in 1usize..9) {
+            let tiling = Tiling { limit, margin };
+            let sides = tiling.cut(length, pixels);
+            let mut end = 0;
+            for side in &sides {
+                prop_assert_eq!(side.kept.start, end);
+                prop_assert!(!side.kept.is_empty());
+                end = side.kept.end;
+                let edge = |inner: usize, outer: usize, last: usize| outer == last || inner.abs_diff(outer) * pixels >= margin;
+                prop_assert!(edge(side.kept.start, side.tile.start, 0) && edge(side.kept.end, side.tile.end, length));
+                prop_assert!(side.tile.len() * pixels <= limit.max(6 * (margin + pixels)), "{sides:?}");
+            }
+            prop_assert_eq!(end, length);
+        }
+    }
+
+    #[test]
+    fn what_sees_no_neighbours_is_the_same_in_tiles() {
+        let x = Tensor::randn(0f32, 1., (2, 150, 194, 3), &Device::Cpu).unwrap();
+        let double =
+            |_: Norm<'_>, x: &Tensor| crate::kernels::upsample_nearest_2x(&(x * 3.)?, (2 * x.dim(1)?, 2 * x.dim(2)?));
+        let tiled = Tiling { limit: 100, margin: 5 }.map(&x, (1, 2), double).unwrap();
+        let whole = double(&group_norm, &x).unwrap();
+        assert_eq!(tiled.dims(), whole.dims());
+        assert_eq!(
+            tiled.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            whole.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        );
+    }
+
+    #[test]
+    fn statistics_of_the_parts_are_those_of_the_whole() {
+        let norm = |values: &[f32]| Tensor::from_slice(values, 4, &Device::Cpu).unwrap();
+        let n = GroupNorm::new(norm(&[1., 2., -1., 0.5]), norm(&[0., 1., 2., 3.]), 2, 1e-5).unwrap();
+        let x = (Tensor::randn(0f32, 1., (2, 90, 70, 4), &Device::Cpu).unwrap() + 3.).unwrap();
+        // The first norm of all sees what it would see in the whole image.
+        let f = |norm: Norm<'_>, x: &Tensor| norm(x, &n, Activation::Silu);
+        let (tiled, whole) = (Tiling { limit: 40, margin: 3 }.map(&x, (1, 1), f).unwrap(), f(&group_norm, &x).unwrap());
+        let difference = (tiled - whole).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(difference < 1e-5, "{difference}");
+    }
+}

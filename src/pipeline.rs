@@ -1,0 +1,202 @@
+//! Images from prompts: text encoder, sampler with classifier-free guidance, VAE.
+//!
+//! Follows [`StableDiffusionPipeline`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/pipelines/stable_diffusion/pipeline_stable_diffusion.py)
+//! with a CPU generator per image, so the same seed gives the same picture there and here.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use candle_core::{DType, Result, Tensor, bail};
+
+use crate::kernels::activation_dtype;
+use crate::models::LoraSet;
+use crate::models::StableDiffusion;
+use crate::models::overflow::other_dtype;
+use crate::sampling::noise::TorchRng;
+use crate::sampling::samplers::{Sampler, SamplerKind};
+
+/// What to draw: one image per seed.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRequest<'a> {
+    /// What the images should show.
+    pub prompt: &'a str,
+    /// What they should not show; empty for nothing in particular.
+    pub negative_prompt: &'a str,
+    /// Each image's seed, as for `torch.Generator("cpu").manual_seed`.
+    pub seeds: &'a [u64],
+    /// Pixels; a multiple of the VAE's factor, 8.
+    pub width: usize,
+    /// Pixels; a multiple of the VAE's factor, 8.
+    pub height: usize,
+    /// The method.
+    pub sampler: SamplerKind,
+    /// Sampler steps.
+    pub steps: usize,
+    /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
+    pub guidance_scale: f64,
+    /// Images per model call, see [`StableDiffusion::images_at_once`]. On a CPU an image does not depend on its neighbours to the bit.
+    pub batch_size: usize,
+}
+
+/// An image, 8 bits per channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RgbImageData {
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// `height · width · 3` values, row by row, red first.
+    pub pixels: Vec<u8>,
+}
+
+/// Draws the images of a request, in the order of its seeds.
+///
+/// `progress(done, total)` is called after every model call of every image (a batch counts as its images) and
+/// may stop the work; then only the images finished so far are returned, fewer than seeds.
+///
+/// # Errors
+/// Sizes that do not fit the VAE, step counts the sampler does not allow, numbers that overflow, a full device.
+pub fn generate(
+    model: &StableDiffusion,
+    request: &ImageRequest<'_>,
+    lora: &LoraSet,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Vec<RgbImageData>> {
+    let factor = model.vae_config.scale();
+    let (width, height) = (request.width, request.height);
+    if width == 0 || height == 0 || width % factor != 0 || height % factor != 0 {
+        bail!("an image of {width} × {height} pixels: width and height must be multiples of {factor}");
+    }
+    let sampler = Sampler::new(request.sampler, &model.schedule, request.steps)?;
+    let guided = request.guidance_scale > 1.0;
+    let prompts: &[&str] = if guided { &[request.negative_prompt, request.prompt] } else { &[request.prompt] };
+    let contexts = encode_prompts(model, prompts)?;
+    let contexts: Vec<&Tensor> = prompts.iter().filter_map(|prompt| contexts.get(*prompt)).collect();
+    let mut run = Run {
+        model,
+        lora,
+        sampler,
+        contexts,
+        guidance: guided.then_some(request.guidance_scale),
+        shape: [1, model.unet.config().in_channels, height / factor, width / factor],
+        done: 0,
+        total: 0,
+    };
+    run.total = request.seeds.len() * run.sampler.timesteps().len();
+    let mut images = Vec::with_capacity(request.seeds.len());
+    for seeds in request.seeds.chunks(request.batch_size.max(1)) {
+        match run.latents(seeds, progress)? {
+            Some(latents) => images.extend(decode_latents(model, &latents, !lora.is_empty())?),
+            None => break,
+        }
+    }
+    Ok(images)
+}
+
+/// The context `(1, 77, D)` of every distinct prompt, each encoded once and alone.
+///
+/// # Errors
+/// A full device.
+pub fn encode_prompts<'a>(model: &StableDiffusion, prompts: &[&'a str]) -> Result<BTreeMap<&'a str, Tensor>> {
+    let mut contexts = BTreeMap::new();
+    for prompt in prompts {
+        if !contexts.contains_key(prompt) {
+            contexts.insert(*prompt, encode_prompt(model, prompt)?);
+        }
+    }
+    Ok(contexts)
+}
+
+/// The context `(1, 77, D)` of a prompt, in the activations' type on the model's device.
+///
+/// # Errors
+/// A full device.
+pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
+    let ids = model.tokenizer.encode(prompt);
+    model.text_encoder.get()?.forward(&Tensor::new(ids, &model.device)?.unsqueeze(0)?)
+}
+
+/// Images of latents `(B, 4, h, w)` as the UNet sees them: divided by the VAE's factor, decoded one by one,
+/// `clamp(x/2 + ½, 0, 1)·255` rounded half to even. `adapted`: an adapter made them, for the advice.
+///
+/// # Errors
+/// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
+fn decode_latents(model: &StableDiffusion, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
+    let (vae, config) = (model.vae.get()?, &model.vae_config);
+    let unscaled = latents.affine(1.0 / config.scaling_factor, 0.0)?;
+    (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
+}
+
+fn to_rgb8(model: &StableDiffusion, image: &Tensor, adapted: bool) -> Result<RgbImageData> {
+    let (_, _, height, width) = image.dims4()?;
+    let values = image.squeeze(0)?.permute((1, 2, 0))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+        let help = match adapted {
+            true => "a weaker adapter, or one trained with a smaller learning rate, may help",
+            false => "no adapter is in use: another sampler or more steps may help, else the model's file is damaged",
+        };
+        let or_dtype = other_dtype(activation_dtype(&model.device, model.dtype));
+        bail!("the VAE made an image with the value {value}; {help}{or_dtype}");
+    }
+    let pixels =
+        values.into_iter().map(|v| ((v * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8).collect();
+    Ok(RgbImageData { width, height, pixels })
+}
+
+/// What is the same for all batches of a request.
+struct Run<'a> {
+    model: &'a StableDiffusion,
+    lora: &'a LoraSet,
+    /// In its first state; cloned for every batch.
+    sampler: Sampler,
+    /// Negative prompt and prompt, or the prompt alone; each `(1, 77, D)`.
+    contexts: Vec<&'a Tensor>,
+    guidance: Option<f64>,
+    /// Of one image's latents.
+    shape: [usize; 4],
+    done: usize,
+    total: usize,
+}
+
+impl Run<'_> {
+    /// The finished latents `(B, 4, h, w)` of a batch; `None` if `progress` stopped it.
+    fn latents(
+        &mut self,
+        seeds: &[u64],
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Option<Tensor>> {
+        let mut generators: Vec<TorchRng> = seeds.iter().map(|seed| TorchRng::new(*seed)).collect();
+        let mut noise = |shape: &[usize]| -> Result<Tensor> {
+            let one: Vec<usize> = std::iter::once(1).chain(shape.iter().skip(1).copied()).collect();
+            let draws = generators.iter_mut().map(|rng| rng.randn_tensor(&one)).collect::<Result<Vec<_>>>()?;
+            Tensor::cat(&draws, 0)?.to_device(&self.model.device)
+        };
+        let mut sampler = self.sampler.clone();
+        let mut shape = self.shape;
+        shape[0] = seeds.len();
+        let mut x = (noise(&shape)? * f64::from(sampler.init_noise_sigma()))?;
+        // the order of diffusers: every unconditional sample, then every conditional one
+        let contexts: Vec<&Tensor> =
+            self.contexts.iter().flat_map(|context| std::iter::repeat_n(*context, seeds.len())).collect();
+        let context = Tensor::cat(&contexts, 0)?;
+        for (i, t) in self.sampler.timesteps().iter().enumerate() {
+            let input = sampler.scale_model_input(&x, i)?;
+            let output = match self.guidance {
+                None => self.model.unet.forward(&input, &vec![*t; seeds.len()], &context, self.lora)?,
+                Some(scale) => {
+                    let both = Tensor::cat(&[&input, &input], 0)?;
+                    let both = self.model.unet.forward(&both, &vec![*t; 2 * seeds.len()], &context, self.lora)?;
+                    let without = both.narrow(0, 0, seeds.len())?;
+                    let with = both.narrow(0, seeds.len(), seeds.len())?;
+                    (&without + ((with - &without)? * scale)?)?
+                }
+            };
+            x = sampler.step(&output, i, &x, &mut noise)?;
+            self.done += seeds.len();
+            if progress(self.done, self.total).is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(x))
+    }
+}

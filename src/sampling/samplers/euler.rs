@@ -1,0 +1,84 @@
+//! Euler's method on σ, plain and ancestral: Karras et al. 2022, [arXiv 2206.00364](https://arxiv.org/abs/2206.00364),
+//! algorithm 2 without churn; ancestral steps as in k-diffusion.
+//!
+//! Follows [`scheduling_euler_discrete.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/schedulers/scheduling_euler_discrete.py)
+//! and [`scheduling_euler_ancestral_discrete.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/schedulers/scheduling_euler_ancestral_discrete.py).
+
+use candle_core::{Result, Tensor, bail};
+
+use super::{NoiseSource, combine, grid, scale};
+use crate::sampling::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
+
+/// Noise levels; nothing is remembered between steps.
+#[derive(Clone, Debug)]
+pub(super) struct Euler {
+    prediction: PredictionType,
+    sigmas: Vec<f32>,
+    ancestral: bool,
+}
+
+/// Timesteps (fractional with linspace spacing) and noise levels; the ancestral sampler always ends at σ = 0.
+pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
+    let total = schedule.train_timesteps();
+    let timesteps: Vec<f64> = match grid::spacing(schedule, TimestepSpacing::Linspace) {
+        TimestepSpacing::Leading => grid::leading(schedule, total / steps, steps),
+        TimestepSpacing::Trailing => grid::trailing(total, steps),
+        // numpy is asked for f32 here
+        TimestepSpacing::Linspace => {
+            grid::linspace((total - 1) as f64, steps).into_iter().rev().map(|t| f64::from(t as f32)).collect()
+        }
+    };
+    let mut sigmas = grid::interpolate(schedule, &timesteps);
+    if !may_end_at_sigma_min && let Some(last) = sigmas.last_mut() {
+        *last = 0.0;
+    }
+    grid::Grid { timesteps: timesteps.into_iter().map(|t| t as f32).collect(), sigmas }
+}
+
+impl Euler {
+    pub(super) fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>, ancestral: bool) -> Result<Self> {
+        if ancestral && schedule.prediction_type == PredictionType::Sample {
+            bail!("euler-a is not defined for models that predict the sample; use euler");
+        }
+        Ok(Self { prediction: schedule.prediction_type, sigmas, ancestral })
+    }
+
+    pub(super) fn sigmas(&self) -> &[f32] {
+        &self.sigmas
+    }
+
+    /// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
+    pub(super) fn init_noise_sigma(&self, schedule: &NoiseSchedule) -> f32 {
+        let max = self.sigmas.iter().copied().fold(0.0, f32::max);
+        match grid::spacing(schedule, TimestepSpacing::Linspace) {
+            TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
+            TimestepSpacing::Trailing | TimestepSpacing::Linspace => max,
+        }
+    }
+
+    pub(super) fn scale_model_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
+        let sigma = self.sigmas[i];
+        scale(x, 1.0 / (sigma * sigma + 1.0).sqrt())
+    }
+
+    pub(super) fn step(&self, output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
+        let (sigma, next) = (self.sigmas[i], self.sigmas[i + 1]);
+        let clean = match self.prediction {
+            PredictionType::Epsilon => combine(1.0, x, -sigma, output)?,
+            PredictionType::VPrediction => {
+                let square = sigma * sigma + 1.0;
+                combine(-sigma / square.sqrt(), output, 1.0 / square, x)?
+            }
+            PredictionType::Sample => output.clone(),
+        };
+        let derivative = scale(&(x - clean)?, 1.0 / sigma)?;
+        if !self.ancestral {
+            return combine(1.0, x, next - sigma, &derivative);
+        }
+        let up = (next * next * (sigma * sigma - next * next) / (sigma * sigma)).sqrt();
+        let rest = next * next - up * up;
+        // From a very large σ rounding may leave less than nothing of what is exactly next⁴/σ².
+        let down = if rest < 0.0 { next * next / sigma } else { rest.sqrt() };
+        combine(1.0, x, down - sigma, &derivative)? + scale(&noise(x.dims())?, up)?
+    }
+}

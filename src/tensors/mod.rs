@@ -1,0 +1,12 @@
+//! Files with tensors and what stands beside them: safetensors headers, checked reading, byte-equal writing.
+
+pub mod error;
+pub mod fields;
+pub mod looks;
+pub mod tensor_file;
+pub mod texts;
+pub mod unique_names;
+pub mod weights;
+
+pub use error::{LoadError, TensorProblems};
+pub use weights::Weights;

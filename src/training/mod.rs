@@ -1,0 +1,19 @@
+//! Fine-tuning an adapter with the DreamBooth loss (Ruiz et al. 2022, <https://arxiv.org/abs/2208.12242>).
+//!
+//! [`BatchSource`] turns cached latents and prompts into the batches of a step, as a pure function of seed and step;
+//! [`Trainer`] turns batches into better weights. [`probe_loss`] measures, without touching anything.
+
+mod batch;
+mod dropout;
+mod error;
+pub mod optimizer;
+mod probe;
+mod source;
+mod state;
+mod trainer;
+
+pub use batch::Batch;
+pub use error::TrainingError;
+pub use probe::{ProbeSet, probe_loss};
+pub use source::{BatchSource, SamplingConfig, TrainingItem};
+pub use trainer::{Gradients, StepReport, Trainer, TrainingConfig};

@@ -1,0 +1,296 @@
+//! Which photos, latents, noise and timesteps a step uses.
+
+use super::batch::Batch;
+use super::dropout;
+use crate::models::LoraModule;
+use crate::sampling::noise::{TorchRng, derive};
+use candle_core::{Device, Result, Tensor, bail};
+use std::collections::BTreeMap;
+
+/// A photo or class image with its prompt, encoded once.
+#[derive(Clone, Debug)]
+pub struct TrainingItem {
+    /// Mean of the VAE's posterior, unscaled, `(4, h, w)` f32.
+    pub mean: Tensor,
+    /// Its standard deviation, of the same shape.
+    pub std: Tensor,
+    /// Text embedding of its prompt, `(tokens, D)` f32.
+    pub context: Tensor,
+}
+
+/// How batches are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SamplingConfig {
+    /// Photos per forward pass; with prior preservation as many class images come on top.
+    pub batch_size: usize,
+    /// Forward passes per optimizer step.
+    pub gradient_accumulation: usize,
+    /// Probability that an adapter's input is dropped, 0 to <1.
+    pub dropout: f64,
+    /// The VAE's factor between its latents and the UNet's, 0.18215 for Stable Diffusion.
+    pub scaling_factor: f64,
+    /// Timesteps are uniform in `0..train_timesteps`.
+    pub train_timesteps: usize,
+    /// Resolutions of the UNet (its down blocks); only for the shapes of dropout masks.
+    pub unet_levels: usize,
+    /// Seeds data order, latents, noise, timesteps and dropout.
+    pub seed: u64,
+}
+
+/// The batches of every step.
+///
+/// Samples are numbered through the whole training: step, forward pass, place in the batch. All numbers of sample `n`
+/// come from streams seeded by (seed, purpose, n), so that a resumed training draws what an uninterrupted one draws;
+/// accumulating 2 passes of b samples uses the very samples of one pass of 2·b; and trainings on 5 and on 25 photos
+/// meet the same noise and timesteps.
+#[derive(Clone, Debug)]
+pub struct BatchSource {
+    config: SamplingConfig,
+    photos: Vec<TrainingItem>,
+    class_images: Vec<TrainingItem>,
+    /// Modules that get a dropout mask.
+    modules: Vec<LoraModule>,
+    device: Device,
+}
+
+impl BatchSource {
+    /// Items on any device, batches on `device`. No `class_images` means no prior preservation.
+    ///
+    /// # Errors
+    /// If there is no photo, a batch of nothing is asked for, or the items differ in shape.
+    pub fn new(
+        config: SamplingConfig,
+        photos: Vec<TrainingItem>,
+        class_images: Vec<TrainingItem>,
+        modules: Vec<LoraModule>,
+        device: &Device,
+    ) -> Result<Self> {
+        let SamplingConfig { batch_size, gradient_accumulation, dropout, train_timesteps, .. } = config;
+        if photos.is_empty() || batch_size == 0 || gradient_accumulation == 0 || train_timesteps == 0 {
+            bail!("training needs at least one photo, a batch of one, one pass per step and one timestep");
+        }
+        if !(0.0..1.0).contains(&dropout) {
+            bail!("dropout must be at least 0 and less than 1, not {dropout}");
+        }
+        let shape = |item: &TrainingItem| [item.mean.dims().to_vec(), item.context.dims().to_vec()];
+        let first = shape(&photos[0]);
+        for item in photos.iter().chain(&class_images) {
+            if shape(item) != first || item.std.dims() != item.mean.dims() {
+                bail!("training items differ in shape: {:?} and {first:?}", shape(item));
+            }
+        }
+        let modules = if dropout > 0.0 { modules } else { Vec::new() };
+        Ok(Self { config, photos, class_images, modules, device: device.clone() })
+    }
+
+    /// The batches of optimizer step `step`, counted from 0: one per forward pass.
+    pub fn batches(&self, step: u64) -> Result<Vec<Batch>> {
+        let passes = self.config.gradient_accumulation as u64;
+        (0..passes).map(|pass| self.batch((step * passes + pass) * self.config.batch_size as u64)).collect()
+    }
+
+    /// The epoch, counted from 1, in which step `step` (from 0) ends. In an epoch each photo is seen once; class
+    /// images have no say in its length.
+    #[must_use]
+    pub fn epoch(&self, step: u64) -> u64 {
+        let samples_per_step = (self.config.batch_size * self.config.gradient_accumulation) as u64;
+        ((step + 1) * samples_per_step - 1) / self.photos.len() as u64 + 1
+    }
+
+    fn batch(&self, first_sample: u64) -> Result<Batch> {
+        let mut samples = Vec::new();
+        for (kind, items) in [("photo", &self.photos), ("class", &self.class_images)] {
+            if !items.is_empty() {
+                let numbers = first_sample..first_sample + self.config.batch_size as u64;
+                samples.extend(numbers.map(|number| Sample { kind, items, number, seed: self.config.seed }));
+            }
+        }
+        let collect = |part: &dyn Fn(&Sample<'_>) -> Result<Tensor>| {
+            let parts = samples.iter().map(part).collect::<Result<Vec<_>>>()?;
+            Tensor::stack(&parts, 0)?.to_device(&self.device)
+        };
+        let [_, height, width] = self.photos[0].mean.dims() else { bail!("latents must be (channels, h, w)") };
+        let context_tokens = self.photos[0].context.dim(0)?;
+        let mut dropout_masks = BTreeMap::new();
+        for module in &self.modules {
+            let Some(tokens) =
+                dropout::tokens(&module.name, self.config.unet_levels, (*height, *width), context_tokens)
+            else {
+                bail!("dropout: {} is not a UNet module", module.name)
+            };
+            let masks = samples
+                .iter()
+                .map(|sample| {
+                    let seed = sample.stream(&format!("dropout/{}", module.name));
+                    dropout::mask(tokens, module.in_features, self.config.dropout, seed)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            dropout_masks.insert(module.name.clone(), Tensor::cat(&masks, 0)?.to_device(&self.device)?);
+        }
+        Ok(Batch {
+            latents: collect(&|sample| sample.latents(self.config.scaling_factor))?,
+            noise: collect(&|sample| TorchRng::new(sample.stream("noise")).randn_tensor(sample.item().mean.dims()))?,
+            timesteps: samples.iter().map(|sample| sample.timestep(self.config.train_timesteps)).collect(),
+            context: collect(&|sample| sample.item().context.to_device(&Device::Cpu))?,
+            photos: self.config.batch_size,
+            dropout_masks,
+        })
+    }
+}
+
+/// The `number`-th photo or class image of the training.
+struct Sample<'a> {
+    kind: &'static str,
+    items: &'a [TrainingItem],
+    number: u64,
+    seed: u64,
+}
+
+impl Sample<'_> {
+    fn stream(&self, purpose: &str) -> u64 {
+        derive(self.seed, &format!("train/{}/{purpose}", self.kind), self.number, 0)
+    }
+
+    fn item(&self) -> &TrainingItem {
+        let count = self.items.len() as u64;
+        let order = epoch_order(self.items.len(), self.number / count, self.seed, self.kind);
+        &self.items[order[(self.number % count) as usize]]
+    }
+
+    /// A draw from the VAE's posterior, `(mean + std · ε) · scaling_factor`.
+    fn latents(&self, scaling_factor: f64) -> Result<Tensor> {
+        let TrainingItem { mean, std, .. } = self.item();
+        let noise = TorchRng::new(self.stream("posterior")).randn_tensor(mean.dims())?;
+        let drawn = (mean.to_device(&Device::Cpu)? + (std.to_device(&Device::Cpu)? * noise)?)?;
+        drawn.affine(scaling_factor, 0.0)
+    }
+
+    fn timestep(&self, count: usize) -> u32 {
+        // The high half of a 64 × 64 bit product is uniform below `count`, to one part in 2⁵⁴.
+        ((u128::from(self.stream("timestep")) * count as u128) >> 64) as u32
+    }
+}
+
+/// A shuffle of `0..count` for one epoch.
+fn epoch_order(count: usize, epoch: u64, seed: u64, kind: &str) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|item| (derive(seed, &format!("train/{kind}/order"), epoch, *item as u64), *item));
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::DType;
+
+    fn item(value: f32, std: f32) -> TrainingItem {
+        let full = |v: f32| Tensor::full(v, (4, 4, 4), &Device::Cpu).unwrap();
+        TrainingItem { mean: full(value), std: full(std), context: Tensor::full(value, (3, 2), &Device::Cpu).unwrap() }
+    }
+
+    fn source(batch_size: usize, gradient_accumulation: usize, class_images: usize) -> BatchSource {
+        let config = SamplingConfig {
+            batch_size,
+            gradient_accumulation,
+            dropout: 0.5,
+            scaling_factor: 2.0,
+            train_timesteps: 1000,
+            unet_levels: 2,
+            seed: 7,
+        };
+        let photos = (0..5).map(|i| item(i as f32, 0.0)).collect();
+        let class_images = (0..class_images).map(|i| item(100.0 + i as f32, 1.0)).collect();
+        let module = |name: &str| LoraModule { name: name.into(), in_features: 6, out_features: 6 };
+        let modules = vec![module("down_blocks.1.a.attn1.to_q"), module("mid_block.a.attn2.to_k")];
+        BatchSource::new(config, photos, class_images, modules, &Device::Cpu).unwrap()
+    }
+
+    fn bits(tensor: &Tensor) -> Vec<f32> {
+        tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn every_photo_is_seen_once_an_epoch() {
+        let source = source(2, 1, 0);
+        let mut seen = Vec::new();
+        for step in 0..25 {
+            let batch = &source.batches(step).unwrap()[0];
+            assert_eq!((batch.len(), batch.photos), (2, 2));
+            seen.extend(bits(&batch.latents).chunks(64).map(|sample| (sample[0] / 2.0) as usize));
+        }
+        let epochs: Vec<_> = seen.chunks(5).map(<[_]>::to_vec).collect();
+        for epoch in &epochs {
+            let mut sorted = epoch.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4]);
+        }
+        assert!(epochs.windows(2).any(|pair| pair[0] != pair[1]), "epochs are shuffled");
+        assert_eq!((0..6).map(|step| source.epoch(step)).collect::<Vec<_>>(), [1, 1, 2, 2, 2, 3]);
+    }
+
+    #[test]
+    fn accumulated_passes_are_the_samples_of_one_large_pass() {
+        for class_images in [0, 3] {
+            let (small, large) = (source(1, 4, class_images), source(4, 1, class_images));
+            for step in [0, 1, 9] {
+                let (small, large) = (small.batches(step).unwrap(), &large.batches(step).unwrap()[0]);
+                for (place, one) in small.iter().enumerate() {
+                    assert_eq!(one.timesteps[0], large.timesteps[place]);
+                    let mask = "mid_block.a.attn2.to_k";
+                    for (one, all) in [
+                        (&one.latents, &large.latents),
+                        (&one.noise, &large.noise),
+                        (&one.context, &large.context),
+                        (&one.dropout_masks[mask], &large.dropout_masks[mask]),
+                    ] {
+                        let mut places = vec![place];
+                        places.extend((class_images > 0).then_some(4 + place));
+                        for (own, place) in places.into_iter().enumerate() {
+                            assert_eq!(bits(&one.get(own).unwrap()), bits(&all.get(place).unwrap()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn class_images_follow_the_photos() {
+        let batch = source(2, 1, 3).batches(4).unwrap().remove(0);
+        assert_eq!((batch.len(), batch.photos), (4, 2));
+        let context = bits(&batch.context);
+        assert!(context[..12].iter().all(|x| *x < 100.0) && context[12..].iter().all(|x| *x >= 100.0));
+        // Class images have a posterior to draw from here, photos have not.
+        let latents = bits(&batch.latents);
+        assert!(latents[..64].iter().all(|x| *x == latents[0]));
+        assert!(latents[128..192].iter().any(|x| *x != latents[128]));
+        assert_eq!(batch.dropout_masks["down_blocks.1.a.attn1.to_q"].dims(), [4, 4, 6]);
+        assert_eq!(batch.dropout_masks["mid_block.a.attn2.to_k"].dims(), [4, 3, 6]);
+    }
+
+    #[test]
+    fn timesteps_are_uniform_and_all_noise_differs() {
+        let source = source(4, 1, 4);
+        let mut counts = [0; 10];
+        let mut noises = std::collections::BTreeSet::new();
+        for step in 0..250 {
+            let batch = source.batches(step).unwrap().remove(0);
+            batch.timesteps.iter().for_each(|t| counts[*t as usize / 100] += 1);
+            noises.extend(bits(&batch.noise).chunks(64).map(|sample| sample[0].to_bits()));
+        }
+        assert!(counts.iter().all(|n| (140..=260).contains(n)), "{counts:?}");
+        assert!(noises.len() > 1990);
+    }
+
+    #[test]
+    fn impossible_requests_are_errors() {
+        let good = source(1, 1, 0).config;
+        let new = |config, photos| BatchSource::new(config, photos, vec![], vec![], &Device::Cpu).map(drop);
+        assert!(new(good, vec![item(0.0, 0.0)]).is_ok());
+        assert!(new(good, vec![]).is_err());
+        assert!(new(SamplingConfig { batch_size: 0, ..good }, vec![item(0.0, 0.0)]).is_err());
+        assert!(new(SamplingConfig { dropout: 1.0, ..good }, vec![item(0.0, 0.0)]).is_err());
+        let small = TrainingItem { context: Tensor::zeros((2, 2), DType::F32, &Device::Cpu).unwrap(), ..item(0., 0.) };
+        assert!(new(good, vec![item(0.0, 0.0), small]).is_err());
+    }
+}

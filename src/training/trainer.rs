@@ -1,0 +1,236 @@
+//! The optimizer step.
+
+use super::batch::Batch;
+use super::error::TrainingError;
+use crate::adapter::Adapter;
+use crate::kernels::LoraPair;
+use crate::models::LoraSet;
+use crate::models::UNet2DConditionModel;
+use crate::models::overflow::other_dtype;
+use crate::models::unet::Recompute;
+use crate::sampling::schedule::NoiseSchedule;
+use crate::training::optimizer::{AdamW, AdamWConfig, LrSchedule, clip_factor, gradient_norm};
+use candle_core::{DType, Result, Tensor};
+use std::collections::BTreeMap;
+
+/// The settings of an optimizer step.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingConfig {
+    /// Learning rate of every step.
+    pub learning_rate: LrSchedule,
+    /// The optimizer.
+    pub adamw: AdamWConfig,
+    /// Limit of the joint gradient norm; 0 switches clipping off.
+    pub max_grad_norm: f64,
+    /// Weight of the class images' loss.
+    pub prior_weight: f64,
+    /// Whether activations are kept or computed again in the backward pass.
+    pub recompute: Recompute,
+}
+
+/// What one optimizer step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Number of this step, counted from 1.
+    pub step: u64,
+    /// `instance_loss + prior_weight · prior_loss`; mean over the forward passes, like all losses here.
+    pub loss: f64,
+    /// Mean squared error of the prediction on the photos.
+    pub instance_loss: f64,
+    /// The same on the class images, if there are any.
+    pub prior_loss: Option<f64>,
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// Joint norm of the gradients, before clipping.
+    pub grad_norm: f64,
+}
+
+/// Losses and gradients of one optimizer step, before clipping.
+#[derive(Clone, Debug)]
+pub struct Gradients {
+    /// See [`StepReport::loss`].
+    pub loss: f64,
+    /// See [`StepReport::instance_loss`].
+    pub instance_loss: f64,
+    /// See [`StepReport::prior_loss`].
+    pub prior_loss: Option<f64>,
+    /// `<module>.down` and `<module>.up` → gradient, f32, mean over the forward passes.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// Trains one adapter on a frozen UNet.
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    unet: &'a UNet2DConditionModel,
+    schedule: &'a NoiseSchedule,
+    config: TrainingConfig,
+    pub(super) adapter: Adapter,
+    pub(super) optimizer: AdamW,
+}
+
+impl<'a> Trainer<'a> {
+    /// A training that has done no step.
+    #[must_use]
+    pub fn new(
+        unet: &'a UNet2DConditionModel,
+        schedule: &'a NoiseSchedule,
+        config: TrainingConfig,
+        adapter: Adapter,
+    ) -> Self {
+        Self { unet, schedule, config, adapter, optimizer: AdamW::new(config.adamw) }
+    }
+
+    /// The adapter as it is now.
+    #[must_use]
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// Optimizer steps done.
+    #[must_use]
+    pub fn steps_done(&self) -> u64 {
+        self.optimizer.steps
+    }
+
+    /// One optimizer step on the mean loss of these forward passes.
+    ///
+    /// # Errors
+    /// If the loss or the joint gradient norm is not finite; the weights are then as before.
+    pub fn step(&mut self, batches: &[Batch]) -> std::result::Result<StepReport, TrainingError> {
+        let step = self.steps_done() + 1;
+        let failed = |source| TrainingError::Tensor { step, source };
+        let mut gradients = self.gradients(batches).map_err(failed)?;
+        if !gradients.loss.is_finite() {
+            let culprit = self.non_finite_input(batches).map_err(failed)?;
+            return Err(TrainingError::NonFinite { step, quantity: "loss", culprit });
+        }
+        let grad_norm = gradient_norm(gradients.tensors.values()).map_err(failed)?;
+        if !grad_norm.is_finite() {
+            let culprit = match first_non_finite(&gradients.tensors).map_err(failed)? {
+                Some(name) => format!("the first such gradient is that of {name}"),
+                None => "every gradient is, but their squares overflow".to_owned(),
+            };
+            return Err(TrainingError::NonFinite { step, quantity: "gradient norm", culprit });
+        }
+        let factor = clip_factor(grad_norm, self.config.max_grad_norm);
+        if factor != 1.0 {
+            for gradient in gradients.tensors.values_mut() {
+                *gradient = gradient.affine(factor, 0.0).map_err(failed)?;
+            }
+        }
+        let learning_rate = self.config.learning_rate.learning_rate(self.steps_done() as usize);
+        self.optimizer.step(self.adapter.variables(), &gradients.tensors, learning_rate).map_err(failed)?;
+        let Gradients { loss, instance_loss, prior_loss, .. } = gradients;
+        Ok(StepReport { step, loss, instance_loss, prior_loss, learning_rate, grad_norm })
+    }
+
+    /// Losses and gradients of the mean over these forward passes; changes nothing.
+    pub fn gradients(&self, batches: &[Batch]) -> Result<Gradients> {
+        if batches.is_empty() {
+            candle_core::bail!("a step needs at least one forward pass");
+        }
+        let share = 1.0 / batches.len() as f64;
+        let mut total = Gradients { loss: 0.0, instance_loss: 0.0, prior_loss: None, tensors: BTreeMap::new() };
+        for batch in batches {
+            let one = self.gradients_of(batch)?;
+            total.loss += one.loss * share;
+            total.instance_loss += one.instance_loss * share;
+            if let Some(loss) = one.prior_loss {
+                *total.prior_loss.get_or_insert(0.0) += loss * share;
+            }
+            for (name, gradient) in one.tensors {
+                let gradient = if share == 1.0 { gradient } else { gradient.affine(share, 0.0)? };
+                let sum = match total.tensors.get(&name) {
+                    Some(sum) => (sum + gradient)?,
+                    None => gradient,
+                };
+                total.tensors.insert(name, sum);
+            }
+        }
+        Ok(total)
+    }
+
+    fn gradients_of(&self, batch: &Batch) -> Result<Gradients> {
+        batch.check()?;
+        let noisy = self.schedule.add_noise(&batch.latents, &batch.noise, &batch.timesteps)?;
+        let target = self.schedule.target(&batch.latents, &batch.noise, &batch.timesteps)?;
+        let timesteps: Vec<f32> = batch.timesteps.iter().map(|t| *t as f32).collect();
+        let class_images = batch.len() - batch.photos;
+        let (mut instance, mut prior) = (None, None);
+        let result = self.unet.loss_and_gradients(
+            &noisy,
+            &timesteps,
+            &batch.context,
+            &self.training_set(batch)?,
+            self.config.recompute,
+            |prediction| {
+                let errors = (prediction.to_dtype(DType::F32)? - &target)?.sqr()?;
+                let photos = errors.narrow(0, 0, batch.photos)?.mean_all()?;
+                instance = Some(photos.detach());
+                if class_images == 0 {
+                    return Ok(photos);
+                }
+                let class = errors.narrow(0, batch.photos, class_images)?.mean_all()?;
+                prior = Some(class.detach());
+                photos + class.affine(self.config.prior_weight, 0.0)?
+            },
+        )?;
+        let number = |loss: Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?));
+        let loss = number(result.loss)?;
+        let mut tensors = BTreeMap::new();
+        for (module, (down, up)) in result.gradients {
+            tensors.insert(format!("{module}.down"), down.to_dtype(DType::F32)?);
+            tensors.insert(format!("{module}.up"), up.to_dtype(DType::F32)?);
+        }
+        let instance_loss = instance.map(number).transpose()?.unwrap_or(loss);
+        Ok(Gradients { loss, instance_loss, prior_loss: prior.map(number).transpose()?, tensors })
+    }
+
+    /// The trainable adapter with this batch's dropout masks.
+    fn training_set(&self, batch: &Batch) -> Result<LoraSet> {
+        let set = self.adapter.tracked_set();
+        if let Some(name) = batch.dropout_masks.keys().find(|name| set.get(name).is_none()) {
+            candle_core::bail!("a dropout mask for {name}, which has no adapter");
+        }
+        let masked = |(name, pair): (&str, &LoraPair)| {
+            (name.to_owned(), LoraPair { dropout_mask: batch.dropout_masks.get(name).cloned(), ..pair.clone() })
+        };
+        Ok(set.iter().map(masked).collect())
+    }
+
+    /// Words for the first thing that is not finite among what goes into the loss.
+    fn non_finite_input(&self, batches: &[Batch]) -> Result<String> {
+        let weights = self.adapter.variables().map(|(name, var)| (name, var.as_tensor().detach())).collect();
+        if let Some(name) = first_non_finite(&weights)? {
+            return Ok(format!("the first such weight is in {name}; a smaller learning rate may help"));
+        }
+        for batch in batches {
+            for (name, tensor) in
+                [("latents", &batch.latents), ("noise", &batch.noise), ("text embeddings", &batch.context)]
+            {
+                if !is_finite(tensor)? {
+                    return Ok(format!("the {name} of the batch already are not"));
+                }
+            }
+        }
+        let or_dtype = other_dtype(self.unet.activation_dtype());
+        Ok(format!(
+            "adapter weights and inputs are, so activations overflow: a smaller learning rate may help{or_dtype}"
+        ))
+    }
+}
+
+fn is_finite(tensor: &Tensor) -> Result<bool> {
+    // x · 0 is NaN exactly for NaN and infinities.
+    Ok(tensor.to_dtype(DType::F32)?.affine(0.0, 0.0)?.sum_all()?.to_scalar::<f32>()? == 0.0)
+}
+
+/// The first name, in order, whose tensor holds NaN or infinity.
+fn first_non_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<&String>> {
+    for (name, tensor) in tensors {
+        if !is_finite(tensor)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}

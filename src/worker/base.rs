@@ -1,0 +1,137 @@
+//! The base model of a study: found on disk or on the Hub, checked, and hashed by content.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result};
+
+use super::StopFlag;
+use crate::event::{Event, Observer};
+use crate::experiment::settings::{Base, Dtype};
+use crate::hashing::{HashCache, HashedFile};
+use crate::hub;
+use crate::kernels::{Packing, Storage};
+use crate::models::ModelSummary;
+use crate::models::Parts;
+use crate::models::StableDiffusion;
+use crate::models::Tokenizer;
+use crate::models::single_file;
+
+/// A model that is there and whole; its weights are not loaded yet.
+#[derive(Clone, Debug)]
+pub struct BaseModel {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// What it is, read from configurations and headers.
+    pub summary: ModelSummary,
+    /// blake3 of everything results depend on: weights, configurations, vocabulary.
+    pub hash: String,
+    /// What was read of the model. Its weights are loaded from the files that were hashed and compared with the hashes.
+    parts: Arc<Parts>,
+}
+
+impl BaseModel {
+    /// Finds the model, downloads what is missing of one of the Hub, checks every tensor's name and shape, and hashes its
+    /// files unless `cache` knows their hashes.
+    ///
+    /// # Errors
+    /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
+    pub fn find(
+        base: &Base,
+        offline: bool,
+        cache: &mut HashCache,
+        observer: &dyn Observer,
+        stop: &StopFlag,
+    ) -> Result<Self> {
+        let path = locate(base, offline, observer, stop)?;
+        let mut parts = parts(&path)?;
+        let summary = parts.check()?;
+        let mut files = BTreeMap::new();
+        let mut hashes = Vec::new();
+        for file in parts.weight_files() {
+            let hashed = HashedFile::open(&file, cache).with_context(|| format!("cannot read {}", file.display()))?;
+            hashes.push(*hashed.hash());
+            files.insert(file, Arc::new(hashed));
+        }
+        hashes.extend(TEXTS.iter().filter_map(|name| parts.texts.get(*name)));
+        parts.seal(&files);
+        Ok(Self { path, summary, hash: combined(&hashes), parts: Arc::new(parts) })
+    }
+
+    /// Loads the weights.
+    ///
+    /// # Errors
+    /// A file that changed since it was hashed, a device without room.
+    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<StableDiffusion> {
+        let dtype = match dtype {
+            Dtype::F32 => candle_core::DType::F32,
+            Dtype::Bf16 => candle_core::DType::BF16,
+            Dtype::F16 => candle_core::DType::F16,
+        };
+        let packing = if low_memory { Packing::Small } else { Packing::Fast };
+        Ok(Parts::clone(&self.parts).load(device, Storage { dtype, packing })?)
+    }
+
+    /// How the model reads prompts.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.parts.tokenizer
+    }
+
+    /// What the user should know of the model's files, each a plain sentence.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.parts.warnings
+    }
+}
+
+/// The texts that results depend on, in the order in which they are hashed, behind the weights.
+const TEXTS: [&str; 10] = [
+    "scheduler/scheduler_config.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+    "tokenizer/merges.txt",
+    "tokenizer/tokenizer.json",
+    "tokenizer/special_tokens_map.json",
+    "tokenizer/added_tokens.json",
+];
+
+fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<PathBuf> {
+    let news = |news| observer.observe(&event(news));
+    let watch = hub::Watch { news: &news, stop: &|| stop.is_set() };
+    Ok(match base {
+        Base::Folder(path) | Base::File(path) => path.clone(),
+        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), offline, watch)?,
+    })
+}
+
+/// What a download tells, as an event.
+fn event(news: hub::News) -> Event {
+    match news {
+        hub::News::Piece(hub::Download { file, done, total, resumed, bytes_per_second }) => {
+            Event::Download { file, done, total, resumed, bytes_per_second }
+        }
+        hub::News::Failed { file } => Event::DownloadFailed { file },
+        hub::News::Note(message) => Event::Note { message },
+        hub::News::Warning(message) => Event::Warning { message },
+    }
+}
+
+fn parts(path: &Path) -> Result<Parts> {
+    Ok(if path.is_dir() { Parts::from_folder(path)? } else { single_file::open(path)? })
+}
+
+/// Hash of the files' hashes in the order given; names and places do not count.
+fn combined(hashes: &[blake3::Hash]) -> String {
+    let mut whole = blake3::Hasher::new();
+    for hash in hashes {
+        whole.update(hash.as_bytes());
+    }
+    whole.finalize().to_hex().to_string()
+}
