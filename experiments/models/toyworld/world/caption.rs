@@ -3,11 +3,11 @@
 use crate::{
     color::Color,
     identity::{Hair, Identity, SKINS},
+    motif::{Motif, Tags, mouth},
     object::Object,
     outfit::{Headwear, Held, Outfit, Pose},
     place::Place,
     random::Random,
-    sample::{Motif, Tags, mouth},
 };
 
 /// A caption and the labels it gives away: `mentions` is always a part of the picture's labels.

@@ -15,10 +15,11 @@ use rayon::prelude::*;
 use crate::{
     color::Color,
     identity::Identity,
+    motif::Tags,
     outfit::{Headwear, Held, Pose},
     place::Place,
     render,
-    sample::{self, Tags, Wish},
+    sample::{self, Wish},
 };
 
 const COUNT: usize = 30;
@@ -135,14 +136,10 @@ fn photo(rank: usize, seed: u64) -> Result<Vec<u8>> {
     anyhow::bail!("no photo of rank {rank} found")
 }
 
-/// Where in the runner's order, of seed 0, a file of this content stands: 0 to 2⁶⁴.
+/// Where a file with this content stands in the runner's order of seed 0: 0 is the start, 2⁶⁴ the end.
 fn position(file: &[u8]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"runner photo order 1\0").update(&0u64.to_le_bytes());
-    hasher.update(blake3::hash(file).to_hex().as_bytes());
-    let mut first = [0; 8];
-    hasher.finalize_xof().fill(&mut first);
-    u128::from(u64::from_be_bytes(first))
+    let rank = runner::photos::rank(0, blake3::hash(file).to_hex().as_str());
+    rank[..8].iter().fold(0, |position, byte| position << 8 | u128::from(*byte))
 }
 
 /// A JPEG whose pixels are stored turned, and whose EXIF orientation turns them back.

@@ -18,6 +18,7 @@ mod dataset;
 mod environment;
 mod figurine;
 mod identity;
+mod motif;
 mod object;
 mod outfit;
 mod paint;

@@ -1,15 +1,14 @@
 //! Draws one picture's worth of chance: what, where, how, seen from where. And its labels.
 
-use std::collections::BTreeMap;
-
 use crate::{
     builder::Builder,
     caption::{self, Caption},
     color::Color,
     figurine,
-    identity::{Hair, Identity, SKINS},
+    identity::Identity,
+    motif::{Motif, Tags, labels},
     object::{self, Object},
-    outfit::{Headwear, Held, Outfit},
+    outfit::Outfit,
     place::{self, Place},
     primitive::Paint,
     random::Random,
@@ -31,16 +30,6 @@ pub struct Wish {
     pub held_rate: f32,
     /// The word before the noun; else a random word in 15 % of the captions.
     pub identifier: Option<String>,
-}
-
-/// Attribute → value, only of attributes that are there.
-pub type Tags = BTreeMap<&'static str, String>;
-
-/// What is in the middle of the picture.
-#[derive(Clone, Debug)]
-pub enum Motif {
-    Figurine(Box<(Identity, Outfit)>),
-    Object(Object, Color),
 }
 
 /// One picture, not yet rendered.
@@ -118,58 +107,6 @@ fn camera(r: &mut Random, top: f32, figurine: bool) -> Camera {
     let forward = normalize(sub(target, eye));
     let right = normalize(cross(forward, [0.0, 1.0, 0.0]));
     Camera { eye, forward, right, up: cross(right, forward), tan_half: 0.30 }
-}
-
-fn labels(motif: &Motif, place: Place, backdrop: Option<Color>) -> Tags {
-    let mut tags = Tags::new();
-    let mut tag = |name, value: Option<&str>| {
-        if let Some(value) = value {
-            tags.insert(name, value.to_owned());
-        }
-    };
-    let yes = |there: bool| there.then_some("yes");
-    tag("place", Some(place.name()));
-    tag("backdrop", backdrop.map(Color::name));
-    match motif {
-        Motif::Object(object, color) => {
-            tag("kind", Some(object.name()));
-            tag("color", Some(color.name()));
-        }
-        Motif::Figurine(parts) => {
-            let (who, outfit) = &**parts;
-            tag("kind", Some("figurine"));
-            tag("headwear", outfit.headwear.map(|(headwear, _)| headwear.name()));
-            let worn = outfit.headwear.filter(|(headwear, _)| *headwear != Headwear::Crown);
-            tag("headwear_color", worn.map(|(_, color)| color.name()));
-            tag("held", outfit.held.map(|(held, _)| held.name()));
-            tag("held_color", outfit.held.filter(|(held, _)| *held != Held::Sword).map(|(_, color)| color.name()));
-            tag("sunglasses", yes(outfit.sunglasses));
-            for (name, color_name, color) in
-                [("scarf", "scarf_color", outfit.scarf), ("cape", "cape_color", outfit.cape)]
-            {
-                tag(name, yes(color.is_some()));
-                tag(color_name, color.map(Color::name));
-            }
-            tag("shirt", Some(outfit.shirt.name()));
-            tag("stripes", yes(outfit.stripes.is_some()));
-            tag("pants", Some(outfit.pants.name()));
-            tag("pose", Some(outfit.pose.name()));
-            tag("hair", Some(who.hair.name()));
-            tag("hair_color", (who.hair != Hair::Bald).then(|| who.hair_color.name()));
-            tag("skin", Some(SKINS[who.skin].0));
-            tag("brows", who.thick_brows().then_some("thick"));
-            tag("mouth", Some(mouth(who)));
-            tag("blush", yes(who.blush));
-            tag("ears", yes(who.ears));
-            tag("eyes", Some(["round", "tall", "white"][usize::from(who.eye_style.min(2))]));
-        }
-    }
-    tags
-}
-
-/// The label of a mouth.
-pub fn mouth(who: &Identity) -> &'static str {
-    ["smile", "open", "straight"][usize::from(who.mouth_style.min(2))]
 }
 
 #[cfg(test)]
