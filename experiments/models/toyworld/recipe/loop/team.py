@@ -1,7 +1,8 @@
 """A second process that takes over micro-batches of a step on the CPU.
 
-Two threads inside one process wait for each other hundreds of times a step; beside any other busy program that costs far more than
-half of the speed. Here the second process takes whole micro-batches when it has time, and what it does not deliver the first does itself.
+Two threads inside one process wait for each other hundreds of times in a step. Beside another busy program that costs
+far more than half of the speed. Here the second process takes whole micro-batches when it has time. The first process
+does what the second has taken and not delivered.
 """
 
 import multiprocessing
@@ -11,19 +12,25 @@ import time
 
 import torch
 
-# Of the shared state.
+# Indices into the shared state: the number of the step, the next free micro-batch, and as bits of an integer the
+# micro-batches that the helper has taken and delivered.
 STEP, NEXT, TAKEN, DELIVERED = range(4)
 
 
 class Team:
-    """`loss_of(step, part, progress)` gives the loss of one of `parts` micro-batches; gradients are those of the mean over parts."""
+    """Makes the gradients of a step together with a helper process.
+
+    `loss_of(step, part, progress)` gives the loss of one of `parts` micro-batches. The gradients are those of the mean
+    over the parts.
+    """
 
     def __init__(self, parameters, parts, loss_of):
         self.parameters, self.parts, self.loss_of = parameters, parts, loss_of
         context = multiprocessing.get_context("fork")
         self.lock = context.Lock()
         self.state = torch.tensor([-1, 0, 0, 0]).share_memory_()
-        self.times = torch.zeros(3, dtype=torch.float64).share_memory_()  # the helper: began, usual seconds; progress
+        # When the helper began its micro-batch, how long the last one took, and the progress of the step.
+        self.times = torch.zeros(3, dtype=torch.float64).share_memory_()
         for p in parameters:
             p.data.share_memory_()
         self.sums = [torch.zeros_like(p).share_memory_() for p in parameters]
@@ -44,10 +51,10 @@ class Team:
 
     def _help(self):
         parent = os.getppid()
-        # The first process writes the checkpoint; this one just ends.
+        # The first process writes the checkpoint. This one only ends.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # A scheduling group of its own with the least weight: only time that nobody else wants.
+        # A scheduling group of its own with the least weight gets only the time that nobody else wants.
         os.setsid()
         os.sched_setaffinity(0, range(os.cpu_count()))
         try:
@@ -75,7 +82,7 @@ class Team:
                     self.state[DELIVERED] |= 1 << part
 
     def step(self, number, progress):
-        """Leaves the gradients of step `number` in the parameters; gives the last loss and its numbers."""
+        """Leaves the gradients of step `number` in the parameters and gives the last loss with its numbers."""
         with self.lock:
             self.state[:] = torch.tensor([number, 0, 0, 0])
             self.times[2] = progress
@@ -90,7 +97,7 @@ class Team:
 
         while (part := self._claim(number, False)) is not None:
             own(part)
-        # Wait for what the helper still has, unless doing it again is sooner.
+        # Wait for what the helper still has, unless doing it again takes less time.
         while self.state[TAKEN] != self.state[DELIVERED]:
             if not self.child.is_alive() or float(self.times[0] + self.times[1]) - time.monotonic() > usual:
                 break

@@ -10,7 +10,7 @@ import torch
 
 @torch.no_grad()
 def orthogonalize(g, bf16, steps=4):
-    """Newton-Schulz iteration on a stack (n, rows, columns): singular values to about 1."""
+    """Brings the singular values of a stack of matrices (n, rows, columns) to about 1, by Newton-Schulz iteration."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = g.bfloat16() if bf16 else g.float()
     wide = x.size(-2) <= x.size(-1)
@@ -22,7 +22,7 @@ def orthogonalize(g, bf16, steps=4):
             s = x @ x.mT
             x = a * x + (b * s + c * (s @ s)) @ x
     else:
-        # The same polynomials on the small matrix x xT alone: half the time for kernels of 3x3.
+        # The same polynomials on the small matrix x xT alone take half the time for kernels of 3x3.
         s, product = x @ x.mT, None
         for k in range(steps):
             p = b * s + c * (s @ s)
@@ -35,9 +35,10 @@ def orthogonalize(g, bf16, steps=4):
 
 
 class Muon:
-    """`rate` is AdamW's; a matrix moves by an RMS of 0.2 * rate per entry, as in Moonlight (arXiv 2502.16982).
+    """Muon for matrices, AdamW for all other parameters.
 
-    The rate of a step is a tensor beside the weights, and nothing is read back: a CUDA graph can hold a step.
+    `rate` is AdamW's learning rate. A matrix moves by an RMS of 0.2 * rate per entry, as in Moonlight (arXiv
+    2502.16982). The rate is a tensor on the device and nothing is read back, so that a CUDA graph can hold a step.
     """
 
     def __init__(self, named, decay=1e-2, bf16=False):
@@ -50,13 +51,15 @@ class Muon:
         self.rate = torch.zeros((), device=device)
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
         on_gpu = device.type == "cuda"
-        self.adam = torch.optim.AdamW(rest, lr=self.rate, betas=(0.9, 0.99), weight_decay=decay, fused=True, capturable=on_gpu)
+        self.adam = torch.optim.AdamW(
+            rest, lr=self.rate, betas=(0.9, 0.99), weight_decay=decay, fused=True, capturable=on_gpu
+        )
         self.shapes = {}
         for i, p in enumerate(self.matrices):
             self.shapes.setdefault((p.shape[0], p.numel() // p.shape[0]), []).append(i)
 
     def tensors(self):
-        """All of the state; AdamW makes its part of it in the first step."""
+        """All tensors of the state. AdamW makes its part of them in the first step."""
         return [*self.momentum, *(x for state in self.adam.state.values() for x in state.values())]
 
     def zero_grad(self):

@@ -1,6 +1,6 @@
-"""The training loop on the CPU: python -m unittest -b test_trainer
+"""Tests of the training loop on the CPU. In the folder of the recipe: python -m unittest -b loop.test_trainer
 
-A graph is faked by calling the step on the same tensors again; what only a GPU can show is not tested.
+A graph is faked by calling the step on the same tensors again. What only a GPU can show is not tested.
 """
 
 import itertools
@@ -10,10 +10,14 @@ from unittest import mock
 
 import torch
 
-import trainer
-from graph import Graphs
-from run import Run, Stopped
+from folder import Folder
+from loop.graph import Graphs
+from loop.trainer import Trainer
+from loop.training import Training
+from machine import Machine
+from run import Run
 from settings import SMOKE
+from stop import Stopped
 
 STEPS = 30
 
@@ -34,20 +38,23 @@ def draw(generator, progress):
 
 
 def trained(folder, stop_at=None, make_graphs=None):
-    """The weights after `STEPS` steps, by a clock that ticks once at each look: two looks are a step of a second."""
-    run = Run(folder, SMOKE)
+    """The weights after `STEPS` steps.
+
+    The clock goes on by a second whenever it is read. A step reads it twice, so each step lasts one second.
+    """
+    run = Run(Folder(folder), Machine(), SMOKE)
     run.budgets["vae"] = STEPS
     model, clock = Model(), itertools.count()
 
     def loss(x, y):
-        if run.stop_at is not None and len(steps) == 2 * run.stop_at:
-            run.stop = True
+        if stop_at is not None and len(steps) == 2 * stop_at:
+            run.stop.requested = True
         steps.append(1)
         error = (model(x) - y).square().mean()
         return error, {"error": error.detach()}
 
-    steps, run.stop_at = [], stop_at
-    it = trainer.Trainer(run, "vae", {"model": model}, 1e-2, draw, loss, ema=0.9, parts=2)
+    steps = []
+    it = Trainer(run, Training("vae", {"model": model}, 1e-2, draw, loss, ema=0.9, parts=2))
     if make_graphs:
         it.graphs = make_graphs(it)
         while it.count < STEPS:
@@ -55,7 +62,7 @@ def trained(folder, stop_at=None, make_graphs=None):
             it.step()
         it.choose()
     else:
-        with mock.patch("trainer.time.monotonic", lambda: float(next(clock))):
+        with mock.patch("loop.trainer.time.monotonic", lambda: float(next(clock))):
             it.train()
     return [p.detach().clone() for p in model.parameters()]
 
@@ -96,7 +103,10 @@ class Loop(unittest.TestCase):
             raise RuntimeError("no card")
 
         self.same(
-            trained(self.folder + "/plain", make_graphs=lambda it: Graphs(it.whole, it.state, torch.device("cpu"), self.logged.append, capture))
+            trained(
+                self.folder + "/plain",
+                make_graphs=lambda it: Graphs(it.whole, it.state, torch.device("cpu"), self.logged.append, capture),
+            )
         )
         self.assertIn("no card", self.logged[0])
 

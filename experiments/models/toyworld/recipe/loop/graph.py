@@ -1,6 +1,7 @@
-"""A whole training step as one CUDA graph: the processor only copies a batch to where the graph reads it, and starts it.
+"""A whole training step as one CUDA graph: the processor only copies a batch to the graph's inputs and starts it.
 
-A step of these small models is thousands of short kernels; started one by one, a large GPU would wait for the processor.
+A step of these small models is thousands of short kernels. If the processor started them one by one, a large GPU would
+wait for it.
 """
 
 import gc
@@ -10,16 +11,16 @@ import torch
 
 
 class Graphs:
-    """Calls `step(batches)`, which gives (loss, {name: tensor}), by replaying a graph: one for each shape of batches that comes.
+    """Calls `step(batches)`, which gives (loss, {name: tensor}), by replaying a graph, one for each shape of batches.
 
-    `step` must read nothing back to the host. It runs a few times before it is captured; the tensors of `state()` are put back afterwards.
-    Where no graph can be made, the steps are plain ones.
+    `step` must read nothing back to the host. It runs a few times before it is captured; afterwards the tensors of
+    `state()` get back the values they had. Where no graph can be made, the steps are plain ones.
     """
 
     def __init__(self, step, state, device, log, capture=None):
         self.step, self.state, self.device, self.log = step, state, device, log
         self.capture = capture or capture_cuda
-        self.graphs, self.seconds = {}, 0.0  # seconds spent on making graphs
+        self.graphs, self.seconds = {}, 0.0  # the seconds are those spent on making graphs
 
     def __call__(self, batches):
         shapes = tuple((x.shape, x.dtype) for batch in batches for x in batch)
@@ -30,7 +31,7 @@ class Graphs:
             return self.step(batches)
         for batch, places in zip(batches, held):
             for x, place in zip(batch, places):
-                # From pinned memory the copy waits for the device, not the processor for the copy.
+                # From pinned memory the processor goes on while the copy waits for the device.
                 place.copy_(x.pin_memory() if place.is_cuda and not x.is_cuda else x, non_blocking=True)
         return replay()
 
@@ -46,14 +47,14 @@ class Graphs:
             self.log(f"no graph, plain steps instead: {type(error).__name__} {str(error)[:300]}")
         with torch.no_grad():
             for x in self.state():
-                # What was not there before the first step starts from zero.
+                # State that the first step made starts from zero.
                 x.copy_(kept[id(x)]) if id(x) in kept else x.zero_()
         self.seconds += time.monotonic() - start
         return held, replay
 
 
 def capture_cuda(step):
-    """A function that replays `step` and gives its results, which lie where they lay in the capture."""
+    """Gives a function that replays `step` and gives its results. They stay in the memory of the capture."""
     torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -63,7 +64,7 @@ def capture_cuda(step):
                 step()
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
-        # A graph of an earlier stage must not be freed in the middle of a capture: that would end it.
+        # Freeing a graph of an earlier stage during the capture would end the capture.
         gc.collect()
         gc.disable()
         graph = torch.cuda.CUDAGraph()
@@ -72,7 +73,7 @@ def capture_cuda(step):
     finally:
         gc.enable()
         torch.cuda.synchronize()
-        torch.backends.cudnn.benchmark = False  # new shapes of evaluations are not worth a search
+        torch.backends.cudnn.benchmark = False  # searching is not worth it for the shapes of evaluations
 
     def replay():
         graph.replay()
