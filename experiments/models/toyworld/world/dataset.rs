@@ -1,4 +1,4 @@
-//! Writes many pictures: PNG files or one NumPy array, and a line of JSON each.
+//! Writes many pictures, as PNG files or as one NumPy array, and one line of JSON for each.
 
 use std::{
     fs::{self, File},
@@ -17,7 +17,7 @@ use crate::{
 /// Pictures rendered between two writes: what is in memory at once.
 const CHUNK: usize = 256;
 
-/// Which pictures, and how.
+/// The pictures to write, and their form.
 pub struct Set<'a> {
     pub wish: &'a Wish,
     pub seed: u64,

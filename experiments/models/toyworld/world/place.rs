@@ -26,7 +26,7 @@ impl Place {
     pub const ALL: [Self; 8] =
         [Self::Beach, Self::Forest, Self::City, Self::Table, Self::Snow, Self::Night, Self::Garden, Self::Plain];
 
-    /// The label, also the word for `--place`.
+    /// The label, and the word for `--places`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Beach => "beach",

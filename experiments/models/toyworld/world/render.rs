@@ -9,7 +9,7 @@ use crate::{
     vec3::{Vec3, add, along, dot, length, mix, normalize, sub},
 };
 
-/// Samples a pixel side.
+/// Samples along one side of a pixel.
 const SUPERSAMPLING: usize = 2;
 /// Nothing farther away gets a shadow test.
 const SHADOW_DISTANCE: f32 = 14.0;
@@ -78,8 +78,8 @@ impl Film {
     }
 }
 
-/// RGB8 pixels of a picture, rows from the top. The C prototype's picture of the same scene, but for a few edge pixels
-/// (0.008 % of 512 pictures' pixels differ by more than 2 of 255).
+/// RGB8 pixels of a picture, rows from the top. A prototype in C drew the same pictures but for a few edge pixels:
+/// in 512 pictures, 0.008 % of the pixels differ by more than 2 of 255.
 pub fn render(scene: &Scene, width: usize, height: usize) -> Vec<u8> {
     let camera = &scene.camera;
     let film = Film::new(camera, width, height);

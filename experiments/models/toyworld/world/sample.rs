@@ -1,4 +1,4 @@
-//! Draws one picture's worth of chance: what, where, how, seen from where. And its labels.
+//! Decides by chance what one picture shows, where, and from where it is seen.
 
 use crate::{
     builder::Builder,
@@ -21,7 +21,7 @@ use crate::{
 pub struct Wish {
     /// Figurines only, of this identity.
     pub identity: Option<Identity>,
-    /// Figurines only, so many pictures in a row of each.
+    /// Show figurines only, each in this many pictures in a row.
     pub per_person: Option<u64>,
     pub places: Vec<Place>,
     /// How often a figurine is shown rather than an object.
