@@ -38,7 +38,7 @@ pub use format::Format;
 pub use guard::is_decoding;
 pub use load::load;
 pub use memory::Memory;
-pub use order::order;
+pub use order::{order, rank};
 pub use own::REPORT_LIST;
 pub use scan::scan;
 pub use split::{Split, split};

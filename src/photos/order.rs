@@ -14,7 +14,9 @@ pub fn order(photos: &[Photo], seed: u64) -> Vec<usize> {
     ranked.into_iter().map(|(_, i)| i).collect()
 }
 
-fn rank(seed: u64, hash: &str) -> [u8; 32] {
+/// Where a photo stands in the order of `seed`, as a big-endian number: [`order`] sorts by it. `hash` is [`Photo::hash`].
+#[must_use]
+pub fn rank(seed: u64, hash: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"runner photo order 1\0").update(&seed.to_le_bytes()).update(hash.as_bytes());
     hasher.finalize().into()
