@@ -4,11 +4,15 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::ops::softmax;
 
-use super::attention::sizes;
-use super::cpu::attention::Heads;
-use super::frozen::with_input_gradient;
-use super::norm::Affine;
-use super::{Activation, AdamWStep, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
+use super::autodiff::frozen::with_input_gradient;
+use super::layers::activation::Activation;
+use super::layers::adamw::AdamWStep;
+use super::layers::conv::geometry::Padding;
+use super::layers::conv::layer::Conv2d;
+use super::layers::heads::Heads;
+use super::layers::linear::Linear;
+use super::layers::lora::LoraPair;
+use super::layers::norm::{Affine, GroupNorm, LayerNorm};
 
 /// See [`linear`](super::linear()).
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
@@ -129,7 +133,7 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
 
 /// See [`attention`](super::attention()).
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    let Heads { batch, queries, keys, head_dim, .. } = sizes(q, k, v, heads, causal)?;
+    let Heads { batch, queries, keys, head_dim, .. } = Heads::of(q, k, v, heads, causal)?;
     let split = |x: &Tensor, tokens: usize| {
         x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
     };

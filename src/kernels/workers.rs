@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::recording::unrecorded;
+use super::autodiff::recording::unrecorded;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Room for the recursion of candle's backward pass and for dropping a graph, both of which go as deep as the graph: on devices where

@@ -6,42 +6,11 @@
 
 use std::ops::Range;
 
-use super::fresh::{Shared, written};
-use super::panels::Panels;
 use super::product::{Product, Start, split};
-use super::view::View;
-
-/// Sizes of one call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
-    pub(crate) batch: usize,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) in_channels: usize,
-    pub(crate) out_height: usize,
-    pub(crate) out_width: usize,
-    pub(crate) out_channels: usize,
-    pub(crate) kernel_height: usize,
-    pub(crate) kernel_width: usize,
-    pub(crate) stride: usize,
-    pub(crate) top: usize,
-    pub(crate) left: usize,
-}
-
-impl Geometry {
-    /// The sizes of the convolution that takes the gradient back; stride and padding are left for the caller to set.
-    pub(crate) fn turned(&self) -> Self {
-        Self {
-            height: self.out_height,
-            width: self.out_width,
-            in_channels: self.out_channels,
-            out_height: self.height,
-            out_width: self.width,
-            out_channels: self.in_channels,
-            ..*self
-        }
-    }
-}
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::conv::geometry::Geometry;
+use crate::kernels::packed::panels::Panels;
+use crate::kernels::packed::view::View;
 
 /// `(batch, height, width, in)` to `(batch, out height, out width, out)`.
 pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32]) -> Vec<f32> {

@@ -1,7 +1,8 @@
 //! Layer normalisation, forward and backward.
 
-use super::fresh::filled;
-use super::simd::{Simd, Task, dispatch};
+use crate::kernels::host::fresh::filled;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// Numbers of one piece of work.
 const NUMBERS: usize = 1 << 13;

@@ -2,10 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::fresh::{Shared, written};
-use super::panels::Panels;
-use super::product::{Start, matmul, multiply, outer};
-use crate::kernels::linear::PackedLinear;
+use super::outer::outer;
+use super::product::{Start, matmul, multiply};
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::linear::PackedLinear;
+use crate::kernels::packed::panels::Panels;
 
 /// Rows of one chunk. Fixed, because the gradients of the factors are sums over chunks in order.
 const ROWS: usize = 96;

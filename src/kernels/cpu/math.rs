@@ -1,6 +1,6 @@
 //! Exponential and error function in code the compiler vectorises, accurate to about one unit in the last place.
 
-use super::simd::Simd;
+use crate::kernels::simd::instructions::Simd;
 
 /// Adding and subtracting 1.5·2²³ rounds to the nearest integer.
 const ROUND: f32 = 12_582_912.;

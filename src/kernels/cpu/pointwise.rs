@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::fresh::filled;
 use super::math::{erf, exp, sigmoid};
-use super::simd::{Simd, Task, dispatch};
+use crate::kernels::host::fresh::filled;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// Numbers one thread takes at a time.
 const CHUNK: usize = 1 << 14;

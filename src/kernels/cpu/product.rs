@@ -6,11 +6,12 @@ use std::ops::Range;
 use half::bf16;
 use rayon::prelude::*;
 
-use super::aligned::Aligned;
-use super::fresh::{Shared, written};
-use super::simd::{Simd, Task, dispatch};
-use super::tile::{MAX_ROWS, Tile};
-use super::view::{Scratch, View};
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::packed::view::{Scratch, View};
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+use crate::kernels::simd::tile::{MAX_ROWS, Tile};
 
 /// The longest chain of multiply-adds before a partial sum is added to C, twice as long in pairs: a panel of B stays in L1 or L2.
 const DEPTH: usize = 384;
@@ -232,64 +233,4 @@ pub(crate) unsafe fn multiply(a: &[f32], b: View<'_>, start: Start<'_>, out: Sha
     let product = Product { rows: &rows, rounded: false, channels: b.k, b, out: &out, start };
     // SAFETY: rows have `b.k` numbers; the rest is the caller's promise.
     unsafe { product.run(panels) };
-}
-
-/// Adds `Aᵀ B` to `c` `(width, columns)` for `a` `(rows, width)` and `b` `(rows, columns)`, on this thread.
-pub(crate) fn outer(a: &[f32], b: &[f32], width: usize, c: &mut [f32]) {
-    let (rows, columns) = (a.len() / width, c.len() / width);
-    assert!(a.len() == rows * width && b.len() == rows * columns, "an outer product of mismatched matrices");
-    dispatch(Outer { a, b, rows, width, columns, c });
-}
-
-struct Outer<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    rows: usize,
-    width: usize,
-    columns: usize,
-    c: &'a mut [f32],
-}
-
-impl Task for Outer<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Self { a, b, rows, width, columns, c } = self;
-        let ends: Vec<*mut f32> = c.chunks_exact_mut(columns).map(<[f32]>::as_mut_ptr).collect();
-        let starts: Vec<*const f32> = (0..width).map(|i| a.as_ptr().wrapping_add(i)).collect();
-        let mut edge = Vec::new();
-        for column in (0..columns).step_by(2 * S::LANES) {
-            let tile_width = (columns - column).min(2 * S::LANES);
-            let whole = tile_width % S::LANES == 0;
-            if !whole {
-                // The last columns, padded so that whole vectors can be read.
-                edge.resize(rows * 2 * S::LANES, 0f32);
-                for (to, from) in edge.chunks_exact_mut(2 * S::LANES).zip(b.chunks_exact(columns)) {
-                    to[..tile_width].copy_from_slice(&from[column..]);
-                }
-            }
-            for first in (0..width).step_by(S::ROWS) {
-                let tile = Tile {
-                    rows: S::ROWS.min(width - first),
-                    width: tile_width,
-                    a: starts[first..].as_ptr(),
-                    a_stride: 0,
-                    a_offset: 0,
-                    a_step: width,
-                    pairs: false,
-                    segments: 1,
-                    depth: rows,
-                    b: if whole { b.as_ptr().wrapping_add(column) } else { edge.as_ptr() },
-                    b_step: if whole { columns } else { 2 * S::LANES },
-                    c: ends[first..].as_ptr(),
-                    c_offset: column,
-                    bias: std::ptr::null(),
-                    accumulate: true,
-                };
-                // SAFETY: sizes are asserted by `outer`; edges read from the padded copy.
-                unsafe { S::tile(&tile) };
-            }
-        }
-    }
 }

@@ -2,11 +2,13 @@
 
 use half::{bf16, f16};
 
-use super::fresh::Shared;
 use super::math::{erf, exp, exp2};
-use super::panels::Panels;
 use super::product::{Start, matmul, multiply};
-use super::simd::{Portable, Simd, Task, dispatch};
+use crate::kernels::host::fresh::Shared;
+use crate::kernels::packed::panels::Panels;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+use crate::kernels::simd::portable::Portable;
 
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);

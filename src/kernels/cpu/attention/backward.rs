@@ -2,28 +2,49 @@
 
 use std::f32::consts::LOG2_E;
 
+use rayon::prelude::*;
+
 use super::gather::{Gather, Left, Order};
-use super::tiles::{Small, dot, multiply, scores};
-use super::{Heads, KEYS, QUERIES};
-use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::fresh::Shared;
+use super::scores::Scores;
+use super::tiles::{KEYS, QUERIES, Small, dot, multiply, scores};
 use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::simd::{Simd, Task};
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::heads::Heads;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+
+/// Gradients of q, k and v, each `(batch, tokens, channels)`.
+pub(crate) fn backward(h: &Heads, [q, k, v]: [&[f32]; 3], y: &[f32], logs: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
+    let work = |dq: Shared, dk: Shared, dv: Shared| {
+        (0..h.batch * h.heads).into_par_iter().for_each(|head| {
+            dispatch(Backward { h: *h, head, q, k, v, y, logs, grad, dq, dk, dv });
+        });
+    };
+    // SAFETY: the heads' parts are all of q, k and v.
+    unsafe {
+        let (mut dk, mut dv) = (Vec::new(), Vec::new());
+        let dq = written(q.len(), |dq| {
+            dk = written(k.len(), |dk| dv = written(v.len(), |dv| work(dq, dk, dv)));
+        });
+        [dq, dk, dv]
+    }
+}
 
 /// One head of one image.
-pub(super) struct Backward<'a> {
-    pub(super) h: Heads,
+struct Backward<'a> {
+    h: Heads,
     /// Image and head.
-    pub(super) head: usize,
-    pub(super) q: &'a [f32],
-    pub(super) k: &'a [f32],
-    pub(super) v: &'a [f32],
-    pub(super) y: &'a [f32],
-    pub(super) logs: &'a [f32],
-    pub(super) grad: &'a [f32],
-    pub(super) dq: Shared,
-    pub(super) dk: Shared,
-    pub(super) dv: Shared,
+    head: usize,
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    y: &'a [f32],
+    logs: &'a [f32],
+    grad: &'a [f32],
+    dq: Shared,
+    dk: Shared,
+    dv: Shared,
 }
 
 impl Task for Backward<'_> {
@@ -142,65 +163,6 @@ impl Task for Backward<'_> {
             // SAFETY: a row of `dq` goes to this head's part of one query.
             unsafe { std::ptr::copy_nonoverlapping(*row, self.dq.at(of_queries + query * channels), dim) };
         }
-    }
-}
-
-/// A block of scores `(QUERIES, KEYS)`; with pairs also rounded, in pairs of neighbouring keys or of neighbouring queries.
-struct Scores {
-    numbers: Aligned,
-    by_keys: Aligned,
-    by_queries: Aligned,
-}
-
-impl Scores {
-    fn new(h: &Heads) -> Self {
-        let half = || Aligned::zeros(if h.pairs { QUERIES * KEYS / 2 } else { 0 });
-        Self { numbers: Aligned::zeros(QUERIES * KEYS), by_keys: half(), by_queries: half() }
-    }
-
-    fn rows(&mut self) -> [*mut f32; QUERIES] {
-        let start = self.numbers.as_mut_ptr();
-        std::array::from_fn(|i| start.wrapping_add(i * KEYS))
-    }
-
-    #[inline(always)]
-    fn row(&mut self, i: usize) -> &mut [f32] {
-        &mut self.numbers[i * KEYS..(i + 1) * KEYS]
-    }
-
-    /// The first `count` rows, for sums over the first `keys` keys.
-    #[inline(always)]
-    fn by_keys<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> [*const f32; QUERIES] {
-        let Self { numbers, by_keys, .. } = self;
-        if !h.pairs {
-            let start = numbers.as_ptr();
-            return std::array::from_fn(|i| start.wrapping_add(i * KEYS));
-        }
-        for i in 0..count {
-            let to = by_keys[i * KEYS / 2..].as_mut_ptr();
-            // SAFETY: KEYS numbers in half as many places.
-            unsafe { S::narrow(numbers[i * KEYS..].as_ptr(), to.cast(), keys.next_multiple_of(2)) };
-        }
-        let start = by_keys.as_ptr();
-        std::array::from_fn(|i| start.wrapping_add(i * KEYS / 2))
-    }
-
-    /// The same for sums over the first `count` queries: rows of KEYS places.
-    #[inline(always)]
-    fn by_queries<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> *const f32 {
-        let Self { numbers, by_queries, .. } = self;
-        if !h.pairs {
-            return numbers.as_ptr();
-        }
-        if count % 2 == 1 {
-            numbers[count * KEYS..][..KEYS].fill(0.);
-        }
-        for i in (0..count).step_by(2) {
-            let [row, next] = [i, i + 1].map(|i| numbers[i * KEYS..][..KEYS].as_ptr());
-            // SAFETY: rows of KEYS numbers.
-            unsafe { S::pair_rows(row, next, by_queries[i / 2 * KEYS..].as_mut_ptr(), keys) };
-        }
-        by_queries.as_ptr()
     }
 }
 

@@ -2,25 +2,57 @@
 
 use std::f32::consts::LOG2_E;
 
-use super::gather::Left;
-use super::tiles::{Small, exponentials, largest, multiply, scores};
-use super::{Heads, KEYS, QUERIES};
-use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::fresh::Shared;
+use rayon::prelude::*;
+
+use super::gather::{Gather, Left, Order};
+use super::tiles::{KEYS, QUERIES, Small, exponentials, largest, multiply, scores};
 use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::simd::{Simd, Task};
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::heads::Heads;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+
+/// The queries in one piece of work.
+const PIECE: usize = 192;
+
+/// Result `(batch, queries, channels)` and the base-2 logarithm of the sum of exponentials of the scaled scores, `(batch, heads, queries)`.
+pub(crate) fn forward(h: &Heads, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let mut logs = vec![0f32; h.batch * h.heads * h.queries];
+    let logs_start = Shared::new(&mut logs);
+    let heads: Vec<(Aligned, Aligned)> = (0..h.batch * h.heads)
+        .into_par_iter()
+        .map(|item| {
+            let start = h.start(item / h.heads, item % h.heads, h.keys);
+            let gather = |from, order| dispatch(Gather { from, h: *h, tokens: h.keys, order });
+            (gather(&k[start..], Order::Channels), gather(&v[start..], Order::Tokens))
+        })
+        .collect();
+    let pieces = h.queries.div_ceil(PIECE);
+    let work = |y: Shared| {
+        (0..h.batch * h.heads * pieces).into_par_iter().for_each(|item| {
+            let (head, first) = (item / pieces, item % pieces * PIECE);
+            let (keys, values) = &heads[head];
+            let queries = first..h.queries.min(first + PIECE);
+            dispatch(Forward { h: *h, head, queries, q, keys, values, y, logs: logs_start });
+        });
+    };
+    // SAFETY: the pieces are all heads of all queries.
+    let y = unsafe { written(h.batch * h.queries * h.channels(), work) };
+    (y, logs)
+}
 
 /// Some queries of one head.
-pub(super) struct Forward<'a> {
-    pub(super) h: Heads,
+struct Forward<'a> {
+    h: Heads,
     /// Image and head.
-    pub(super) head: usize,
-    pub(super) queries: std::ops::Range<usize>,
-    pub(super) q: &'a [f32],
-    pub(super) keys: &'a Aligned,
-    pub(super) values: &'a Aligned,
-    pub(super) y: Shared,
-    pub(super) logs: Shared,
+    head: usize,
+    queries: std::ops::Range<usize>,
+    q: &'a [f32],
+    keys: &'a Aligned,
+    values: &'a Aligned,
+    y: Shared,
+    logs: Shared,
 }
 
 impl Task for Forward<'_> {

@@ -1,9 +1,10 @@
 //! Copies of one head's numbers in the orders the register tiles read them. "Slots" are f32 numbers, or pairs of bf16 numbers in their
 //! place.
 
-use super::{Heads, QUERIES};
-use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::simd::{Simd, Task};
+use super::tiles::QUERIES;
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::layers::heads::Heads;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// One head of `(tokens, channels)` as the right-hand side of a product.
 pub(super) struct Gather<'a> {

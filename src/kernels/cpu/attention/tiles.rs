@@ -1,10 +1,14 @@
 //! Small products in cache, and what is done to rows of scores.
 
-use super::QUERIES;
-use crate::kernels::cpu::aligned::Aligned;
 use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::simd::Simd;
-use crate::kernels::cpu::tile::Tile;
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::simd::instructions::Simd;
+use crate::kernels::simd::tile::Tile;
+
+/// The queries in one block of scores. A block stays in the cache.
+pub(super) const QUERIES: usize = 48;
+/// The keys in one block of scores.
+pub(super) const KEYS: usize = 256;
 
 /// `C (rows, width) = A B (+ C)` in cache: A's row `r` starts at `a[r]` with steps of `a_step`, B's rows are
 /// `b_step` apart, C's rows start at `c[r]`.

@@ -2,11 +2,11 @@
 
 use half::bf16;
 
-use super::Size;
 use super::transform::{Four, Transform, Two, add};
-use crate::kernels::cpu::conv::Geometry;
-use crate::kernels::cpu::fresh::Shared;
-use crate::kernels::cpu::simd::{Simd, Task};
+use crate::kernels::host::fresh::Shared;
+use crate::kernels::layers::conv::geometry::Geometry;
+use crate::kernels::packed::winograd::Size;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// The first output pixel of a tile.
 pub(super) struct Place {

@@ -2,7 +2,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use crate::kernels::cpu::simd::Simd;
+use crate::kernels::simd::instructions::Simd;
 
 /// `factor · a + b`
 #[inline(always)]
