@@ -1,6 +1,5 @@
 //! The numbers of tensors in the memory of a CUDA device.
 
-use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::cudarc::driver::DevicePtr;
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice, DeviceId};
 use candle_core::{Device, Result, Storage, Tensor, bail};

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use candle_core::backend::BackendDevice;
 use candle_core::op::BackpropOp;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail,
