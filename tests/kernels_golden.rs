@@ -53,7 +53,8 @@ fn bits(x: &Tensor) -> Vec<u32> {
     x.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
 }
 
-/// Largest difference, relative to the largest expected number (or 0.5 where the exact gradient is 0: terms of that size cancel).
+/// Largest difference, relative to the largest expected number (or 0.5 where the exact gradient is 0: terms of that
+/// size cancel).
 #[track_caller]
 fn assert_close(case: &str, name: &str, ours: &Tensor, torch: &Tensor) {
     assert_eq!(ours.dims(), torch.dims(), "{case}.{name}");

@@ -5,11 +5,13 @@ mod device;
 #[path = "common/kernels.rs"]
 mod kernels;
 
+use std::panic::catch_unwind;
+
 use candle_core::{DType, Tensor, Var};
 use kernels::{Function, cases, numbers, run, vector};
-use runner::kernels::{add, record, silu};
+use runner::kernels::{add, on_deep_stack, on_workers, record, silu};
 
-/// The value and the gradient of every input but the `constant`th as [`run`] gives them, by a recording.
+/// The value and the gradients as [`run`] gives them, computed by a recording. Input `constant` is not tracked.
 fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> Vec<Option<Tensor>> {
     let vars: Vec<Var> = inputs.iter().map(|x| Var::from_tensor(x).unwrap()).collect();
     let tracked: Vec<Tensor> = vars
@@ -32,7 +34,7 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
 
 #[test]
 fn a_recording_gives_the_gradients_of_the_graph() {
-    // On a CPU activations are f32, which the kernels there take only.
+    // The kernels of the CPU take f32 activations only.
     let dtypes: &[_] = if device::device().is_cpu() { &[DType::F32] } else { &[DType::F32, DType::BF16, DType::F16] };
     for (case, dtype) in cases().iter().flat_map(|case| dtypes.iter().map(move |dtype| (case, *dtype))) {
         let cast = |(i, x): (usize, &Tensor)| if i < case.batched { x.to_dtype(dtype).unwrap() } else { x.clone() };
@@ -82,4 +84,21 @@ fn a_recording_goes_on_from_a_gradient() {
         let loss = (work().unwrap() * &gradient).unwrap().sum_all().unwrap();
         assert_eq!(vector(&by_gradient), vector(loss.backward().unwrap().get(&x).unwrap()));
     }
+}
+
+/// A pass is recorded on the thread that records, and work that other threads hand in is not.
+#[test]
+fn only_the_work_of_the_thread_that_records_is_recorded() {
+    let x = Var::from_tensor(&numbers(&[5], 1)).unwrap();
+    let recorded = on_deep_stack(|| Ok(record(|| on_workers(|| silu(&x)))?.0)).unwrap();
+    assert!(recorded.is_variable());
+    let (foreign, _) = record(|| on_deep_stack(|| silu(&x))).unwrap();
+    assert!(foreign.track_op() && !foreign.is_variable());
+}
+
+#[test]
+fn a_panic_ends_a_recording() {
+    let x = Var::from_tensor(&numbers(&[5], 1)).unwrap();
+    assert!(catch_unwind(|| record(|| -> candle_core::Result<Tensor> { panic!("on purpose") })).is_err());
+    assert!(silu(&x.affine(2., 0.).unwrap()).is_ok());
 }

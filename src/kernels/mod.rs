@@ -3,8 +3,8 @@
 //! Feature maps are `(batch, height, width, channels)` and sequences `(batch, tokens, channels)`, on every device.
 //! Weights are *frozen*: they never receive a gradient, and no kernel computes one for them. Only activations and the
 //! two LoRA factors do. Activations are f32 on the CPU whatever the storage dtype of the weights; on CUDA and Metal
-//! they have the storage dtype ([`activation_dtype`]). A CPU with instructions for bf16 rounds activations to it when it
-//! multiplies them with bf16 weights.
+//! they have the storage dtype ([`activation_dtype`]). A CPU with instructions for bf16 rounds activations to it when
+//! it multiplies them with bf16 weights.
 //!
 //! Every function chooses its own path from device and dtype; callers never see a `cfg(feature)`.
 //!
@@ -16,8 +16,8 @@
 //! | 5 | `cpu`, `gpu`: the fast kernels |
 //! | 4 | `reference`: every kernel in candle's operations |
 //! | 3 | `layers`: frozen weights, sizes and settings as data |
-//! | 2 | `packed`: weights in the order the CPU reads them |
-//! | 1 | `simd`, `autodiff`, `workers` |
+//! | 2 | `packed`: weights in the order in which the CPU reads them; `workers`: the threads |
+//! | 1 | `simd`: vector instructions; `autodiff`: gradients |
 //! | 0 | `host`: numbers in memory |
 
 mod autodiff;

@@ -59,8 +59,8 @@ impl Case {
     }
 }
 
-/// Miri interprets some thousand multiply-adds per second: it gets the smallest shapes only. What is done to each number between products
-/// costs about as much as 20 of them.
+/// Miri interprets some thousand multiply-adds per second: it gets the smallest shapes only. What is done to each
+/// number between products costs about as much as 20 of them.
 fn too_slow(multiply_adds: usize) -> bool {
     cfg!(miri) && multiply_adds > 30_000
 }

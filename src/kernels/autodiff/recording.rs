@@ -5,7 +5,8 @@
 //! there are several, and frees activations on its way back.
 //!
 //! A recording holds the calls of the fast CPU kernels and of the CUDA kernels. All other operations stay in candle's
-//! graph, which ends where a recording begins: every recorded result is a candle variable. `docs/autodiff.md` tells more.
+//! graph, which ends where a recording begins: every recorded result is a candle variable. `docs/autodiff.md` tells
+//! more.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,7 +17,8 @@ use candle_core::{DType, Result, Tensor, TensorId, bail};
 use crate::kernels::host::numbers::{is_fast, with_slice};
 use crate::kernels::host::sum::sum;
 
-/// Maps the gradient of a kernel's result to the gradients of its arguments. It keeps only what it needs of the arguments.
+/// Maps the gradient of a kernel's result to the gradients of its arguments. It keeps only what it needs of the
+/// arguments.
 type Backward = dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>;
 
 /// One recorded call of a kernel.

@@ -45,7 +45,7 @@ impl<'a> Groups<'a> {
         self.weight.len()
     }
 
-    /// Adds numbers per channel up to groups and divides by their count.
+    /// Adds the numbers of the channels of each group, and divides by the count of numbers in a group.
     fn group_means(&self, per_channel: &[f64]) -> Vec<f32> {
         let size = self.channels() / self.groups;
         let count = (size * self.pixels) as f64;
@@ -112,7 +112,7 @@ pub(crate) fn backward(n: &Groups<'_>, x: &[f32], statistics: &GroupStatistics, 
         let scale: Vec<f32> = (0..channels).map(|c| n.weight[c] * rstd[n.group(c)]).collect();
         let shift: Vec<f32> = (0..channels).map(|c| n.bias[c] - scale[c] * mean[n.group(c)]).collect();
         let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
-        // First the gradient before the activation goes to `dx`, with its sums over the pixels.
+        // First, the gradient before the activation is written to `dx`, and its sums over the pixels are taken.
         let parts: Vec<Vec<f32>> = dx
             .par_chunks_mut(PIXELS * channels)
             .zip(x.par_chunks(PIXELS * channels))
@@ -154,7 +154,7 @@ enum Power {
     Two,
 }
 
-/// Per channel, the sum over all pixels of `(x - centre)` to a power.
+/// For each channel, the sum of `(x - centre)` to a power over all pixels.
 fn sums(x: &[f32], centre: &[f32], power: Power) -> Vec<f64> {
     let channels = centre.len();
     let parts: Vec<Vec<f32>> = x
@@ -226,7 +226,7 @@ impl Task for Scale<'_> {
     }
 }
 
-/// `dz = grad · act'(x · scale + shift)`, and per channel the sums of `dz` and `dz · (x - centre)`.
+/// `dz = grad · act'(x · scale + shift)`, and for each channel the sums of `dz` and of `dz · (x - centre)`.
 struct BeforeActivation<'a> {
     x: &'a [f32],
     grad: &'a [f32],

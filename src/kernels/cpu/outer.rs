@@ -7,7 +7,7 @@ use crate::kernels::simd::tile::Tile;
 /// Adds `Aᵀ B` to `c` `(width, columns)` for `a` `(rows, width)` and `b` `(rows, columns)`, on this thread.
 pub(crate) fn outer(a: &[f32], b: &[f32], width: usize, c: &mut [f32]) {
     let (rows, columns) = (a.len() / width, c.len() / width);
-    assert!(a.len() == rows * width && b.len() == rows * columns, "an outer product of mismatched matrices");
+    assert!(a.len() == rows * width && b.len() == rows * columns, "the matrices of an outer product do not match");
     dispatch(Outer { a, b, rows, width, columns, c });
 }
 
@@ -33,7 +33,7 @@ impl Task for Outer<'_> {
             let tile_width = (columns - column).min(2 * S::LANES);
             let whole = tile_width % S::LANES == 0;
             if !whole {
-                // The last columns, padded so that whole vectors can be read.
+                // The last columns are copied and padded, so that whole vectors can be read.
                 edge.resize(rows * 2 * S::LANES, 0f32);
                 for (to, from) in edge.chunks_exact_mut(2 * S::LANES).zip(b.chunks_exact(columns)) {
                     to[..tile_width].copy_from_slice(&from[column..]);
@@ -57,7 +57,7 @@ impl Task for Outer<'_> {
                     bias: std::ptr::null(),
                     accumulate: true,
                 };
-                // SAFETY: sizes are asserted by `outer`; edges read from the padded copy.
+                // SAFETY: `outer` asserts the sizes; the last columns are read from the padded copy.
                 unsafe { S::tile(&tile) };
             }
         }

@@ -16,7 +16,8 @@ use super::cuda::memory::keep_freed_memory;
 pub fn cuda_device(number: usize) -> Result<Device> {
     let device = Device::new_cuda_with_stream(number)?;
     #[cfg(feature = "cuda")]
-    // SAFETY: all tensors of this device are made, used and freed on its one stream, so no stream has to wait for another.
+    // SAFETY: all tensors of this device are made, used and freed on its one stream, so no stream has to wait for
+    // another.
     unsafe {
         device.as_cuda_device()?.disable_event_tracking();
     }

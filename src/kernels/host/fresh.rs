@@ -60,7 +60,8 @@ pub(crate) fn filled_in(pieces: Vec<Range<usize>>, fill: impl Fn(usize, &mut [f3
     let work = |out: Shared| {
         pieces.into_par_iter().for_each(|piece| {
             let (address, length) = (out.at(piece.start), piece.len());
-            // SAFETY: the piece lies inside the new memory, no other piece overlaps it, and the first line initialises it.
+            // SAFETY: the piece lies inside the new memory, no other piece overlaps it, and the first line initialises
+            // it.
             unsafe {
                 address.write_bytes(0, length);
                 fill(piece.start, std::slice::from_raw_parts_mut(address, length));

@@ -16,7 +16,8 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Gives freed memory back to the system once. Call it between two pieces of work when the second may need little memory.
+/// Gives freed memory back to the system once. Call it between two pieces of work when the second may need little
+/// memory.
 pub fn release_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: this frees only memory that nobody uses.

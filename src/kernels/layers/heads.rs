@@ -12,7 +12,8 @@ pub(crate) struct Heads {
     pub(crate) head_dim: usize,
     /// Query `t` sees the keys `0..=t` only.
     pub(crate) causal: bool,
-    /// Factors of products are rounded to bf16, two numbers in the place of one. Sums, exponentials and results stay f32.
+    /// Factors of products are rounded to bf16, two numbers in the place of one. Sums, exponentials and results stay
+    /// f32.
     pub(crate) pairs: bool,
 }
 

@@ -13,9 +13,9 @@ pub struct LoraPair {
     pub up: Tensor,
     /// `alpha / rank`, times the strength that the user chose.
     pub scale: f64,
-    /// The dropout mask, which `x` is multiplied with before `A`: 0 where the input is dropped, `1 / (keep probability)`
-    /// elsewhere. It has the batch, the channels and the size of `x`; the dimensions of the tokens may be flattened.
-    /// `None` outside training.
+    /// The dropout mask, which `x` is multiplied with before `A`: 0 where the input is dropped, `1 / (keep
+    /// probability)` elsewhere. It has the batch, the channels and the size of `x`; the dimensions of the tokens may be
+    /// flattened. `None` outside training.
     pub dropout_mask: Option<Tensor>,
 }
 

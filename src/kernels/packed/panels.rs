@@ -1,4 +1,4 @@
-//! Frozen matrices, rearranged once into the order the register tiles read them.
+//! Frozen matrices, rearranged once into the order in which the register tiles read them.
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use half::slice::HalfFloatSliceExt;
@@ -8,22 +8,23 @@ use rayon::prelude::*;
 use crate::kernels::host::aligned::Aligned;
 use crate::kernels::simd::dispatch::{multiplies_bf16, tile_width};
 
-/// A stack of equal matrices B `(n, k)`, stored as panels of [`tile_width`] rows, zero-padded:
-/// `[panel][matrix][k][row in panel]`, or in pairs `[panel][matrix][k / 2][row in panel][k % 2]`.
-/// Read through a [`View`](super::view::View).
+/// A stack of matrices B `(n, k)` of one size. It is stored as panels of [`tile_width`] rows, padded with zeros, in the
+/// order `[panel][matrix][k][row in panel]`, or in pairs `[panel][matrix][k / 2][row in panel][k % 2]`. Products read
+/// it through a [`View`](super::view::View).
 #[derive(Debug)]
 pub(crate) struct Panels {
     pub(crate) n: usize,
     pub(crate) k: usize,
     pub(super) matrices: usize,
-    /// Rows per panel.
+    /// The rows of a panel.
     pub(super) width: usize,
-    /// bf16 numbers that are multiplied as they are, in pairs of neighbouring columns. Others are widened to f32.
+    /// Whether the numbers are bf16 and are multiplied without conversion, in pairs of neighbouring columns. Otherwise
+    /// they are widened to f32 first.
     pub(super) pairs: bool,
     pub(super) data: Data,
 }
 
-/// The numbers in their storage dtype.
+/// The numbers of a stack in their storage dtype.
 #[derive(Debug)]
 pub(crate) enum Data {
     F32(Aligned),
@@ -31,14 +32,14 @@ pub(crate) enum Data {
     F16(Aligned<f16>),
 }
 
-/// A dtype weights are stored in.
+/// A dtype that weights are stored in.
 pub(crate) trait Element: Copy + Default + Send + Sync {
-    /// Whether there are processors that multiply pairs of such numbers.
+    /// Whether some processors multiply pairs of such numbers.
     const PAIRS: bool = false;
     fn wrap(store: Aligned<Self>) -> Data;
     fn from_f32(x: f32) -> Self;
     fn to_f32(self) -> f32;
-    /// The same numbers in f32, in `scratch` if they are not f32 already.
+    /// The same numbers in f32. They are written to `scratch` unless they are f32 already.
     fn widen<'a>(numbers: &'a [Self], scratch: &'a mut Aligned) -> &'a [f32];
 }
 
@@ -101,12 +102,12 @@ impl Element for f16 {
 }
 
 impl Panels {
-    /// Packs the matrix whose number at row `n`, column `k` is `get(n, k)`.
+    /// Packs one matrix, whose number at row `n`, column `k` is `get(n, k)`.
     pub(crate) fn pack<T: Element>(n: usize, k: usize, get: impl Fn(usize, usize) -> T + Sync) -> Self {
         Self::fill(1, n, k, |row, column, number: &mut [T]| number[0] = get(row, column))
     }
 
-    /// Packs a stack: `numbers(n, k, all)` gives the number of every matrix at row `n`, column `k`.
+    /// Packs a stack. `numbers(n, k, all)` writes the number of every matrix at row `n`, column `k` to `all`.
     pub(crate) fn fill<T: Element>(
         matrices: usize,
         n: usize,
@@ -116,7 +117,7 @@ impl Panels {
         Self::fill_as(T::PAIRS && multiplies_bf16(), matrices, n, k, numbers)
     }
 
-    /// As [`Panels::fill`], in pairs or not.
+    /// Like [`Panels::fill`]; the caller chooses whether in pairs.
     pub(crate) fn fill_as<T: Element>(
         pairs: bool,
         matrices: usize,
@@ -147,7 +148,7 @@ impl Panels {
         Self { n, k, matrices, width, pairs, data: T::wrap(data) }
     }
 
-    /// The stack of the transposed matrices `from[i].0` times `from[i].1`, a power of two, in the same dtype.
+    /// Packs the transposes of the matrices `from[i].0`, times `from[i].1`, a power of two. The dtype stays the same.
     pub(crate) fn transpose(&self, from: &[(usize, f32)]) -> Self {
         match &self.data {
             Data::F32(_) => self.transpose_as::<f32>(from),
@@ -183,7 +184,7 @@ impl Panels {
         }
     }
 
-    /// Where numbers lie.
+    /// The order in which the numbers lie.
     #[inline(always)]
     pub(super) fn order(&self) -> Order {
         Order { k: self.k, matrices: self.matrices, width: self.width, pairs: self.pairs }
@@ -212,13 +213,13 @@ impl Order {
     }
 }
 
-/// Something to make of a weight's numbers, whatever their dtype.
+/// A way to pack the numbers of a weight of any dtype.
 pub(crate) trait Pack {
     type Packed;
     fn pack<T: Element>(self, numbers: &[T]) -> Self::Packed;
 }
 
-/// Calls `pack` with the numbers of a contiguous CPU weight in its storage dtype, other dtypes as f32.
+/// Calls `pack` with the numbers of a CPU weight in its storage dtype; f32 stands in for dtypes that cannot be packed.
 pub(crate) fn pack_tensor<P: Pack>(weight: &Tensor, pack: P) -> Result<P::Packed> {
     let weight = match weight.dtype() {
         DType::F32 | DType::BF16 | DType::F16 => weight.contiguous()?,
@@ -231,11 +232,11 @@ pub(crate) fn pack_tensor<P: Pack>(weight: &Tensor, pack: P) -> Result<P::Packed
         CpuStorage::F32(numbers) => pack.pack(&numbers[range]),
         CpuStorage::BF16(numbers) => pack.pack(&numbers[range]),
         CpuStorage::F16(numbers) => pack.pack(&numbers[range]),
-        _ => bail!("weights of dtype {:?}", weight.dtype()),
+        _ => bail!("weights of dtype {:?} cannot be packed", weight.dtype()),
     })
 }
 
-/// A matrix `(n, k)`, row by row.
+/// Packs a matrix `(n, k)` that is stored row by row.
 pub(crate) struct Matrix(pub(crate) usize, pub(crate) usize);
 
 impl Pack for Matrix {

@@ -1,20 +1,21 @@
-//! Packed weights for a layer and for the gradient of its input.
+//! Packed weights for both directions: for the layer, and for the gradient of its input.
 
 use std::sync::OnceLock;
 
 use super::panels::Panels;
 use super::view::View;
 
-/// A stack of matrices, and the transposed matrices that send gradients back. Large ones are transposed while they are read; of small
-/// ones a transposed copy is kept, as small models have few rows to pay for transposing in every call.
+/// A stack of matrices, and their transposes, which send gradients back. Large matrices are transposed whenever they
+/// are read. For small ones a transposed copy is kept: small models have few rows, too few to pay for transposing each
+/// time.
 #[derive(Debug)]
 pub(crate) struct TwoWay {
     panels: Panels,
-    /// Matrix `i` of the way back is matrix `back[i].0` transposed, times `back[i].1`.
+    /// Matrix `i` of the way back is the transpose of matrix `back[i].0`, times `back[i].1`.
     back: Vec<(usize, f32)>,
-    /// Numbers of the largest stack of which a copy is kept.
+    /// The numbers of the largest stack for which a transposed copy is kept.
     largest_kept: usize,
-    /// Made when first asked for.
+    /// The transposed copy. It is made when it is first needed.
     turned: OnceLock<Panels>,
 }
 
@@ -28,7 +29,7 @@ impl TwoWay {
         &self.panels
     }
 
-    /// How many matrices there are each way.
+    /// How many matrices there are in each direction.
     pub(crate) fn count(&self) -> usize {
         self.back.len()
     }
@@ -45,7 +46,7 @@ impl TwoWay {
             return self.panels.transposed(matrix, scale);
         }
         if self.turned.get().is_none() {
-            // Not inside `get_or_init`: transposing runs on several threads, one of which might come here meanwhile.
+            // `get_or_init` will not do: several threads transpose, and one of them might come here in the meantime.
             let _ = self.turned.set(self.panels.transpose(&self.back));
         }
         match self.turned.get() {

@@ -1,7 +1,7 @@
-//! Packed weights as the right-hand side of a product: as they are, or transposed on the way.
+//! Packed weights as the right-hand side of a product, as they are stored or transposed while they are read.
 //!
-//! The gradient of a layer's input needs the transposed weight. A second pack would double the memory of a model; turning a
-//! block when it is read costs a few percent of multiplying it with the rows of one piece of work.
+//! The gradient of a layer's input needs the transposed weight. A second pack would double the memory of a model.
+//! Turning a block while it is read costs only a few percent of multiplying it with the rows of one piece of work.
 
 use half::{bf16, f16};
 
@@ -11,7 +11,7 @@ use crate::kernels::simd::dispatch::dispatch;
 use crate::kernels::simd::instructions::{Simd, Task};
 use crate::kernels::simd::prefetch::prefetch;
 
-/// A matrix B `(n, k)` that is read in blocks of [`Panels::width`] rows.
+/// A matrix B `(n, k)`, which is read in blocks of [`Panels::width`] rows.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) n: usize,
@@ -45,8 +45,8 @@ impl Panels {
         View { turned: Some(Turned { columns: &[0], scale }), n: self.k, k: self.n, ..self.matrix(matrix) }
     }
 
-    /// `n` columns from each of `columns` on, transposed and side by side: row `i`, column `block · self.n + j` is row
-    /// `j`, column `columns[block] + i`.
+    /// Blocks of `n` columns, beginning at each of `columns`, transposed and side by side. Row `i`, column
+    /// `block · self.n + j` of the result is row `j`, column `columns[block] + i` of the stored matrix.
     pub(crate) fn transposed_blocks<'a>(&'a self, n: usize, columns: &'a [usize]) -> View<'a> {
         assert!(columns.iter().all(|column| column + n <= self.k), "columns outside the matrix");
         let k = columns.len() * self.n;
@@ -55,7 +55,7 @@ impl Panels {
 }
 
 impl View<'_> {
-    /// Rows per panel.
+    /// The rows of a panel.
     pub(crate) fn width(&self) -> usize {
         self.panels.width
     }
@@ -65,18 +65,19 @@ impl View<'_> {
         self.n.div_ceil(self.panels.width)
     }
 
-    /// Whether blocks are transposed when they are read, so that it pays to multiply each with more rows.
+    /// Whether blocks are transposed while they are read. Then it pays to multiply each block with more rows.
     pub(crate) fn is_turned(&self) -> bool {
         self.turned.is_some()
     }
 
-    /// Whether blocks are pairs of bf16 columns, to be multiplied as they are.
+    /// Whether blocks are pairs of bf16 columns, which are multiplied without conversion.
     pub(crate) fn pairs(&self) -> bool {
         self.panels.pairs
     }
 
-    /// Columns `k0 .. k0 + depth` of a panel, `[k][row]` in f32, or `[k / 2][row]` pairs of bf16 (then `k0` is even, and an odd
-    /// `depth` ends with a zero); in `scratch` if they are not stored so.
+    /// The address of columns `k0 .. k0 + depth` of a panel: `[k][row]` in f32, or `[k / 2][row]` in pairs of bf16.
+    /// With pairs `k0` is even, and an odd `depth` is followed by a zero. The columns are written to `scratch` if they
+    /// are not stored in this form.
     #[inline(always)]
     pub(crate) fn block(&self, panel: usize, k0: usize, depth: usize, scratch: &mut Scratch) -> *const f32 {
         let Scratch { block, square } = scratch;
@@ -96,13 +97,13 @@ impl View<'_> {
         }
     }
 
-    /// Where a stored panel's column begins.
+    /// The index at which a column of a stored panel begins.
     #[inline(always)]
     fn start(&self, panel: usize, column: usize) -> usize {
         self.panels.order().index(panel, self.matrix, column, 0)
     }
 
-    /// Asks for the stored block after the one in panel `stored`: with the stride between them no processor guesses it.
+    /// Prefetches the block of the panel after `stored`: no processor guesses it, as the two lie far apart.
     #[inline(always)]
     fn ask_ahead<T>(&self, data: &[T], stored: usize, column: usize, columns: usize) {
         let next = data.as_ptr().wrapping_add(self.start(stored + 1, column)).cast::<u8>();
@@ -125,7 +126,7 @@ impl View<'_> {
         let columns = width.min(self.n - first);
         let mut done = 0;
         while done * width < to.len() {
-            // As far as one stored panel and one block of columns reach.
+            // Each round goes as far as one stored panel and one block of columns reach.
             let (block, row) = ((k0 + done) / rows, (k0 + done) % rows);
             let lane = row % width;
             let count = (width - lane).min(rows - row).min(to.len() / width - done);
@@ -137,7 +138,7 @@ impl View<'_> {
                 let from = T::widen(from, square);
                 for i in (0..count).step_by(8) {
                     for j in (0..width).step_by(8) {
-                        // SAFETY: 8 × 8 numbers inside `from` `(width, width)` and `to` `(count, width)`.
+                        // SAFETY: these are 8 × 8 numbers inside `from` `(width, width)` and `to` `(count, width)`.
                         unsafe {
                             S::transpose_8x8(from[j * width + i..].as_ptr(), to[i * width + j..].as_mut_ptr(), width)
                         };
@@ -157,7 +158,7 @@ impl View<'_> {
         }
     }
 
-    /// As [`View::turn`], from pairs to pairs.
+    /// Like [`View::turn`], from pairs to pairs.
     #[inline(always)]
     fn turn_pairs<S: Simd>(
         &self,
@@ -185,8 +186,8 @@ impl View<'_> {
                 let to: *mut u64 = to[done * width..(done + count) * width].as_mut_ptr().cast();
                 for i in (0..count / 2).step_by(4) {
                     for j in (0..width / 2).step_by(4) {
-                        // SAFETY: 4 × 4 units inside the stored panel's `width` columns from `column` on, and inside `to`; both
-                        // start at multiples of 4 numbers of aligned memory.
+                        // SAFETY: these are 4 × 4 units inside the stored panel's `width` columns from `column` on, and
+                        // inside `to`; both start at multiples of 4 numbers of aligned memory.
                         unsafe {
                             S::turn_pairs_4x4(from.wrapping_add(j * step + i), to.wrapping_add(i * step + j), step)
                         };
@@ -211,7 +212,7 @@ impl View<'_> {
     }
 }
 
-/// Transposes a block; a task of its own, so that it does not crowd the loop around the register tile.
+/// Transposes a block. It is a task of its own so that its code does not crowd the loop around the register tile.
 struct Turn<'a> {
     view: &'a View<'a>,
     turned: &'a Turned<'a>,
@@ -241,7 +242,7 @@ impl Task for Turn<'_> {
     }
 }
 
-/// Room for a block of B.
+/// Memory for one block of B.
 #[derive(Default)]
 pub(crate) struct Scratch {
     block: Aligned,

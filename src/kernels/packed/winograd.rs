@@ -5,16 +5,16 @@ use super::panels::{Element, Panels};
 use super::two_way::TwoWay;
 use super::view::View;
 
-/// Bytes of the largest transformed kernel of [`Size::Four`]. A kernel grows to 4 times its size there, and to 1.8 times
-/// its size for [`Size::Two`].
+/// Bytes of the largest transformed kernel of [`Size::Four`]. A kernel grows to 4 times its size there, and to 1.8
+/// times its size for [`Size::Two`].
 const LARGEST: usize = 64 << 20;
 /// Transforming the data costs more than it saves if there are fewer channels than this.
 const SMALLEST: usize = 16;
 
-/// Numbers of the largest transformed kernel of which a turned copy is kept.
+/// The numbers of the largest transformed kernel for which a turned copy is kept.
 const KEPT: usize = 3 << 20;
 
-/// Output pixels in a row of a tile.
+/// The size of a tile, by the output pixels in one of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
     /// F(2×2, 3×3): 16 products.
@@ -24,7 +24,8 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The fastest size for kernels `(out, in, 3, 3)` with a stride of 1, and at most 2 rows and columns of padding on each side.
+    /// The fastest size for kernels `(out, in, 3, 3)` with a stride of 1, and at most 2 rows and columns of padding on
+    /// each side.
     pub(crate) fn choose(out_channels: usize, in_channels: usize, half_precision: bool) -> Option<Self> {
         if out_channels.min(in_channels) < SMALLEST {
             return None;
@@ -34,7 +35,7 @@ impl Size {
         Some(if large || half_precision { Self::Two } else { Self::Four })
     }
 
-    /// Output pixels in a row of a tile.
+    /// The output pixels in a row of a tile.
     pub(crate) const fn output(self) -> usize {
         match self {
             Self::Two => 2,
@@ -42,13 +43,13 @@ impl Size {
         }
     }
 
-    /// Input pixels in a row of a tile.
+    /// The input pixels in a row of a tile.
     pub(crate) const fn input(self) -> usize {
         self.output() + 2
     }
 }
 
-/// A kernel `(out, in, 3, 3)` transformed: for every position in a tile a matrix `(out, in)`.
+/// A transformed kernel `(out, in, 3, 3)`: one matrix `(out, in)` for every position in a tile.
 #[derive(Debug)]
 pub(crate) struct Weight {
     size: Size,
@@ -62,7 +63,7 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Weight {
-    /// Transforms the kernels `kernel(n, k)`, rows of three, of output `n` and input `k`.
+    /// Transforms a kernel. `kernel(n, k)` gives its nine numbers for output `n` and input `k`, row by row.
     pub(crate) fn new<T: Element>(
         size: Size,
         n: usize,
@@ -87,7 +88,7 @@ impl Weight {
         Filter { size: self.size, positions: positions.collect() }
     }
 
-    /// The kernel turned by 180° with inputs and outputs exchanged, which convolves a gradient.
+    /// The kernel that convolves a gradient: turned by 180°, with inputs and outputs exchanged.
     pub(crate) fn backward(&self) -> Filter<'_> {
         let positions = (0..self.positions.count()).map(|position| self.positions.backward(position));
         Filter { size: self.size, positions: positions.collect() }
@@ -109,7 +110,8 @@ impl Weight {
     }
 }
 
-/// Turning a kernel exchanges a point of interpolation `a` with `1/a`: the same matrices elsewhere, transposed, times powers of two.
+/// The matrices of the turned kernel, as [`TwoWay`] wants them. Turning a kernel exchanges each interpolation point `a`
+/// with `1/a`: the matrices stay the same, but change places, are transposed, and get factors that are powers of two.
 fn turned(size: Size) -> Vec<(usize, f32)> {
     let along: &[(usize, f32)] = match size {
         Size::Two => &[(3, 1.), (1, 1.), (2, 1.), (0, 1.)],
@@ -118,10 +120,10 @@ fn turned(size: Size) -> Vec<(usize, f32)> {
     along.iter().flat_map(|y| along.iter().map(move |x| (y.0 * size.input() + x.0, y.1 * x.1))).collect()
 }
 
-/// G of F(2×2), `(4, 3)`, at the points 0, 1, −1, ∞.
+/// The matrix G of F(2×2), `(4, 3)`, for the points 0, 1, −1, ∞.
 const TWO: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
 
-/// G of F(4×4), `(6, 3)`, at the points 0, ±1/√2, ±√2, ∞.
+/// The matrix G of F(4×4), `(6, 3)`, for the points 0, ±1/√2, ±√2, ∞.
 const FOUR: [[f64; 3]; 6] = {
     const A: f64 = std::f64::consts::FRAC_1_SQRT_2;
     const B: f64 = std::f64::consts::SQRT_2;
@@ -135,7 +137,7 @@ const FOUR: [[f64; 3]; 6] = {
     ]
 };
 
-/// `G g Gᵀ`.
+/// Writes `G g Gᵀ` to `numbers`.
 fn transform<T: Element, const N: usize>(g: &[[f64; 3]; N], kernel: &[f64; 9], numbers: &mut [T]) {
     for (g_row, numbers) in g.iter().zip(numbers.chunks_exact_mut(N)) {
         let half: [f64; 3] = std::array::from_fn(|x| (0..3).map(|y| g_row[y] * kernel[3 * y + x]).sum());

@@ -24,7 +24,7 @@ pub(crate) fn dispatch<T: Task>(task: T) -> T::Output {
     }
 }
 
-/// Columns of a register tile on this machine, the width of packed panels.
+/// The columns of a register tile on this machine, which is also the width of packed panels.
 pub(crate) fn tile_width() -> usize {
     struct Width;
     impl Task for Width {

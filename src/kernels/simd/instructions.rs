@@ -4,26 +4,26 @@ use half::bf16;
 
 use super::tile::Tile;
 
-/// One instruction set. The functions are `unsafe` because the instructions must exist on this machine:
-/// only [`dispatch`] hands out an implementation, after checking.
+/// One instruction set. The functions are `unsafe` because the instructions must exist on this machine; only
+/// [`dispatch`](super::dispatch::dispatch) hands out an implementation, after checking.
 pub(crate) trait Simd: Sized + 'static {
     type V: Copy;
-    /// Numbers in a vector.
+    /// The numbers in a vector.
     const LANES: usize;
-    /// Rows of a register tile; it is two vectors wide.
+    /// The rows of a register tile. A tile is two vectors wide.
     const ROWS: usize;
     /// Whether [`Simd::dot`] is an instruction.
     const PAIRS: bool = false;
 
-    /// Any address with `LANES` readable numbers.
+    /// Loads from any address with `LANES` readable numbers.
     unsafe fn load(from: *const f32) -> Self::V;
-    /// Any address with `LANES` writable numbers.
+    /// Stores to any address with `LANES` writable numbers.
     unsafe fn store(to: *mut f32, v: Self::V);
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// `a · b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `a · b + c` of single numbers, for loops the compiler vectorises.
+    /// `a · b + c` of single numbers, for loops that the compiler vectorises.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
     /// `c` plus the products of the two bf16 numbers in every lane of `a` and `b`.
     #[inline(always)]
@@ -43,7 +43,7 @@ pub(crate) trait Simd: Sized + 'static {
         // SAFETY: the caller's promise.
         unsafe { plain_store_rounded::<Self>(to, v) }
     }
-    /// Rounds two rows of `count` numbers to bf16 and puts the numbers above each other into one place.
+    /// Rounds two rows of `count` numbers to bf16. Each place of `to` gets the two numbers of one column.
     #[inline(always)]
     unsafe fn pair_rows(low: *const f32, high: *const f32, to: *mut f32, count: usize) {
         // SAFETY: the caller's promise.
@@ -65,11 +65,11 @@ pub(crate) trait Simd: Sized + 'static {
     }
     /// Transposes 8 × 8 numbers; rows are `step` apart on both sides.
     unsafe fn transpose_8x8(from: *const f32, to: *mut f32, step: usize);
-    /// Computes one register tile; not inlined.
+    /// Computes one register tile. It is not inlined.
     unsafe fn tile(t: &Tile);
 }
 
-/// Work that is compiled once per instruction set. `run` and what it calls must be `#[inline(always)]`.
+/// Work that is compiled once per instruction set. `run` and all that it calls must be `#[inline(always)]`.
 pub(crate) trait Task {
     type Output;
     fn run<S: Simd>(self) -> Self::Output;

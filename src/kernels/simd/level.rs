@@ -1,11 +1,11 @@
-//! Which instructions this machine has, and which may be used.
+//! The instructions that this machine has, and those that may be used.
 
 use std::env;
 use std::sync::OnceLock;
 
 use thiserror::Error;
 
-/// Instruction sets, each faster than those before it. Portable code is compiled to NEON where every machine has it.
+/// The instruction sets, each faster than those before it. Portable code is compiled to NEON on aarch64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Portable,
@@ -14,7 +14,7 @@ pub(super) enum Level {
     Avx512Bf16,
 }
 
-/// Names the fastest instructions to use, for tests and measurements of the others.
+/// The environment variable that names the fastest instructions to use, for tests and measurements of slower ones.
 const LIMIT: &str = "RUNNER_INSTRUCTIONS";
 
 impl Level {
@@ -50,14 +50,14 @@ impl Level {
     }
 }
 
-/// `RUNNER_INSTRUCTIONS` names no instruction set.
+/// The value of `RUNNER_INSTRUCTIONS` names no instruction set.
 #[derive(Debug, Error)]
 #[error("{LIMIT} is {name:?}, expected one of {}", Level::ALL.map(Level::name).join(", "))]
 pub struct UnknownInstructions {
     name: String,
 }
 
-/// The fastest instructions that the environment allows; it may name faster ones than this machine has.
+/// The fastest instructions that the environment allows. It may name faster ones than this machine has.
 fn limit() -> Result<Level, UnknownInstructions> {
     match env::var_os(LIMIT) {
         Some(named) => Level::ALL
@@ -68,7 +68,8 @@ fn limit() -> Result<Level, UnknownInstructions> {
     }
 }
 
-/// The instructions to use: the best of this machine, or what the environment allows of them. A name that is none limits nothing here.
+/// The instructions to use: the best ones that this machine has and the environment allows. An unknown name limits
+/// nothing here.
 pub(super) fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {

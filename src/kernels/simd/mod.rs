@@ -1,7 +1,7 @@
 //! The vector instructions that the CPU kernels are written in, and the register tile made of them.
 //!
-//! A kernel is a [`Task`](instructions::Task), generic over the instruction set; [`dispatch`](dispatch::dispatch) runs it
-//! with the best set of this machine.
+//! A kernel is a [`Task`](instructions::Task), generic over the instruction set; [`dispatch`](dispatch::dispatch) runs
+//! it with the best set of this machine.
 
 pub(crate) mod dispatch;
 pub(crate) mod instructions;

@@ -4,19 +4,20 @@ use super::instructions::Simd;
 use super::prefetch::prefetch;
 use super::tile::Tile;
 
-/// The most columns any instruction set uses.
+/// The most columns that any instruction set uses.
 const MAX_WIDTH: usize = 32;
 
-/// Computes one tile.
+/// Computes one register tile.
 ///
 /// # Safety
-/// The instructions of `S` exist, and all addresses described by `t` are valid and C is not aliased.
+/// The instructions of `S` must exist, all addresses described by `t` must be valid, and C must not be aliased.
 #[inline(always)]
 pub(super) unsafe fn multiply_tile<S: Simd>(t: &Tile) {
     macro_rules! rows {
         ($($n:literal)*) => {
             match t.rows {
-                // A constant step for the usual case: with both in one body, and inlined, LLVM spilled the sums in every iteration.
+                // The usual step is a constant: with both cases in one inlined body, LLVM spilled the sums in every
+                // iteration. The price is 96 bodies for each instruction set, which the compiler must work through.
                 // SAFETY: the caller's promise.
                 $($n if $n <= S::ROWS => unsafe {
                     match (t.width > S::LANES, t.a_step == 1, t.pairs) {
@@ -43,7 +44,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
     unsafe {
         let full = t.width == VECTORS * S::LANES;
         if full {
-            // C's rows lie far apart: no other hint would bring them in time.
+            // The rows of C lie far apart, so only a prefetch brings them in time.
             for r in 0..ROWS {
                 for j in 0..VECTORS {
                     prefetch((*t.c.add(r)).add(t.c_offset + j * S::LANES));
@@ -65,7 +66,7 @@ unsafe fn body<S: Simd, const ROWS: usize, const VECTORS: usize, const UNIT: boo
             }
             steps::<S, ROWS, VECTORS, PAIRS>(&mut sum, &a, if UNIT { 1 } else { t.a_step }, &mut b, t);
         }
-        // Whole loops for each case, which are unrolled: the sums stay in registers.
+        // Each case has loops of its own. They are unrolled, and the sums stay in registers.
         if full && t.accumulate {
             for (r, row) in sum.iter().enumerate() {
                 let c = (*t.c.add(r)).add(t.c_offset);

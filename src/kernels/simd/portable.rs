@@ -4,7 +4,7 @@ use super::instructions::Simd;
 use super::multiply_tile::multiply_tile;
 use super::tile::Tile;
 
-/// Plain Rust that the compiler may vectorise: aarch64's NEON, x86 without AVX2.
+/// Plain Rust, which the compiler may vectorise: for NEON of aarch64, and for x86 without AVX2.
 pub(crate) struct Portable;
 
 impl Simd for Portable {
@@ -36,7 +36,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        // Without the instruction `f32::mul_add` is a slow library call.
+        // Without an instruction for it, `f32::mul_add` is a slow library call.
         if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
     }
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! A hint to the cache.
 
-/// Asks for the cache line of an address that is needed soon. Any address will do: nothing is read.
+/// Asks for the cache line of an address that is needed soon. Any address is allowed, because nothing is read.
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]

@@ -26,8 +26,8 @@ pub(super) unsafe fn run_avx512_bf16<T: Task>(task: T) -> T::Output {
 /// 256-bit vectors with FMA: Haswell, Zen and later.
 pub(super) struct Avx2;
 
-// SAFETY (all blocks below): `Avx2` only comes out of `dispatch`, which checked for the instructions;
-// addresses are vouched for by the caller, as the trait says.
+// SAFETY (all blocks below): only `dispatch` hands `Avx2` out, after checking for the instructions; the caller vouches
+// for addresses, as the trait says.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
     type V = __m256;
@@ -71,7 +71,7 @@ impl Simd for Avx2 {
     }
 }
 
-/// 512-bit vectors: Skylake-SP and later; with products of bf16 pairs: Zen 4, Cooper Lake and later.
+/// 512-bit vectors: Skylake-SP and later. With products of bf16 pairs: Zen 4, Cooper Lake and later.
 pub(super) struct Avx512<const BF16: bool>;
 
 // SAFETY: as for `Avx2`.
@@ -168,7 +168,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     unsafe fn turn_pairs_4x4(from: *const u64, to: *mut u64, step: usize) {
         unsafe {
-            // The middle two of the four numbers of every unit change places.
+            // The two middle numbers of every unit of four change places.
             let swap = _mm256_setr_epi8(
                 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15, 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14,
                 15,
@@ -203,7 +203,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
 }
 
-/// Three rounds of exchanges: between neighbours, pairs, and halves.
+/// Transposes 8 × 8 numbers in three rounds of exchanges: between neighbours, pairs, and halves.
 #[inline(always)]
 unsafe fn transpose(from: *const f32, to: *mut f32, step: usize) {
     // SAFETY: as for the implementations above.

@@ -1,4 +1,4 @@
-//! The backward pass: scores again, then the gradients of queries, keys and values block by block.
+//! The backward pass: it computes the scores again, then the gradients of queries, keys and values, block by block.
 
 use std::f32::consts::LOG2_E;
 
@@ -14,14 +14,14 @@ use crate::kernels::layers::heads::Heads;
 use crate::kernels::simd::dispatch::dispatch;
 use crate::kernels::simd::instructions::{Simd, Task};
 
-/// Gradients of q, k and v, each `(batch, tokens, channels)`.
+/// The gradients of q, k and v, each `(batch, tokens, channels)`.
 pub(crate) fn backward(h: &Heads, [q, k, v]: [&[f32]; 3], y: &[f32], logs: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
     let work = |dq: Shared, dk: Shared, dv: Shared| {
         (0..h.batch * h.heads).into_par_iter().for_each(|head| {
             dispatch(Backward { h: *h, head, q, k, v, y, logs, grad, dq, dk, dv });
         });
     };
-    // SAFETY: the heads' parts are all of q, k and v.
+    // SAFETY: the parts of the heads cover q, k and v.
     unsafe {
         let (mut dk, mut dv) = (Vec::new(), Vec::new());
         let dq = written(q.len(), |dq| {
@@ -31,10 +31,10 @@ pub(crate) fn backward(h: &Heads, [q, k, v]: [&[f32]; 3], y: &[f32], logs: &[f32
     }
 }
 
-/// One head of one image.
+/// The work for one head of one image.
 struct Backward<'a> {
     h: Heads,
-    /// Image and head.
+    /// The index of image and head.
     head: usize,
     q: &'a [f32],
     k: &'a [f32],
@@ -65,7 +65,7 @@ impl Task for Backward<'_> {
         let q = Columns::new::<S>(&h, &self.q[of_queries..]);
         let grad = Columns::new::<S>(&h, &self.grad[of_queries..]);
         let (mut q_left, mut grad_left) = (Left::new(&h), Left::new(&h));
-        // Per query, the dot product of result and gradient.
+        // For each query, the dot product of result and gradient.
         let mut products = vec![0f32; h.queries];
         for (i, product) in products.iter_mut().enumerate() {
             let [y, g] = [self.y, self.grad].map(|x| &x[of_queries + i * channels..][..dim]);
@@ -73,16 +73,16 @@ impl Task for Backward<'_> {
         }
         let mut dq = Aligned::zeros(h.queries * padded);
         let dq_rows: Vec<*mut f32> = dq.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
-        // Of one block of keys, channel by channel: their width is then a multiple of any vector's.
+        // The gradients of one block of keys lie channel by channel, so that their width is a multiple of any vector's.
         let (mut dk, mut dv) = (Aligned::zeros(dim * KEYS), Aligned::zeros(dim * KEYS));
         let dk_rows: Vec<*mut f32> = dk.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
         let dv_rows: Vec<*mut f32> = dv.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
-        // Weights P and, from dP, the gradient of the scores.
+        // The weights P, and dP, which becomes the gradient of the scores.
         let (mut p, mut ds) = (Scores::new(&h), Scores::new(&h));
-        // Keys outside: what belongs to a block of them stays in L2 while all queries pass.
+        // The outer loop goes over keys: what belongs to a block of them stays in L2 while all queries pass.
         for first_key in (0..h.keys).step_by(KEYS) {
             for row in dk_rows.iter().chain(&dv_rows) {
-                // SAFETY: a row of `dk` or `dv`.
+                // SAFETY: this is a row of `dk` or `dv`.
                 unsafe { row.write_bytes(0, KEYS) };
             }
             for first_query in (0..h.queries).step_by(QUERIES) {
@@ -142,7 +142,8 @@ impl Task for Backward<'_> {
                     c: &dv_rows,
                     ..dk_part
                 };
-                // SAFETY: `by_keys` has `slots(keys)` places in a row, `by_queries` rows of KEYS; q and grad have `slots(count)` more tokens.
+                // SAFETY: `by_keys` has `slots(keys)` places in a row, `by_queries` has rows of KEYS places, and q and
+                // grad have `slots(count)` more tokens.
                 unsafe {
                     multiply::<S>(&dq_part);
                     multiply::<S>(&dk_part);
@@ -153,7 +154,7 @@ impl Task for Backward<'_> {
                 for key in 0..(h.keys - first_key).min(KEYS) {
                     let start = of_keys + (first_key + key) * channels;
                     for (c, row) in rows.iter().enumerate() {
-                        // SAFETY: this head's part of one key; rows have KEYS numbers.
+                        // SAFETY: this is the head's part of one key; rows have KEYS numbers.
                         unsafe { *to.at(start + c) = *row.add(key) };
                     }
                 }
@@ -166,11 +167,11 @@ impl Task for Backward<'_> {
     }
 }
 
-/// The channels of one head's tokens as the rows of a left-hand side, for sums over tokens.
+/// The left-hand side of a product that sums over tokens: its rows are the channels of one head.
 struct Columns<'a> {
-    /// From the head's first number on.
+    /// The numbers, beginning with the head's first one.
     from: &'a [f32],
-    /// In pairs of neighbouring tokens.
+    /// The numbers in pairs of neighbouring tokens.
     pairs: Aligned,
     step: usize,
 }
@@ -186,7 +187,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// From token `first` on; neighbouring tokens are `step` places apart.
+    /// The addresses of the rows, beginning with token `first`. Neighbouring tokens are `step` places apart.
     fn rows(&self, h: &Heads, first: usize) -> Vec<*const f32> {
         let numbers = if h.pairs { &self.pairs } else { self.from };
         let start = numbers[h.slots(first) * self.step..].as_ptr();

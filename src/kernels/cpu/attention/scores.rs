@@ -5,7 +5,8 @@ use crate::kernels::host::aligned::Aligned;
 use crate::kernels::layers::heads::Heads;
 use crate::kernels::simd::instructions::Simd;
 
-/// A block of scores `(QUERIES, KEYS)`; with pairs also rounded, in pairs of neighbouring keys or of neighbouring queries.
+/// A block of scores `(QUERIES, KEYS)`. With pairs it is also rounded, in pairs of neighbouring keys and in pairs of
+/// neighbouring queries.
 pub(super) struct Scores {
     numbers: Aligned,
     by_keys: Aligned,
@@ -28,7 +29,7 @@ impl Scores {
         &mut self.numbers[i * KEYS..(i + 1) * KEYS]
     }
 
-    /// The first `count` rows, for sums over the first `keys` keys.
+    /// The first `count` rows, for a product that sums over the first `keys` keys.
     #[inline(always)]
     pub(super) fn by_keys<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> [*const f32; QUERIES] {
         let Self { numbers, by_keys, .. } = self;
@@ -38,14 +39,14 @@ impl Scores {
         }
         for i in 0..count {
             let to = by_keys[i * KEYS / 2..].as_mut_ptr();
-            // SAFETY: KEYS numbers in half as many places.
+            // SAFETY: KEYS numbers fit into half as many places.
             unsafe { S::narrow(numbers[i * KEYS..].as_ptr(), to.cast(), keys.next_multiple_of(2)) };
         }
         let start = by_keys.as_ptr();
         std::array::from_fn(|i| start.wrapping_add(i * KEYS / 2))
     }
 
-    /// The same for sums over the first `count` queries: rows of KEYS places.
+    /// Rows of KEYS places, for a product that sums over the first `count` queries.
     #[inline(always)]
     pub(super) fn by_queries<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> *const f32 {
         let Self { numbers, by_queries, .. } = self;
@@ -57,7 +58,7 @@ impl Scores {
         }
         for i in (0..count).step_by(2) {
             let [row, next] = [i, i + 1].map(|i| numbers[i * KEYS..][..KEYS].as_ptr());
-            // SAFETY: rows of KEYS numbers.
+            // SAFETY: all rows have KEYS numbers.
             unsafe { S::pair_rows(row, next, by_queries[i / 2 * KEYS..].as_mut_ptr(), keys) };
         }
         by_queries.as_ptr()

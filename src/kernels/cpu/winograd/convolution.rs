@@ -1,4 +1,4 @@
-//! A whole convolution: its tiles in pieces of work, or all at once.
+//! A whole convolution, whose tiles are computed in pieces of work or all at once.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -13,18 +13,19 @@ use crate::kernels::layers::conv::geometry::Geometry;
 use crate::kernels::packed::winograd::Filter;
 use crate::kernels::simd::dispatch::dispatch;
 
-/// Bytes of scratch for one piece of work, unless its tiles would be too few to read a matrix for.
+/// The bytes of scratch for one piece of work. A piece may need more so that it has enough tiles to be worth reading a
+/// matrix.
 const SCRATCH: usize = 1 << 21;
-/// Tiles of the largest piece of work.
+/// The tiles of the largest piece of work.
 const MANY: usize = 96;
-/// Bytes of the largest scratch for all tiles at once; the thread that had it keeps it.
+/// The bytes of the largest scratch for all tiles at once. The thread that used it keeps it.
 const ROOM_FOR_ALL: usize = 48 << 20;
-/// Numbers between the positions of a chunk.
+/// The unused numbers between the positions of a chunk.
 const SKEW: usize = 16;
 
-/// `(batch, height, width, in)` to `(batch, out height, out width, out)`, for a stride of 1.
+/// Convolves `(batch, height, width, in)` to `(batch, out height, out width, out)` with stride 1.
 pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
-    assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");
+    assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "the feature map has another size");
     let c = Call::new(g, weight, bias, x);
     let serial = c.tiles * c.weight.positions.len() * g.in_channels * g.out_channels < SERIAL;
     let all = |out: Shared| {
@@ -42,22 +43,24 @@ pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x
     unsafe { written(g.batch * g.out_height * g.out_width * g.out_channels, all) }
 }
 
-/// One convolution.
+/// One call of a convolution.
 struct Call<'a> {
     g: &'a Geometry,
     weight: &'a Filter<'a>,
     bias: Option<&'a [f32]>,
     x: &'a [f32],
     tiles: usize,
-    /// Channels of a tile in scratch.
+    /// The input channels of a tile in scratch.
     inputs: usize,
+    /// The output channels of a tile in scratch.
     outputs: usize,
-    /// Transformed pixels are rounded at once where bf16 is multiplied as it is.
+    /// Whether transformed pixels are rounded at once, because bf16 numbers are multiplied without conversion.
     rounded: bool,
 }
 
 thread_local! {
-    /// Transformed pixels and products. Kept: filling new memory with zeros would cost as much as small products.
+    /// The transformed pixels and the products. They are kept, because filling new memory with zeros would cost as much
+    /// as small products do.
     static ROOM: RefCell<(Aligned, Aligned)> = RefCell::default();
 }
 
@@ -76,16 +79,16 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Bytes of a transformed number.
+    /// The bytes of a transformed number.
     fn bytes(&self) -> usize {
         if self.rounded { 2 } else { 4 }
     }
 
-    /// Tiles of one piece of work: as many as scratch in cache holds, but enough to be worth reading a kernel for.
+    /// The tiles of one piece of work: as many as scratch in the cache holds, but enough to be worth reading a kernel.
     fn chunk(&self) -> usize {
         let fitting = SCRATCH / (self.weight.positions.len() * (self.bytes() * self.inputs + 4 * self.outputs));
         let spread = self.tiles.div_ceil(3 * rayon::current_num_threads());
-        // A turned matrix is worth turning for so many rows.
+        // Turning a matrix pays from this number of rows on.
         let least = match (self.weight.positions[0].is_turned(), self.rounded) {
             (true, false) => MANY,
             (true, true) => 48,
@@ -110,8 +113,8 @@ impl<'a> Call<'a> {
         tiles.map(place).collect()
     }
 
-    /// Distances in the scratch of `count` tiles, for transformed pixels and for products. Positions start at different cache sets:
-    /// a tile's are read and written together.
+    /// The distances in the scratch of `count` tiles, for transformed pixels and for products. All positions of a tile
+    /// are read and written together, so they start at different cache sets.
     fn strides(&self, count: usize) -> [Strides; 2] {
         [self.inputs, self.outputs].map(|tile| Strides { tile, position: count * tile + SKEW })
     }
@@ -124,7 +127,7 @@ impl<'a> Call<'a> {
         dispatch(Output { g: self.g, size: self.weight.size, places, from, strides, bias: self.bias, out });
     }
 
-    /// The products of one position with `count` tiles: part `part.0` of `part.1` of all channels.
+    /// Multiplies one position of `count` tiles, for part `part.0` of `part.1` parts of all channels.
     fn multiply(
         &self,
         position: usize,
@@ -139,11 +142,11 @@ impl<'a> Call<'a> {
         let (channels, b) = (self.g.in_channels, self.weight.positions[position]);
         let product = Product { rows: &starts, rounded: self.rounded, channels, b, out: &ends, start: Start::Zero };
         let [first, end] = [part.0, part.0 + 1].map(|i| b.count() * i / part.1);
-        // SAFETY: every start has `inputs`, every end `outputs` numbers of scratch, and nobody else uses this part's.
+        // SAFETY: every start has `inputs` and every end `outputs` numbers of scratch, and nobody else uses this part.
         unsafe { product.run(first..end) };
     }
 
-    /// Some tiles, on this thread.
+    /// Computes some tiles on this thread.
     fn piece(&self, tiles: Range<usize>, out: Shared) {
         let places = self.places(tiles);
         let strides = self.strides(places.len());
@@ -155,7 +158,7 @@ impl<'a> Call<'a> {
         });
     }
 
-    /// All tiles, every position on some thread: each matrix is read once.
+    /// Computes all tiles at once. Each position is multiplied by some thread, so that each matrix is read only once.
     fn by_position(&self, out: Shared) {
         let places = self.places(0..self.tiles);
         let strides = self.strides(places.len());

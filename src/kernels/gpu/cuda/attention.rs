@@ -1,5 +1,6 @@
-//! Attention by products of cuBLAS, some heads of an image at a time, or some queries of a head. The backward pass computes the weights again
-//! ([FlashAttention-2](https://arxiv.org/abs/2307.08691), section 2.3.2, without its tiles).
+//! Attention by products of cuBLAS, for some heads of an image at a time, or for some queries of a head. The backward
+//! pass computes the weights again ([FlashAttention-2](https://arxiv.org/abs/2307.08691), section 2.3.2, without its
+//! tiles).
 
 use candle_core::{DType, Result, Tensor};
 
@@ -9,10 +10,11 @@ use super::launch::{Argument, Grid, int, kernel, launch};
 use super::output::{output, output_of};
 use crate::kernels::layers::heads::Heads;
 
-/// Scores held at once, f32.
+/// The scores that are held at once, f32.
 const SCORES: usize = 1 << 26;
 
-/// See [`attention`](crate::kernels::attention()). Scores are f32; weights are rounded to the dtype of `q`, as are their gradients.
+/// See [`attention`](crate::kernels::attention()). Scores are f32. Weights and their gradients are rounded to the dtype
+/// of `q`.
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
     let (q, k, v) = (q.contiguous()?, k.to_dtype(q.dtype())?.contiguous()?, v.to_dtype(q.dtype())?.contiguous()?);
     let arguments = [q.detach(), k.detach(), v.detach()];
@@ -26,13 +28,13 @@ pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Res
         let weights = part.weights(&heads, &q, &k)?;
         let product = (part.scores(&weights, &heads)?, part.of_keys(&v, &heads)?);
         let sizes = Sizes { m: part.queries, n: heads.head_dim, k: heads.keys, count: part.heads };
-        // SAFETY: the sizes of the tensors have been checked by `Heads`' maker.
+        // SAFETY: `Heads::of` has checked the sizes of the tensors.
         unsafe { multiply(device(&q)?, sizes, 1., product, 0., part.of_queries(&y, &heads)?)? };
     }
     Ok(y)
 }
 
-/// Some heads of one image, with all queries or, of one head, some.
+/// A piece of work: some heads of one image with all their queries, or some queries of one head.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     image: usize,
@@ -42,7 +44,7 @@ struct Part {
     queries: usize,
 }
 
-/// All heads of all images, a head's queries in order.
+/// The pieces that cover all heads of all images. The queries of a head come in order.
 fn parts(h: &Heads) -> Vec<Part> {
     let heads = (SCORES / (h.queries * h.keys).max(1)).clamp(1, h.heads);
     let queries = (SCORES / (heads * h.keys).max(1)).clamp(1, h.queries.max(1));
@@ -59,29 +61,30 @@ fn parts(h: &Heads) -> Vec<Part> {
 }
 
 impl Part {
-    /// Of these heads in `(batch, tokens, heads · head_dim)`, beginning with a token of the image, a matrix `(tokens, head_dim)` each.
+    /// One matrix `(tokens, head_dim)` for each of these heads in `x` `(batch, tokens, heads · head_dim)`, beginning
+    /// with token `first` of the image.
     fn of(&self, x: &Tensor, h: &Heads, tokens: usize, first: usize) -> Result<Matrix> {
         let row = h.heads * h.head_dim;
         let start = (self.image * tokens + first) * row + self.head * h.head_dim;
         Ok(Matrix::new(x, row)?.from(start).each(h.head_dim))
     }
 
-    /// These queries, or results, or their gradients.
+    /// The rows of these queries, in queries, results or gradients.
     fn of_queries(&self, x: &Tensor, h: &Heads) -> Result<Matrix> {
         self.of(x, h, h.queries, self.query)
     }
 
-    /// All keys or values.
+    /// The rows of all keys or values.
     fn of_keys(&self, x: &Tensor, h: &Heads) -> Result<Matrix> {
         self.of(x, h, h.keys, 0)
     }
 
-    /// Scores or weights, a matrix `(queries, keys)` each head.
+    /// Scores or weights: one matrix `(queries, keys)` for each head.
     fn scores(&self, x: &Tensor, h: &Heads) -> Result<Matrix> {
         Ok(Matrix::new(x, h.keys)?.each(self.queries * h.keys))
     }
 
-    /// `a bᵀ` of each head, `(heads, queries, keys)` f32.
+    /// `a bᵀ` for each head, `(heads, queries, keys)` f32.
     fn products(&self, h: &Heads, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let y = output(a, (self.heads, self.queries, h.keys), DType::F32)?;
         let sizes = Sizes { m: self.queries, n: h.keys, k: h.head_dim, count: self.heads };
@@ -95,7 +98,7 @@ impl Part {
         Grid::rows(self.heads * self.queries, h.keys)
     }
 
-    /// Softmax of the scaled scores, `(heads, queries, keys)`, in the dtype of `q`.
+    /// The softmax of the scaled scores, `(heads, queries, keys)`, in the dtype of `q`.
     fn weights(&self, h: &Heads, q: &Tensor, k: &Tensor) -> Result<Tensor> {
         let scores = self.products(h, q, k)?;
         let weights = output(q, scores.shape(), q.dtype())?;
@@ -121,7 +124,7 @@ fn scale(h: &Heads) -> Argument {
 fn backward(h: &Heads, [q, k, v]: &[Tensor; 3], grad: &Tensor) -> Result<[Tensor; 3]> {
     let on = device(q)?;
     let parts = parts(h);
-    // Where a head's queries come in parts, those of keys and values are sums.
+    // If the queries of a head come in several parts, the gradients of keys and values are sums.
     let summed = parts.iter().any(|part| part.query > 0);
     let by_keys = if summed { DType::F32 } else { q.dtype() };
     let dq = output(q, q.shape(), q.dtype())?;

@@ -1,4 +1,4 @@
-//! Convolutions: what the kernel sees at each pixel as a row, times the weights.
+//! Convolutions: the numbers that the kernel sees at a pixel form a row, which is multiplied with the weights.
 
 use candle_core::{DType, Result, Tensor};
 
@@ -10,7 +10,7 @@ use super::output::{output, output_of};
 use crate::kernels::layers::conv::geometry::Geometry;
 use crate::kernels::layers::conv::layer::Conv2d;
 
-/// Bytes of rows held at once.
+/// The bytes of rows that are held at once.
 const ROWS: usize = 128 << 20;
 
 /// See [`conv2d`](crate::kernels::conv2d()).
@@ -18,7 +18,7 @@ pub(crate) fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     let (x, g, layer) = (x.contiguous()?, w.geometry(x)?, w.clone());
     let shape = (g.batch, g.out_height, g.out_width, g.out_channels);
     let y = output_of([&x], shape, move |grad| {
-        // The gradient with zeros between its pixels, seen by the turned kernel.
+        // The turned kernel sees the gradient with zeros between its pixels.
         let before = |kernel: usize, before: usize| kernel as i32 - 1 - before as i32;
         let view = View {
             spread: g.stride,
@@ -35,22 +35,23 @@ pub(crate) fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     Ok(y)
 }
 
-/// How a kernel sees an image with `spread - 1` zeros between its pixels and any number around them.
+/// How a kernel sees an image with `spread - 1` zeros between its pixels, and any number of zeros around them.
 struct View {
     geometry: Geometry,
     spread: usize,
-    /// Rows of zeros above; below zero, the first rows are not seen.
+    /// Rows of zeros above. If it is negative, the kernel does not see the first rows.
     top: i32,
     left: i32,
 }
 
 impl View {
-    /// Numbers a kernel sees at a pixel.
+    /// How many numbers the kernel sees at a pixel.
     fn length(&self) -> usize {
         self.geometry.kernel_height * self.geometry.kernel_width * self.geometry.in_channels
     }
 
-    /// What the kernel sees of `x`, times `weight`, `(out, kernel height, kernel width, in)`, plus the bias, to `y`.
+    /// Multiplies what the kernel sees of `x` with `weight` `(out, kernel height, kernel width, in)`, adds the bias,
+    /// and writes the result to `y`.
     fn convolve(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, y: &Tensor) -> Result<()> {
         let (g, length) = (&self.geometry, self.length());
         let pixels = g.batch * g.out_height * g.out_width;
@@ -58,7 +59,7 @@ impl View {
         let (weights, results) = (Matrix::new(weight, length)?.turned(), Matrix::new(y, g.out_channels)?);
         let product = |rows: Matrix, first: usize, count: usize| {
             let sizes = Sizes { m: count, n: g.out_channels, k: length, count: 1 };
-            // SAFETY: `rows` has `count` rows, `y` has `pixels` of them, of which these are.
+            // SAFETY: `rows` has `count` rows, and `y` has `pixels` rows, which include these.
             unsafe { multiply(device(x)?, sizes, 1., (rows, weights), beta, results.from(first * g.out_channels)) }
         };
         if (g.kernel_height, g.kernel_width, g.stride, self.spread, self.top, self.left) == (1, 1, 1, 1, 0, 0)
@@ -75,11 +76,12 @@ impl View {
         Ok(())
     }
 
-    /// What the kernel sees at `count` pixels of the result, beginning with `first`: `(count, kernel height · kernel width · in)`.
+    /// The numbers that the kernel sees at `count` pixels of the result, beginning with pixel `first`:
+    /// `(count, kernel height · kernel width · in)`.
     fn windows(&self, x: &Tensor, first: usize, count: usize) -> Result<Tensor> {
         let (g, length, bytes) = (&self.geometry, self.length(), x.dtype().size_in_bytes());
         let rows = output(x, (count, length), x.dtype())?;
-        // Sixteen bytes at once where channels begin at multiples of that.
+        // Sixteen bytes are copied at once if channels begin at multiples of sixteen bytes.
         let wide = (g.in_channels * bytes).is_multiple_of(16) && address(x)?.pointer.is_multiple_of(16);
         let (name, together) = match (wide, x.dtype()) {
             (true, _) => ("windows_128", 16 / bytes),
@@ -104,7 +106,7 @@ impl View {
             long(count),
         ];
         let grid = Grid::numbers(count * (length / together), 1);
-        // SAFETY: each thread writes one of the `count` rows' numbers and reads inside of `x`, checked by the kernel.
+        // SAFETY: each thread writes one number of the `count` rows; the kernel checks that it reads inside of `x`.
         unsafe { launch(device(x)?, name, grid, &arguments)? };
         Ok(rows)
     }

@@ -6,16 +6,16 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use super::address::{Address, address, device};
 
-/// Rows of numbers somewhere on the device, one matrix or several at equal distances.
+/// Rows of numbers in the device's memory: one matrix, or several at equal distances.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix {
     address: Address,
     dtype: DType,
-    /// Numbers from one row to the next.
+    /// The numbers from one row to the next.
     row: usize,
-    /// Numbers from one matrix to the next.
+    /// The numbers from one matrix to the next.
     step: usize,
-    /// Whether it is to be read with rows and columns swapped.
+    /// Whether it is read with rows and columns swapped.
     turned: bool,
 }
 
@@ -25,12 +25,12 @@ impl Matrix {
         Ok(Self { address: address(x)?, dtype: x.dtype(), row, step: 0, turned: false })
     }
 
-    /// The same some numbers further on.
+    /// The matrix that begins `offset` numbers further on.
     pub(super) fn from(self, offset: usize) -> Self {
         Self { address: self.address.plus(offset * self.dtype.size_in_bytes()), ..self }
     }
 
-    /// The first of several.
+    /// The first of several matrices, which are `step` numbers apart.
     pub(super) fn each(self, step: usize) -> Self {
         Self { step, ..self }
     }
@@ -52,7 +52,7 @@ impl Matrix {
     }
 }
 
-/// What is multiplied: `(m, k)` by `(k, n)`, `count` times.
+/// The sizes of a product: `(m, k)` by `(k, n)`, for `count` matrices.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) m: usize,
@@ -61,8 +61,8 @@ pub(super) struct Sizes {
     pub(super) count: usize,
 }
 
-/// `c = alpha · a b + beta · c`. Factors are never rounded to TF32, sums are f32 whatever the dtypes (but cuBLAS may add parts of a long sum in that
-/// of `c`); `a` and `b` have the same.
+/// Computes `c = alpha · a b + beta · c`; `a` and `b` have the same dtype. Factors are never rounded to TF32, and sums
+/// are f32 for every dtype (but cuBLAS may add the parts of a long sum in the dtype of `c`).
 ///
 /// # Safety
 /// The matrices must lie within living tensors.
@@ -78,7 +78,7 @@ pub(super) unsafe fn multiply(
         return Ok(());
     }
     if k == 0 {
-        bail!("a product of {m}×0 and 0×{n} numbers");
+        bail!("a product of {m}×0 and 0×{n} numbers is empty");
     }
     for matrix in [a, b, c] {
         matrix.address.check(device)?;
@@ -88,8 +88,8 @@ pub(super) unsafe fn multiply(
         Err(_) => bail!("a product of {m}×{k} and {k}×{n} numbers is too large for cuBLAS"),
     };
     let blas = device.cublas_handle();
-    // cuBLAS counts by columns: there, rows of `c` are columns of its transpose, which is that of `b` times that of `a`.
-    // SAFETY: the caller's promise; the scalars outlive the call, which copies them.
+    // cuBLAS counts by columns. It computes the transpose of `c`, which is the transpose of `b` times that of `a`.
+    // SAFETY: the caller promises that the tensors live; the scalars outlive the call, which copies them.
     unsafe {
         result::gemm_strided_batched_ex(
             *blas.handle(),
@@ -120,7 +120,8 @@ pub(super) unsafe fn multiply(
     .w()
 }
 
-/// `y = alpha · x w + beta · y` of contiguous tensors: rows of `x` of `k` numbers, `y` of `n`; `w` `(k, n)`, or, `turned`, `(n, k)`.
+/// Computes `y = alpha · x w + beta · y` for contiguous tensors. Rows of `x` have `k` numbers and rows of `y` have `n`;
+/// `w` is `(k, n)`, or `(n, k)` if `turned`.
 pub(super) fn rows_times(
     alpha: f32,
     x: &Tensor,
@@ -132,7 +133,7 @@ pub(super) fn rows_times(
 ) -> Result<()> {
     let m = x.elem_count() / k.max(1);
     if x.elem_count() != m * k || w.elem_count() != k * n || y.elem_count() != m * n || x.dtype() != w.dtype() {
-        bail!("product: {:?} {:?} to {:?}", x.shape(), w.shape(), y.shape());
+        bail!("product: {:?} times {:?} does not give {:?}", x.shape(), w.shape(), y.shape());
     }
     let (a, c) = (Matrix::new(x, k)?, Matrix::new(y, n)?);
     let b = if turned { Matrix::new(w, k)?.turned() } else { Matrix::new(w, n)? };

@@ -27,7 +27,7 @@ pub(crate) fn add_to_pixels(x: &Tensor, rows: &Tensor) -> Result<Tensor> {
     Ok(y)
 }
 
-/// `y = x + rows`, each of `channels` numbers and added to as many rows of `x` as make them equally many.
+/// `y = x + rows`. Rows have `channels` numbers; each of `rows` is added to the same number of rows of `x`, in order.
 fn add_rows(x: &Tensor, rows: &Tensor, y: &Tensor, channels: usize) -> Result<()> {
     let count = x.elem_count();
     if rows.elem_count() == 0 || !count.is_multiple_of(rows.elem_count()) {
@@ -55,7 +55,7 @@ pub(crate) fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     })?;
     let arguments =
         [address(&x)?.into(), address(&y)?.into(), address(&both)?.into(), long(count), int(channels)?, int(others)?];
-    // SAFETY: each thread below `count` writes its number and reads one of either.
+    // SAFETY: each thread below `count` writes its number and reads one number of `x` or `y`.
     unsafe { launch(device(&x)?, &kernel("concatenate", x.dtype()), Grid::numbers(count, 1), &arguments)? };
     Ok(both)
 }

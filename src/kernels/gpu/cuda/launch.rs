@@ -63,8 +63,8 @@ impl Grid {
         Self { blocks: [rows, 1], threads: length.next_multiple_of(32).clamp(32, BLOCK) }
     }
 
-    /// One block for each of the `parts` parts of each of `images` images. A thread takes one channel; if there are more
-    /// than 1024, all threads take equally many.
+    /// One block for each of the `parts` parts of each of `images` images. A thread takes one channel; if there are
+    /// more than 1024, all threads take equally many.
     pub(super) fn channels(parts: usize, images: usize, channels: usize) -> Self {
         let each = channels.div_ceil(1024).max(1);
         Self { blocks: [parts, images], threads: channels.div_ceil(each).next_multiple_of(32).max(32) }
@@ -89,8 +89,8 @@ pub(super) fn kernel(name: &str, dtype: DType) -> String {
 /// Starts a kernel of `kernels/`. It does nothing for an empty grid.
 ///
 /// # Safety
-/// The arguments must be those that the kernel declares, in its order. All that the kernel reads and writes with them in
-/// this grid must lie in living tensors.
+/// The arguments must be those that the kernel declares, in its order. All that the kernel reads and writes with them
+/// in this grid must lie in living tensors.
 pub(super) unsafe fn launch(device: &CudaDevice, name: &str, grid: Grid, arguments: &[Argument]) -> Result<()> {
     let [columns, rows] = grid.blocks;
     if columns == 0 || rows == 0 {

@@ -10,7 +10,7 @@ use crate::kernels::layers::linear::Linear;
 use crate::kernels::layers::lora::LoraPair;
 use crate::kernels::layers::shape::with_channels;
 
-/// Writes the bias, if there is one, to every row of `y`; gives what `y` is to be multiplied with before a product is added.
+/// Writes the bias, if there is one, to every row of `y`. Returns the factor of `y` for adding a product to it.
 pub(super) fn start(y: &Tensor, bias: Option<&Tensor>) -> Result<f32> {
     let Some(row) = bias else { return Ok(0.) };
     let (count, channels) = (y.elem_count(), row.elem_count());
@@ -21,7 +21,7 @@ pub(super) fn start(y: &Tensor, bias: Option<&Tensor>) -> Result<f32> {
     Ok(1.)
 }
 
-/// `x W`ᵀ plus the bias, to `y`.
+/// Writes `x Wᵀ` plus the bias to `y`.
 fn apply(x: &Tensor, w: &Linear, weight: &Tensor, y: &Tensor) -> Result<()> {
     let beta = start(y, w.bias(x.dtype())?.as_ref())?;
     rows_times(1., x, weight, true, beta, y, (w.in_features(), w.out_features()))
@@ -87,7 +87,7 @@ pub(crate) fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Ten
     Ok(y)
 }
 
-/// `scale · aᵀ b` of rows of `m` and `n` numbers, `(m, n)` f32.
+/// `scale · aᵀ b`, `(m, n)` f32. Rows of `a` have `m` numbers, rows of `b` have `n`.
 fn outer(scale: f32, a: &Tensor, b: &Tensor, (m, n): (usize, usize)) -> Result<Tensor> {
     let y = output(a, (m, n), DType::F32)?;
     let sizes = Sizes { m, n, k: a.elem_count() / m, count: 1 };

@@ -4,10 +4,10 @@ use candle_core::Result;
 use candle_core::cuda_backend::cudarc::driver::{result, sys};
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
 
-/// Makes freed memory of the device stay with this process, as PyTorch does. CUDA would return it to the system whenever
-/// the host waits for the device ([stream-ordered memory][memory]).
+/// Makes freed memory of the device stay with this process, as PyTorch does. CUDA would return it to the system
+/// whenever the host waits for the device ([stream-ordered memory][pool]).
 ///
-/// [memory]: https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/stream-ordered-memory-allocation.html
+/// [pool]: https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/stream-ordered-memory-allocation.html
 pub(crate) fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
     let stream = device.cuda_stream();
     let context = stream.context();

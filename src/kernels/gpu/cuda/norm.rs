@@ -42,7 +42,7 @@ pub(crate) fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     Ok(y)
 }
 
-/// Pixels of one block of threads, at most.
+/// The most pixels of one block of threads.
 const ROWS: usize = 64;
 
 /// A group normalisation of images of one size.
@@ -52,7 +52,7 @@ struct Groups {
     images: usize,
     pixels: usize,
     channels: usize,
-    /// Pixels of one block.
+    /// The pixels of one block.
     rows: usize,
     silu: bool,
 }
@@ -66,17 +66,17 @@ impl Groups {
         Ok([int(self.pixels)?, int(self.channels)?, int(self.norm.groups)?])
     }
 
-    /// Two numbers of each channel in each chunk.
+    /// A tensor for two numbers of each channel in each chunk.
     fn parts(&self, x: &Tensor) -> Result<Tensor> {
         output(x, (self.images, self.chunks(), self.channels, 2), DType::F32)
     }
 
-    /// Two numbers of each group.
+    /// A tensor for two numbers of each group.
     fn by_group(&self, x: &Tensor) -> Result<Tensor> {
         output(x, (self.images, self.norm.groups, 2), DType::F32)
     }
 
-    /// Mean and 1 / deviation of each image's groups.
+    /// The mean and 1 / deviation of the groups of each image.
     fn statistics(&self, x: &Tensor) -> Result<Tensor> {
         let (parts, statistics, on) = (self.parts(x)?, self.by_group(x)?, device(x)?);
         let [pixels, channels, _] = self.sizes()?;

@@ -22,7 +22,8 @@ pub(crate) fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usi
             int(channels)?,
         ];
         let grid = Grid::numbers(to.elem_count(), 1);
-        // SAFETY: each thread writes its number; the sizes, checked by the caller, keep what it reads within `from`.
+        // SAFETY: each thread writes its number; the public function has checked the sizes, so that it reads within
+        // `from`.
         unsafe { launch(device(from)?, &kernel(kernel_name, from.dtype()), grid, &arguments) }
     };
     let y = output_of([&x], (batch, to_height, to_width, channels), move |grad| {

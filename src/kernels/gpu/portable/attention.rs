@@ -1,6 +1,8 @@
-//! Attention of some queries at a time: scores are never held all at once, nor kept for the backward pass, which computes them again.
+//! Attention for some queries at a time. The scores are never held all at once, and the backward pass computes them
+//! again.
 //!
-//! The backward pass is that of [FlashAttention-2](https://arxiv.org/abs/2307.08691), section 2.3.2, with the softmax computed by rows.
+//! The backward pass is that of [FlashAttention-2](https://arxiv.org/abs/2307.08691), section 2.3.2, with the softmax
+//! computed by rows.
 
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::ops::softmax_last_dim;
@@ -8,10 +10,10 @@ use candle_nn::ops::softmax_last_dim;
 use crate::kernels::autodiff::frozen::with_input_gradient;
 use crate::kernels::layers::heads::Heads;
 
-/// Scores held at once; f32.
+/// The scores that are held at once, f32.
 const SCORES: usize = 1 << 26;
 
-/// See [`attention`](crate::kernels::attention()); sums and softmax are f32 whatever the dtype.
+/// See [`attention`](crate::kernels::attention()). Sums and softmax are f32 for every dtype.
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Result<Tensor> {
     attention_of(SCORES, q, k, v, heads)
 }
@@ -35,26 +37,26 @@ fn attention_of(scores: usize, q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads)
     )
 }
 
-/// All numbers of the wanted ones in one argument, of which candle hands each its part of the gradient.
+/// Joins the numbers of the wanted tensors to one argument. candle hands each tensor its part of the gradient.
 fn side_by_side(parts: [&Tensor; 3], wanted: [bool; 3]) -> Result<Tensor> {
     let flat = parts.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(part, _)| part.flatten_all());
     Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)
 }
 
-/// Attention, `rows` queries of every head at a time.
+/// An attention that computes `rows` queries of every head at a time.
 struct Chunks {
     heads: Heads,
     rows: usize,
 }
 
 impl Chunks {
-    /// `(batch, heads, tokens, head_dim)` f32 of `(batch, ..., channels)`.
+    /// Turns `(batch, ..., channels)` into `(batch, heads, tokens, head_dim)` f32.
     fn split(&self, x: &Tensor, tokens: usize) -> Result<Tensor> {
         let Heads { batch, heads, head_dim, .. } = self.heads;
         x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
     }
 
-    /// Back to the shape and dtype of `like`.
+    /// The inverse of `split`; the result has the shape and dtype of `like`.
     fn join(x: &Tensor, like: &Tensor) -> Result<Tensor> {
         x.transpose(1, 2)?.to_dtype(like.dtype())?.contiguous()?.reshape(like.shape())
     }
@@ -63,13 +65,14 @@ impl Chunks {
         1. / (self.heads.head_dim as f64).sqrt()
     }
 
-    /// First query and number of queries of each chunk.
+    /// The first query and the number of queries of each chunk.
     fn chunks(&self) -> impl Iterator<Item = (usize, usize)> + use<'_> {
         let queries = self.heads.queries;
         (0..queries).step_by(self.rows).map(move |start| (start, self.rows.min(queries - start)))
     }
 
-    /// Softmax of the scores of the queries `q`, which begin at query `start`; `(batch, heads, queries, keys)`.
+    /// The softmax of the scores of the queries `q`, `(batch, heads, queries, keys)`. The first of them is query
+    /// `start`.
     fn weights(&self, q: &Tensor, k: &Tensor, start: usize) -> Result<Tensor> {
         let mut scores = (q * self.scale())?.matmul(&k.t()?)?;
         if self.heads.causal {
@@ -90,12 +93,12 @@ impl Chunks {
         Self::join(&Tensor::cat(&parts, 2)?, q)
     }
 
-    /// Gradients by queries, keys and values.
+    /// The gradients of queries, keys and values.
     fn backward(&self, [q, k, v]: [&Tensor; 3], y: &Tensor, grad: &Tensor) -> Result<[Tensor; 3]> {
         let Heads { queries, keys, .. } = self.heads;
         let (ks, vs) = (self.split(k, keys)?, self.split(v, keys)?);
         let (qs, grads) = (self.split(q, queries)?, self.split(&grad.contiguous()?, queries)?);
-        // Of each query: the sum over keys of weight times the weight's gradient.
+        // For each query, the sum over the keys of the weight times the gradient of the weight.
         let sums = (&grads * self.split(y, queries)?)?.sum_keepdim(3)?;
         let (mut dq, mut dk, mut dv) = (Vec::new(), None, None);
         for (start, rows) in self.chunks() {
@@ -152,7 +155,7 @@ mod tests {
                     assert!(worst < 1e-5, "{scores} scores, {queries}×{keys}: result {i} is off by {worst:e}");
                 }
             }
-            // Without a gradient for what is not tracked.
+            // Tensors that are not tracked get no gradient.
             let y = attention_of(3, &q.detach(), &k, &v.detach(), sizes).unwrap();
             let store = y.sum_all().unwrap().backward().unwrap();
             assert_eq!(store.get_ids().collect::<Vec<_>>(), [&k.id()]);

@@ -1,7 +1,8 @@
 //! Normalisations that keep only their argument for the backward pass.
 //!
-//! With x̂ the normalised numbers and g their gradient, the gradient by the argument is `(g − mean(g) − x̂ · mean(g · x̂)) / σ`, means over
-//! what is normalised together ([Ioffe & Szegedy 2015](https://arxiv.org/abs/1502.03167), section 3, solved for the argument).
+//! Let x̂ be the normalised numbers and g their gradient. The gradient of the argument is
+//! `(g − mean(g) − x̂ · mean(g · x̂)) / σ`, with means over the numbers that are normalised together
+//! ([Ioffe & Szegedy 2015](https://arxiv.org/abs/1502.03167), section 3, solved for the argument).
 
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::sigmoid;
@@ -10,10 +11,11 @@ use crate::kernels::autodiff::frozen::with_input_gradient;
 use crate::kernels::layers::activation::Activation;
 use crate::kernels::layers::norm::{Affine, GroupNorm, LayerNorm};
 
-/// What is normalised together, scaled by channel, shifted, and sent through an activation.
+/// A normalisation, followed by scale and shift per channel and an activation.
 #[derive(Clone)]
 struct Norm {
-    /// `(batch, pixels, groups, channels of a group)`; normalised over dimensions 1 and 3. One pixel and group for a layer norm.
+    /// `(batch, pixels, groups, channels of a group)`. Means go over dimensions 1 and 3. A layer normalisation has one
+    /// pixel and one group.
     shape: (usize, usize, usize, usize),
     eps: f64,
     /// `(groups, channels of a group)`.
@@ -32,7 +34,7 @@ impl Norm {
         if self.shape.1 == 1 { x.mean_keepdim(D::Minus1) } else { x.mean_keepdim((1, 3)) }
     }
 
-    /// Normalised numbers and deviations, f32.
+    /// The normalised numbers and the standard deviations, f32.
     fn normalised(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
         let x = x.contiguous()?.to_dtype(DType::F32)?.reshape(self.shape)?;
         let centred = x.broadcast_sub(&self.mean(&x)?)?;

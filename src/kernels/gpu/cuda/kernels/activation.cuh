@@ -10,7 +10,7 @@ __device__ inline float silu_slope(float x) {
     float s = sigmoid(x);
     return s * (1.f + x * (1.f - s));
 }
-// The normal distribution's function and density.
+// The distribution function and the density of the normal distribution.
 __device__ inline float normal(float x) { return .5f * (1.f + erff(x * .70710678118654752f)); }
 __device__ inline float density(float x) { return .39894228040143268f * expf(-.5f * x * x); }
 

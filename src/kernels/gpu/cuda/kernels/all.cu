@@ -1,5 +1,5 @@
-// Kernels for CUDA, channels last. Numbers are f32, bf16 or f16 in memory and f32 in registers; every sum has one order, so that a result
-// repeats to the bit. Blocks have a multiple of 32 threads, up to 1024.
+// Kernels for CUDA, channels last. Numbers are f32, bf16 or f16 in memory and f32 in registers. Every sum has one
+// order, so that a result repeats to the bit. Blocks have a multiple of 32 threads, up to 1024.
 
 #include "activation.cuh"
 #include "adamw.cuh"

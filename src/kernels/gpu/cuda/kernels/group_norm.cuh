@@ -4,7 +4,7 @@
 
 #include "activation.cuh"
 
-// Of every channel in the rows of block (x: chunk, y: image): mean and sum of squared distances from it, in turns.
+// For every channel in the rows of block (x: chunk, y: image): its mean, and the sum of squared distances from it.
 template <class T>
 __device__ void channel_statistics(const T* x, float* parts, int pixels, int channels, int rows) {
     int first = blockIdx.x * rows, count = min(rows, pixels - first);
@@ -22,9 +22,10 @@ __device__ void channel_statistics(const T* x, float* parts, int pixels, int cha
     }
 }
 
-// Mean and 1 / deviation of group x of image y, from those of its channels in every chunk
+// The mean and 1 / deviation of group x of image y, from the statistics of its channels in every chunk
 // (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance").
-__device__ void group_statistics(const float* parts, float* statistics, int pixels, int channels, int groups, int rows, float eps) {
+__device__ void group_statistics(const float* parts, float* statistics, int pixels, int channels, int groups, int rows,
+                                 float eps) {
     int size = channels / groups, chunks = (pixels + rows - 1) / rows, entries = chunks * size;
     parts += ((long long)blockIdx.y * chunks * channels + blockIdx.x * size) * 2;
     float all = 0, squares = 0, numbers = (float)pixels * size;
@@ -45,10 +46,10 @@ __device__ void group_statistics(const float* parts, float* statistics, int pixe
     }
 }
 
-// One image (y) of `pixels` pixels.
+// Normalises image y, which has `pixels` pixels.
 template <class T>
-__device__ void group_norm(const T* x, const float* statistics, const float* weight, const float* bias, T* y, int pixels, int channels,
-                           int groups, int activation) {
+__device__ void group_norm(const T* x, const float* statistics, const float* weight, const float* bias, T* y,
+                           int pixels, int channels, int groups, int activation) {
     long long i = index(), image = (long long)pixels * channels;
     if (i >= image) return;
     int c = i % channels;
@@ -57,17 +58,20 @@ __device__ void group_norm(const T* x, const float* statistics, const float* wei
     store(y, blockIdx.y * image + i, activation ? silu(normed) : normed);
 }
 
-// The gradient by the scaled and shifted number, times the scale.
+// The gradient of the scaled and shifted number, times the scale.
 template <class T>
-__device__ inline float inner_gradient(const T* grad, long long i, float normalised, float weight, float bias, int activation) {
+__device__ inline float inner_gradient(const T* grad, long long i, float normalised, float weight, float bias,
+                                       int activation) {
     float g = load(grad, i);
     return (activation ? g * silu_slope(normalised * weight + bias) : g) * weight;
 }
 
-// Of every channel in the rows of block (x: chunk, y: image): sums of the gradients, and of them times the normalised numbers.
+// For every channel in the rows of block (x: chunk, y: image): the sum of the gradients, followed by the sum of the
+// gradients times the normalised numbers.
 template <class T>
-__device__ void channel_gradients(const T* x, const T* grad, const float* statistics, const float* weight, const float* bias, float* parts,
-                                  int pixels, int channels, int groups, int rows, int activation) {
+__device__ void channel_gradients(const T* x, const T* grad, const float* statistics, const float* weight,
+                                  const float* bias, float* parts, int pixels, int channels, int groups, int rows,
+                                  int activation) {
     int first = blockIdx.x * rows, count = min(rows, pixels - first);
     long long start = ((long long)blockIdx.y * pixels + first) * channels;
     parts += ((long long)blockIdx.y * gridDim.x + blockIdx.x) * channels * 2;
@@ -84,7 +88,7 @@ __device__ void channel_gradients(const T* x, const T* grad, const float* statis
     }
 }
 
-// Their means over group x of image y.
+// The means of both sums over group x of image y.
 __device__ void group_gradients(const float* parts, float* means, int pixels, int channels, int groups, int chunks) {
     int size = channels / groups;
     parts += ((long long)blockIdx.y * chunks * channels + blockIdx.x * size) * 2;
@@ -101,8 +105,9 @@ __device__ void group_gradients(const float* parts, float* means, int pixels, in
 }
 
 template <class T>
-__device__ void group_norm_backward(const T* x, const T* grad, const float* statistics, const float* means, const float* weight,
-                                    const float* bias, T* dx, int pixels, int channels, int groups, int activation) {
+__device__ void group_norm_backward(const T* x, const T* grad, const float* statistics, const float* means,
+                                    const float* weight, const float* bias, T* dx, int pixels, int channels, int groups,
+                                    int activation) {
     long long i = index(), image = (long long)pixels * channels;
     if (i >= image) return;
     int c = i % channels, group = blockIdx.y * groups + c / (channels / groups);
@@ -116,22 +121,24 @@ __device__ void group_norm_backward(const T* x, const T* grad, const float* stat
 #define P(T) (const T* x, float* parts, int pixels, int channels, int rows)
 KERNEL(channel_statistics, P, (x, parts, pixels, channels, rows))
 #undef P
-#define P(T)                                                                                                                            \
-    (const T* x, const float* statistics, const float* weight, const float* bias, T* y, int pixels, int channels, int groups, int activation)
+#define P(T)                                                                                                      \
+    (const T* x, const float* statistics, const float* weight, const float* bias, T* y, int pixels, int channels, \
+     int groups, int activation)
 KERNEL(group_norm, P, (x, statistics, weight, bias, y, pixels, channels, groups, activation))
 #undef P
-#define P(T)                                                                                                                               \
-    (const T* x, const T* grad, const float* statistics, const float* weight, const float* bias, float* parts, int pixels, int channels, \
-     int groups, int rows, int activation)
+#define P(T)                                                                                                   \
+    (const T* x, const T* grad, const float* statistics, const float* weight, const float* bias, float* parts, \
+     int pixels, int channels, int groups, int rows, int activation)
 KERNEL(channel_gradients, P, (x, grad, statistics, weight, bias, parts, pixels, channels, groups, rows, activation))
 #undef P
-#define P(T)                                                                                                                               \
-    (const T* x, const T* grad, const float* statistics, const float* means, const float* weight, const float* bias, T* dx, int pixels, \
-     int channels, int groups, int activation)
+#define P(T)                                                                                                         \
+    (const T* x, const T* grad, const float* statistics, const float* means, const float* weight, const float* bias, \
+     T* dx, int pixels, int channels, int groups, int activation)
 KERNEL(group_norm_backward, P, (x, grad, statistics, means, weight, bias, dx, pixels, channels, groups, activation))
 #undef P
 
-ENTRY group_statistics_f32(const float* parts, float* statistics, int pixels, int channels, int groups, int rows, float eps) {
+ENTRY group_statistics_f32(const float* parts, float* statistics, int pixels, int channels, int groups, int rows,
+                           float eps) {
     group_statistics(parts, statistics, pixels, channels, groups, rows, eps);
 }
 ENTRY group_gradients_f32(const float* parts, float* means, int pixels, int channels, int groups, int chunks) {

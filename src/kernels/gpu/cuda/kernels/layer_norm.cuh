@@ -4,7 +4,7 @@
 
 #include "numbers.cuh"
 
-// A block a row.
+// One block computes one row.
 template <class T>
 __device__ void layer_norm(const T* x, const float* weight, const float* bias, T* y, int channels, float eps) {
     x += (long long)blockIdx.x * channels, y += (long long)blockIdx.x * channels;
@@ -13,7 +13,8 @@ __device__ void layer_norm(const T* x, const float* weight, const float* bias, T
     float mean = sum(all) / channels;
     for (int c = threadIdx.x; c < channels; c += blockDim.x) squares += (load(x, c) - mean) * (load(x, c) - mean);
     float scale = 1.f / sqrtf(sum(squares) / channels + eps);
-    for (int c = threadIdx.x; c < channels; c += blockDim.x) store(y, c, (load(x, c) - mean) * scale * weight[c] + bias[c]);
+    for (int c = threadIdx.x; c < channels; c += blockDim.x)
+        store(y, c, (load(x, c) - mean) * scale * weight[c] + bias[c]);
 }
 
 template <class T>

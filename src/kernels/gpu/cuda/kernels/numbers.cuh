@@ -11,7 +11,7 @@ struct bf16 {
 __device__ inline float load(const float* x, long long i) { return x[i]; }
 __device__ inline float load(const bf16* x, long long i) { return __uint_as_float((unsigned)x[i].bits << 16); }
 __device__ inline void store(float* y, long long i, float x) { y[i] = x; }
-// To the nearest, halfway cases to the even one.
+// Rounds to the nearest number, and halfway cases to the even one.
 __device__ inline void store(bf16* y, long long i, float x) {
     unsigned bits = __float_as_uint(x);
     bool nan = (bits & 0x7fffffff) > 0x7f800000;
@@ -27,7 +27,7 @@ __device__ float over_block(float x, bool maximum) {
         float other = __shfl_xor_sync(0xffffffffu, x, lane);
         x = maximum ? fmaxf(x, other) : x + other;
     }
-    __syncthreads();  // those of the call before have been read
+    __syncthreads();  // now all threads have read the parts of the previous call
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
     __syncthreads();
     x = parts[0];

@@ -1,4 +1,4 @@
-// What copies or adds rows of channels, and upsampling.
+// Copies and sums of rows of channels, and upsampling.
 
 #pragma once
 
@@ -11,7 +11,7 @@ __device__ void fill_rows(T* y, const T* row, long long count, int channels) {
     if (i < count) y[i] = row[i % channels];
 }
 
-// y = x + rows, one row for `repeated` rows of `channels` numbers.
+// y = x + rows. Rows have `channels` numbers; each of `rows` is added to `repeated` rows of x.
 template <class T>
 __device__ void add_rows(const T* x, const T* rows, T* y, long long count, int repeated, int channels) {
     long long i = index();
@@ -28,16 +28,17 @@ __device__ void concatenate(const T* x, const T* y, T* both, long long count, in
     both[i] = c < channels ? x[row * channels + c] : y[row * others + c - channels];
 }
 
-// `channels` of all `all` channels, beginning with `first`.
+// Copies `channels` channels of `all`, beginning with channel `first`.
 template <class T>
 __device__ void part(const T* x, T* y, long long count, int all, int first, int channels) {
     long long i = index();
     if (i < count) y[i] = x[i / channels * all + first + i % channels];
 }
 
-// Every pixel four times, but for the last row or column where the size is odd.
+// Copies every pixel four times. If a new size is odd, the last row or column is left out.
 template <class T>
-__device__ void upsample(const T* x, T* y, long long count, int height, int width, int to_height, int to_width, int channels) {
+__device__ void upsample(const T* x, T* y, long long count, int height, int width, int to_height, int to_width,
+                         int channels) {
     long long i = index();
     if (i >= count) return;
     int c = i % channels;
@@ -46,7 +47,8 @@ __device__ void upsample(const T* x, T* y, long long count, int height, int widt
 }
 
 template <class T>
-__device__ void upsample_backward(const T* grad, T* dx, long long count, int height, int width, int to_height, int to_width, int channels) {
+__device__ void upsample_backward(const T* grad, T* dx, long long count, int height, int width, int to_height,
+                                  int to_width, int channels) {
     long long i = index();
     if (i >= count) return;
     int c = i % channels;
@@ -54,7 +56,8 @@ __device__ void upsample_backward(const T* grad, T* dx, long long count, int hei
     int column = 2 * own.column, row = 2 * own.row;
     float all = 0;
     for (int y = row; y < min(row + 2, to_height); y++)
-        for (int x = column; x < min(column + 2, to_width); x++) all += load(grad, ((own.image * to_height + y) * to_width + x) * channels + c);
+        for (int x = column; x < min(column + 2, to_width); x++)
+            all += load(grad, ((own.image * to_height + y) * to_width + x) * channels + c);
     store(dx, i, all);
 }
 

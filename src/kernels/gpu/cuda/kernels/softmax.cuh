@@ -4,7 +4,8 @@
 
 #include "numbers.cuh"
 
-// A block a row of scores, `queries` rows a head, beginning with query `first`. `causal`: query t sees keys 0..=t.
+// One block computes one row of scores. A head has `queries` rows, beginning with query `first`. If `causal`, query t
+// sees the keys 0..=t only.
 template <class T>
 __device__ void softmax(const float* scores, T* weights, int keys, int queries, int first, float scale, int causal) {
     scores += (long long)blockIdx.x * keys, weights += (long long)blockIdx.x * keys;
@@ -18,7 +19,7 @@ __device__ void softmax(const float* scores, T* weights, int keys, int queries, 
         store(weights, k, k < seen ? expf((scores[k] - largest) * scale) / all : 0.f);
 }
 
-// From the gradients by the weights to those by the scores before scaling.
+// Maps the gradients of the weights to those of the scores before scaling.
 template <class T>
 __device__ void softmax_backward(const T* weights, const float* grad, T* dscores, int keys, float scale) {
     long long row = (long long)blockIdx.x * keys;
