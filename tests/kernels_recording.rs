@@ -1,4 +1,4 @@
-//! A recording of the kernels gives the values and gradients of candle's graph, and loses none without an error.
+//! A recording of the kernels gives the values and gradients of candle's graph. It never loses one without an error.
 
 #[path = "common/device.rs"]
 mod device;
@@ -19,7 +19,7 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
         .enumerate()
         .map(|(i, v)| if Some(i) == constant { v.detach() } else { v.as_tensor().clone() })
         .collect();
-    // Used twice, so that its gradient is a sum.
+    // Every input is used twice, so that its gradient is a sum.
     let (y, recording) = record(|| add(&function(&tracked)?, &function(&tracked)?)).unwrap();
     assert!(y.is_variable(), "a recorded result carries no graph");
     let image = numbers(&y.dims()[1..], 9).to_dtype(y.dtype()).unwrap().unsqueeze(0).unwrap();
@@ -28,7 +28,7 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
     let mut all = vec![Some(y.detach())];
     all.extend(vars.iter().map(|v| gradients.remove(v)));
     assert!(gradients.remove(&vars[0]).is_none());
-    // Both were counted twice, which is exact.
+    // Value and gradients were counted twice, so half of each is exact.
     all.into_iter().map(|x| Some((x? / 2.).unwrap())).collect()
 }
 
@@ -50,7 +50,7 @@ fn a_recording_gives_the_gradients_of_the_graph() {
                     continue;
                 };
                 assert_eq!(graph.dims(), recorded.dims(), "{name}");
-                // -0 is 0 here: the graph adds every gradient to zeros.
+                // Here -0 equals 0, because the graph adds every gradient to zeros.
                 let vector = |x: &Tensor| vector(&x.to_dtype(DType::F32).unwrap());
                 assert_eq!(vector(graph), vector(recorded), "{name}");
             }
@@ -63,7 +63,7 @@ fn what_a_recording_would_lose_is_an_error() {
     let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
     let error = record(|| silu(&silu(&x)?.affine(2., 0.)?)).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("not recorded"), "{error}");
-    // What is not tracked passes, and nothing stays behind after an error.
+    // Tensors that are not tracked are allowed, and nothing stays behind after an error.
     let (y, recording) = record(|| silu(&silu(&x.detach())?.affine(2., 0.)?)).unwrap();
     assert!(!y.track_op());
     let loss = silu(&x.affine(2., 0.).unwrap()).unwrap().sum_all().unwrap();
@@ -72,7 +72,7 @@ fn what_a_recording_would_lose_is_an_error() {
     assert!(nested.contains("within a recording"), "{nested}");
 }
 
-/// From the gradient of a result, whether a kernel or candle computed it last.
+/// A recording goes back from the gradient of a result, whether a kernel or candle computed the result last.
 #[test]
 fn a_recording_goes_on_from_a_gradient() {
     let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
