@@ -1,5 +1,5 @@
-//! Laws of the kernels on awkward shapes: the fast kernels equal the references, no bit depends on the number of threads
-//! or on the batch around a sample, and frozen weights get no gradient.
+//! Laws of the kernels on awkward shapes: the fast kernels equal the references, no bit depends on the number of
+//! threads or on the batch around a sample, and frozen weights get no gradient.
 
 #[path = "common/device.rs"]
 mod device;

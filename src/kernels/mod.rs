@@ -2,7 +2,7 @@
 //!
 //! Feature maps are `(batch, height, width, channels)` and sequences `(batch, tokens, channels)`, on every device.
 //! Weights are *frozen*: they never receive a gradient, and no kernel computes one for them. Only activations and the
-//! two LoRA factors do. Activations are f32 on the CPU whatever the storage dtype of the weights; on CUDA and Metal
+//! two LoRA factors do. Activations are f32 on the CPU for every storage dtype of the weights; on CUDA and Metal
 //! they have the storage dtype ([`activation_dtype`]). A CPU with instructions for bf16 rounds activations to it when
 //! it multiplies them with bf16 weights.
 //!

@@ -78,7 +78,7 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
     let down = Panels::pack(columns, rank, |n, k| f.down[k * columns + n]);
     let (up, down) = (up.view(), down.view());
     let weight = wants_x.then(|| f.weight.backward());
-    // As in the forward pass.
+    // The same choice as in the forward pass.
     let few = chunks < 2 * rayon::current_num_threads();
     // For each chunk, its part of the gradients of both factors, (rank, in) and (rank, out).
     let part = if hidden.is_some() { rank * (columns + out) } else { 0 };

@@ -52,7 +52,7 @@ fn products_of_awkward_shapes_equal_f64() {
             let exact = exact + f64::from(bias[column]);
             assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
         }
-        // Every row is the same alone, and adding keeps what is there.
+        // A row alone gives the same numbers, and `Start::Keep` adds to the numbers that are there.
         assert_eq!(matmul(&a[(m - 1) * k..], panels.view(), Some(&bias)), c[(m - 1) * n..]);
         let mut kept = c.clone();
         // SAFETY: `kept` has the rows and columns of the product.

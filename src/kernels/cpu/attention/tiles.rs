@@ -64,7 +64,7 @@ pub(super) unsafe fn multiply<S: Simd>(m: &Small<'_>) {
 /// the transposed keys, with `dim` numbers or pairs each.
 ///
 /// # Safety
-/// As for [`multiply`].
+/// The conditions of [`multiply`] hold.
 #[inline(always)]
 pub(super) unsafe fn scores<S: Simd>(
     rows: &[*const f32],
