@@ -1,19 +1,11 @@
 //! `[evaluate]`: the measurements.
 
-use super::dataset::MAX_SEED;
+use super::bounds::MAX_SEED;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
 
 use serde::{Deserialize, Serialize};
-
-pub(super) const KEYS: &[&str] = &[
-    "evaluate.probe_every",
-    "evaluate.probe_timesteps",
-    "evaluate.probe_photos",
-    "evaluate.probe_seed",
-    "evaluate.drift_prompts",
-];
 
 /// `[evaluate]`: the measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

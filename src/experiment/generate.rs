@@ -1,6 +1,6 @@
 //! `[generate]`: the comparison images.
 
-use super::dataset::{MAX_SEED, side};
+use super::bounds::MAX_SEED;
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
@@ -8,20 +8,6 @@ use super::subject::Subject;
 use crate::choice::Sampler;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
-
-pub(super) const KEYS: &[&str] = &[
-    "generate.sampler",
-    "generate.steps",
-    "generate.guidance_scale",
-    "generate.negative_prompt",
-    "generate.seeds",
-    "generate.baseline_prompts",
-    "generate.prompts",
-    "generate.width",
-    "generate.height",
-    "generate.lora_scale",
-    "generate.batch_size",
-];
 
 /// How much a prompt may count.
 pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
@@ -68,7 +54,7 @@ pub struct ImageRecipe {
 
 /// Reads and checks the section. `resolution` is the training resolution, if it is known.
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
-    let sampler = sampler(reader, "generate.sampler");
+    let sampler = reader.choice("generate.sampler");
     let steps = reader.count("generate.steps", 1..=1000);
     let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
     let negative_prompt = negative_prompt(reader, subject);
@@ -92,22 +78,8 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Optio
     Some(Generate { images, baseline_prompts: baseline_prompts?, lora_scale: lora_scale?, batch_size: batch_size? })
 }
 
-/// One of the samplers.
-pub(super) fn sampler(reader: &mut Reader<'_>, key: &str) -> Option<Sampler> {
-    let choices = [
-        ("ddim", Sampler::Ddim),
-        ("pndm", Sampler::Pndm),
-        ("euler", Sampler::Euler),
-        ("euler-a", Sampler::EulerA),
-        ("dpm++2m", Sampler::DpmPp2m),
-        ("dpm++2m-karras", Sampler::DpmPp2mKarras),
-        ("unipc", Sampler::UniPc),
-    ];
-    reader.choice(key, &choices)
-}
-
 fn size(reader: &mut Reader<'_>, key: &str, resolution: Option<usize>) -> Option<usize> {
-    if reader.entry(key).is_some() { side(reader, key) } else { resolution }
+    if reader.entry(key).is_some() { reader.side(key) } else { resolution }
 }
 
 fn negative_prompt(reader: &mut Reader<'_>, subject: &Subject) -> Option<String> {

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layer::{Assignments, Entry};
-use super::problem::{Problem, Problems};
+use super::entry::{Assignments, Entry};
+use super::problem::Problem;
+use super::problems::Problems;
 use super::value::{label, same, shown};
 
 /// A larger grid is a mistake.

@@ -1,23 +1,14 @@
 //! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
 
+use super::bounds::{Bounds, MAX_SEED};
 use super::generate::{self, Generate, ImageRecipe};
 use super::problem::Problem;
 use super::prompt;
-use super::reader::{Bounds, Reader};
+use super::reader::Reader;
 use super::subject::Subject;
 use crate::choice::Sampler;
 
 use serde::{Deserialize, Serialize};
-
-pub(super) const KEYS: &[&str] = &[
-    "train.prior_preservation.class_prompt",
-    "train.prior_preservation.images",
-    "train.prior_preservation.weight",
-    "train.prior_preservation.seed",
-    "train.prior_preservation.sampler",
-    "train.prior_preservation.steps",
-    "train.prior_preservation.guidance_scale",
-];
 
 /// `[train.prior_preservation]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,8 +70,8 @@ pub(super) fn read(
     let key = "train.prior_preservation.class_prompt";
     let images = reader.count("train.prior_preservation.images", 0..=100_000);
     let weight = reader.number("train.prior_preservation.weight", Bounds::from_to(0.0, 1000.0));
-    let seed = reader.whole("train.prior_preservation.seed", 0..=super::dataset::MAX_SEED);
-    let sampler = generate::sampler(reader, "train.prior_preservation.sampler");
+    let seed = reader.whole("train.prior_preservation.seed", 0..=MAX_SEED);
+    let sampler = reader.choice("train.prior_preservation.sampler");
     let steps = reader.count("train.prior_preservation.steps", 1..=1000);
     let guidance_scale = reader.number("train.prior_preservation.guidance_scale", generate::GUIDANCE_SCALES.into());
     let text = reader.text(key, "\"a photo of a {class}\"")?;

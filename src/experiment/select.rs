@@ -3,7 +3,8 @@
 //! One `--only` holds conditions that must all be true: `dataset.size=5 train.rank=4`, which is also how cells
 //! are labelled. Of several `--only` one must be true.
 
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
+use super::problems::Problems;
 use super::source::Place;
 use super::{Cell, Experiment, node, schema, value};
 

@@ -5,8 +5,6 @@ use super::reader::Reader;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) const KEYS: &[&str] = &["subject.identifier", "subject.class", "subject.name"];
-
 /// Longest word or name.
 const MAX_CHARS: usize = 100;
 

@@ -5,38 +5,15 @@
 //! it as long as the class images, so that an epoch means something else for every number of photos).
 //! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
 
+use super::bounds::{Bounds, MAX_SEED};
 use super::prior_preservation::{self, PriorPreservation};
 use super::problem::Problem;
-use super::reader::{Bounds, Reader};
+use super::prompt;
+use super::reader::Reader;
 use super::subject::Subject;
-use super::{dataset, prompt};
 use crate::choice::LrScheduler;
 
 use serde::{Deserialize, Serialize};
-
-pub(super) const KEYS: &[&str] = &[
-    "train.instance_prompt",
-    "train.steps",
-    "train.epochs",
-    "train.batch_size",
-    "train.gradient_accumulation",
-    "train.learning_rate",
-    "train.lr_scheduler",
-    "train.lr_warmup_steps",
-    "train.lr_cycles",
-    "train.lr_power",
-    "train.rank",
-    "train.alpha",
-    "train.dropout",
-    "train.adam_beta1",
-    "train.adam_beta2",
-    "train.adam_epsilon",
-    "train.weight_decay",
-    "train.max_grad_norm",
-    "train.gradient_checkpointing",
-    "train.checkpoint_every",
-    "train.seed",
-];
 
 /// `[train]`: the fine-tuning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +81,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let samples = batch_size.zip(gradient_accumulation).map(|(batch, accumulation)| batch * accumulation);
     let steps = read_steps(reader, size, samples);
     let learning_rate = reader.number("train.learning_rate", Bounds::above_to(0.0, 1.0));
-    let lr_scheduler = lr_scheduler(reader);
+    let lr_scheduler = reader.choice("train.lr_scheduler");
     let lr_warmup_steps = reader.count("train.lr_warmup_steps", 0..=MAX_STEPS);
     let lr_cycles = reader.count("train.lr_cycles", 1..=10_000);
     let lr_power = reader.number("train.lr_power", Bounds::above_to(0.0, 100.0));
@@ -122,7 +99,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let max_grad_norm = reader.number("train.max_grad_norm", Bounds::from_to(0.0, 1e6));
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
     let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
-    let seed = reader.whole("train.seed", 0..=dataset::MAX_SEED);
+    let seed = reader.whole("train.seed", 0..=MAX_SEED);
     let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
     warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
     let recipe = TrainRecipe {
@@ -185,18 +162,6 @@ fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usiz
         return None;
     }
     usize::try_from(steps).ok()
-}
-
-fn lr_scheduler(reader: &mut Reader<'_>) -> Option<LrScheduler> {
-    let choices = [
-        ("constant", LrScheduler::Constant),
-        ("constant-with-warmup", LrScheduler::ConstantWithWarmup),
-        ("linear", LrScheduler::Linear),
-        ("cosine", LrScheduler::Cosine),
-        ("cosine-with-restarts", LrScheduler::CosineWithRestarts),
-        ("polynomial", LrScheduler::Polynomial),
-    ];
-    reader.choice("train.lr_scheduler", &choices)
 }
 
 fn warn_of_long_warmup(
