@@ -28,10 +28,11 @@ fn keys(text: &'static str) -> Vec<&'static str> {
     keys
 }
 
-/// The place of a setting in the defaults file, for lists in the order that people know.
+/// The place of a setting or a section in the defaults file, for lists in the order that people know.
 #[must_use]
-pub fn order(key: &str) -> usize {
-    KEYS.iter().position(|known| *known == key).unwrap_or(KEYS.len())
+pub fn order(path: &str) -> usize {
+    let is_or_holds = |key: &&str| key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    KEYS.iter().position(is_or_holds).unwrap_or(KEYS.len())
 }
 
 #[cfg(test)]
@@ -40,9 +41,17 @@ mod tests {
 
     #[test]
     fn settings_are_found_with_and_without_a_default() {
-        let text = "# A comment: a = b is no setting = here.\n# name = \"x\"\n# extends = \"y\"\n\n[train]\nrank = 4   # x = y\n\
-                    # alpha = 4\n\n[train.prior]\nseed = 0\n# [sweep]\n# dataset.size = 5\n";
+        let text = "# A comment: a = b is not a setting = here.\n# name = \"x\"\n# extends = \"y\"\n\n[train]\n\
+                    rank = 4   # x = y\n# alpha = 4\n\n[train.prior]\nseed = 0\n# [sweep]\n# dataset.size = 5\n";
         assert_eq!(keys(text), ["name", "train.rank", "train.alpha", "train.prior.seed"]);
+    }
+
+    #[test]
+    fn sections_stand_where_their_first_setting_does() {
+        let prior = order("train.prior_preservation");
+        assert_eq!(prior, order("train.prior_preservation.class_prompt"));
+        assert!(order("train.seed") < prior && prior < order("generate.sampler"));
+        assert_eq!(order("train.ran"), KEYS.len());
     }
 
     #[test]

@@ -28,15 +28,6 @@ const NOT_SWEPT: [(&str, &str); 6] = [
     ("train.checkpoint_every", "it never changes a result"),
 ];
 
-/// One axis of the sweep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
-    /// The setting, e.g. `dataset.size`.
-    pub key: String,
-    /// Its values, in file order.
-    pub values: Vec<toml::Value>,
-}
-
 /// A combination before it is checked: what it assigns on top of the file's settings.
 pub(super) type Combination = Assignments;
 

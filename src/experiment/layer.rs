@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::axis;
 use super::entry::{Assignments, Entry, position};
 use super::node::{self, Field, Node};
 use super::problem::Problem;
@@ -202,7 +203,7 @@ impl Absorber<'_> {
         let place = self.place(field.node.span());
         let example = match schema::members(path).first() {
             Some(member) => format!("{member} = …"),
-            None => "dataset.size = [5, 15]".to_owned(),
+            None => axis::EXAMPLE.to_owned(),
         };
         self.problems.push(
             Problem::error(place, format!("`{path}` is {}", field.node.kind()))

@@ -24,7 +24,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A longer chain of `extends` is a mistake.
 const MAX_CHAIN: usize = 32;
 
-/// What is said outside the file.
+/// Settings that are given outside the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `a.b=v` of each `--set`; a later one wins.
@@ -175,7 +175,7 @@ fn set(overrides: &Overrides, problems: &mut Problems) -> Layer {
                 texts.push((what, path.trim().to_owned(), value.trim().to_owned()));
             }
             _ => problems.push(
-                Problem::error(Place::Text(what), "this is no setting")
+                Problem::error(Place::Text(what), "this is not a setting")
                     .expected("a key and a value, e.g. `train.rank=8`"),
             ),
         }
@@ -183,7 +183,8 @@ fn set(overrides: &Overrides, problems: &mut Problems) -> Layer {
     Layer::from_texts(texts, &overrides.current_dir, problems)
 }
 
-/// A layer as figment sees it. The name of its metadata is its number: so every merged value tells where it was written.
+/// A layer as figment sees it. The name of its metadata is its number, so every merged value tells where it was
+/// written.
 struct Numbered<'a>(usize, &'a Layer);
 
 impl Provider for Numbered<'_> {

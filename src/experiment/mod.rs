@@ -6,6 +6,7 @@
 //! is read and checked on its own, section by section: each has a file with its settings, their ranges and their
 //! messages. All problems are collected and told at once ([`Problems`]).
 
+pub mod axis;
 mod bounds;
 mod dataset;
 mod defaults;
@@ -40,9 +41,9 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use axis::Axis;
 pub use defaults::{DEFAULTS, order};
 pub use generate::{GUIDANCE_SCALES, LORA_SCALES};
-pub use grid::Axis;
 pub use layers::Overrides;
 pub use problem::{Problem, Severity};
 pub use problems::Problems;

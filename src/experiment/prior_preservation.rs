@@ -97,7 +97,7 @@ pub(super) fn read(
     if weight == 0.0 {
         let problem = Problem::warning(
             reader.place("train.prior_preservation.weight"),
-            "class images are made and trained on, but their loss counts nothing",
+            "class images are made and trained on, but their loss has weight 0",
         );
         reader.push(problem.help("`images = 0` switches prior preservation off"));
     }

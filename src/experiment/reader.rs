@@ -1,12 +1,13 @@
 //! Takes typed values out of the merged layers and notes everything that is wrong on the way.
 //!
-//! Every method returns `None` after a problem, so that an element can first read all its keys and
-//! then stop: all errors are told at once.
+//! Every method returns `None` after a problem, so that a section can read all its settings before it
+//! stops: all errors are told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use super::axis;
 use super::bounds::{Bounds, MAX_SIDE, SIDE_MULTIPLE};
 use super::entry::Entry;
 use super::problem::Problem;
@@ -51,8 +52,8 @@ impl Reader<'_> {
             let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
             let place = self.sections.get(section).cloned().unwrap_or_else(|| Place::Path(self.file.to_owned()));
             let mut help = format!("add `{last} = {example}` to `[{section}]`");
-            if key == "dataset.size" {
-                help += ", or `dataset.size = [5, 15]` to `[sweep]`";
+            if axis::is_usual(key) {
+                help += &format!(", or `{}` to `[sweep]`", axis::EXAMPLE);
             }
             self.push(Problem::error(place, format!("`{key}` is missing")).help(help));
         }

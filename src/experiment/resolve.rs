@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use super::axis::Axis;
 use super::entry::{Assignments, Entry};
 use super::grid;
 use super::layers::{self, Merged, Overrides};
@@ -58,7 +59,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
     }
     let (name, title, settings) = read(&base, problems)?;
     let axis =
-        |(key, values): (String, Vec<Entry>)| grid::Axis { key, values: values.into_iter().map(|e| e.value).collect() };
+        |(key, values): (String, Vec<Entry>)| Axis { key, values: values.into_iter().map(|e| e.value).collect() };
     let axes = axes.into_iter().map(axis).collect();
     let cells = named(resolved?);
     Some(Experiment { name, title, file, settings, axes, warnings: Vec::new(), cells, values })

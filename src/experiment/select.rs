@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, Problems> {
         }
     }
     if conditions.is_empty() {
-        return Err(Problem::error(place(), "this is no condition")
+        return Err(Problem::error(place(), "this is not a condition")
             .expected("a key and a value, e.g. `dataset.size=5`, or the label of a cell")
             .into());
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::axis::Axis;
 use super::entry::Entry;
-use super::grid::Axis;
 use super::problem::Problem;
 use super::settings::Settings;
 use super::source::Place;

@@ -98,8 +98,8 @@ impl Walk {
     }
 }
 
-/// Why this program made an entry. It is a folder that is a report or a store, or it lies in one: a link leads there, or
-/// the walk began there (`inside`).
+/// Why an entry counts as made by this program: it is a folder that is a report or a store, or it lies in one because
+/// a link leads there or the walk began there (`inside`).
 fn made_here(entry: &walkdir::DirEntry, inside: bool, own: &mut Own) -> Option<&'static str> {
     let folder = entry.file_type().is_dir().then(|| own.folder(entry.path())).flatten();
     let place = (inside || entry.path_is_symlink()).then(|| entry.path().canonicalize().ok()).flatten();

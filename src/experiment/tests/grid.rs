@@ -179,7 +179,7 @@ fn only_selects_cells() {
       = did you mean `dataset.size`?
     ");
     assert_snapshot!(select(&["five"]).unwrap_err(), @"
-    --only five: this is no condition
+    --only five: this is not a condition
       = expected a key and a value, e.g. `dataset.size=5`, or the label of a cell
     ");
 }

@@ -57,7 +57,7 @@ fn overrides_are_named() {
     environment variable RUNNER_TRIAN__X=1: unknown key `trian`
       = did you mean `train`?
 
-    --set rank: this is no setting
+    --set rank: this is not a setting
       = expected a key and a value, e.g. `train.rank=8`
 
     --set train.rnak=3: unknown key `train.rnak`
@@ -131,7 +131,7 @@ fn warnings_do_not_stop() {
         |                ^^^^^^^^^^^^^^^^^^^^^^
         = class images show other things of the class, not the subject
 
-    study.toml:11:10: warning: class images are made and trained on, but their loss counts nothing
+    study.toml:11:10: warning: class images are made and trained on, but their loss has weight 0
      11 | weight = 0
         |          ^
         = `images = 0` switches prior preservation off
