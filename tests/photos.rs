@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use runner::photos::{Crop, Memory, Photo, PhotoError, Scan, examine, load, scan};
+use runner::choice::Crop;
+use runner::photos::{Memory, Photo, PhotoError, Scan, examine, load, scan};
 
 fn golden(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos/inputs").join(name);

@@ -2,37 +2,43 @@
 
 use std::path::{Path, PathBuf};
 
-use super::model::missing;
+use serde::{Deserialize, Serialize};
+
+use super::bounds::MAX_SEED;
+use super::paths::{missing, resolve};
 use super::problem::Problem;
-use super::reader::{Reader, resolve};
-use super::settings::{Crop, Dataset};
+use super::reader::Reader;
+use crate::choice::Crop;
 
-pub(super) const KEYS: &[&str] = &[
-    "dataset.images",
-    "dataset.size",
-    "dataset.held_out",
-    "dataset.resolution",
-    "dataset.crop",
-    "dataset.captions",
-    "dataset.seed",
-];
-
-/// Largest seed TOML can hold.
-pub(super) const MAX_SEED: u64 = i64::MAX as u64;
-/// Side of the largest picture in pixels.
-pub(super) const MAX_SIDE: u64 = 4096;
-/// The VAE halves a picture three times.
-const SIDE_MULTIPLE: u64 = 8;
 /// More folders of photos in one list are a mistake.
 const MAX_FOLDERS: usize = 1000;
+
+/// `[dataset]`: which photos, how many, how they are cropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Folders (or single files), walked recursively. Absolute.
+    pub images: Vec<PathBuf>,
+    /// How many photos the cell trains on.
+    pub size: usize,
+    /// How many photos no cell trains on.
+    pub held_out: usize,
+    /// Side of the square training crop in pixels.
+    pub resolution: usize,
+    /// Where the square is cut out.
+    pub crop: Crop,
+    /// `photo.txt` beside `photo.jpg` wins over the instance prompt.
+    pub captions: bool,
+    /// Orders the photos: the first `size` are trained on, the last `held_out` are held out.
+    pub seed: u64,
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
     let images = read_images(reader);
     let size = reader.whole_or("dataset.size", 1..=1_000_000, "10");
     let held_out = reader.count("dataset.held_out", 0..=1_000_000);
-    let resolution = side(reader, "dataset.resolution");
-    let crop = reader.choice("dataset.crop", &[("center", Crop::Center), ("random", Crop::Random)]);
+    let resolution = reader.side("dataset.resolution");
+    let crop = reader.choice("dataset.crop");
     let captions = reader.flag("dataset.captions");
     let seed = reader.whole("dataset.seed", 0..=MAX_SEED);
     Some(Dataset {
@@ -44,18 +50,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
         captions: captions?,
         seed: seed?,
     })
-}
-
-/// The side of a picture: a multiple of 8 pixels. What the model needs beyond that is known when it is opened.
-pub(super) fn side(reader: &mut Reader<'_>, key: &str) -> Option<usize> {
-    let side = reader.whole(key, SIDE_MULTIPLE..=MAX_SIDE)?;
-    if side % SIDE_MULTIPLE != 0 {
-        let near = side.div_ceil(SIDE_MULTIPLE) * SIDE_MULTIPLE;
-        let problem = Problem::error(reader.place(key), format!("`{key}` cannot be {side}"));
-        reader.push(problem.expected("a multiple of 8").suggestion(Some(near.to_string())));
-        return None;
-    }
-    usize::try_from(side).ok()
 }
 
 fn read_images(reader: &mut Reader<'_>) -> Option<Vec<PathBuf>> {

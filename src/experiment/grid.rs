@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layer::{Assignments, Entry};
-use super::problem::{Problem, Problems};
+use super::entry::{Assignments, Entry};
+use super::problem::Problem;
+use super::problems::Problems;
 use super::value::{label, same, shown};
 
 /// A larger grid is a mistake.
@@ -26,15 +27,6 @@ const NOT_SWEPT: [(&str, &str); 6] = [
     ("generate.batch_size", "it never changes an image"),
     ("train.checkpoint_every", "it never changes a result"),
 ];
-
-/// One axis of the sweep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
-    /// The setting, e.g. `dataset.size`.
-    pub key: String,
-    /// Its values, in file order.
-    pub values: Vec<toml::Value>,
-}
 
 /// A combination before it is checked: what it assigns on top of the file's settings.
 pub(super) type Combination = Assignments;

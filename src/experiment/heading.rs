@@ -3,8 +3,6 @@
 use super::problem::Problem;
 use super::reader::Reader;
 
-pub(super) const KEYS: &[&str] = &["name", "title"];
-
 /// Longest name; it becomes a folder.
 const MAX_NAME: usize = 64;
 /// Longest title; it becomes a headline.

@@ -3,22 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::axis;
+use super::entry::{Assignments, Entry, position};
 use super::node::{self, Field, Node};
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
+use super::problems::Problems;
 use super::schema;
 use super::source::{Origin, Place, Source};
-
-/// A value and where it was written.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
-    pub(super) value: toml::Value,
-    pub(super) origin: Origin,
-    /// Precedence: the number of its layer; a sweep's value is above all layers.
-    pub(super) layer: usize,
-}
-
-/// Settings by dotted name, in the order they were written.
-pub(super) type Assignments = Vec<(String, Entry)>;
 
 /// What one layer says.
 #[derive(Clone, Debug, Default)]
@@ -212,7 +203,7 @@ impl Absorber<'_> {
         let place = self.place(field.node.span());
         let example = match schema::members(path).first() {
             Some(member) => format!("{member} = …"),
-            None => "dataset.size = [5, 15]".to_owned(),
+            None => axis::EXAMPLE.to_owned(),
         };
         self.problems.push(
             Problem::error(place, format!("`{path}` is {}", field.node.kind()))
@@ -242,14 +233,6 @@ impl Absorber<'_> {
     }
 }
 
-/// The byte at which a value starts, for "in file order".
-pub(super) fn position(entry: &Entry) -> usize {
-    match &entry.origin {
-        Origin::File { key, .. } => key.start,
-        Origin::Text { .. } => usize::MAX,
-    }
-}
-
 fn set(assignments: &mut Assignments, key: String, entry: Entry) {
     assignments.retain(|(other, _)| *other != key);
     assignments.push((key, entry));
@@ -257,13 +240,4 @@ fn set(assignments: &mut Assignments, key: String, entry: Entry) {
 
 fn join(section: &str, key: &str) -> String {
     if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
-}
-
-/// `a, b or c`.
-pub(super) fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [most @ .., last] => format!("{} or {last}", most.join(", ")),
-    }
 }

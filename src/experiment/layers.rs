@@ -9,9 +9,12 @@ use std::sync::Arc;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::layer::{Assignments, Entry, Layer, position};
-use super::problem::{Problem, Problems};
-use super::schema;
+use super::defaults::{DEFAULTS, KEYS};
+use super::entry::{Assignments, Entry, position};
+use super::layer::Layer;
+use super::paths::neighbour;
+use super::problem::Problem;
+use super::problems::Problems;
 use super::source::{Place, Source};
 use super::value::shown;
 use crate::hashing::plain_file;
@@ -21,7 +24,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// A longer chain of `extends` is a mistake.
 const MAX_CHAIN: usize = 32;
 
-/// What is said outside the file.
+/// Settings that are given outside the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `a.b=v` of each `--set`; a later one wins.
@@ -64,7 +67,7 @@ pub(super) struct Merged {
 
 /// Reads and merges all layers. `None` after a problem that makes everything else unreadable.
 pub(super) fn load(path: &Path, overrides: &Overrides, problems: &mut Problems) -> Option<Merged> {
-    let defaults = Source { path: "defaults.toml".into(), folder: PathBuf::new(), text: super::DEFAULTS.to_owned() };
+    let defaults = Source { path: "defaults.toml".into(), folder: PathBuf::new(), text: DEFAULTS.to_owned() };
     let mut layers = vec![Layer::from_source(&Arc::new(defaults), problems)?];
     layers.extend(chain(path, problems)?);
     layers.push(environment(overrides, problems));
@@ -154,17 +157,6 @@ fn unreadable(path: &Path, named_at: Place, error: &str, kind: std::io::ErrorKin
     if at_itself { problem } else { problem.help("paths are relative to the file that names them") }
 }
 
-/// A file or folder beside a missing `path` that would do and has a similar name, written like `path`.
-pub(super) fn neighbour(path: &Path, would_do: &dyn Fn(&Path) -> bool) -> Option<String> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(folder).ok()?.take(1000).filter_map(Result::ok).filter(|e| would_do(&e.path()));
-    let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
-    names.sort();
-    let name = path.file_name()?.to_str()?;
-    let similar = super::problem::did_you_mean(name, names.iter().map(String::as_str))?;
-    Some(path.with_file_name(similar).display().to_string())
-}
-
 fn environment(overrides: &Overrides, problems: &mut Problems) -> Layer {
     let texts = overrides.env.iter().filter_map(|(name, value)| {
         let path = name.strip_prefix("RUNNER_").filter(|path| path.contains("__"))?;
@@ -183,7 +175,7 @@ fn set(overrides: &Overrides, problems: &mut Problems) -> Layer {
                 texts.push((what, path.trim().to_owned(), value.trim().to_owned()));
             }
             _ => problems.push(
-                Problem::error(Place::Text(what), "this is no setting")
+                Problem::error(Place::Text(what), "this is not a setting")
                     .expected("a key and a value, e.g. `train.rank=8`"),
             ),
         }
@@ -191,7 +183,8 @@ fn set(overrides: &Overrides, problems: &mut Problems) -> Layer {
     Layer::from_texts(texts, &overrides.current_dir, problems)
 }
 
-/// A layer as figment sees it; its name is its number.
+/// A layer as figment sees it. The name of its metadata is its number, so every merged value tells where it was
+/// written.
 struct Numbered<'a>(usize, &'a Layer);
 
 impl Provider for Numbered<'_> {
@@ -231,21 +224,12 @@ fn merge(layers: Vec<Layer>, path: &Path) -> Merged {
         .iter()
         .enumerate()
         .fold(Figment::new(), |figment, (number, layer)| figment.merge(Numbered(number, layer)));
-    let winner = |path: &str| -> Option<usize> { figment.find_metadata(path)?.name.parse().ok() };
-    let find = |assignments: &Assignments, key: &str, layer: usize| {
-        let (_, entry) = assignments.iter().find(|(other, _)| other == key)?;
-        Some(Entry { layer, ..entry.clone() })
-    };
     let mut merged = Merged { file: path.to_owned(), ..Merged::default() };
-    for key in schema::KEYS.iter().copied() {
-        if let Some(layer) = winner(key)
-            && let Some(entry) = find(&layers[layer].settings, key, layer)
-        {
+    for key in KEYS.iter().copied() {
+        if let Some(entry) = merged_entry(&figment, key, |layer| &layers[layer].settings, key) {
             merged.values.insert(key.to_owned(), entry);
         }
-        if let Some(layer) = winner(&format!("sweep.{key}"))
-            && let Some(entry) = find(&layers[layer].sweep, key, layer)
-        {
+        if let Some(entry) = merged_entry(&figment, &format!("sweep.{key}"), |layer| &layers[layer].sweep, key) {
             merged.sweep.push((key.to_owned(), entry));
         }
     }
@@ -259,4 +243,17 @@ fn merge(layers: Vec<Layer>, path: &Path) -> Merged {
     // Only headers in the user's own files are worth pointing at.
     merged.sections.retain(|_, place| matches!(place, Place::File { source, .. } if source.path == path));
     merged
+}
+
+/// The value that figment chose for `path`, and the place where the layer that won has written `key`.
+fn merged_entry<'a>(
+    figment: &Figment,
+    path: &str,
+    written: impl Fn(usize) -> &'a Assignments,
+    key: &str,
+) -> Option<Entry> {
+    let value = figment.find_value(path).ok()?;
+    let layer = figment.get_metadata(value.tag())?.name.parse().ok()?;
+    let (_, Entry { origin, .. }) = written(layer).iter().find(|(other, _)| other == key)?;
+    Some(Entry { value: value.deserialize().ok()?, origin: origin.clone(), layer })
 }

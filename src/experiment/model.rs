@@ -1,20 +1,50 @@
 //! `[model]`: the base model and where it runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::layers::neighbour;
+use serde::{Deserialize, Serialize};
+
+use super::paths::{has_extension, missing, resolve, similar};
 use super::problem::Problem;
-use super::reader::{Reader, resolve};
-use super::settings::{Base, Device, Dtype, Model};
-use super::source::Origin;
-use crate::choice::ModelId;
+use super::reader::Reader;
+use super::similar::did_you_mean;
+use super::value::printable;
+use crate::choice::{Device, Dtype, ModelId};
 
-pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device", "model.low_memory"];
+/// `[model]`: the base model and where it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// A diffusers folder, a single-file checkpoint or a Hub id.
+    pub base: Base,
+    /// Storage type of the frozen base weights; adapter and optimizer stay f32.
+    pub dtype: Dtype,
+    /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
+    pub device: Device,
+    /// On the CPU: convolutions take less room and more time.
+    pub low_memory: bool,
+}
+
+/// Where the base model comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// A diffusers folder (with `model_index.json`).
+    Folder(PathBuf),
+    /// A single-file `.safetensors` checkpoint.
+    File(PathBuf),
+    /// `owner/name` or `owner/name@revision` on the Hub.
+    Hub {
+        /// `owner/name`
+        id: String,
+        /// Branch, tag or commit; `main` if not given.
+        revision: Option<String>,
+    },
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Model> {
     let base = read_base(reader);
-    let dtype = reader.choice("model.dtype", &[("f32", Dtype::F32), ("bf16", Dtype::Bf16), ("f16", Dtype::F16)]);
+    let dtype = reader.choice("model.dtype");
     let device = read_device(reader);
     let low_memory = reader.flag("model.low_memory");
     Some(Model { base: base?, dtype: dtype?, device: device?, low_memory: low_memory? })
@@ -71,33 +101,6 @@ fn read_base(reader: &mut Reader<'_>) -> Option<Base> {
     Some(hub)
 }
 
-/// A problem for a path that does not exist.
-pub(super) fn missing(
-    key: &str,
-    text: &str,
-    path: &Path,
-    origin: &Origin,
-    would_do: &dyn Fn(&Path) -> bool,
-) -> Problem {
-    let near = similar(text, path, would_do);
-    let help = match origin {
-        _ if text.starts_with("~") => "`~` is not expanded: write the whole path".to_owned(),
-        Origin::File { .. } => "paths are relative to the file that names them".to_owned(),
-        Origin::Text { .. } => "paths given here are relative to the working folder".to_owned(),
-    };
-    // A pipe or a device is there, and of no use.
-    let what = if path.exists() { "is no ordinary file or folder" } else { "does not exist" };
-    let near = near.filter(|near| near != text);
-    Problem::error(origin.value(), format!("`{key}`: {text} {what}")).suggestion(near).help(help)
-}
-
-/// A path that exists and would do, written the way the user wrote theirs.
-fn similar(text: &str, path: &Path, would_do: &dyn Fn(&Path) -> bool) -> Option<String> {
-    let near = neighbour(path, would_do)?;
-    let name = Path::new(&near).file_name()?;
-    Some(Path::new(text).with_file_name(name).display().to_string())
-}
-
 fn is_model(path: &Path) -> bool {
     path.is_dir() || has_extension(path, "safetensors")
 }
@@ -105,10 +108,6 @@ fn is_model(path: &Path) -> bool {
 fn looks_like_a_path(text: &str) -> bool {
     let path = Path::new(text);
     path.is_absolute() || text.starts_with(['.', '~', '/', '\\']) || has_extension(path, "safetensors")
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// `owner/name` or `owner/name@revision`.
@@ -119,20 +118,13 @@ fn hub_id(text: &str) -> Option<Base> {
 }
 
 fn read_device(reader: &mut Reader<'_>) -> Option<Device> {
-    const EXPECTED: &str = "auto, cpu, cuda, cuda:<number> or metal";
     let text = reader.text("model.device", "\"auto\"")?;
-    let cuda = || text.strip_prefix("cuda:")?.parse().ok().filter(|number| *number < 1024).map(Device::Cuda);
-    let device = match text.as_str() {
-        "auto" => Some(Device::Auto),
-        "cpu" => Some(Device::Cpu),
-        "cuda" => Some(Device::Cuda(0)),
-        "metal" => Some(Device::Metal),
-        _ => cuda(),
-    };
+    let device = Device::parse(&text);
     if device.is_none() {
-        let message = format!("`model.device` cannot be \"{}\"", super::problem::printable(&text));
-        let suggestion = super::problem::did_you_mean(&text, ["auto", "cpu", "cuda", "metal"]);
-        reader.push(Problem::error(reader.place("model.device"), message).expected(EXPECTED).suggestion(suggestion));
+        let message = format!("`model.device` cannot be \"{}\"", printable(&text));
+        let suggestion = did_you_mean(&text, Device::WORDS);
+        let problem = Problem::error(reader.place("model.device"), message).expected(Device::EXPECTED);
+        reader.push(problem.suggestion(suggestion));
     }
     device
 }

@@ -1,19 +1,65 @@
 //! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
 
+use super::bounds::{Bounds, MAX_SEED};
+use super::generate::{self, Generate, ImageRecipe};
 use super::problem::Problem;
-use super::reader::{Bounds, Reader};
-use super::settings::{PriorPreservation, Subject};
-use super::{generate, prompt};
+use super::prompt;
+use super::reader::Reader;
+use super::subject::Subject;
+use crate::choice::Sampler;
 
-pub(super) const KEYS: &[&str] = &[
-    "train.prior_preservation.class_prompt",
-    "train.prior_preservation.images",
-    "train.prior_preservation.weight",
-    "train.prior_preservation.seed",
-    "train.prior_preservation.sampler",
-    "train.prior_preservation.steps",
-    "train.prior_preservation.guidance_scale",
-];
+use serde::{Deserialize, Serialize};
+
+/// `[train.prior_preservation]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriorPreservation {
+    /// What decides the class images.
+    #[serde(flatten)]
+    pub images: ClassImages,
+    /// Weight of the class loss.
+    pub weight: f64,
+}
+
+/// The settings that decide the class images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassImages {
+    /// What the class images show, e.g. `a photo of a figurine`.
+    pub class_prompt: String,
+    /// How many class images.
+    #[serde(rename = "images")]
+    pub count: usize,
+    /// Seeds the class images; not `train.seed`, so that cells with different training seeds share them.
+    pub seed: u64,
+    /// Sampler of the class images; not that of `[generate]`, so that a change there does not retrain.
+    pub sampler: Sampler,
+    /// Its steps.
+    pub steps: usize,
+    /// Its guidance scale.
+    pub guidance_scale: f64,
+}
+
+impl ClassImages {
+    /// How the class images are made: squares of `resolution` pixels from `seed`, `seed + 1`, …, without a negative
+    /// prompt, `batch_size` at once.
+    #[must_use]
+    pub fn generate(&self, resolution: usize, batch_size: usize) -> Generate {
+        Generate {
+            images: ImageRecipe {
+                sampler: self.sampler,
+                steps: self.steps,
+                guidance_scale: self.guidance_scale,
+                negative_prompt: String::new(),
+                seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
+                prompts: vec![self.class_prompt.clone()],
+                width: resolution,
+                height: resolution,
+            },
+            baseline_prompts: Vec::new(),
+            lora_scale: 0.0,
+            batch_size,
+        }
+    }
+}
 
 /// Reads and checks the section: `Some(None)` when it is switched off by `images = 0`.
 pub(super) fn read(
@@ -24,8 +70,8 @@ pub(super) fn read(
     let key = "train.prior_preservation.class_prompt";
     let images = reader.count("train.prior_preservation.images", 0..=100_000);
     let weight = reader.number("train.prior_preservation.weight", Bounds::from_to(0.0, 1000.0));
-    let seed = reader.whole("train.prior_preservation.seed", 0..=super::dataset::MAX_SEED);
-    let sampler = generate::sampler(reader, "train.prior_preservation.sampler");
+    let seed = reader.whole("train.prior_preservation.seed", 0..=MAX_SEED);
+    let sampler = reader.choice("train.prior_preservation.sampler");
     let steps = reader.count("train.prior_preservation.steps", 1..=1000);
     let guidance_scale = reader.number("train.prior_preservation.guidance_scale", generate::GUIDANCE_SCALES.into());
     let text = reader.text(key, "\"a photo of a {class}\"")?;
@@ -51,9 +97,10 @@ pub(super) fn read(
     if weight == 0.0 {
         let problem = Problem::warning(
             reader.place("train.prior_preservation.weight"),
-            "class images are made and trained on, but their loss counts nothing",
+            "class images are made and trained on, but their loss has weight 0",
         );
         reader.push(problem.help("`images = 0` switches prior preservation off"));
     }
-    Some(Some(PriorPreservation { class_prompt, images, weight, seed, sampler, steps, guidance_scale }))
+    let images = ClassImages { class_prompt, count: images, seed, sampler, steps, guidance_scale };
+    Some(Some(PriorPreservation { images, weight }))
 }

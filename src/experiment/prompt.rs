@@ -1,9 +1,10 @@
 //! Prompts: `{identifier}`, `{class}` and `{name}` are filled in; `{{` and `}}` stand for braces.
 
-use super::problem::{Problem, did_you_mean};
+use super::problem::Problem;
 use super::reader::Reader;
-use super::settings::Subject;
+use super::similar::did_you_mean;
 use super::source::Origin;
+use super::subject::Subject;
 
 /// A prompt longer than this is a mistake; CLIP reads 77 tokens of it anyway.
 const MAX_CHARS: usize = 10_000;

@@ -1,16 +1,22 @@
 //! Takes typed values out of the merged layers and notes everything that is wrong on the way.
 //!
-//! Every method returns `None` after a problem, so that an element can first read all its keys and
-//! then stop: all errors are told at once.
+//! Every method returns `None` after a problem, so that a section can read all its settings before it
+//! stops: all errors are told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::layer::{Entry, one_of};
-use super::problem::{Problem, Problems, did_you_mean};
+use super::axis;
+use super::bounds::{Bounds, MAX_SIDE, SIDE_MULTIPLE};
+use super::entry::Entry;
+use super::problem::Problem;
+use super::problems::Problems;
+use super::similar::did_you_mean;
 use super::source::{Origin, Place};
 use super::value::shown;
+use crate::choice::Choice;
+use crate::text::either;
 
 /// What a reader reads, and where its problems go.
 pub(super) struct Reader<'a> {
@@ -19,49 +25,6 @@ pub(super) struct Reader<'a> {
     pub(super) meant: &'a BTreeSet<String>,
     pub(super) file: &'a Path,
     pub(super) problems: &'a mut Problems,
-}
-
-/// The numbers a setting may have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    low: f64,
-    low_included: bool,
-    high: f64,
-    high_included: bool,
-}
-
-impl From<std::ops::RangeInclusive<f64>> for Bounds {
-    fn from(range: std::ops::RangeInclusive<f64>) -> Self {
-        Self::from_to(*range.start(), *range.end())
-    }
-}
-
-impl Bounds {
-    pub(super) const fn from_to(low: f64, high: f64) -> Self {
-        Self { low, low_included: true, high, high_included: true }
-    }
-
-    pub(super) const fn above_to(low: f64, high: f64) -> Self {
-        Self { low, low_included: false, high, high_included: true }
-    }
-
-    pub(super) const fn from_below(low: f64, high: f64) -> Self {
-        Self { low, low_included: true, high, high_included: false }
-    }
-
-    /// False for NaN.
-    fn contains(&self, value: f64) -> bool {
-        let above = value > self.low || (self.low_included && value == self.low);
-        let below = value < self.high || (self.high_included && value == self.high);
-        above && below
-    }
-
-    fn expected(&self) -> String {
-        let (low, high) = (super::value::number(self.low), super::value::number(self.high));
-        let low = if self.low_included { format!("from {low}") } else { format!("above {low}") };
-        let high = if self.high_included { format!("up to {high}") } else { format!("below {high}") };
-        format!("a number {low}, {high}")
-    }
 }
 
 impl Reader<'_> {
@@ -89,8 +52,8 @@ impl Reader<'_> {
             let (section, last) = key.rsplit_once('.').unwrap_or(("", key));
             let place = self.sections.get(section).cloned().unwrap_or_else(|| Place::Path(self.file.to_owned()));
             let mut help = format!("add `{last} = {example}` to `[{section}]`");
-            if key == "dataset.size" {
-                help += ", or `dataset.size = [5, 15]` to `[sweep]`";
+            if axis::is_usual(key) {
+                help += &format!(", or `{}` to `[sweep]`", axis::EXAMPLE);
             }
             self.push(Problem::error(place, format!("`{key}` is missing")).help(help));
         }
@@ -167,17 +130,29 @@ impl Reader<'_> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Choice>(&mut self, key: &str) -> Option<T> {
         let Entry { value, origin, .. } = self.required(key, "…")?;
-        let text = as_text(&value, &origin);
-        let found = choices.iter().find(|(name, _)| Some(*name) == text.as_deref());
+        let text = as_text(&value, &origin).unwrap_or_default();
+        let found = T::from_word(&text).ok();
         if found.is_none() {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = T::words().collect();
             let message = format!("`{key}` cannot be {}", shown(&value));
-            let suggestion = did_you_mean(&text.unwrap_or_default(), names.iter().copied());
-            self.push(Problem::error(origin.value(), message).expected(one_of(&names)).suggestion(suggestion));
+            let suggestion = did_you_mean(&text, names.iter().copied());
+            self.push(Problem::error(origin.value(), message).expected(either(&names)).suggestion(suggestion));
         }
-        found.map(|(_, choice)| *choice)
+        found
+    }
+
+    /// The side of a picture: a multiple of 8 pixels. What the model needs beyond that is known when it is opened.
+    pub(super) fn side(&mut self, key: &str) -> Option<usize> {
+        let side = self.whole(key, SIDE_MULTIPLE..=MAX_SIDE)?;
+        if !side.is_multiple_of(SIDE_MULTIPLE) {
+            let near = side.div_ceil(SIDE_MULTIPLE) * SIDE_MULTIPLE;
+            let problem = Problem::error(self.place(key), format!("`{key}` cannot be {side}"));
+            self.push(problem.expected("a multiple of 8").suggestion(Some(near.to_string())));
+            return None;
+        }
+        usize::try_from(side).ok()
     }
 
     /// A list of texts, or a single text instead of a list of one; each with its origin.
@@ -223,10 +198,4 @@ fn as_text(value: &toml::Value, origin: &Origin) -> Option<String> {
         (toml::Value::Array(_) | toml::Value::Table(_), _) | (_, Origin::File { .. }) => None,
         (_, Origin::Text { raw, .. }) => Some(raw.clone()),
     }
-}
-
-/// A path relative to the place that names it, made absolute.
-pub(super) fn resolve(path: &str, origin: &Origin) -> PathBuf {
-    let joined = origin.folder().join(path);
-    std::path::absolute(&joined).unwrap_or(joined)
 }

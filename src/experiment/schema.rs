@@ -1,25 +1,9 @@
-//! Which keys exist. Each element names its own; everything else is refused.
+//! Which keys exist, and which was meant by another word. Every other key is refused.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use super::problem::did_you_mean;
-use super::{dataset, evaluate, generate, heading, model, prior_preservation, subject, train};
-
-/// Every setting by its dotted name.
-pub(super) static KEYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    [
-        heading::KEYS,
-        model::KEYS,
-        subject::KEYS,
-        dataset::KEYS,
-        train::KEYS,
-        prior_preservation::KEYS,
-        generate::KEYS,
-        evaluate::KEYS,
-    ]
-    .concat()
-});
+use super::defaults::KEYS;
+use super::similar::did_you_mean;
 
 /// Top-level words that are no settings.
 pub(super) const DIRECTIVES: [&str; 4] = ["extends", "sweep", "cells", "exclude"];
@@ -96,29 +80,6 @@ fn elsewhere(last: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_key_stands_in_the_defaults_file_and_nothing_else() {
-        // Keys without a default stand there commented out, as `# key = example`.
-        let mut section = String::new();
-        let mut found = BTreeSet::new();
-        for line in super::super::DEFAULTS.lines() {
-            if let Some((name, _)) = line.strip_prefix('[').and_then(|l| l.split_once(']')) {
-                section = format!("{name}.");
-            }
-            if line.starts_with("# [sweep]") {
-                break;
-            }
-            let line = line.strip_prefix("# ").unwrap_or(line);
-            if let Some((key, _)) = line.split_once('=')
-                && !key.trim().contains([' ', '"', '['])
-            {
-                found.insert(format!("{section}{}", key.trim()));
-            }
-        }
-        found.remove("extends");
-        assert_eq!(found, KEYS.iter().map(|k| (*k).to_owned()).collect());
-    }
 
     #[test]
     fn suggestions_cover_typos_other_sections_and_other_tools() {

@@ -3,7 +3,8 @@
 //! One `--only` holds conditions that must all be true: `dataset.size=5 train.rank=4`, which is also how cells
 //! are labelled. Of several `--only` one must be true.
 
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
+use super::problems::Problems;
 use super::source::Place;
 use super::{Cell, Experiment, node, schema, value};
 
@@ -84,7 +85,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, Problems> {
         }
     }
     if conditions.is_empty() {
-        return Err(Problem::error(place(), "this is no condition")
+        return Err(Problem::error(place(), "this is not a condition")
             .expected("a key and a value, e.g. `dataset.size=5`, or the label of a cell")
             .into());
     }

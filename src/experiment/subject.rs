@@ -2,26 +2,36 @@
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::settings::Subject;
 
-pub(super) const KEYS: &[&str] = &["subject.identifier", "subject.class", "subject.name"];
+use serde::{Deserialize, Serialize};
 
 /// Longest word or name.
 const MAX_CHARS: usize = 100;
 
-/// Words a model already knows: as an identifier they bring their old meaning along. Frequent English
+/// Words that a model already knows: an identifier among them would bring its old meaning along. Frequent English
 /// words, usual classes, and `sks`, which is a rifle.
 const COMMON_WORDS: &str = "
-a an and are art as at baby bag ball banana bear beautiful bed best big bird black blue boat body book bottle boy bread brown
-bus cake camera candle car cartoon castle cat chair character child city clock clothes coat color cow cup cute day dog doll
-door dress duck face family figure figurine fire fish flower food forest fox friend frog fruit game garden girl glass gold
-green guitar hair hand hat head heart hero home horse house human image in instance it kid king kitchen lamp light lion
-little logo love man me men metal model mom monkey monster moon mother mountain mouse mug music my name new night nice
-object of old on orange painting paper park party pen penguin people person pet phone photo picture pig pink plant plate
-pot princess purple queen rabbit red river road robot rock rose sea shirt shoe sign sks sky small snow sofa star statue
-stone street style subject summer sun table teapot teddy test that the thing this tiger token toy train tree unicorn vase
-water white winter wolf woman women wood world yellow you your
+a an and are art as at baby bag ball banana bear beautiful bed best big bird black blue boat body book bottle boy
+bread brown bus cake camera candle car cartoon castle cat chair character child city clock clothes coat color cow cup
+cute day dog doll door dress duck face family figure figurine fire fish flower food forest fox friend frog fruit game
+garden girl glass gold green guitar hair hand hat head heart hero home horse house human image in instance it kid king
+kitchen lamp light lion little logo love man me men metal model mom monkey monster moon mother mountain mouse mug
+music my name new night nice object of old on orange painting paper park party pen penguin people person pet phone
+photo picture pig pink plant plate pot princess purple queen rabbit red river road robot rock rose sea shirt shoe sign
+sks sky small snow sofa star statue stone street style subject summer sun table teapot teddy test that the thing this
+tiger token toy train tree unicorn vase water white winter wolf woman women wood world yellow you your
 ";
+
+/// `[subject]`: the words of the study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The made-up word that will mean the subject, e.g. `aawxbc`.
+    pub identifier: String,
+    /// What kind of thing it is, e.g. `figurine`.
+    pub class: String,
+    /// What people call it; used by baseline prompts only. May be empty.
+    pub name: String,
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Subject> {

@@ -9,7 +9,8 @@ use std::{
 
 use blake3::Hash;
 
-use super::{Blocks, HashCache, Part};
+use super::blocks::{Blocks, Part};
+use super::cache::HashCache;
 
 /// A file whose content is known by its hash. It stays open, so a file that takes its name later is not read; every
 /// part that is read is compared with the hash, so a file that is written in place is noticed.
@@ -30,7 +31,7 @@ pub enum ReadError {
     /// The file cannot be read any more.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It can be, but its content is no longer that which was hashed.
+    /// The file can be read, but it no longer has the content that was hashed.
     #[error("the content changed since the file was hashed")]
     Changed,
 }
@@ -59,7 +60,7 @@ impl HashedFile {
         Ok(Self { path: path.to_owned(), file, hash, blocks, cache })
     }
 
-    /// Its name, for messages.
+    /// The path, for messages.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -80,13 +81,13 @@ impl HashedFile {
     }
 
     fn blocks(&self) -> Result<&Blocks, ReadError> {
-        // Not under a lock: hashing runs on several threads, one of which might come here meanwhile.
+        // This does not lock: hashing runs on several threads, and one of them could come here and wait for itself.
         if let Some(blocks) = self.blocks.get() {
             return Ok(blocks);
         }
         let blocks = Blocks::of(&self.file)?;
         if *blocks.hash() != self.hash {
-            // Else every further plan would believe the old hash.
+            // Without this every further plan would believe the old hash.
             if let Some(file) = &self.cache {
                 let mut cache = HashCache::open(file);
                 cache.forget(&self.path);
@@ -101,6 +102,25 @@ impl HashedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_wrong_hash_is_found_by_the_first_read_and_forgotten() {
+        use std::time::{Duration, SystemTime};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, stored) = (folder.path().join("model"), folder.path().join("hashes.json"));
+        std::fs::write(&path, "one").unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        let later = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(3600);
+        let mut cache = HashCache::open(&stored);
+        cache.put_at(&path, &metadata, &metadata, &blake3::hash(b"two"), later);
+        cache.save();
+        let file = HashedFile::open(&path, &mut HashCache::open(&stored)).unwrap();
+        assert_eq!(*file.hash(), blake3::hash(b"two"));
+        assert!(matches!(file.read(0, 1), Err(ReadError::Changed)));
+        let file = HashedFile::open(&path, &mut HashCache::open(&stored)).unwrap();
+        assert_eq!((*file.hash(), file.read(0, 3).unwrap()[..] == *b"one"), (blake3::hash(b"one"), true));
+    }
 
     #[test]
     fn a_change_in_place_is_noticed_and_a_replacement_is_not_read() {

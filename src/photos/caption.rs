@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{MAX_CAPTION_BYTES, PhotoError};
+use super::error::PhotoError;
+use super::file;
+use super::limits::MAX_CAPTION_BYTES;
 
 /// What caption files end in, whatever the case: kohya's sd-scripts write `.caption`, others `.txt` or `.cap`.
 const ENDINGS: [&str; 3] = ["txt", "caption", "cap"];
 
-/// How captions are called, for people.
+/// The names of captions, for people.
 pub const CAPTION_NAMES: &str = "photo.txt, photo.caption, photo.cap or photo.jpg.txt";
 
 /// The caption of a photo.
@@ -22,19 +23,19 @@ pub(super) struct Caption {
     pub(super) file: Option<PathBuf>,
     /// Other caption files of the photo, which are not used.
     pub(super) others: Vec<PathBuf>,
-    /// Why a file that comes before all with text cannot be used.
+    /// Why the first file cannot be used; files after it are not looked at.
     pub(super) problem: Option<String>,
 }
 
-/// Finds captions; remembers what caption files lie in a folder.
+/// Finds captions; remembers which caption files a folder holds.
 #[derive(Debug, Default)]
 pub(super) struct Captions {
     folders: BTreeMap<PathBuf, Vec<PathBuf>>,
 }
 
 impl Captions {
-    /// The caption of a photo: of the files that belong to it the first that has text in it. `.txt` comes before
-    /// `.caption` and that before `.cap`, `photo.txt` before `photo.TXT` and that before `photo.jpg.txt`.
+    /// The caption of a photo: the first file with text among those that belong to it. `.txt` comes before `.caption`
+    /// and `.caption` before `.cap`; `photo.txt` comes before `photo.TXT` and `photo.TXT` before `photo.jpg.txt`.
     pub(super) fn of(&mut self, photo: &Path) -> Caption {
         let mut caption = Caption::default();
         for file in self.files_of(photo) {
@@ -60,7 +61,7 @@ impl Captions {
     }
 }
 
-/// Where a file stands among the captions of a photo, the first best; `None` if it is none.
+/// The rank of a file among the captions of a photo, smallest first; `None` if it is no caption of it.
 fn rank(file: &Path, photo: &Path) -> Option<(usize, bool, bool)> {
     let ending = ending(file)?;
     let whole_name = file.file_stem() == photo.file_name();
@@ -76,8 +77,8 @@ fn ending(file: &Path) -> Option<usize> {
     ENDINGS.iter().position(|ending| extension.eq_ignore_ascii_case(ending))
 }
 
-/// True if a file is called as captions are.
-pub(super) fn is_called_so(file: &Path) -> bool {
+/// True if a file has the name of a caption.
+pub(super) fn has_caption_name(file: &Path) -> bool {
     ending(file).is_some()
 }
 
@@ -85,7 +86,7 @@ fn caption_files(folder: &Path) -> Vec<PathBuf> {
     // The parent of `a.jpg` is the empty path: the current folder.
     let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let entries = std::fs::read_dir(place).into_iter().flatten().filter_map(Result::ok);
-    let files = entries.map(|entry| folder.join(entry.file_name())).filter(|path| is_called_so(path));
+    let files = entries.map(|entry| folder.join(entry.file_name())).filter(|path| has_caption_name(path));
     // Anything but a regular file (a folder, a named pipe) is no caption.
     files.filter(|path| path.metadata().is_ok_and(|meta| meta.is_file())).collect()
 }
@@ -94,9 +95,7 @@ fn read(path: &Path) -> Result<Option<String>, PhotoError> {
     let fail = |reason: &str| PhotoError::Caption { path: path.to_owned(), reason: reason.into() };
     // White space may surround the text: read some more than a caption may have.
     let limit = 16 * MAX_CAPTION_BYTES;
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| PhotoError::io(path, e))?;
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| PhotoError::io(path, e))?;
+    let bytes = file::read_start(path, limit as u64 + 1)?;
     if bytes.len() > limit {
         return Err(fail("too long"));
     }

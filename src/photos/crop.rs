@@ -1,7 +1,7 @@
 //! Where the training square lies.
 
-use super::Crop;
 use super::resize::Span;
+use crate::choice::Crop;
 
 /// The spans of both axes for a square of `resolution` pixels of a photo of `size` (width, height; both at least 1);
 /// `hash` is the photo's.

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use image::{ColorType, DynamicImage, ImageBuffer, Pixel, RgbImage};
 
+use super::error::PhotoError;
+use super::format::Format;
 use super::header::{self, decoder, one_line};
-use super::{Format, PhotoError, guard, jpeg, jpeg_other};
+use super::{guard, jpeg, jpeg_other};
 
 /// Decodes a photo completely: oriented, transparency over white, grey as three equal channels, 16 bits cut to the
 /// upper 8. `path` is for messages only.
@@ -67,7 +69,8 @@ fn high(value: u16) -> u8 {
 }
 
 /// `value` with opacity `alpha` over white, as `PIL.Image.alpha_composite` computes it:
-/// <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/AlphaComposite.c#L50>, 7 bits of extra precision.
+/// <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/AlphaComposite.c#L50>, with 7 bits of extra
+/// precision.
 fn over_white(value: u8, alpha: u8) -> u8 {
     let (value, alpha) = (u32::from(value), u32::from(alpha));
     let sum = (value * alpha + 255 * (255 - alpha)) << 7;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{MAX_CAPTION_BYTES, MAX_ENTRIES, MAX_FILE_BYTES, MAX_PIXELS};
+use super::limits::{MAX_CAPTION_BYTES, MAX_ENTRIES, MAX_FILE_BYTES, MAX_PIXELS};
 
 /// Why photos cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,11 @@ pub enum PhotoError {
         bytes: u64,
     },
     /// More pixels than [`MAX_PIXELS`].
-    #[error("{}: {width} × {height} pixels, at most {} million are allowed; save a smaller copy", path.display(), MAX_PIXELS / 1_000_000)]
+    #[error(
+        "{}: {width} × {height} pixels, at most {} million are allowed; save a smaller copy",
+        path.display(),
+        MAX_PIXELS / 1_000_000
+    )]
     TooManyPixels {
         /// The file.
         path: PathBuf,
@@ -64,7 +68,10 @@ pub enum PhotoError {
         reason: String,
     },
     /// More than [`MAX_ENTRIES`] files and folders.
-    #[error("{}: more than {MAX_ENTRIES} files and folders; name the folder that holds the photos of the subject", path.display())]
+    #[error(
+        "{}: more than {MAX_ENTRIES} files and folders; name the folder that holds the photos of the subject",
+        path.display()
+    )]
     TooManyFiles {
         /// The folder the user named.
         path: PathBuf,
@@ -81,7 +88,7 @@ pub enum PhotoError {
 }
 
 impl PhotoError {
-    /// One error of its own, several as [`PhotoError::Several`], none as `None`.
+    /// One error as it is, several as [`PhotoError::Several`], none as `None`.
     #[must_use]
     pub fn all(mut errors: Vec<Self>) -> Option<Self> {
         if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }

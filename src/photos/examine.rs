@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::error::PhotoError;
 use super::fingerprint::Turn;
+use super::found::{Alike, Duplicate, Scan};
+use super::limits::MAX_PIXELS;
 use super::load::upright;
 use super::memory::{Memory, Seen};
-use super::{Alike, Duplicate, MAX_PIXELS, Photo, PhotoError, Scan};
+use super::photo::Photo;
 
 /// Decodes the photos of a scan that `memory` does not know, on all cores. Photos with the same pixels as an earlier
 /// one become [`Scan::duplicates`], photos that show nearly the same picture are listed in [`Scan::alike`].
@@ -78,7 +81,7 @@ fn batches<'a, T>(items: &'a [T], weight: impl Fn(&T) -> u64 + 'a) -> impl Itera
 
 /// Photos that are alike, directly or through others.
 fn groups(photos: &[Photo], same: &(dyn Fn(usize, usize) -> Option<Turn> + Sync)) -> Vec<Alike> {
-    // Of each photo the first of its group, as far as it is known.
+    // For each photo the first of its group, as far as it is known.
     let mut first: Vec<usize> = (0..photos.len()).collect();
     let mut mirrored = vec![false; photos.len()];
     for a in 0..photos.len() {
@@ -112,17 +115,7 @@ mod tests {
 
     #[test]
     fn likeness_is_passed_on() {
-        let photo = |name: &str| Photo {
-            path: name.into(),
-            name: name.into(),
-            hash: name.into(),
-            format: super::super::Format::Png,
-            width: 1,
-            height: 1,
-            reading: 1,
-            caption: None,
-            caption_file: None,
-        };
+        let photo = |name: &str| Photo::made_up(name.into(), name.into());
         let photos: Vec<Photo> = ["a", "b", "c", "d", "e", "f"].map(photo).into();
         let pairs = [(0, 3, Turn::Plain), (1, 2, Turn::Mirrored), (3, 5, Turn::Plain), (4, 5, Turn::Mirrored)];
         let same = |a, b| pairs.iter().find(|pair| (pair.0, pair.1) == (a, b)).map(|pair| pair.2);

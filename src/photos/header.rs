@@ -8,8 +8,11 @@ use image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader, ImageResult, Limits};
 
+use super::error::PhotoError;
+use super::format::Format;
 use super::jpeg::Layout;
-use super::{DECODER_BYTES, Format, MAX_PIXELS, PhotoError, orientation};
+use super::limits::{DECODER_BYTES, MAX_PIXELS};
+use super::orientation;
 
 /// What a photo's header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub(super) struct Header {
     pub(super) orientation: Orientation,
     /// How a JPEG file that the usual decoder reads wrongly is stored.
     pub(super) unusual: Option<Layout>,
-    /// See [`super::Photo::reading`].
+    /// See [`reading`](super::photo::Photo::reading).
     pub(super) reading: u32,
 }
 

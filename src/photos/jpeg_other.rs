@@ -4,7 +4,7 @@ use image::RgbImage;
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
 use super::jpeg::Layout;
-use super::{DECODER_BYTES, MAX_PIXELS};
+use super::limits::{DECODER_BYTES, MAX_PIXELS};
 
 /// The pixels as PIL gives them, not yet upright; `Err` is a message of the decoder.
 pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<RgbImage, String> {

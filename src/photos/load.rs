@@ -3,21 +3,27 @@
 use image::RgbImage;
 
 use super::decode::decode;
-use super::scan::read_photo;
-use super::{Crop, Photo, PhotoError, crop, resize};
+use super::error::PhotoError;
+use super::file::read_photo;
+use super::photo::Photo;
+use super::{crop, resize};
+use crate::choice::Crop;
 
 /// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
 ///
 /// The shorter side is resized to `resolution` (at least 1) as
 /// `torchvision.transforms.functional.resize(image, resolution, InterpolationMode.LANCZOS)` does on PIL images, bit
 /// for bit, then the square is cut out. `seed` matters for [`Crop::Random`] only.
+///
+/// # Errors
+/// A file that cannot be read or decoded, or that changed since it was scanned.
 pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
     let image = upright(photo)?;
     let (x, y) = crop::square(image.dimensions(), &photo.hash, resolution, crop, seed);
     Ok(resize::resize_and_crop(&image, x, y))
 }
 
-/// The whole photo, upright, if it still is the one that was scanned.
+/// The whole photo, upright. It is an error if the file changed since it was scanned.
 pub(super) fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
     let bytes = read_photo(&photo.path)?;
     if blake3::hash(&bytes).to_hex().as_str() != photo.hash {

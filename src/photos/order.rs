@@ -1,12 +1,12 @@
 //! The order photos are picked in: subsets are nested, and adding a photo moves no other.
 
-use super::Photo;
+use super::photo::Photo;
 
 /// Indices into `photos` in the order a study picks them: the first `n` are a training set of size `n`, the last ones
 /// are held out.
 ///
-/// Photos are sorted by BLAKE3 of (`seed`, content hash), so the order depends on neither file names nor the order
-/// of `photos`, and two photos keep their order when others come or go.
+/// Photos are sorted by their [`rank`], so the order depends on neither file names nor the order of `photos`, and two
+/// photos keep their order when others come or go.
 #[must_use]
 pub fn order(photos: &[Photo], seed: u64) -> Vec<usize> {
     let mut ranked: Vec<_> = photos.iter().enumerate().map(|(i, photo)| (rank(seed, &photo.hash), i)).collect();
@@ -14,7 +14,8 @@ pub fn order(photos: &[Photo], seed: u64) -> Vec<usize> {
     ranked.into_iter().map(|(_, i)| i).collect()
 }
 
-/// Where a photo stands in the order of `seed`, as a big-endian number: [`order`] sorts by it. `hash` is [`Photo::hash`].
+/// Photos are picked in the order of this number, which depends on nothing but the seed and the content: `hash` is
+/// [`Photo::hash`]. Bytes are compared from the first.
 #[must_use]
 pub fn rank(seed: u64, hash: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use image::metadata::Orientation;
 
 use super::exif::{self, Tag};
-use super::{Format, jpeg, png_text};
+use super::format::Format;
+use super::{jpeg, png_text};
 
 /// The orientation of a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Scan, order};
+use super::found::Scan;
+use super::order::order;
 
 /// Indices into [`Scan::photos`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
-    /// Those that may be trained on, in the order a study picks them: the first `n` are a training set of size `n`.
+    /// Photos that may be trained on, in the order a study picks them: the first `n` are a training set of size `n`.
     pub train: Vec<usize>,
     /// Held out, in the same order.
     pub held_out: Vec<usize>,
-    /// On neither side: only some photos of a group that shows one picture were needed to fill the held-out ones.
+    /// Photos on neither side: others of their group, which shows the same picture, are held out.
     pub left_out: Vec<usize>,
 }
 
-/// Divides photos: the last `held_out` of [`order()`] are held out, the others trained on from the first. Photos that
-/// show nearly the same picture ([`Scan::alike`]) stay together, so that none is measured beside its twin: such a group
-/// is held out as a whole or not at all. If that leaves too few, a part of one is held out and its rest is left out.
+/// Divides photos: the last `held_out` of [`order()`] are held out, the others are trained on from the first. Photos
+/// that show nearly the same picture ([`Scan::alike`]) stay together, so that no held-out photo has a twin among the
+/// training photos: such a group is held out as a whole or not at all. If that leaves too few, a part of a group is
+/// held out and its rest is left out.
 #[must_use]
 pub fn split(scan: &Scan, seed: u64, held_out: usize) -> Split {
     let ordered = order(&scan.photos, seed);
@@ -48,7 +50,7 @@ pub fn split(scan: &Scan, seed: u64, held_out: usize) -> Split {
     Split { train, held_out, left_out }
 }
 
-/// The photos of its group, for each photo that is in one.
+/// For each photo in a group: all photos of the group.
 fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
     let mut groups = BTreeMap::new();
     for alike in &scan.alike {
@@ -62,7 +64,8 @@ fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::{Alike, Photo};
+    use crate::photos::found::Alike;
+    use crate::photos::photo::Photo;
     use proptest::prelude::*;
 
     fn scan(photos: usize, groups: &[&[usize]]) -> Scan {

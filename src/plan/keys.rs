@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::experiment::Settings;
-use crate::experiment::settings::{Crop, Generate, LrScheduler, Train};
+use crate::experiment::settings::{Crop, LrScheduler, Train};
 use crate::photos::Photo;
 use crate::stage::Stage;
 use crate::store::{Key, KeyInputs};
@@ -111,8 +111,16 @@ impl Ingredients<'_> {
 
     /// The images of the prompts: with and without the adapter the same, so that they can be compared.
     fn images(&self, inputs: KeyInputs) -> KeyInputs {
-        let Generate { sampler, steps, guidance_scale, negative_prompt, seeds, prompts, width, height, .. } =
-            &self.settings.generate;
+        let crate::experiment::settings::ImageRecipe {
+            sampler,
+            steps,
+            guidance_scale,
+            negative_prompt,
+            seeds,
+            prompts,
+            width,
+            height,
+        } = &self.settings.generate.images;
         inputs
             .with("generate.sampler", word(*sampler))
             .with("generate.steps", *steps)
@@ -130,12 +138,12 @@ impl Ingredients<'_> {
         match &self.settings.train.prior_preservation {
             None => inputs,
             Some(prior) => inputs
-                .with("train.prior_preservation.class_prompt", prior.class_prompt.clone())
-                .with("train.prior_preservation.images", prior.images)
-                .with("train.prior_preservation.seed", prior.seed)
-                .with("train.prior_preservation.sampler", word(prior.sampler))
-                .with("train.prior_preservation.steps", prior.steps)
-                .with("train.prior_preservation.guidance_scale", prior.guidance_scale),
+                .with("train.prior_preservation.class_prompt", prior.images.class_prompt.clone())
+                .with("train.prior_preservation.images", prior.images.count)
+                .with("train.prior_preservation.seed", prior.images.seed)
+                .with("train.prior_preservation.sampler", word(prior.images.sampler))
+                .with("train.prior_preservation.steps", prior.images.steps)
+                .with("train.prior_preservation.guidance_scale", prior.images.guidance_scale),
         }
     }
 
@@ -146,27 +154,27 @@ impl Ingredients<'_> {
             .cropping(self.model(inputs))
             .with("photos", hashes(&self.photos.train))
             .with("held_out", hashes(&self.photos.held_out))
-            .with("train.instance_prompt", train.instance_prompt.clone())
+            .with("train.instance_prompt", train.recipe.instance_prompt.clone())
             .with("subject.identifier", self.settings.subject.identifier.clone())
-            .with("train.steps", train.steps)
-            .with("train.batch_size", train.batch_size)
-            .with("train.gradient_accumulation", train.gradient_accumulation)
-            .with("train.learning_rate", train.learning_rate)
-            .with("train.lr_scheduler", word(train.lr_scheduler))
-            .with("train.rank", train.rank)
-            .with("train.alpha", train.alpha)
-            .with("train.dropout", train.dropout)
-            .with("train.adam_beta1", train.adam_beta1)
-            .with("train.adam_beta2", train.adam_beta2)
-            .with("train.adam_epsilon", train.adam_epsilon)
-            .with("train.weight_decay", train.weight_decay)
-            .with("train.max_grad_norm", train.max_grad_norm)
-            .with("train.gradient_checkpointing", train.gradient_checkpointing)
-            .with("train.seed", train.seed)
-            .with("evaluate.probe_every", evaluate.probe_every)
-            .with("evaluate.probe_timesteps", evaluate.probe_timesteps)
-            .with("evaluate.probe_photos", evaluate.probe_photos)
-            .with("evaluate.probe_seed", evaluate.probe_seed);
+            .with("train.steps", train.recipe.steps)
+            .with("train.batch_size", train.recipe.batch_size)
+            .with("train.gradient_accumulation", train.recipe.gradient_accumulation)
+            .with("train.learning_rate", train.recipe.learning_rate)
+            .with("train.lr_scheduler", word(train.recipe.lr_scheduler))
+            .with("train.rank", train.recipe.rank)
+            .with("train.alpha", train.recipe.alpha)
+            .with("train.dropout", train.recipe.dropout)
+            .with("train.adam_beta1", train.recipe.adam_beta1)
+            .with("train.adam_beta2", train.recipe.adam_beta2)
+            .with("train.adam_epsilon", train.recipe.adam_epsilon)
+            .with("train.weight_decay", train.recipe.weight_decay)
+            .with("train.max_grad_norm", train.recipe.max_grad_norm)
+            .with("train.gradient_checkpointing", train.recipe.gradient_checkpointing)
+            .with("train.seed", train.recipe.seed)
+            .with("evaluate.probe_every", evaluate.probe.probe_every)
+            .with("evaluate.probe_timesteps", evaluate.probe.probe_timesteps)
+            .with("evaluate.probe_photos", evaluate.probe.probe_photos)
+            .with("evaluate.probe_seed", evaluate.probe.probe_seed);
         inputs = learning_rate_shape(inputs, train);
         if self.settings.dataset.captions {
             let photos = self.photos.train.iter().chain(&self.photos.held_out);
@@ -182,12 +190,12 @@ impl Ingredients<'_> {
 
 /// The settings the scheduler uses.
 fn learning_rate_shape(inputs: KeyInputs, train: &Train) -> KeyInputs {
-    let warm = |inputs: KeyInputs| inputs.with("train.lr_warmup_steps", train.lr_warmup_steps);
-    match train.lr_scheduler {
+    let warm = |inputs: KeyInputs| inputs.with("train.lr_warmup_steps", train.recipe.lr_warmup_steps);
+    match train.recipe.lr_scheduler {
         LrScheduler::Constant => inputs,
         LrScheduler::ConstantWithWarmup | LrScheduler::Linear | LrScheduler::Cosine => warm(inputs),
-        LrScheduler::CosineWithRestarts => warm(inputs).with("train.lr_cycles", train.lr_cycles),
-        LrScheduler::Polynomial => warm(inputs).with("train.lr_power", train.lr_power),
+        LrScheduler::CosineWithRestarts => warm(inputs).with("train.lr_cycles", train.recipe.lr_cycles),
+        LrScheduler::Polynomial => warm(inputs).with("train.lr_power", train.recipe.lr_power),
     }
 }
 

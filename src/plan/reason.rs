@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::experiment::number;
 use crate::stage::Stage;
 use crate::store::{Change, KeyInputs};
+use crate::text::number;
 
 /// Nothing in the store is like it.
 pub(super) const NOT_MADE_YET: &str = "not made yet";

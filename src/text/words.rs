@@ -21,6 +21,17 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     }
 }
 
+/// `a, b or c`.
+#[must_use]
+pub fn either<S: AsRef<str>>(items: &[S]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
 /// At most that many characters; `…` marks what is cut off.
 #[must_use]
 pub fn shortened(text: &str, most: usize) -> String {
@@ -49,6 +60,7 @@ mod tests {
     fn things_are_counted_and_listed() {
         assert_eq!([count(1, "cell"), count(0, "cell"), count(2, "copy")], ["1 cell", "0 cells", "2 copies"]);
         assert_eq!([list(&["a"]), list(&["a", "b", "c"]), list::<&str>(&[])], ["a", "a, b and c", ""]);
+        assert_eq!(either(&["a", "b", "c"]), "a, b or c");
         assert_eq!([shortened("漫画", 2), shortened("漫画x", 2)], ["漫画", "漫画…"]);
     }
 

@@ -13,9 +13,9 @@ use crate::stage::Stage;
 /// Makes the images of the base model.
 pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
     let wanted = &settings.generate;
-    let mut images = images::entries(Group::Baseline, &wanted.baseline_prompts, &wanted.seeds);
-    images.extend(images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds));
-    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
+    let mut images = images::entries(Group::Baseline, &wanted.baseline_prompts, &wanted.images.seeds);
+    images.extend(images::entries(Group::Prompt, &wanted.images.prompts, &wanted.images.seeds));
+    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.images.seeds));
     let list = ImageList { images, settings: ImageSettings::new(wanted, 0.0) };
     images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::Baseline, ctx)
 }

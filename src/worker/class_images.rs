@@ -18,8 +18,8 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     let Some(prior) = &settings.train.prior_preservation else {
         return Err(StageError::Failed("class images are not wanted: prior preservation is off".into()));
     };
-    let wanted = prior.generate(settings.dataset.resolution, settings.generate.batch_size);
-    let images = images::entries(Group::Class, &wanted.prompts, &wanted.seeds);
+    let wanted = prior.images.generate(settings.dataset.resolution, settings.generate.batch_size);
+    let images = images::entries(Group::Class, &wanted.images.prompts, &wanted.images.seeds);
     let list = ImageList { images, settings: ImageSettings::new(&wanted, wanted.lora_scale) };
     images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::ClassImages, ctx)?;
 

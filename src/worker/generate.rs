@@ -15,8 +15,8 @@ use crate::store::Artifact;
 /// Makes the images of one adapter.
 pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
     let wanted = &settings.generate;
-    let mut images = images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds);
-    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
+    let mut images = images::entries(Group::Prompt, &wanted.images.prompts, &wanted.images.seeds);
+    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.images.seeds));
     let list = ImageList { images, settings: ImageSettings::new(wanted, wanted.lora_scale) };
     let adapter = adapter(model, need(ctx, Stage::Train)?, wanted.lora_scale)?;
     images::render(model, &list, &adapter, wanted.batch_size, Stage::Generate, ctx)

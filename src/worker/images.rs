@@ -74,12 +74,12 @@ impl ImageSettings {
     /// The settings of `[generate]`; `lora_scale` is that of the adapter in use, 0 without one.
     pub fn new(generate: &Generate, lora_scale: f64) -> Self {
         Self {
-            sampler: generate.sampler,
-            steps: generate.steps,
-            guidance_scale: generate.guidance_scale,
-            negative_prompt: generate.negative_prompt.clone(),
-            width: generate.width,
-            height: generate.height,
+            sampler: generate.images.sampler,
+            steps: generate.images.steps,
+            guidance_scale: generate.images.guidance_scale,
+            negative_prompt: generate.images.negative_prompt.clone(),
+            width: generate.images.width,
+            height: generate.images.height,
             lora_scale,
         }
     }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, StageError, help::failed, png};
-use crate::experiment::settings::{Crop, Dataset};
+use crate::experiment::settings::Dataset;
 use crate::models::StableDiffusion;
 use crate::photos::{self, Photo, Scan};
 use crate::stage::Stage;
@@ -58,17 +58,13 @@ pub(super) fn run(
     scan: &Scan,
     ctx: &Context<'_>,
 ) -> Result<(), StageError> {
-    let crop = match dataset.crop {
-        Crop::Center => photos::Crop::Center,
-        Crop::Random => photos::Crop::Random,
-    };
     let total = scan.photos.len() as u64;
     let progress = |done: usize, detail: &str| {
         ctx.progress(Stage::Prepare, (done as u64, total), "photos", detail.to_owned());
     };
     let mut images = Vec::with_capacity(scan.photos.len());
     for photo in &scan.photos {
-        let image = photos::load(photo, dataset.resolution, crop, dataset.seed).map_err(failed)?;
+        let image = photos::load(photo, dataset.resolution, dataset.crop, dataset.seed).map_err(failed)?;
         let bytes = png::encode(image.width() as usize, image.height() as usize, image.as_raw())?;
         ctx.workspace.write(&format!("photos/{}.png", short(&photo.hash)), &bytes)?;
         images.push(image);

@@ -46,11 +46,11 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     let source = batch_source(model, settings, items)?;
     let modules = model.unet.lora_modules();
     let wanted = &settings.train;
-    let adapter = Adapter::init(&modules, wanted.rank, wanted.alpha, wanted.seed, &model.device)?;
+    let adapter = Adapter::init(&modules, wanted.recipe.rank, wanted.recipe.alpha, wanted.recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
 
-    let mut log = resume(&mut trainer, ctx, wanted.steps)?;
-    let steps = wanted.steps as u64;
+    let mut log = resume(&mut trainer, ctx, wanted.recipe.steps)?;
+    let steps = wanted.recipe.steps as u64;
     if trainer.steps_done() == 0 {
         probes.measure(model, &trainer, &mut log)?;
     }
@@ -61,7 +61,7 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
         ctx.progress(Stage::Train, (report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
-        if done || due(report.step, settings.evaluate.probe_every) {
+        if done || due(report.step, settings.evaluate.probe.probe_every) {
             probes.measure(model, &trainer, &mut log)?;
         }
         let stop = ctx.stop.is_set() && !done;
@@ -117,7 +117,8 @@ impl Items {
         let mut prompts = Prompts { model, known: BTreeMap::new() };
         let mut photo = |hash: &String| {
             let caption = list.photos.iter().find(|entry| entry.hash == *hash).and_then(|entry| entry.caption.as_ref());
-            let prompt = caption.filter(|_| settings.dataset.captions).unwrap_or(&settings.train.instance_prompt);
+            let prompt =
+                caption.filter(|_| settings.dataset.captions).unwrap_or(&settings.train.recipe.instance_prompt);
             let latent =
                 latents.get(short(hash)).ok_or_else(|| failed(format!("photo {} has no latents", short(hash))))?;
             prompts.item(latent, prompt)
@@ -128,7 +129,10 @@ impl Items {
             None => Vec::new(),
             Some(prior) => {
                 let latents = prepare::read_latents(need(ctx, Stage::ClassImages)?)?;
-                latents.values().map(|latent| prompts.item(latent, &prior.class_prompt)).collect::<Result<_, _>>()?
+                latents
+                    .values()
+                    .map(|latent| prompts.item(latent, &prior.images.class_prompt))
+                    .collect::<Result<_, _>>()?
             }
         };
         Ok(Self { train, held_out, class })
@@ -155,42 +159,42 @@ impl Prompts<'_> {
 fn batch_source(model: &StableDiffusion, settings: &Settings, items: Items) -> Result<BatchSource, StageError> {
     let train = &settings.train;
     let config = SamplingConfig {
-        batch_size: train.batch_size,
-        gradient_accumulation: train.gradient_accumulation,
-        dropout: train.dropout,
+        batch_size: train.recipe.batch_size,
+        gradient_accumulation: train.recipe.gradient_accumulation,
+        dropout: train.recipe.dropout,
         scaling_factor: model.vae_config.scaling_factor,
         train_timesteps: model.schedule.train_timesteps(),
         unet_levels: model.unet.config().blocks.len(),
-        seed: train.seed,
+        seed: train.recipe.seed,
     };
     Ok(BatchSource::new(config, items.train, items.class, model.unet.lora_modules(), &model.device)?)
 }
 
 fn config(train: &Train) -> TrainingConfig {
-    let curve = match train.lr_scheduler {
+    let curve = match train.recipe.lr_scheduler {
         LrScheduler::Constant => LrCurve::Constant,
         LrScheduler::ConstantWithWarmup => LrCurve::ConstantWithWarmup,
         LrScheduler::Linear => LrCurve::Linear,
         LrScheduler::Cosine => LrCurve::Cosine,
-        LrScheduler::CosineWithRestarts => LrCurve::CosineWithRestarts { cycles: train.lr_cycles },
-        LrScheduler::Polynomial => LrCurve::Polynomial { power: train.lr_power },
+        LrScheduler::CosineWithRestarts => LrCurve::CosineWithRestarts { cycles: train.recipe.lr_cycles },
+        LrScheduler::Polynomial => LrCurve::Polynomial { power: train.recipe.lr_power },
     };
     TrainingConfig {
         learning_rate: LrSchedule {
             curve,
-            peak: train.learning_rate,
-            warmup_steps: train.lr_warmup_steps,
-            total_steps: train.steps,
+            peak: train.recipe.learning_rate,
+            warmup_steps: train.recipe.lr_warmup_steps,
+            total_steps: train.recipe.steps,
         },
         adamw: AdamWConfig {
-            beta1: train.adam_beta1,
-            beta2: train.adam_beta2,
-            epsilon: train.adam_epsilon,
-            weight_decay: train.weight_decay,
+            beta1: train.recipe.adam_beta1,
+            beta2: train.recipe.adam_beta2,
+            epsilon: train.recipe.adam_epsilon,
+            weight_decay: train.recipe.weight_decay,
         },
-        max_grad_norm: train.max_grad_norm,
+        max_grad_norm: train.recipe.max_grad_norm,
         prior_weight: train.prior_preservation.as_ref().map_or(0.0, |prior| prior.weight),
-        recompute: if train.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
+        recompute: if train.recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
     }
 }
 
@@ -219,15 +223,16 @@ impl Probes {
         for (split, items) in
             [(Split::Train, &items.train), (Split::HeldOut, &items.held_out), (Split::Class, &items.class)]
         {
-            let first = items.iter().take(wanted.probe_photos).cloned().collect();
+            let first = items.iter().take(wanted.probe.probe_photos).cloned().collect();
             let factor = model.vae_config.scaling_factor;
-            let set = ProbeSet::new(first, wanted.probe_timesteps, &model.schedule, factor, wanted.probe_seed);
+            let set =
+                ProbeSet::new(first, wanted.probe.probe_timesteps, &model.schedule, factor, wanted.probe.probe_seed);
             if !set.is_empty() {
                 sets.push((split, set));
             }
         }
         // Not `generate.batch_size`: only what is in the key of `train` may matter here.
-        Self { sets, batch_size: settings.train.batch_size }
+        Self { sets, batch_size: settings.train.recipe.batch_size }
     }
 
     fn measure(&self, model: &StableDiffusion, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
@@ -245,17 +250,17 @@ fn kohya_metadata(settings: &Settings) -> Result<BTreeMap<String, String>, Stage
     let train = &settings.train;
     // The word of the experiment file.
     let scheduler: String =
-        serde_json::from_value(serde_json::to_value(train.lr_scheduler).map_err(failed)?).map_err(failed)?;
+        serde_json::from_value(serde_json::to_value(train.recipe.lr_scheduler).map_err(failed)?).map_err(failed)?;
     let entries = [
-        ("ss_learning_rate", train.learning_rate.to_string()),
-        ("ss_unet_lr", train.learning_rate.to_string()),
+        ("ss_learning_rate", train.recipe.learning_rate.to_string()),
+        ("ss_unet_lr", train.recipe.learning_rate.to_string()),
         ("ss_lr_scheduler", scheduler),
         ("ss_optimizer", "AdamW".to_owned()),
-        ("ss_seed", train.seed.to_string()),
-        ("ss_steps", train.steps.to_string()),
+        ("ss_seed", train.recipe.seed.to_string()),
+        ("ss_steps", train.recipe.steps.to_string()),
         ("ss_num_train_images", settings.dataset.size.to_string()),
-        ("ss_batch_size_per_device", train.batch_size.to_string()),
-        ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
+        ("ss_batch_size_per_device", train.recipe.batch_size.to_string()),
+        ("ss_gradient_accumulation_steps", train.recipe.gradient_accumulation.to_string()),
         ("ss_resolution", format!("({0}, {0})", settings.dataset.resolution)),
         ("modelspec.trigger_phrase", settings.subject.identifier.clone()),
     ];

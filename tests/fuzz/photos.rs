@@ -1,6 +1,7 @@
 //! Photos: recognised, their headers and orientation read, small ones decoded.
 
-use runner::photos::{Crop, Memory, Scan, examine, load, scan};
+use runner::choice::Crop;
+use runner::photos::{Memory, Scan, examine, load, scan};
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{Target, fuzz};

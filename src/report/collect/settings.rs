@@ -79,13 +79,14 @@ fn toml_text(value: &toml::Value) -> String {
     }
 }
 
-/// Every setting by its dotted name, in the order of the settings' types.
+/// Every setting by its dotted name, in the order of `defaults.toml`.
 fn flat(settings: &crate::experiment::Settings) -> Vec<(String, String)> {
     let mut out = Vec::new();
     match serde_json::to_value(settings) {
         Ok(value) => flatten("", &value, &mut out),
         Err(_) => unreachable!("settings are plain data"),
     }
+    out.sort_by_key(|(key, _)| crate::experiment::order(key));
     out
 }
 

@@ -1,0 +1,30 @@
+//! Reads every section of one cell.
+
+use super::reader::Reader;
+use super::settings::Settings;
+use super::subject::Subject;
+use super::{dataset, evaluate, generate, heading, model, subject, train};
+
+/// Reads every element, so that every problem is found.
+pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Settings)> {
+    let heading = heading::read(reader);
+    let model = model::read(reader);
+    let subject = subject::read(reader);
+    let dataset = dataset::read(reader);
+    // Prompts are checked even if the words that fill them are wrong.
+    let stand_in = || Subject { identifier: "{identifier}".into(), class: "{class}".into(), name: "{name}".into() };
+    let words = subject.clone().unwrap_or_else(stand_in);
+    let train = train::read(reader, &words, dataset.as_ref().map(|d| d.size));
+    let generate = generate::read(reader, &words, dataset.as_ref().map(|d| d.resolution));
+    let evaluate = evaluate::read(reader, &words);
+    let (name, title) = heading?;
+    let settings = Settings {
+        model: model?,
+        subject: subject?,
+        dataset: dataset?,
+        train: train?,
+        generate: generate?,
+        evaluate: evaluate?,
+    };
+    Some((name, title, settings))
+}
