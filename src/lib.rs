@@ -34,6 +34,7 @@ pub mod photos;
 pub mod picture;
 pub mod pipeline;
 pub mod plan;
+pub mod records;
 pub mod report;
 pub mod sampling;
 pub mod stage;

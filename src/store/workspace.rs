@@ -17,7 +17,6 @@ use super::{
     name::{self, CHECKPOINT, DONE, MANIFEST},
 };
 use crate::stage::Stage;
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -174,19 +173,18 @@ impl Workspace {
         Ok(text.and_then(|text| text.parse().ok()).filter(|s: &f64| s.is_finite() && *s >= 0.0).unwrap_or(0.0))
     }
 
-    /// Makes everything but `checkpoint/` an artifact. `info` is free text for readers of the manifest.
+    /// Makes everything but `checkpoint/` an artifact.
     /// After an error (e.g. a full disk) the work is still there for the next attempt.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of the
     /// work is kept: nobody knows what else is missing.
-    pub fn commit(self, info: Value, made: &Made) -> Result<Artifact, StoreError> {
+    pub fn commit(self, made: &Made) -> Result<Artifact, StoreError> {
         let manifest = Manifest {
             store_version: STORE_VERSION,
             stage: self.stage,
             key: self.key.clone(),
             inputs: self.inputs.clone(),
-            info,
             created: measure::now(),
             seconds: self.earlier_seconds()? + made.seconds,
             runner_version: env!("CARGO_PKG_VERSION").to_owned(),

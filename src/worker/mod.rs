@@ -12,6 +12,7 @@ pub mod images;
 mod latents;
 mod png;
 mod prepare;
+mod probes;
 mod stages;
 mod stop;
 mod train;

@@ -5,39 +5,69 @@ use std::{collections::BTreeMap, path::PathBuf};
 use candle_core::Device;
 
 use super::{
-    BaseModel, Context, Output, StageError, Worker, baseline, class_images, device, evaluate, generate, prepare, train,
+    base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate, prepare,
+    train, worker::Output, worker::Worker,
 };
-use crate::experiment::settings::{Base, Model};
+use crate::experiment::settings::Base;
 use crate::models::StableDiffusion;
 use crate::photos::Scan;
 use crate::plan::Job;
-use crate::stage::Stage;
+use crate::stage::{Inputs, ModelInputs};
 
 /// A study's photos and models, and the device they work on.
 #[derive(Debug)]
 pub struct Stages {
-    device: Device,
     photos: BTreeMap<Vec<PathBuf>, Scan>,
-    models: BTreeMap<Base, BaseModel>,
-    loaded: Option<(Model, StableDiffusion)>,
+    models: Models,
 }
 
 impl Stages {
     /// `photos` and `models` hold every photo folder and base model the plan names.
     #[must_use]
     pub fn new(device: Device, photos: BTreeMap<Vec<PathBuf>, Scan>, models: BTreeMap<Base, BaseModel>) -> Self {
-        Self { device, photos, models, loaded: None }
+        Self { photos, models: Models { device, found: models, loaded: None } }
+    }
+}
+
+impl Worker for Stages {
+    fn execute(&mut self, job: &Job, ctx: &Context<'_>) -> Result<Output, StageError> {
+        let Self { photos, models } = self;
+        match &job.inputs {
+            Inputs::Prepare(wanted) => {
+                let lost = || StageError::Failed("the photos were not scanned".into());
+                let scan = photos.get(&wanted.folders).ok_or_else(lost)?;
+                prepare::run(models.load(&wanted.model, ctx)?, wanted, scan, ctx)?;
+            }
+            Inputs::Baseline(wanted) => baseline::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::ClassImages(wanted) => class_images::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Train(wanted) => train::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
+        }
+        Ok(Output { device: device::class(&models.device).to_owned(), threads: rayon::current_num_threads() })
     }
 
-    /// The loaded model of these settings; one is kept at a time.
-    fn model(&mut self, wanted: &Model, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
+    fn reset(&mut self) {
+        self.models.loaded = None;
+    }
+}
+
+/// The base models of a study. One is loaded at a time.
+#[derive(Debug)]
+struct Models {
+    device: Device,
+    found: BTreeMap<Base, BaseModel>,
+    loaded: Option<(ModelInputs, StableDiffusion)>,
+}
+
+impl Models {
+    /// The model of these inputs, loaded unless it is the one that is loaded already.
+    fn load(&mut self, wanted: &ModelInputs, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
         if !self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == wanted) {
             // The old one goes first: two do not fit on most GPUs.
             self.loaded = None;
-            let model = self
-                .models
-                .get(&wanted.base)
-                .ok_or_else(|| StageError::Failed("the base model was not checked".into()))?;
+            let unchecked = || StageError::Failed("the base model was not checked".into());
+            let model = self.found.values().find(|model| model.hash == wanted.base).ok_or_else(unchecked)?;
             if model.summary.unet_parameters > 100_000_000 {
                 ctx.note(format!("loading {}", model.path.display()));
             }
@@ -50,38 +80,5 @@ impl Stages {
             Some((_, model)) => Ok(model),
             None => Err(StageError::Failed("the base model was not loaded".into())),
         }
-    }
-}
-
-impl Worker for Stages {
-    fn execute(&mut self, job: &Job, ctx: &Context<'_>) -> Result<Output, StageError> {
-        if job.stage == Stage::Evaluate {
-            evaluate::run(job, ctx)?;
-        } else {
-            let scan = match job.stage {
-                Stage::Prepare => self.photos.get(&job.settings.dataset.images).cloned(),
-                _ => None,
-            };
-            let model = self.model(&job.settings.model, ctx)?;
-            match (job.stage, scan) {
-                (Stage::Prepare, Some(scan)) => prepare::run(model, &job.settings.dataset, &scan, ctx)?,
-                (Stage::Baseline, _) => baseline::run(model, &job.settings, ctx)?,
-                (Stage::ClassImages, _) => class_images::run(model, &job.settings, ctx)?,
-                (Stage::Train, _) => train::run(model, job, ctx)?,
-                (Stage::Generate, _) => generate::run(model, &job.settings, ctx)?,
-                (Stage::Prepare | Stage::Evaluate, _) => {
-                    return Err(StageError::Failed("the photos were not scanned".into()));
-                }
-            }
-        }
-        Ok(Output {
-            info: serde_json::Value::Null,
-            device: device::class(&self.device).to_owned(),
-            threads: rayon::current_num_threads(),
-        })
-    }
-
-    fn reset(&mut self) {
-        self.loaded = None;
     }
 }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listed;
+use super::listed::listed;
 use crate::experiment::{Experiment, Settings};
 use crate::models::Reading;
-use crate::plan::Facts;
+use crate::plan::facts::Facts;
 use crate::plan::prompts::{self, PromptList, beginning, too_long};
 
 /// This many cut prompts of one setting are told one by one.
