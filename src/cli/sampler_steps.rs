@@ -13,8 +13,8 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
         let Some(model) = models.get(&cell.settings.model.base) else { continue };
         let generate = &cell.settings.generate;
         let class_images = cell.settings.train.prior_preservation.as_ref();
-        let uses = std::iter::once(("generate", generate.sampler, generate.steps))
-            .chain(class_images.map(|prior| ("train.prior_preservation", prior.sampler, prior.steps)));
+        let uses = std::iter::once(("generate", generate.images.sampler, generate.images.steps))
+            .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampler, prior.images.steps)));
         for (section, sampler, steps) in uses {
             if let Some((message, help)) = impossible(sampler, &model.summary.schedule, steps) {
                 let place = experiment.place(&format!("{section}.steps"), Some(index));

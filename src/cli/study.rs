@@ -147,8 +147,8 @@ fn check_sizes(experiment: &Experiment, models: &BTreeMap<Base, BaseModel>) -> R
         let multiple = model.summary.unet_multiple.max(1);
         let sizes = [
             ("dataset.resolution", settings.dataset.resolution),
-            ("generate.width", settings.generate.width),
-            ("generate.height", settings.generate.height),
+            ("generate.width", settings.generate.images.width),
+            ("generate.height", settings.generate.images.height),
         ];
         for (key, size) in sizes {
             // Width and height are the resolution unless the file gives them: then one message is enough.

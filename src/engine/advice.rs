@@ -8,8 +8,8 @@ use crate::experiment::{Settings, settings::Dtype};
 pub fn less_memory(of: Option<(&Settings, &str)>) -> String {
     let helps = |test: &dyn Fn(&Settings, &str) -> bool| of.is_none_or(|(settings, device)| test(settings, device));
     let ways = [
-        (helps(&|s, _| !s.train.gradient_checkpointing), "train.gradient_checkpointing = true"),
-        (helps(&|s, _| s.train.batch_size > 1), "train.batch_size = 1"),
+        (helps(&|s, _| !s.train.recipe.gradient_checkpointing), "train.gradient_checkpointing = true"),
+        (helps(&|s, _| s.train.recipe.batch_size > 1), "train.batch_size = 1"),
         (helps(&|s, _| s.generate.batch_size > 1), "generate.batch_size = 1"),
         (true, "a smaller dataset.resolution"),
         (helps(&|s, _| s.model.dtype == Dtype::F32), "model.dtype = \"bf16\""),

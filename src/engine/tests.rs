@@ -259,12 +259,12 @@ fn advice_is_given_when_memory_is_short() {
     let advice =
         |settings: &Settings, device: &str| with_advice("DriverError(CUDA_ERROR_OUT_OF_MEMORY)", settings, device);
     let mut small = settings();
-    small.train.gradient_checkpointing = false;
+    small.train.recipe.gradient_checkpointing = false;
     assert!(advice(&small, "cpu").contains("gradient_checkpointing") && advice(&small, "cpu").contains("low_memory"));
     assert!(!advice(&small, "cuda").contains("low_memory"));
     // What is set already is not advised.
-    small.train.gradient_checkpointing = true;
-    (small.train.batch_size, small.generate.batch_size) = (1, 1);
+    small.train.recipe.gradient_checkpointing = true;
+    (small.train.recipe.batch_size, small.generate.batch_size) = (1, 1);
     (small.model.dtype, small.model.low_memory) = (crate::experiment::settings::Dtype::Bf16, true);
     assert!(advice(&small, "cpu").ends_with("to need less memory: a smaller dataset.resolution"));
     assert_eq!(with_advice("loss is NaN", &small, "cpu"), "loss is NaN");

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::model::missing;
 use super::problem::Problem;
 use super::reader::{Reader, resolve};
-use super::settings::{Crop, Dataset};
+use crate::choice::Crop;
 
 pub(super) const KEYS: &[&str] = &[
     "dataset.images",
@@ -25,6 +27,25 @@ pub(super) const MAX_SIDE: u64 = 4096;
 const SIDE_MULTIPLE: u64 = 8;
 /// More folders of photos in one list are a mistake.
 const MAX_FOLDERS: usize = 1000;
+
+/// `[dataset]`: which photos, how many, how they are cropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Folders (or single files), walked recursively. Absolute.
+    pub images: Vec<PathBuf>,
+    /// How many photos the cell trains on.
+    pub size: usize,
+    /// How many photos no cell trains on.
+    pub held_out: usize,
+    /// Side of the square training crop in pixels.
+    pub resolution: usize,
+    /// Where the square is cut out.
+    pub crop: Crop,
+    /// `photo.txt` beside `photo.jpg` wins over the instance prompt.
+    pub captions: bool,
+    /// Orders the photos: the first `size` are trained on, the last `held_out` are held out.
+    pub seed: u64,
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {

@@ -4,7 +4,9 @@ use super::dataset::{MAX_SEED, side};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
-use super::settings::{Generate, Sampler, Subject};
+use super::subject::Subject;
+use crate::choice::Sampler;
+use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 pub(super) const KEYS: &[&str] = &[
@@ -29,6 +31,41 @@ pub const LORA_SCALES: RangeInclusive<f64> = -10.0..=10.0;
 /// More images a prompt than this are a mistake.
 const MAX_SEEDS: usize = 10_000;
 
+/// `[generate]`: the comparison images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generate {
+    /// What decides the images of the prompts, with and without the adapter.
+    #[serde(flatten)]
+    pub images: ImageRecipe,
+    /// Prompts for the base model only: does it know the subject by name?
+    pub baseline_prompts: Vec<String>,
+    /// Multiplies the adapter at generation, 1 = as trained.
+    pub lora_scale: f64,
+    /// Images per forward pass; changes speed and memory, never the images.
+    pub batch_size: usize,
+}
+
+/// The settings that decide the images of the prompts: the same with and without the adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecipe {
+    /// Which sampler.
+    pub sampler: Sampler,
+    /// Sampler steps.
+    pub steps: usize,
+    /// Classifier-free guidance scale; 1 switches guidance off.
+    pub guidance_scale: f64,
+    /// What the images should not show.
+    pub negative_prompt: String,
+    /// One image a prompt and seed.
+    pub seeds: Vec<u64>,
+    /// Prompts for base model and adapter, on the same noise.
+    pub prompts: Vec<String>,
+    /// Image width in pixels (`dataset.resolution` if not given).
+    pub width: usize,
+    /// Image height in pixels (`dataset.resolution` if not given).
+    pub height: usize,
+}
+
 /// Reads and checks the section. `resolution` is the training resolution, if it is known.
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
     let sampler = sampler(reader, "generate.sampler");
@@ -42,19 +79,17 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Optio
     let height = size(reader, "generate.height", resolution);
     let lora_scale = reader.number("generate.lora_scale", LORA_SCALES.into());
     let batch_size = reader.count("generate.batch_size", 1..=1024);
-    Some(Generate {
+    let images = ImageRecipe {
         sampler: sampler?,
         steps: steps?,
         guidance_scale: guidance_scale?,
         negative_prompt: negative_prompt?,
         seeds: seeds?,
-        baseline_prompts: baseline_prompts?,
         prompts: prompts?,
         width: width?,
         height: height?,
-        lora_scale: lora_scale?,
-        batch_size: batch_size?,
-    })
+    };
+    Some(Generate { images, baseline_prompts: baseline_prompts?, lora_scale: lora_scale?, batch_size: batch_size? })
 }
 
 /// One of the samplers.

@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 use layer::Entry;
 use layers::Merged;
 use reader::Reader;
-use settings::Subject;
+use subject::Subject;
 
 /// Every setting with its default and a comment; `runner defaults` prints it and users copy it.
 pub const DEFAULTS: &str = include_str!("defaults.toml");

@@ -1,15 +1,46 @@
 //! `[model]`: the base model and where it runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::layers::neighbour;
 use super::problem::Problem;
 use super::reader::{Reader, resolve};
-use super::settings::{Base, Device, Dtype, Model};
 use super::source::Origin;
-use crate::choice::ModelId;
+use crate::choice::{Device, Dtype, ModelId};
 
 pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device", "model.low_memory"];
+
+/// `[model]`: the base model and where it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// A diffusers folder, a single-file checkpoint or a Hub id.
+    pub base: Base,
+    /// Storage type of the frozen base weights; adapter and optimizer stay f32.
+    pub dtype: Dtype,
+    /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
+    pub device: Device,
+    /// On the CPU: convolutions take less room and more time.
+    pub low_memory: bool,
+}
+
+/// Where the base model comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// A diffusers folder (with `model_index.json`).
+    Folder(PathBuf),
+    /// A single-file `.safetensors` checkpoint.
+    File(PathBuf),
+    /// `owner/name` or `owner/name@revision` on the Hub.
+    Hub {
+        /// `owner/name`
+        id: String,
+        /// Branch, tag or commit; `main` if not given.
+        revision: Option<String>,
+    },
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Model> {

@@ -1,9 +1,13 @@
 //! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
 
+use super::generate::{self, Generate, ImageRecipe};
 use super::problem::Problem;
+use super::prompt;
 use super::reader::{Bounds, Reader};
-use super::settings::{PriorPreservation, Subject};
-use super::{generate, prompt};
+use super::subject::Subject;
+use crate::choice::Sampler;
+
+use serde::{Deserialize, Serialize};
 
 pub(super) const KEYS: &[&str] = &[
     "train.prior_preservation.class_prompt",
@@ -14,6 +18,57 @@ pub(super) const KEYS: &[&str] = &[
     "train.prior_preservation.steps",
     "train.prior_preservation.guidance_scale",
 ];
+
+/// `[train.prior_preservation]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriorPreservation {
+    /// What decides the class images.
+    #[serde(flatten)]
+    pub images: ClassImages,
+    /// Weight of the class loss.
+    pub weight: f64,
+}
+
+/// The settings that decide the class images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassImages {
+    /// What the class images show, e.g. `a photo of a figurine`.
+    pub class_prompt: String,
+    /// How many class images.
+    #[serde(rename = "images")]
+    pub count: usize,
+    /// Seeds the class images; not `train.seed`, so that cells with different training seeds share them.
+    pub seed: u64,
+    /// Sampler of the class images; not that of `[generate]`, so that a change there does not retrain.
+    pub sampler: Sampler,
+    /// Its steps.
+    pub steps: usize,
+    /// Its guidance scale.
+    pub guidance_scale: f64,
+}
+
+impl ClassImages {
+    /// How the class images are made: squares of `resolution` pixels from `seed`, `seed + 1`, …, without a negative
+    /// prompt, `batch_size` at once.
+    #[must_use]
+    pub fn generate(&self, resolution: usize, batch_size: usize) -> Generate {
+        Generate {
+            images: ImageRecipe {
+                sampler: self.sampler,
+                steps: self.steps,
+                guidance_scale: self.guidance_scale,
+                negative_prompt: String::new(),
+                seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
+                prompts: vec![self.class_prompt.clone()],
+                width: resolution,
+                height: resolution,
+            },
+            baseline_prompts: Vec::new(),
+            lora_scale: 0.0,
+            batch_size,
+        }
+    }
+}
 
 /// Reads and checks the section: `Some(None)` when it is switched off by `images = 0`.
 pub(super) fn read(
@@ -55,5 +110,6 @@ pub(super) fn read(
         );
         reader.push(problem.help("`images = 0` switches prior preservation off"));
     }
-    Some(Some(PriorPreservation { class_prompt, images, weight, seed, sampler, steps, guidance_scale }))
+    let images = ClassImages { class_prompt, count: images, seed, sampler, steps, guidance_scale };
+    Some(Some(PriorPreservation { images, weight }))
 }

@@ -2,7 +2,8 @@
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::settings::Subject;
+
+use serde::{Deserialize, Serialize};
 
 pub(super) const KEYS: &[&str] = &["subject.identifier", "subject.class", "subject.name"];
 
@@ -22,6 +23,17 @@ pot princess purple queen rabbit red river road robot rock rose sea shirt shoe s
 stone street style subject summer sun table teapot teddy test that the thing this tiger token toy train tree unicorn vase
 water white winter wolf woman women wood world yellow you your
 ";
+
+/// `[subject]`: the words of the study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The made-up word that will mean the subject, e.g. `aawxbc`.
+    pub identifier: String,
+    /// What kind of thing it is, e.g. `figurine`.
+    pub class: String,
+    /// What people call it; used by baseline prompts only. May be empty.
+    pub name: String,
+}
 
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Subject> {

@@ -5,10 +5,14 @@
 //! it as long as the class images, so that an epoch means something else for every number of photos).
 //! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
 
+use super::prior_preservation::{self, PriorPreservation};
 use super::problem::Problem;
 use super::reader::{Bounds, Reader};
-use super::settings::{LrScheduler, Subject, Train};
-use super::{dataset, prior_preservation, prompt};
+use super::subject::Subject;
+use super::{dataset, prompt};
+use crate::choice::LrScheduler;
+
+use serde::{Deserialize, Serialize};
 
 pub(super) const KEYS: &[&str] = &[
     "train.instance_prompt",
@@ -33,6 +37,61 @@ pub(super) const KEYS: &[&str] = &[
     "train.checkpoint_every",
     "train.seed",
 ];
+
+/// `[train]`: the fine-tuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// What decides the trained weights.
+    #[serde(flatten)]
+    pub recipe: TrainRecipe,
+    /// Optimizer steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// Prior preservation; `None` when `images = 0`.
+    pub prior_preservation: Option<PriorPreservation>,
+}
+
+/// The settings that decide the trained weights: all of them are in the key of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainRecipe {
+    /// What the photos show, e.g. `a photo of aawxbc figurine`.
+    pub instance_prompt: String,
+    /// Optimizer steps (already computed if the file says `epochs`).
+    pub steps: usize,
+    /// Photos per forward pass (class images come on top).
+    pub batch_size: usize,
+    /// Forward passes per optimizer step.
+    pub gradient_accumulation: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Shape of the learning rate over the steps.
+    pub lr_scheduler: LrScheduler,
+    /// Steps of linear warm-up (for `constant` ignored).
+    pub lr_warmup_steps: usize,
+    /// Restarts of `cosine-with-restarts`.
+    pub lr_cycles: usize,
+    /// Exponent of `polynomial`.
+    pub lr_power: f64,
+    /// Rank r of every adapter pair.
+    pub rank: usize,
+    /// Scale numerator: the update is `alpha / rank · B A`.
+    pub alpha: f64,
+    /// Dropout on the adapter's input while training, 0 to <1.
+    pub dropout: f64,
+    /// First moment decay.
+    pub adam_beta1: f64,
+    /// Second moment decay.
+    pub adam_beta2: f64,
+    /// Denominator term.
+    pub adam_epsilon: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Joint gradient norm is clipped to this; 0 switches clipping off.
+    pub max_grad_norm: f64,
+    /// Recompute activations per block in the backward pass: less memory, more time.
+    pub gradient_checkpointing: bool,
+    /// Seeds adapter init, data order, noise, timesteps, dropout.
+    pub seed: u64,
+}
 
 /// More steps than this are a mistake.
 const MAX_STEPS: u64 = 10_000_000;
@@ -66,7 +125,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let seed = reader.whole("train.seed", 0..=dataset::MAX_SEED);
     let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
     warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
-    Some(Train {
+    let recipe = TrainRecipe {
         instance_prompt: instance_prompt?,
         steps: steps?,
         batch_size: batch_size?,
@@ -85,10 +144,9 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         weight_decay: weight_decay?,
         max_grad_norm: max_grad_norm?,
         gradient_checkpointing: gradient_checkpointing?,
-        checkpoint_every: checkpoint_every?,
         seed: seed?,
-        prior_preservation: prior_preservation?,
-    })
+    };
+    Some(Train { recipe, checkpoint_every: checkpoint_every?, prior_preservation: prior_preservation? })
 }
 
 fn instance_prompt(reader: &mut Reader<'_>, subject: &Subject) -> Option<String> {

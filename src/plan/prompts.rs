@@ -29,17 +29,17 @@ pub(super) fn of<'a>(settings: &'a Settings, photos: Option<&'a Scan>) -> Vec<Pr
     let one = |name, prompt: &'a String| list(name, false, std::slice::from_ref(prompt));
     let (generate, train) = (&settings.generate, &settings.train);
     let mut lists = vec![
-        list("generate.prompts", true, &generate.prompts),
+        list("generate.prompts", true, &generate.images.prompts),
         list("generate.baseline_prompts", true, &generate.baseline_prompts),
         list("evaluate.drift_prompts", true, &settings.evaluate.drift_prompts),
-        one("train.instance_prompt", &train.instance_prompt),
+        one("train.instance_prompt", &train.recipe.instance_prompt),
         one("subject.identifier", &settings.subject.identifier),
     ];
-    if generate.guidance_scale > 1.0 {
-        lists.push(one("generate.negative_prompt", &generate.negative_prompt));
+    if generate.images.guidance_scale > 1.0 {
+        lists.push(one("generate.negative_prompt", &generate.images.negative_prompt));
     }
     if let Some(prior) = &train.prior_preservation {
-        lists.push(one("train.prior_preservation.class_prompt", &prior.class_prompt));
+        lists.push(one("train.prior_preservation.class_prompt", &prior.images.class_prompt));
     }
     if let Some(scan) = photos.filter(|_| settings.dataset.captions) {
         let captions = scan.photos.iter().filter_map(|photo| photo.caption.as_deref()).map(Cow::Borrowed);

@@ -173,11 +173,11 @@ fn defaults_fill_what_is_not_said() {
     let experiment = load("").unwrap();
     assert_eq!((experiment.name.as_str(), experiment.title.as_str()), ("study", "study"));
     let settings = &experiment.settings;
-    assert_eq!(settings.train.instance_prompt, "a photo of aawxbc figurine");
-    assert_eq!((settings.train.rank, settings.train.alpha), (4, 4.0));
-    assert_eq!((settings.generate.width, settings.generate.height), (128, 128));
+    assert_eq!(settings.train.recipe.instance_prompt, "a photo of aawxbc figurine");
+    assert_eq!((settings.train.recipe.rank, settings.train.recipe.alpha), (4, 4.0));
+    assert_eq!((settings.generate.images.width, settings.generate.images.height), (128, 128));
     assert_eq!(settings.model.device, Device::Auto);
-    assert_eq!(settings.train.prior_preservation.as_ref().unwrap().class_prompt, "a photo of a figurine");
+    assert_eq!(settings.train.prior_preservation.as_ref().unwrap().images.class_prompt, "a photo of a figurine");
     assert!(settings.dataset.images[0].is_absolute());
     assert_eq!(experiment.cells().len(), 1);
     assert_eq!((experiment.cells()[0].label.as_str(), experiment.cells()[0].slug.as_str()), ("default", "default"));
@@ -187,7 +187,7 @@ fn defaults_fill_what_is_not_said() {
 #[test]
 fn precedence_set_env_file_extends_defaults() {
     let rank = |text: &str, set: &[&str], env: &[(&str, &str)]| {
-        load_in(&folder(), &format!("extends = \"base.toml\"\n{text}"), set, env).unwrap().settings.train.rank
+        load_in(&folder(), &format!("extends = \"base.toml\"\n{text}"), set, env).unwrap().settings.train.recipe.rank
     };
     let (file, env, set) = ("train.rank = 8", [("RUNNER_TRAIN__RANK", "16")], ["train.rank=32", "train.rank=64"]);
     assert_eq!(rank("", &[], &[]), 4);
@@ -231,15 +231,19 @@ fn bases_and_devices() {
 fn short_forms() {
     let settings =
         load("[generate]\nseeds = 7\nprompts = 'a {identifier}'\n[train]\nlearning_rate = 1").unwrap().settings;
-    assert_eq!((settings.generate.seeds, settings.generate.prompts), (vec![7], vec!["a aawxbc".to_owned()]));
-    assert_eq!(settings.train.learning_rate, 1.0);
+    assert_eq!(
+        (settings.generate.images.seeds, settings.generate.images.prompts),
+        (vec![7], vec!["a aawxbc".to_owned()])
+    );
+    assert_eq!(settings.train.recipe.learning_rate, 1.0);
     let settings = load("[train.prior_preservation]\nimages = 0").unwrap().settings;
     assert_eq!(settings.train.prior_preservation, None);
 }
 
 #[test]
 fn epochs_become_steps() {
-    let steps = |text: &str| load(text).unwrap().cells().iter().map(|c| c.settings.train.steps).collect::<Vec<_>>();
+    let steps =
+        |text: &str| load(text).unwrap().cells().iter().map(|c| c.settings.train.recipe.steps).collect::<Vec<_>>();
     assert_eq!(steps("[train]\nepochs = 4"), [100]);
     assert_eq!(steps("[train]\nepochs = 4\nbatch_size = 3\ngradient_accumulation = 2"), [17]);
     assert_eq!(steps("[train]\nepochs = 16\n[sweep]\ndataset.size = [5, 15, 25]"), [80, 240, 400]);
@@ -247,15 +251,18 @@ fn epochs_become_steps() {
     let dir = folder();
     let set = ["train.steps=7"];
     let experiment = load_in(&dir, "extends = 'base.toml'\ntrain.epochs = 3", &set, &[]).unwrap();
-    assert_eq!(experiment.settings.train.steps, 7);
+    assert_eq!(experiment.settings.train.recipe.steps, 7);
 }
 
 #[test]
 fn values_typed_on_the_command_line() {
     let set = ["subject.class=42", "train.rank = 8", "generate.prompts=a {identifier} cat", "generate.seeds=[3, 4]"];
     let settings = load_in(&folder(), "extends = 'base.toml'", &set, &[]).unwrap().settings;
-    assert_eq!((settings.subject.class.as_str(), settings.train.rank), ("42", 8));
-    assert_eq!((settings.generate.prompts, settings.generate.seeds), (vec!["a aawxbc cat".to_owned()], vec![3, 4]));
+    assert_eq!((settings.subject.class.as_str(), settings.train.recipe.rank), ("42", 8));
+    assert_eq!(
+        (settings.generate.images.prompts, settings.generate.images.seeds),
+        (vec!["a aawxbc cat".to_owned()], vec![3, 4])
+    );
     let experiment = load_in(&folder(), "extends = 'base.toml'", &["sweep.dataset.size=[1,2]"], &[]).unwrap();
     assert_eq!(experiment.cells().len(), 2);
 }

@@ -111,7 +111,7 @@ fn identifier(settings: &Settings, readings: &Readings) -> Vec<String> {
 /// Photos and class images with one prompt work against each other.
 fn same_as_class(settings: &Settings, readings: &Readings) -> Option<String> {
     let prior = settings.train.prior_preservation.as_ref()?;
-    let (instance, class) = (&settings.train.instance_prompt, &prior.class_prompt);
+    let (instance, class) = (&settings.train.recipe.instance_prompt, &prior.images.class_prompt);
     if readings.get(instance)?.ids != readings.get(class)?.ids {
         return None;
     }

@@ -138,21 +138,21 @@ impl Collector<'_> {
 
     fn cell(&mut self, cell: &Cell) -> Result<CellData, ReportError> {
         let s = &cell.settings;
-        let seen = (s.train.steps * s.train.batch_size * s.train.gradient_accumulation) as f64;
+        let seen = (s.train.recipe.steps * s.train.recipe.batch_size * s.train.recipe.gradient_accumulation) as f64;
         let mut out = CellData {
             label: cell.label.clone(),
             slug: cell.slug.clone(),
             assignments: settings::assignments(cell),
-            steps: s.train.steps,
+            steps: s.train.recipe.steps,
             epochs: seen / cell.train_photos.len().max(1) as f64,
-            train_seed: s.train.seed,
+            train_seed: s.train.recipe.seed,
             train_job: self.key(cell, Stage::Train),
             image_job: self.key(cell, Stage::Generate),
             trained: cell.jobs.get(&Stage::Train).is_some_and(|j| self.artifact(*j).is_some()),
-            probe_photos: s.evaluate.probe_photos,
-            prompts: s.generate.prompts.clone(),
+            probe_photos: s.evaluate.probe.probe_photos,
+            prompts: s.generate.images.prompts.clone(),
             drift_prompts: s.evaluate.drift_prompts.clone(),
-            seeds: s.generate.seeds.clone(),
+            seeds: s.generate.images.seeds.clone(),
             problems: self.problems(cell),
             ..CellData::default()
         };

@@ -76,7 +76,7 @@ fn hash(i: usize) -> String {
 fn settings(size: usize) -> Settings {
     let mut s: Settings = toml::from_str(SETTINGS).expect("settings");
     s.dataset.size = size;
-    s.train.alpha = size as f64;
+    s.train.recipe.alpha = size as f64;
     s
 }
 
