@@ -188,7 +188,9 @@ impl<'a> Progress<'a> {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }
             StageError::Damaged(error) => return self.repeat(index, &error),
-            StageError::Failed(reason) => self.failed(index, &with_advice(&reason, self.settings(job), &self.run.device))?,
+            StageError::Failed(reason) => {
+                self.failed(index, &with_advice(&reason, self.settings(job), &self.run.device))?
+            }
         }
         Ok(())
     }

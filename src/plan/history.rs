@@ -32,9 +32,8 @@ impl<'a> History<'a> {
         let mut best: Option<(usize, &Manifest)> = None;
         for manifest in self.of_stage(stage).iter().filter(|manifest| counts(&manifest.key)) {
             let differing = inputs.changes_from(&manifest.inputs).len();
-            let better = best.is_none_or(|(least, old)| {
-                differing < least || (differing == least && manifest.created > old.created)
-            });
+            let better = best
+                .is_none_or(|(least, old)| differing < least || (differing == least && manifest.created > old.created));
             if better {
                 best = Some((differing, manifest));
             }

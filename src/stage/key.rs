@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Key {
 }
 
 /// The name of the input that holds the captions by photo.
-pub const CAPTIONS: &str = "captions";
+const CAPTIONS: &str = "captions";
 
 /// Everything the result of a stage depends on, by name: resolved settings, hashes of photos and weights, versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl KeyInputs {
 
     /// The inputs in a stage's struct: the names of nested fields are joined by dots, what is not there is left out.
     ///
-    /// [`CAPTIONS`] stay one input: their names are content hashes.
+    /// `captions` stay one input: their names are content hashes.
     #[must_use]
     pub fn of(stage: &impl Serialize) -> Self {
         let mut inputs = Self::new();

@@ -215,7 +215,7 @@ mod tests {
             row(9, Split::Train, 0.3),
             row(9, Split::HeldOut, 0.7),
         ];
-        let summary = summarise(&measured, &probes, &[], &[]);
+        let summary = summarise(&images, &probes, &[], &[]);
         assert_eq!(summary.mean_nearest_similarity, Some(0.6));
         assert_eq!(summary.max_nearest_similarity, Some(0.7));
         assert!((summary.baseline_nearest_similarity.unwrap() - 0.35).abs() < 1e-12);

@@ -8,12 +8,7 @@ use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_fil
 use crate::stage::{Prepare, Stage};
 
 /// Decodes and crops every photo first, then encodes them one by one.
-pub(super) fn run(
-    model: &StableDiffusion,
-    wanted: &Prepare,
-    scan: &Scan,
-    ctx: &Context<'_>,
-) -> Result<(), StageError> {
+pub(super) fn run(model: &StableDiffusion, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
     let crop = match wanted.dataset.crop {
         Crop::Center => photos::Crop::Center,
         Crop::Random => photos::Crop::Random,

@@ -30,8 +30,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) ->
     let probes = Probes::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
-    let adapter =
-        Adapter::init(&model.unet.lora_modules(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let adapter = Adapter::init(&model.unet.lora_modules(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, ctx, recipe.steps)?;

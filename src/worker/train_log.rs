@@ -9,7 +9,7 @@ use crate::store::Workspace;
 /// The three files. They are part of every checkpoint, so that it and they are always of one moment, and become files
 /// at the end.
 #[derive(Debug, Default)]
-pub struct TrainLog {
+pub(super) struct TrainLog {
     loss: Vec<LossRow>,
     timing: Vec<TimingRow>,
     probe: Vec<ProbeRow>,
@@ -25,7 +25,7 @@ struct Texts {
 
 impl TrainLog {
     /// Takes a checkpoint apart: the log, and the state of the training that stands behind it. `None` if it is none.
-    pub fn resume(checkpoint: &[u8]) -> Option<(Self, &[u8])> {
+    pub(super) fn resume(checkpoint: &[u8]) -> Option<(Self, &[u8])> {
         let end = checkpoint.iter().position(|byte| *byte == b'\n')?;
         let texts: Texts = serde_json::from_slice(&checkpoint[..end]).ok()?;
         let log = Self {
@@ -37,7 +37,7 @@ impl TrainLog {
     }
 
     /// A checkpoint: the log and behind it the state of the training.
-    pub fn checkpoint(&self, state: &[u8]) -> Result<Vec<u8>, StageError> {
+    pub(super) fn checkpoint(&self, state: &[u8]) -> Result<Vec<u8>, StageError> {
         let texts = Texts { loss: text(&self.loss)?, timing: text(&self.timing)?, probe: text(&self.probe)? };
         let mut bytes = serde_json::to_vec(&texts).map_err(failed)?;
         bytes.push(b'\n');
@@ -47,23 +47,23 @@ impl TrainLog {
 
     /// Whether it has the rows of exactly that many steps.
     #[must_use]
-    pub fn is_of(&self, steps: u64) -> bool {
+    pub(super) fn is_of(&self, steps: u64) -> bool {
         self.loss.iter().map(Row::step).eq(1..=steps) && self.timing.iter().map(Row::step).eq(1..=steps)
     }
 
     /// Adds the rows of one step.
-    pub fn step(&mut self, loss: LossRow, timing: TimingRow) {
+    pub(super) fn step(&mut self, loss: LossRow, timing: TimingRow) {
         self.loss.push(loss);
         self.timing.push(timing);
     }
 
     /// Adds a probe.
-    pub fn probe(&mut self, row: ProbeRow) {
+    pub(super) fn probe(&mut self, row: ProbeRow) {
         self.probe.push(row);
     }
 
     /// Writes the three files.
-    pub fn write(&self, workspace: &Workspace) -> Result<(), StageError> {
+    pub(super) fn write(&self, workspace: &Workspace) -> Result<(), StageError> {
         workspace.write(LossRow::FILE, text(&self.loss)?.as_bytes())?;
         workspace.write(TimingRow::FILE, text(&self.timing)?.as_bytes())?;
         Ok(workspace.write(ProbeRow::FILE, text(&self.probe)?.as_bytes())?)

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::plan::{Cell, Job, Plan};
+use crate::records::adapters;
 use crate::records::photos::{self, PhotoList, crop_file, short};
 use crate::records::rows::{LossRow, ProbeRow, Row as _, TimingRow};
-use crate::records::adapters;
 use crate::report::ReportError;
 use crate::report::data::{
     CellData, Cost, ImageSet, Metrics, PhotoData, Problem, ReportFile, Setting, SkippedFile, StudyData, Table,
