@@ -63,7 +63,8 @@ pub struct Identifier {
 /// `[train]`, as far as the adapter is concerned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainInputs {
-    /// How the adapter is trained. `gradient_checkpointing` counts, too: it may add the same gradients in another order.
+    /// How the adapter is trained. `gradient_checkpointing` counts, too: it may add the same gradients in another
+    /// order.
     #[serde(flatten)]
     pub recipe: TrainRecipe,
     /// Set with prior preservation.

@@ -1,7 +1,7 @@
 //! What stands beside every artifact: what it was made from, by what, when, at what cost, and its files.
 
-use super::{Key, KeyInputs, name};
-use crate::stage::Stage;
+use super::name;
+use crate::stage::{Key, KeyInputs, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -59,7 +59,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) ->
     log.write(ctx.workspace)?;
     ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(trainer.adapter())?)?;
     let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
-    metadata.extend(kohya_metadata(wanted)?);
+    metadata.extend(kohya_metadata(wanted));
     ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
     Ok(())
 }
@@ -112,16 +112,13 @@ fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
     }
 }
 
-/// What other programs show about the file; nothing that changes from run to run.
-fn kohya_metadata(wanted: &Train) -> Result<BTreeMap<String, String>, StageError> {
+/// What other programs show about the file: nothing that differs between two runs of the same training.
+fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
     let train = &wanted.train.recipe;
-    // The word of the experiment file.
-    let scheduler: String =
-        serde_json::from_value(serde_json::to_value(train.lr_scheduler).map_err(failed)?).map_err(failed)?;
     let entries = [
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
-        ("ss_lr_scheduler", scheduler),
+        ("ss_lr_scheduler", train.lr_scheduler.to_string()),
         ("ss_optimizer", "AdamW".to_owned()),
         ("ss_seed", train.seed.to_string()),
         ("ss_steps", train.steps.to_string()),
@@ -131,5 +128,5 @@ fn kohya_metadata(wanted: &Train) -> Result<BTreeMap<String, String>, StageError
         ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
         ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
-    Ok(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
