@@ -276,7 +276,7 @@ fn child() {
 
 fn spawn(root: &Path, kill: &str) -> std::process::Child {
     std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "run::tests::child", "--ignored"])
+        .args(["--exact", "engine::tests::child", "--ignored"])
         .env("RUNNER_TEST_ROOT", root)
         .env("RUNNER_TEST_KILL", kill)
         .stdout(std::process::Stdio::null())

@@ -94,7 +94,7 @@ fn plan() -> Plan {
     let sizes = [1, 2];
     let mut jobs: Vec<Job> = Vec::new();
     let mut job = |stage: Stage, size: usize, needs: Vec<usize>, cells: Vec<usize>| {
-        let inputs = fixture::inputs(stage, &settings(size), "cpu");
+        let inputs = fixture::inputs(stage, &settings(size), &size.to_string());
         let label = if cells.len() == 2 { "all cells".to_owned() } else { format!("dataset.size={size}") };
         let key = inputs.key_inputs().key(stage);
         jobs.push(Job { stage, key, inputs, needs, cells, label });
