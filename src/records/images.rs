@@ -127,7 +127,7 @@ impl ImageName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageList {
     /// The format of the file, [`FORMAT`] at most.
-    #[serde(default = "first_format")]
+    #[serde(default = "first_format", deserialize_with = "known_format")]
     pub format: u32,
     /// In the order they were asked for.
     pub images: Vec<ImageEntry>,
@@ -145,6 +145,16 @@ impl ImageList {
 
 fn first_format() -> u32 {
     1
+}
+
+fn known_format<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        format @ ..=FORMAT => Ok(format),
+        newer => {
+            let message = format!("format {newer} is of a newer version; this one reads up to format {FORMAT}");
+            Err(serde::de::Error::custom(message))
+        }
+    }
 }
 
 /// How the images of one list were made.
@@ -199,5 +209,8 @@ mod tests {
         let new = ImageList::new(list.images, list.settings);
         let read: ImageList = serde_json::from_str(&serde_json::to_string(&new).unwrap()).unwrap();
         assert_eq!(read, new);
+        let newer = ImageList { format: FORMAT + 1, ..new };
+        let error = serde_json::from_str::<ImageList>(&serde_json::to_string(&newer).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("a newer version"), "{error}");
     }
 }

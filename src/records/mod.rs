@@ -7,7 +7,8 @@
 //! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
 //! | `train` | the adapter, for two kinds of programs | [`adapters`] |
 //!
-//! Everything here is plain data and text: nothing reads a disk.
+//! A file whose format has changed has a number, `format`, and earlier formats are still read; the others have only had
+//! one. Everything here is plain data and text: nothing reads a disk.
 
 pub mod adapters;
 pub mod images;
