@@ -13,8 +13,8 @@
 //! | L5 | `adapter`, `plan`, `term` |
 //! | L4 | `models` |
 //! | L3 | `event`, `hub`, `sampling`, `store` |
-//! | L2 | `measures`, `photos`, `stage`, `tensors` |
-//! | L1 | `experiment`, `kernels` |
+//! | L2 | `measures`, `records`, `stage`, `tensors` |
+//! | L1 | `experiment`, `kernels`, `photos` |
 //! | L0 | `choice`, `files`, `hashing`, `picture`, `text` |
 
 pub mod adapter;
@@ -34,6 +34,7 @@ pub mod photos;
 pub mod picture;
 pub mod pipeline;
 pub mod plan;
+pub mod records;
 pub mod report;
 pub mod sampling;
 pub mod stage;

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn nobody_sees_a_raw_panic() {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "run::panics::tests::child", "--ignored", "--nocapture"])
+            .args(["--exact", "engine::panics::tests::child", "--ignored", "--nocapture"])
             .env("RUNNER_TEST_PANIC", "1")
             .env("RUST_BACKTRACE", "0")
             .output()

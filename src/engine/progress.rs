@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     event::Event,
+    experiment::Settings,
     plan::{Job, JobStatus},
     stage::Stage,
     store::{self, Artifact, Claim, Earlier, Made, StoreError, Workspace},
@@ -76,6 +77,11 @@ impl<'a> Progress<'a> {
         &self.run.plan.jobs[index]
     }
 
+    /// The settings of the first cell that needs a job.
+    fn settings(&self, job: &Job) -> &'a Settings {
+        &self.run.plan.cells[job.cells[0]].settings
+    }
+
     /// The first pending job that can begin now.
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
         let mut busy = false;
@@ -92,7 +98,7 @@ impl<'a> Progress<'a> {
             if !job.needs.iter().all(|&n| matches!(self.states[n], State::Done(_))) {
                 continue;
             }
-            match self.run.store.claim(job.stage, &job.inputs)? {
+            match self.run.store.claim(job.stage, &job.inputs.key_inputs())? {
                 Claim::Done(artifact) => {
                     self.states[index] = State::Done(Box::new(artifact));
                     return Ok(Next::Reused(index));
@@ -160,7 +166,7 @@ impl<'a> Progress<'a> {
             }
         };
         let made = Made { seconds, device: output.device, threads: output.threads };
-        let artifact = match workspace.commit(output.info, &made) {
+        let artifact = match workspace.commit(&made) {
             Err(error) if error.is_damage() => return self.repeat(index, &error),
             committed => committed?,
         };
@@ -182,7 +188,9 @@ impl<'a> Progress<'a> {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }
             StageError::Damaged(error) => return self.repeat(index, &error),
-            StageError::Failed(reason) => self.failed(index, &with_advice(&reason, &job.settings, &self.run.device))?,
+            StageError::Failed(reason) => {
+                self.failed(index, &with_advice(&reason, self.settings(job), &self.run.device))?
+            }
         }
         Ok(())
     }
@@ -241,7 +249,7 @@ impl<'a> Progress<'a> {
                      ({})",
                     job.stage,
                     job.label,
-                    less_memory(Some((&job.settings, &self.run.device)))
+                    less_memory(Some((self.settings(job), &self.run.device)))
                 ),
             });
         }

@@ -3,8 +3,9 @@
 use super::{advice::with_advice, *};
 use crate::{
     experiment::Settings,
-    plan::{Cell, Job, JobPhotos},
-    store::{KeyInputs, StoreError},
+    plan::{Cell, Job},
+    stage::fixture,
+    store::StoreError,
     worker::{Context, Output, StageError},
 };
 use anyhow::Context as _;
@@ -76,7 +77,7 @@ impl Worker for Fake {
             }
         }
         workspace.write("sum", blake3::hash(sum.as_bytes()).to_hex().as_bytes())?;
-        Ok(Output { info: json!({"steps": STEPS}), device: "cpu".into(), threads: 1 })
+        Ok(Output { device: "cpu".into(), threads: 1 })
     }
 
     fn reset(&mut self) {
@@ -103,18 +104,8 @@ fn settings() -> Settings {
 /// One shared baseline; train and generate for each cell; `generate` needs both.
 fn plan(cells: &[&str]) -> Plan {
     let job = |stage, label: &str, needs: Vec<usize>, cells: Vec<usize>| {
-        let inputs = KeyInputs::new().with("label", label);
-        let key = inputs.key(stage);
-        Job {
-            stage,
-            key,
-            inputs,
-            settings: settings(),
-            photos: JobPhotos::default(),
-            needs,
-            cells,
-            label: label.to_owned(),
-        }
+        let inputs = fixture::inputs(stage, &settings(), label);
+        Job { stage, key: inputs.key_inputs().key(stage), inputs, needs, cells, label: label.to_owned() }
     };
     let mut jobs = vec![job(Stage::Baseline, "all", vec![], (0..cells.len()).collect())];
     let mut made = Vec::new();
@@ -285,7 +276,7 @@ fn child() {
 
 fn spawn(root: &Path, kill: &str) -> std::process::Child {
     std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "run::tests::child", "--ignored"])
+        .args(["--exact", "engine::tests::child", "--ignored"])
         .env("RUNNER_TEST_ROOT", root)
         .env("RUNNER_TEST_KILL", kill)
         .stdout(std::process::Stdio::null())

@@ -1,7 +1,7 @@
 //! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
 
 use super::bounds::{Bounds, MAX_SEED};
-use super::generate::{self, Generate, ImageRecipe};
+use super::generate::{self, ImageRecipe};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
@@ -40,23 +40,18 @@ pub struct ClassImages {
 
 impl ClassImages {
     /// How the class images are made: squares of `resolution` pixels from `seed`, `seed + 1`, …, without a negative
-    /// prompt, `batch_size` at once.
+    /// prompt.
     #[must_use]
-    pub fn generate(&self, resolution: usize, batch_size: usize) -> Generate {
-        Generate {
-            images: ImageRecipe {
-                sampler: self.sampler,
-                steps: self.steps,
-                guidance_scale: self.guidance_scale,
-                negative_prompt: String::new(),
-                seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
-                prompts: vec![self.class_prompt.clone()],
-                width: resolution,
-                height: resolution,
-            },
-            baseline_prompts: Vec::new(),
-            lora_scale: 0.0,
-            batch_size,
+    pub fn recipe(&self, resolution: usize) -> ImageRecipe {
+        ImageRecipe {
+            sampler: self.sampler,
+            steps: self.steps,
+            guidance_scale: self.guidance_scale,
+            negative_prompt: String::new(),
+            seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
+            prompts: vec![self.class_prompt.clone()],
+            width: resolution,
+            height: resolution,
         }
     }
 }

@@ -1,12 +1,16 @@
-//! The plan: which cells the experiment has and which pieces of work they share. Pure.
+//! The plan: which cells the experiment has and which pieces of work they share.
 //!
-//! [`make()`] divides the photos, gives every job the key of what it depends on (`keys.rs` has the table) and
-//! makes equal jobs one. [`status()`] says what a store already has and why the rest is made, [`estimate()`] what
-//! that will cost, [`table`] and [`json`] show all of it.
+//! [`make()`] divides the photos, gives every job its inputs ([`crate::stage`]) and makes equal jobs one. [`status()`]
+//! says what a store already has and why the rest is made, [`estimate()`] what that will cost; [`table`] and [`json`]
+//! show all of it.
+//!
+//! Planning itself touches no disk. Before it, `facts` looks into the photo folders; after it, `status`, `estimate` and
+//! `history` read the manifests of the store. Nothing here writes.
 
+mod division;
 mod estimate;
 mod facts;
-mod keys;
+mod history;
 mod make;
 mod notices;
 mod prompts;
@@ -21,7 +25,7 @@ pub use make::make;
 pub use prompts::too_long;
 pub use show::{json, table};
 pub use status::{JobStatus, status};
-pub use types::{Cell, Job, JobPhotos, Plan};
+pub use types::{Cell, Job, Plan};
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::stage::Stage;
-use crate::store::{Change, KeyInputs};
+use crate::stage::{Change, KeyInputs, Stage, about};
 use crate::text::number;
 
 /// Nothing in the store is like it.
@@ -26,14 +25,13 @@ pub(super) fn reason(new: &KeyInputs, old: &KeyInputs, names: &BTreeMap<String, 
 fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
     let stage = Stage::ALL.into_iter().find(|stage| stage.name() == change.name);
     match (change.name.as_str(), stage) {
-        ("version", _) => "this runner makes it in another way".to_owned(),
+        ("version", _) => "made by an older version of this stage".to_owned(),
         ("model.base", _) => "base model changed".to_owned(),
         ("photos", _) => photos("photo", change, names),
         ("held_out", _) => photos("held-out photo", change, names),
         ("captions", _) => captions(change, names),
         ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
-        (_, Some(Stage::Train)) => "trained again".to_owned(),
-        (_, Some(stage)) => format!("new {} images", stage.name().split('_').next().unwrap_or_default()),
+        (_, Some(stage)) => about(stage).made_again.to_owned(),
         (name, None) => setting(name, change),
     }
 }
@@ -123,7 +121,7 @@ mod tests {
             ("generate.prompts", json!(["a"]), json!(["b"]), "prompts changed"),
             ("model.base", json!("1"), json!("2"), "base model changed"),
             ("device", json!("cpu"), json!("cuda"), "device cpu → cuda"),
-            ("version", json!(1), json!(2), "this runner makes it in another way"),
+            ("version", json!(1), json!(2), "made by an older version of this stage"),
             ("photos", json!(["b"]), json!(["b", "a"]), "photo added: x.jpg"),
             ("photos", json!([]), json!(["b", "a"]), "photos added: y.jpg, x.jpg"),
             ("photos", json!(["c", "b"]), json!(["a", "b"]), "photo added: x.jpg, photo removed"),

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::make::count;
-use super::{Estimate, JobStatus, Plan};
+use super::{estimate::Estimate, status::JobStatus, types::Plan};
+use crate::text::count;
 
 /// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
 #[must_use]
@@ -65,7 +65,7 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
             "needs": job.needs,
             "state": state,
             "reason": reason,
-            "inputs": job.inputs,
+            "inputs": job.inputs.key_inputs(),
         })
     });
     json!({

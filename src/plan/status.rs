@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::history::History;
 use super::reason::{NOT_MADE_YET, reason};
-use super::{Job, Plan};
-use crate::store::{Found, Key, Store, StoreError};
+use super::types::{Job, Plan};
+use crate::stage::Key;
+use crate::store::{Found, Store, StoreError};
 
 /// The state of one job in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +35,7 @@ pub enum JobStatus {
 pub fn status(plan: &Plan, store: &Store) -> Result<Vec<JobStatus>, StoreError> {
     // Results of this very plan say nothing about what changed.
     let own: BTreeSet<&Key> = plan.jobs.iter().map(|job| &job.key).collect();
+    let mut history = History::of(store);
     let one = |job: &Job| {
         let todo = |reason: String| Ok(JobStatus::Todo { reason });
         match store.look(job.stage, &job.key)? {
@@ -43,9 +46,10 @@ pub fn status(plan: &Plan, store: &Store) -> Result<Vec<JobStatus>, StoreError> 
         if let Some(failure) = store.failure(job.stage, &job.key)? {
             return Ok(JobStatus::Failed { reason: failure.reason });
         }
-        todo(match store.nearest(job.stage, &job.inputs, &|key| !own.contains(key)) {
+        let inputs = job.inputs.key_inputs();
+        todo(match history.nearest(job.stage, &inputs, &|key| !own.contains(key)) {
             None => NOT_MADE_YET.to_owned(),
-            Some(old) => reason(&job.inputs, &old.inputs, &plan.photo_names),
+            Some(old) => reason(&inputs, &old.inputs, &plan.photo_names),
         })
     };
     plan.jobs.iter().map(one).collect()

@@ -2,8 +2,7 @@
 
 use crate::{
     experiment::Settings,
-    stage::Stage,
-    store::{Key, KeyInputs},
+    stage::{Inputs, Key, Stage},
 };
 use std::collections::BTreeMap;
 
@@ -50,12 +49,8 @@ pub struct Job {
     pub stage: Stage,
     /// Key of its inputs.
     pub key: Key,
-    /// Everything its result depends on.
-    pub inputs: KeyInputs,
-    /// Settings of the first cell that needs it.
-    pub settings: Settings,
-    /// The photos it works on.
-    pub photos: JobPhotos,
+    /// Everything its result depends on; what the worker is given.
+    pub inputs: Inputs,
     /// Indices of the jobs whose results it reads, all smaller than its own.
     pub needs: Vec<usize>,
     /// Indices of the cells that need it.
@@ -64,12 +59,32 @@ pub struct Job {
     pub label: String,
 }
 
-/// Content hashes of the photos of a job, in order. `prepare` has all that were found in `train`; `baseline`,
-/// `class_images` and `generate` have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobPhotos {
-    /// Trained on.
-    pub train: Vec<String>,
-    /// Held out.
-    pub held_out: Vec<String>,
+impl Plan {
+    /// The plan of some of its cells, by index; jobs keep their order and labels.
+    #[must_use]
+    pub fn only(self, selected: &[usize]) -> Self {
+        let Self { name, title, cells, jobs, photo_names, notices } = self;
+        let mut new_cell = BTreeMap::new();
+        let mut new_job = BTreeMap::new();
+        let chosen = |index: &usize| selected.contains(index);
+        for (index, _) in cells.iter().enumerate().filter(|(index, _)| chosen(index)) {
+            new_cell.insert(index, new_cell.len());
+        }
+        let mut kept = Vec::new();
+        for (index, mut job) in jobs.into_iter().enumerate() {
+            job.cells = job.cells.iter().filter_map(|cell| new_cell.get(cell).copied()).collect();
+            if job.cells.is_empty() {
+                continue;
+            }
+            job.needs = job.needs.iter().filter_map(|need| new_job.get(need).copied()).collect();
+            new_job.insert(index, kept.len());
+            kept.push(job);
+        }
+        let renumber = |mut cell: Cell| {
+            cell.jobs = cell.jobs.iter().filter_map(|(stage, job)| Some((*stage, *new_job.get(job)?))).collect();
+            cell
+        };
+        let cells = cells.into_iter().enumerate().filter(|(index, _)| chosen(index)).map(|(_, cell)| renumber(cell));
+        Self { name, title, cells: cells.collect(), jobs: kept, photo_names, notices }
+    }
 }

@@ -3,6 +3,7 @@
 //! `collect` makes it from the plan and the store; tests make it by hand. Nothing in here depends on
 //! the clock except [`Cost`], which only `cost.html` and `cost.csv` show.
 
+pub use crate::records::images::Group;
 use serde::{Deserialize, Serialize};
 
 use crate::stage::Stage;
@@ -155,21 +156,6 @@ pub struct Picture {
     pub baseline_rmse: Option<f64>,
     /// Structural similarity to the base model's image on the same noise, at most 1.
     pub baseline_ssim: Option<f64>,
-}
-
-/// Which list of prompts an image belongs to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Group {
-    /// `generate.baseline_prompts`: base model only.
-    Baseline,
-    /// `generate.prompts`: base model and adapter on the same noise.
-    #[default]
-    Prompt,
-    /// `evaluate.drift_prompts`: should look the same with and without the adapter.
-    Drift,
-    /// Class images.
-    Class,
 }
 
 /// One photo.

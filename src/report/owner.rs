@@ -111,25 +111,16 @@ fn seen_from(folder: &Path, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Job, JobPhotos};
-    use crate::stage::Stage;
-    use crate::store::KeyInputs;
+    use crate::plan::Job;
+    use crate::stage::{Stage, fixture};
     use std::fs;
 
     fn plan(size: usize) -> Plan {
-        let inputs = KeyInputs::new().with("size", size);
         let settings = crate::report::collect::test_settings();
-        let job = Job {
-            stage: Stage::Train,
-            key: inputs.key(Stage::Train),
-            inputs,
-            settings,
-            photos: JobPhotos::default(),
-            needs: vec![],
-            cells: vec![],
-            label: String::new(),
-        };
-        Plan { jobs: vec![job], ..Plan::default() }
+        let inputs = fixture::inputs(Stage::Train, &settings, &size.to_string());
+        let key = inputs.key_inputs().key(Stage::Train);
+        let (needs, cells, label) = (vec![], vec![], String::new());
+        Plan { jobs: vec![Job { stage: Stage::Train, key, inputs, needs, cells, label }], ..Plan::default() }
     }
 
     fn write(owner: &Owner, out: &Path) {

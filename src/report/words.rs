@@ -1,7 +1,7 @@
 //! How settings and numbers are said: `5 photos`, `rank 16`, `0.1234`, `−12.3 %`.
 
 use crate::report::data::{Problem, Setting};
-use crate::stage::Stage;
+use crate::stage::{Stage, about};
 
 /// A swept setting as people say it.
 #[must_use]
@@ -39,14 +39,7 @@ pub(crate) fn say_all<'s>(settings: impl IntoIterator<Item = &'s Setting>) -> St
 /// What a stage does, as a noun.
 #[must_use]
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Prepare => "preparing the photos",
-        Stage::Baseline => "the baseline images",
-        Stage::ClassImages => "the class images",
-        Stage::Train => "the training",
-        Stage::Generate => "the images",
-        Stage::Evaluate => "the measurements",
-    }
+    about(stage).noun
 }
 
 /// Why something is not there; `unknown` where nothing is known.

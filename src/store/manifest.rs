@@ -1,9 +1,8 @@
 //! What stands beside every artifact: what it was made from, by what, when, at what cost, and its files.
 
-use super::{Key, KeyInputs, name};
-use crate::stage::Stage;
+use super::name;
+use crate::stage::{Key, KeyInputs, Stage};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Layout of the store on disk; bumped by hand when older artifacts can no longer be read.
@@ -20,9 +19,6 @@ pub struct Manifest {
     pub key: Key,
     /// Everything the result depends on.
     pub inputs: KeyInputs,
-    /// What the stage tells about its result; free form.
-    #[serde(default)]
-    pub info: Value,
     /// When it was committed, UTC, RFC 3339.
     pub created: String,
     /// Wall-clock seconds of the work, stopped attempts included.
@@ -111,7 +107,6 @@ mod tests {
             stage: Stage::Train,
             key: key.clone(),
             inputs,
-            info: Value::Null,
             created: "2026-01-01T00:00:00Z".into(),
             seconds: 1.0,
             runner_version: "0".into(),

@@ -19,7 +19,6 @@ mod failure;
 mod files;
 mod intact;
 mod journal;
-mod key;
 mod manifest;
 mod measure;
 mod name;
@@ -32,12 +31,14 @@ pub use clean::{Attempt, Entry, State};
 pub use error::StoreError;
 pub use failure::Failure;
 pub use files::write_atomic;
-pub use key::{Change, Key, KeyInputs};
 pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
 pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory};
 pub use name::{CHECKPOINT, TEMP_PREFIX};
 pub use stored::StoredFile;
 pub use workspace::{Earlier, Workspace};
+
+/// What names an artifact.
+pub use crate::stage::{Key, KeyInputs};
 
 use crate::stage::Stage;
 use artifact::Depth;
@@ -177,28 +178,14 @@ impl Store {
         Ok(trash)
     }
 
-    /// The stored artifact of that stage with the fewest differing inputs (the newest of several), to say why
-    /// something is made again. Only keys that `counts` says yes to are looked at, unreadable ones are passed over;
-    /// manifests are read, files are not.
+    /// How the artifacts of a stage were made, sorted by key, whether or not their files are intact; unreadable
+    /// manifests are passed over.
     #[must_use]
-    pub fn nearest(&self, stage: Stage, inputs: &KeyInputs, counts: &dyn Fn(&Key) -> bool) -> Option<Manifest> {
-        let mut best: Option<(usize, Manifest)> = None;
-        for key in self.keys(stage).into_iter().filter(|key| counts(key)) {
-            let Some(manifest) = self.manifest(stage, &key) else { continue };
-            let differing = inputs.changes_from(&manifest.inputs).len();
-            let better = best.as_ref().is_none_or(|(least, old)| {
-                differing < *least || (differing == *least && manifest.created > old.created)
-            });
-            if better {
-                best = Some((differing, manifest));
-            }
-        }
-        best.map(|(_, manifest)| manifest)
+    pub fn manifests(&self, stage: Stage) -> Vec<Manifest> {
+        self.keys(stage).iter().filter_map(|key| self.manifest(stage, key)).collect()
     }
 
-    /// How a stored artifact was made, whether or not its files are intact.
-    #[must_use]
-    pub fn manifest(&self, stage: Stage, key: &Key) -> Option<Manifest> {
+    fn manifest(&self, stage: Stage, key: &Key) -> Option<Manifest> {
         match Artifact::read_manifest(&self.artifact_dir(stage, key), stage, key) {
             Ok(Found::Done(artifact)) => Some(artifact.manifest),
             _ => None,

@@ -4,7 +4,8 @@
 //! `checkpoint/`. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
 //! written. A commit is: every file compared with what was written, and synced → `manifest.json` → `DONE` (from here
 //! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place. A kill before
-//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to rename.
+//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to
+//! rename.
 
 use super::{
     Artifact, Found, Key, KeyInputs, Made, Manifest, STORE_VERSION, Store, StoreError, StoredFile,
@@ -17,7 +18,6 @@ use super::{
     name::{self, CHECKPOINT, DONE, MANIFEST},
 };
 use crate::stage::Stage;
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -174,19 +174,18 @@ impl Workspace {
         Ok(text.and_then(|text| text.parse().ok()).filter(|s: &f64| s.is_finite() && *s >= 0.0).unwrap_or(0.0))
     }
 
-    /// Makes everything but `checkpoint/` an artifact. `info` is free text for readers of the manifest.
+    /// Makes everything but `checkpoint/` an artifact.
     /// After an error (e.g. a full disk) the work is still there for the next attempt.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of the
-    /// work is kept: nobody knows what else is missing.
-    pub fn commit(self, info: Value, made: &Made) -> Result<Artifact, StoreError> {
+    /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of
+    /// the work is kept: nobody knows what else is missing.
+    pub fn commit(self, made: &Made) -> Result<Artifact, StoreError> {
         let manifest = Manifest {
             store_version: STORE_VERSION,
             stage: self.stage,
             key: self.key.clone(),
             inputs: self.inputs.clone(),
-            info,
             created: measure::now(),
             seconds: self.earlier_seconds()? + made.seconds,
             runner_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::dropout;
+use crate::experiment::settings::TrainRecipe;
 use crate::models::LoraModule;
 use crate::sampling::noise::{TorchRng, derive};
 use candle_core::{Device, Result, Tensor, bail};
@@ -35,6 +36,22 @@ pub struct SamplingConfig {
     pub unet_levels: usize,
     /// Seeds data order, latents, noise, timesteps and dropout.
     pub seed: u64,
+}
+
+impl SamplingConfig {
+    /// The settings of a training, on a model with these numbers.
+    #[must_use]
+    pub fn new(recipe: &TrainRecipe, scaling_factor: f64, train_timesteps: usize, unet_levels: usize) -> Self {
+        Self {
+            batch_size: recipe.batch_size,
+            gradient_accumulation: recipe.gradient_accumulation,
+            dropout: recipe.dropout,
+            scaling_factor,
+            train_timesteps,
+            unet_levels,
+            seed: recipe.seed,
+        }
+    }
 }
 
 /// The batches of every step.

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::error::TrainingError;
 use crate::adapter::Adapter;
+use crate::experiment::settings::TrainRecipe;
 use crate::kernels::LoraPair;
 use crate::models::LoraSet;
 use crate::models::UNet2DConditionModel;
@@ -26,6 +27,19 @@ pub struct TrainingConfig {
     pub prior_weight: f64,
     /// Whether activations are kept or computed again in the backward pass.
     pub recompute: Recompute,
+}
+
+impl From<&TrainRecipe> for TrainingConfig {
+    /// Without class images: their loss has weight 0.
+    fn from(recipe: &TrainRecipe) -> Self {
+        Self {
+            learning_rate: recipe.into(),
+            adamw: recipe.into(),
+            max_grad_norm: recipe.max_grad_norm,
+            prior_weight: 0.0,
+            recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
+        }
+    }
 }
 
 /// What one optimizer step did.

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::StopFlag;
+use super::stop::StopFlag;
 use crate::event::{Event, Observer};
 use crate::experiment::settings::{Base, Dtype};
 use crate::hashing::{HashCache, HashedFile};
@@ -34,8 +34,8 @@ pub struct BaseModel {
 }
 
 impl BaseModel {
-    /// Finds the model, downloads what is missing of one of the Hub, checks every tensor's name and shape, and hashes its
-    /// files unless `cache` knows their hashes.
+    /// Finds the model, downloads the missing files of a Hub model, checks the name and the shape of every tensor, and
+    /// hashes the files whose hashes `cache` does not know.
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.

@@ -1,21 +1,18 @@
 //! Images of the base model without an adapter: by the subject's name, on the study's prompts and on
 //! the drift prompts. Made once and shared by every cell.
 
-use super::{
-    Context, StageError,
-    images::{self, Group, ImageList, ImageSettings},
-};
-use crate::experiment::Settings;
+use super::{context::Context, error::StageError, images};
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
-use crate::stage::Stage;
+use crate::records::images::{Group, ImageEntry};
+use crate::stage::{Baseline, Stage};
 
 /// Makes the images of the base model.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
-    let wanted = &settings.generate;
-    let mut images = images::entries(Group::Baseline, &wanted.baseline_prompts, &wanted.images.seeds);
-    images.extend(images::entries(Group::Prompt, &wanted.images.prompts, &wanted.images.seeds));
-    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.images.seeds));
-    let list = ImageList { images, settings: ImageSettings::new(wanted, 0.0) };
-    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::Baseline, ctx)
+pub(super) fn run(model: &StableDiffusion, wanted: &Baseline, ctx: &Context<'_>) -> Result<(), StageError> {
+    let recipe = &wanted.generate.images;
+    let mut entries = ImageEntry::all(Group::Baseline, &wanted.generate.baseline_prompts, &recipe.seeds);
+    entries.extend(ImageEntry::all(Group::Prompt, &recipe.prompts, &recipe.seeds));
+    entries.extend(ImageEntry::all(Group::Drift, &wanted.evaluate.drift_prompts, &recipe.seeds));
+    let list = images::list(entries, recipe, 0.0);
+    images::render(model, &list, &LoraSet::empty(), wanted.hints, Stage::Baseline, ctx)
 }

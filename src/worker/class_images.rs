@@ -1,38 +1,23 @@
 //! Class images for prior preservation: what the base model draws for the class prompt, and its latents.
 
-use std::collections::BTreeMap;
-
-use super::{
-    Context, StageError,
-    help::failed,
-    images::{self, Group, ImageList, ImageSettings},
-    prepare,
-};
-use crate::experiment::Settings;
+use super::{context::Context, error::StageError, error::failed, images, latents::Latents, png};
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
-use crate::stage::Stage;
+use crate::records::images::{Group, ImageEntry};
+use crate::stage::{ClassImages, Stage};
 
 /// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
-    let Some(prior) = &settings.train.prior_preservation else {
-        return Err(StageError::Failed("class images are not wanted: prior preservation is off".into()));
-    };
-    let wanted = prior.images.generate(settings.dataset.resolution, settings.generate.batch_size);
-    let images = images::entries(Group::Class, &wanted.images.prompts, &wanted.images.seeds);
-    let list = ImageList { images, settings: ImageSettings::new(&wanted, wanted.lora_scale) };
-    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::ClassImages, ctx)?;
+pub(super) fn run(model: &StableDiffusion, wanted: &ClassImages, ctx: &Context<'_>) -> Result<(), StageError> {
+    let recipe = wanted.train.prior_preservation.recipe(wanted.dataset.resolution);
+    let entries = ImageEntry::all(Group::Class, &recipe.prompts, &recipe.seeds);
+    let list = images::list(entries, &recipe, 0.0);
+    images::render(model, &list, &LoraSet::empty(), wanted.hints, Stage::ClassImages, ctx)?;
 
-    let mut tensors = BTreeMap::new();
+    let mut latents = Latents::default();
     for (index, entry) in list.images.iter().enumerate() {
         let bytes = ctx.workspace.read(&entry.file)?.ok_or_else(|| failed(format!("{} is gone", entry.file)))?;
-        let image = image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).map_err(failed)?.to_rgb8();
-        let (mean, std) = prepare::encode(model, &image)?;
-        tensors.insert(format!("{index:05}.mean"), mean);
-        tensors.insert(format!("{index:05}.std"), std);
-        if ctx.stop.is_set() {
-            return Err(StageError::Stopped);
-        }
+        latents.add(model, &format!("{index:05}"), &png::decode(&bytes)?)?;
+        ctx.stop_here()?;
     }
-    prepare::write_latents(ctx, &tensors)
+    latents.write(ctx)
 }

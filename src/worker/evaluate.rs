@@ -4,17 +4,18 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, StageError,
-    help::{failed, need},
-    images::{Group, ImageEntry, ImageList},
-    png,
-    prepare::short,
-    probe::{self, ProbeRow, Split},
+    context::Context,
+    error::{StageError, failed},
+    images, png,
 };
 use crate::{
     measures::{self, Mirrors, Thumbnail},
-    plan::Job,
-    stage::Stage,
+    records::{
+        images::{Group, ImageEntry},
+        photos::{crop_file, short},
+        rows::{self, ProbeRow, Row, Split},
+    },
+    stage::{Evaluate, Stage},
     store::Artifact,
 };
 
@@ -82,33 +83,33 @@ pub struct Summary {
 }
 
 /// Measures one cell.
-pub(super) fn run(job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
-    let prepared = need(ctx, Stage::Prepare)?;
-    let photos = thumbnails(prepared, &job.photos.train)?;
-    let held_out = thumbnails(prepared, &job.photos.held_out)?;
-    let generated = need(ctx, Stage::Generate)?;
-    let baseline = need(ctx, Stage::Baseline)?;
-    let list = ImageList::read(generated)?;
+pub(super) fn run(wanted: &Evaluate, ctx: &Context<'_>) -> Result<(), StageError> {
+    let prepared = ctx.need(Stage::Prepare)?;
+    let photos = thumbnails(prepared, &wanted.photos)?;
+    let held_out = thumbnails(prepared, &wanted.held_out)?;
+    let generated = ctx.need(Stage::Generate)?;
+    let baseline = ctx.need(Stage::Baseline)?;
+    let list = images::read(generated)?;
     let total = list.images.len() as u64;
 
-    let mut images = Vec::with_capacity(list.images.len());
+    let mut measured = Vec::with_capacity(list.images.len());
     for entry in &list.images {
-        let progress = (images.len() as u64, total);
+        let progress = (measured.len() as u64, total);
         ctx.progress(Stage::Evaluate, progress, "images", String::new());
-        images.push(measure(entry, generated, baseline, &photos, &job.photos.train)?);
+        measured.push(measure(entry, generated, baseline, &photos, &wanted.photos)?);
         if ctx.stop.is_set() {
             return Err(StageError::Stopped);
         }
     }
-    let probes = probe::read(need(ctx, Stage::Train)?)?;
-    let summary = summarise(&images, &probes, &photos, &held_out);
-    ctx.write_json("metrics.json", &Metrics { images, summary })
+    let probes = rows::read(&ctx.need(Stage::Train)?.read(ProbeRow::FILE)?).map_err(failed)?;
+    let summary = summarise(&measured, &probes, &photos, &held_out);
+    ctx.write_json("metrics.json", &Metrics { images: measured, summary })
 }
 
 fn thumbnails(prepared: &Artifact, hashes: &[String]) -> Result<Vec<Thumbnail>, StageError> {
     let mut thumbnails = Vec::with_capacity(hashes.len());
     for hash in hashes {
-        let photo = png::read(prepared, &format!("photos/{}.png", short(hash)))?;
+        let photo = png::read(prepared, &crop_file(hash))?;
         thumbnails.push(Thumbnail::new(view(&photo)?));
     }
     Ok(thumbnails)

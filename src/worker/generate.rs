@@ -1,30 +1,26 @@
 //! Images with the trained adapter, on the same prompts, seeds and noise as the baseline's.
 
-use super::{
-    Context, StageError,
-    help::{failed, need},
-    images::{self, Group, ImageList, ImageSettings},
-    train::ADAPTER,
-};
+use super::{context::Context, error::StageError, error::failed, images};
 use crate::adapter;
-use crate::experiment::Settings;
-use crate::models::StableDiffusion;
-use crate::stage::Stage;
+use crate::models::{LoraSet, StableDiffusion};
+use crate::records::adapters::DIFFUSERS;
+use crate::records::images::{Group, ImageEntry};
+use crate::stage::{Generate, Stage};
 use crate::store::Artifact;
 
 /// Makes the images of one adapter.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
-    let wanted = &settings.generate;
-    let mut images = images::entries(Group::Prompt, &wanted.images.prompts, &wanted.images.seeds);
-    images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.images.seeds));
-    let list = ImageList { images, settings: ImageSettings::new(wanted, wanted.lora_scale) };
-    let adapter = adapter(model, need(ctx, Stage::Train)?, wanted.lora_scale)?;
-    images::render(model, &list, &adapter, wanted.batch_size, Stage::Generate, ctx)
+pub(super) fn run(model: &StableDiffusion, wanted: &Generate, ctx: &Context<'_>) -> Result<(), StageError> {
+    let (recipe, lora_scale) = (&wanted.generate.images, wanted.generate.lora_scale);
+    let mut entries = ImageEntry::all(Group::Prompt, &recipe.prompts, &recipe.seeds);
+    entries.extend(ImageEntry::all(Group::Drift, &wanted.evaluate.drift_prompts, &recipe.seeds));
+    let list = images::list(entries, recipe, lora_scale);
+    let adapter = adapter(model, ctx.need(Stage::Train)?, lora_scale)?;
+    images::render(model, &list, &adapter, wanted.hints, Stage::Generate, ctx)
 }
 
 /// The adapter as everybody else would load it: from its file.
-fn adapter(model: &StableDiffusion, train: &Artifact, scale: f64) -> Result<crate::models::LoraSet, StageError> {
-    let file = train.file(ADAPTER)?;
+fn adapter(model: &StableDiffusion, train: &Artifact, scale: f64) -> Result<LoraSet, StageError> {
+    let file = train.file(DIFFUSERS)?;
     let modules = model.unet.lora_modules();
     adapter::file::load_bytes(&file.read()?, &file.path, &modules, scale, &model.device).map_err(failed)
 }

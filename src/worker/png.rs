@@ -2,7 +2,7 @@
 
 use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png};
 
-use super::{StageError, help::failed};
+use super::error::{StageError, failed};
 use crate::store::Artifact;
 
 /// Encodes `width × height` RGB8 pixels.
@@ -15,8 +15,12 @@ pub(super) fn encode(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u
     Ok(bytes)
 }
 
+/// Decodes the bytes of a PNG.
+pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, StageError> {
+    Ok(image::load_from_memory_with_format(bytes, image::ImageFormat::Png).map_err(failed)?.to_rgb8())
+}
+
 /// Reads a PNG of the store.
 pub(super) fn read(artifact: &Artifact, name: &str) -> Result<RgbImage, StageError> {
-    let bytes = artifact.read(name)?;
-    Ok(image::load_from_memory_with_format(&bytes, image::ImageFormat::Png).map_err(failed)?.to_rgb8())
+    decode(&artifact.read(name)?)
 }

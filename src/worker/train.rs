@@ -3,54 +3,38 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use candle_core::{Device, Tensor};
-
 use super::{
-    Context, StageError,
-    help::{failed, need},
-    prepare::{self, PhotoList, short},
-    probe::{ProbeRow, Split},
-    train_log::{LossRow, TimingRow, TrainLog},
+    context::Context,
+    error::{StageError, failed},
+    probes::Probes,
+    train_log::TrainLog,
+    training_items::Items,
 };
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::experiment::{
-    Settings,
-    settings::{LrScheduler, Train},
-};
 use crate::models::StableDiffusion;
-use crate::models::unet::Recompute;
-use crate::pipeline::encode_prompt;
-use crate::plan::Job;
-use crate::stage::Stage;
-use crate::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
-use crate::training::{
-    BatchSource, ProbeSet, SamplingConfig, StepReport, Trainer, TrainingConfig, TrainingItem, probe_loss,
-};
+use crate::records::adapters::{DIFFUSERS, KOHYA};
+use crate::records::rows::{LossRow, TimingRow};
+use crate::stage::{Stage, Train};
+use crate::training::{BatchSource, SamplingConfig, StepReport, Trainer, TrainingConfig};
 
-/// The adapter as diffusers names it.
-pub const ADAPTER: &str = "pytorch_lora_weights.safetensors";
-/// The adapter as kohya's scripts, A1111 and ComfyUI name it.
-pub const KOHYA: &str = "lora_kohya.safetensors";
 const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
-pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
-    let settings = &job.settings;
-    let items = Items::gather(model, job, ctx)?;
+pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) -> Result<(), StageError> {
+    let items = Items::gather(model, wanted, ctx)?;
     // All pictures and prompts are encoded now.
     model.vae.release();
     model.text_encoder.release();
-    let probes = Probes::new(model, settings, &items);
-    let source = batch_source(model, settings, items)?;
-    let modules = model.unet.lora_modules();
-    let wanted = &settings.train;
-    let adapter = Adapter::init(&modules, wanted.recipe.rank, wanted.recipe.alpha, wanted.recipe.seed, &model.device)?;
+    let probes = Probes::new(model, wanted, &items);
+    let source = batch_source(model, wanted, items)?;
+    let recipe = &wanted.train.recipe;
+    let adapter = Adapter::init(&model.unet.lora_modules(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
 
-    let mut log = resume(&mut trainer, ctx, wanted.recipe.steps)?;
-    let steps = wanted.recipe.steps as u64;
+    let mut log = resume(&mut trainer, ctx, recipe.steps)?;
+    let steps = recipe.steps as u64;
     if trainer.steps_done() == 0 {
         probes.measure(model, &trainer, &mut log)?;
     }
@@ -61,11 +45,11 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
         ctx.progress(Stage::Train, (report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
-        if done || due(report.step, settings.evaluate.probe.probe_every) {
+        if done || due(report.step, wanted.evaluate.probe_every) {
             probes.measure(model, &trainer, &mut log)?;
         }
         let stop = ctx.stop.is_set() && !done;
-        if stop || done || due(report.step, wanted.checkpoint_every) {
+        if stop || done || due(report.step, wanted.hints.checkpoint_every) {
             ctx.workspace.write(CHECKPOINT, &log.checkpoint(&trainer.save_state()?)?)?;
         }
         if stop {
@@ -73,9 +57,9 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         }
     }
     log.write(ctx.workspace)?;
-    ctx.workspace.write(ADAPTER, &adapter::file::save_diffusers(trainer.adapter())?)?;
+    ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(trainer.adapter())?)?;
     let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
-    metadata.extend(kohya_metadata(settings)?);
+    metadata.extend(kohya_metadata(wanted));
     ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
     Ok(())
 }
@@ -101,101 +85,19 @@ fn due(step: u64, every: usize) -> bool {
     every > 0 && step.is_multiple_of(every as u64)
 }
 
-/// Photos and class images, encoded.
-struct Items {
-    train: Vec<TrainingItem>,
-    held_out: Vec<TrainingItem>,
-    class: Vec<TrainingItem>,
-}
-
-impl Items {
-    fn gather(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<Self, StageError> {
-        let settings = &job.settings;
-        let prepared = need(ctx, Stage::Prepare)?;
-        let list: PhotoList = serde_json::from_slice(&prepared.read("photos.json")?).map_err(failed)?;
-        let latents = prepare::read_latents(prepared)?;
-        let mut prompts = Prompts { model, known: BTreeMap::new() };
-        let mut photo = |hash: &String| {
-            let caption = list.photos.iter().find(|entry| entry.hash == *hash).and_then(|entry| entry.caption.as_ref());
-            let prompt =
-                caption.filter(|_| settings.dataset.captions).unwrap_or(&settings.train.recipe.instance_prompt);
-            let latent =
-                latents.get(short(hash)).ok_or_else(|| failed(format!("photo {} has no latents", short(hash))))?;
-            prompts.item(latent, prompt)
-        };
-        let train = job.photos.train.iter().map(&mut photo).collect::<Result<_, _>>()?;
-        let held_out = job.photos.held_out.iter().map(&mut photo).collect::<Result<_, _>>()?;
-        let class = match &settings.train.prior_preservation {
-            None => Vec::new(),
-            Some(prior) => {
-                let latents = prepare::read_latents(need(ctx, Stage::ClassImages)?)?;
-                latents
-                    .values()
-                    .map(|latent| prompts.item(latent, &prior.images.class_prompt))
-                    .collect::<Result<_, _>>()?
-            }
-        };
-        Ok(Self { train, held_out, class })
-    }
-}
-
-/// Text embeddings, each prompt encoded once.
-struct Prompts<'a> {
-    model: &'a StableDiffusion,
-    known: BTreeMap<String, Tensor>,
-}
-
-impl Prompts<'_> {
-    fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
-        if !self.known.contains_key(prompt) {
-            let context = encode_prompt(self.model, prompt)?.squeeze(0)?;
-            let context = context.to_dtype(candle_core::DType::F32)?.to_device(&Device::Cpu)?;
-            self.known.insert(prompt.to_owned(), context);
-        }
-        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, context: self.known[prompt].clone() })
-    }
-}
-
-fn batch_source(model: &StableDiffusion, settings: &Settings, items: Items) -> Result<BatchSource, StageError> {
-    let train = &settings.train;
-    let config = SamplingConfig {
-        batch_size: train.recipe.batch_size,
-        gradient_accumulation: train.recipe.gradient_accumulation,
-        dropout: train.recipe.dropout,
-        scaling_factor: model.vae_config.scaling_factor,
-        train_timesteps: model.schedule.train_timesteps(),
-        unet_levels: model.unet.config().blocks.len(),
-        seed: train.recipe.seed,
-    };
+fn batch_source(model: &StableDiffusion, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
+    let config = SamplingConfig::new(
+        &wanted.train.recipe,
+        model.vae_config.scaling_factor,
+        model.schedule.train_timesteps(),
+        model.unet.config().blocks.len(),
+    );
     Ok(BatchSource::new(config, items.train, items.class, model.unet.lora_modules(), &model.device)?)
 }
 
-fn config(train: &Train) -> TrainingConfig {
-    let curve = match train.recipe.lr_scheduler {
-        LrScheduler::Constant => LrCurve::Constant,
-        LrScheduler::ConstantWithWarmup => LrCurve::ConstantWithWarmup,
-        LrScheduler::Linear => LrCurve::Linear,
-        LrScheduler::Cosine => LrCurve::Cosine,
-        LrScheduler::CosineWithRestarts => LrCurve::CosineWithRestarts { cycles: train.recipe.lr_cycles },
-        LrScheduler::Polynomial => LrCurve::Polynomial { power: train.recipe.lr_power },
-    };
-    TrainingConfig {
-        learning_rate: LrSchedule {
-            curve,
-            peak: train.recipe.learning_rate,
-            warmup_steps: train.recipe.lr_warmup_steps,
-            total_steps: train.recipe.steps,
-        },
-        adamw: AdamWConfig {
-            beta1: train.recipe.adam_beta1,
-            beta2: train.recipe.adam_beta2,
-            epsilon: train.recipe.adam_epsilon,
-            weight_decay: train.recipe.weight_decay,
-        },
-        max_grad_norm: train.recipe.max_grad_norm,
-        prior_weight: train.prior_preservation.as_ref().map_or(0.0, |prior| prior.weight),
-        recompute: if train.recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
-    }
+fn config(wanted: &Train) -> TrainingConfig {
+    let prior_weight = wanted.train.prior_preservation.map_or(0.0, |prior| prior.weight);
+    TrainingConfig { prior_weight, ..TrainingConfig::from(&wanted.train.recipe) }
 }
 
 fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
@@ -210,59 +112,21 @@ fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
     }
 }
 
-/// The fixed questions of the probe loss, asked at several steps.
-struct Probes {
-    sets: Vec<(Split, ProbeSet)>,
-    batch_size: usize,
-}
-
-impl Probes {
-    fn new(model: &StableDiffusion, settings: &Settings, items: &Items) -> Self {
-        let wanted = &settings.evaluate;
-        let mut sets = Vec::new();
-        for (split, items) in
-            [(Split::Train, &items.train), (Split::HeldOut, &items.held_out), (Split::Class, &items.class)]
-        {
-            let first = items.iter().take(wanted.probe.probe_photos).cloned().collect();
-            let factor = model.vae_config.scaling_factor;
-            let set =
-                ProbeSet::new(first, wanted.probe.probe_timesteps, &model.schedule, factor, wanted.probe.probe_seed);
-            if !set.is_empty() {
-                sets.push((split, set));
-            }
-        }
-        // Not `generate.batch_size`: only what is in the key of `train` may matter here.
-        Self { sets, batch_size: settings.train.recipe.batch_size }
-    }
-
-    fn measure(&self, model: &StableDiffusion, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
-        let adapter = trainer.adapter().frozen_set(1.0)?;
-        for (split, set) in &self.sets {
-            let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;
-            log.probe(ProbeRow { step: trainer.steps_done(), split: *split, loss });
-        }
-        Ok(())
-    }
-}
-
-/// What other programs show about the file; nothing that changes from run to run.
-fn kohya_metadata(settings: &Settings) -> Result<BTreeMap<String, String>, StageError> {
-    let train = &settings.train;
-    // The word of the experiment file.
-    let scheduler: String =
-        serde_json::from_value(serde_json::to_value(train.recipe.lr_scheduler).map_err(failed)?).map_err(failed)?;
+/// What other programs show about the file: nothing that differs between two runs of the same training.
+fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
+    let train = &wanted.train.recipe;
     let entries = [
-        ("ss_learning_rate", train.recipe.learning_rate.to_string()),
-        ("ss_unet_lr", train.recipe.learning_rate.to_string()),
-        ("ss_lr_scheduler", scheduler),
+        ("ss_learning_rate", train.learning_rate.to_string()),
+        ("ss_unet_lr", train.learning_rate.to_string()),
+        ("ss_lr_scheduler", train.lr_scheduler.to_string()),
         ("ss_optimizer", "AdamW".to_owned()),
-        ("ss_seed", train.recipe.seed.to_string()),
-        ("ss_steps", train.recipe.steps.to_string()),
-        ("ss_num_train_images", settings.dataset.size.to_string()),
-        ("ss_batch_size_per_device", train.recipe.batch_size.to_string()),
-        ("ss_gradient_accumulation_steps", train.recipe.gradient_accumulation.to_string()),
-        ("ss_resolution", format!("({0}, {0})", settings.dataset.resolution)),
-        ("modelspec.trigger_phrase", settings.subject.identifier.clone()),
+        ("ss_seed", train.seed.to_string()),
+        ("ss_steps", train.steps.to_string()),
+        ("ss_num_train_images", wanted.photos.len().to_string()),
+        ("ss_batch_size_per_device", train.batch_size.to_string()),
+        ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
+        ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
+        ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
-    Ok(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

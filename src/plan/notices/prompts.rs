@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listed;
+use super::listed::listed;
 use crate::experiment::{Experiment, Settings};
 use crate::models::Reading;
-use crate::plan::Facts;
+use crate::plan::facts::Facts;
 use crate::plan::prompts::{self, PromptList, beginning, too_long};
 
 /// This many cut prompts of one setting are told one by one.
@@ -102,8 +102,8 @@ fn identifier(settings: &Settings, readings: &Readings) -> Vec<String> {
     let word = &settings.subject.identifier;
     let unread = readings.get(word).is_some_and(|reading| !reading.unknown.is_empty());
     let text = format!(
-        "The model's tokenizer does not know all of the identifier \"{word}\": other words it does not know are the same \
-         to it. Letters from a to z are known to each tokenizer."
+        "The model's tokenizer does not know all of the identifier \"{word}\": other words it does not know are the \
+         same to it. Letters from a to z are known to each tokenizer."
     );
     if unread { vec![text] } else { Vec::new() }
 }
@@ -116,8 +116,8 @@ fn same_as_class(settings: &Settings, readings: &Readings) -> Option<String> {
         return None;
     }
     Some(format!(
-        "`train.instance_prompt` and `train.prior_preservation.class_prompt` are the same to the model ({} and {}): the \
-         photos and the class images then teach it opposite things.",
+        "`train.instance_prompt` and `train.prior_preservation.class_prompt` are the same to the model ({} and {}): \
+         the photos and the class images then teach it opposite things.",
         beginning(instance),
         beginning(class)
     ))

@@ -1,54 +1,27 @@
 //! `images.json` of an artifact → pictures with sensible file names.
 
-use serde::Deserialize;
-
+use crate::records::images::{FILE, Group, ImageList, ImageName};
 use crate::report::ReportError;
-use crate::report::data::{Group, Picture, ReportFile};
+use crate::report::data::{Picture, ReportFile};
 use crate::store::Artifact;
-
-#[derive(Deserialize)]
-struct ImageList {
-    images: Vec<ImageEntry>,
-    settings: ImageSettings,
-}
-
-#[derive(Deserialize)]
-struct ImageEntry {
-    file: String,
-    prompt: String,
-    seed: u64,
-    group: Group,
-}
-
-#[derive(Deserialize)]
-struct ImageSettings {
-    width: u32,
-    height: u32,
-}
-
-/// Where an image of an artifact goes in the report.
-pub(super) struct Place {
-    /// Relative to the report.
-    pub(super) file: String,
-    prompt_index: usize,
-}
 
 /// The images of an artifact under `images/<folder>/` of the report, and what to copy.
 pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, Vec<ReportFile>), ReportError> {
-    let list: ImageList = super::json(artifact, "images.json")?;
+    let list: ImageList = super::json(artifact, FILE)?;
+    let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let (mut pictures, mut files) = (Vec::new(), Vec::new());
     for entry in list.images {
-        let Some(place) = place(&entry.file, folder) else {
+        let Some(file) = place(&entry.file, folder) else {
             let reason = format!("`{}` is not the name of a generated image", entry.file);
-            return Err(ReportError::Content { path: artifact.dir.join("images.json"), reason });
+            return Err(ReportError::Content { path: artifact.dir.join(FILE), reason });
         };
-        files.push(ReportFile { to: place.file.clone(), from: artifact.file(&entry.file)? });
+        files.push(ReportFile { to: file.clone(), from: artifact.file(&entry.file)? });
         pictures.push(Picture {
-            file: place.file,
-            width: list.settings.width,
-            height: list.settings.height,
+            file,
+            width: pixels(list.settings.width),
+            height: pixels(list.settings.height),
             prompt: entry.prompt,
-            prompt_index: place.prompt_index,
+            prompt_index: entry.prompt_index,
             seed: entry.seed,
             group: entry.group,
             ..Picture::default()
@@ -57,19 +30,16 @@ pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, V
     Ok((pictures, files))
 }
 
-/// `images/prompt_01_7.png` → `images/<folder>/p01_s7.png`; other groups have their name in front.
-pub(super) fn place(stored: &str, folder: &str) -> Option<Place> {
-    let (group, rest) = stored.strip_prefix("images/")?.strip_suffix(".png")?.split_once('_')?;
-    let (index, seed) = rest.split_once('_')?;
-    let seed: u64 = seed.parse().ok()?;
-    let prompt_index: usize = index.parse().ok()?;
+/// Where an image of an artifact goes: `images/prompt_01_7.png` → `images/<folder>/p01_s7.png`; other groups have their
+/// name in front.
+pub(super) fn place(stored: &str, folder: &str) -> Option<String> {
+    let ImageName { group, prompt_index, seed } = ImageName::parse(stored)?;
     let prefix = match group {
-        "prompt" | "class" => "",
-        "baseline" => "name_",
-        "drift" => "drift_",
-        _ => return None,
+        Group::Prompt | Group::Class => "",
+        Group::Baseline => "name_",
+        Group::Drift => "drift_",
     };
-    Some(Place { file: format!("images/{folder}/{prefix}p{prompt_index:02}_s{seed}.png"), prompt_index })
+    Some(format!("images/{folder}/{prefix}p{prompt_index:02}_s{seed}.png"))
 }
 
 #[cfg(test)]
@@ -78,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_say_prompt_and_seed() {
-        let file = |stored: &str| place(stored, "size-5").map(|p| p.file);
+        let file = |stored: &str| place(stored, "size-5");
         assert_eq!(file("images/prompt_01_7.png").as_deref(), Some("images/size-5/p01_s7.png"));
         assert_eq!(file("images/drift_00_3.png").as_deref(), Some("images/size-5/drift_p00_s3.png"));
         assert_eq!(file("images/baseline_123_3.png").as_deref(), Some("images/size-5/name_p123_s3.png"));

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::plan::{Cell, Job, Plan};
+use crate::records::adapters;
+use crate::records::photos::{self, PhotoList, crop_file, short};
+use crate::records::rows::{LossRow, ProbeRow, Row as _, TimingRow};
 use crate::report::ReportError;
 use crate::report::data::{
     CellData, Cost, ImageSet, Metrics, PhotoData, Problem, ReportFile, Setting, SkippedFile, StudyData, Table,
@@ -15,9 +18,6 @@ use crate::report::data::{
 use crate::report::words;
 use crate::stage::Stage;
 use crate::store::{Artifact, Found, Store};
-
-/// The adapter files of a training.
-const ADAPTERS: [&str; 2] = ["pytorch_lora_weights.safetensors", "lora_kohya.safetensors"];
 
 /// What the store has for one job.
 enum State {
@@ -180,10 +180,10 @@ impl Collector<'_> {
             true => artifact.read(name).map(|bytes| Table::parse(&bytes)),
             false => Ok(Table::default()),
         };
-        out.loss = table("loss.csv")?;
-        out.probe = table("probe.csv")?;
+        out.loss = table(LossRow::FILE)?;
+        out.probe = table(ProbeRow::FILE)?;
         let mut files = Vec::new();
-        for name in ADAPTERS.into_iter().filter(|n| artifact.manifest.files.contains_key(*n)) {
+        for name in adapters::ALL.into_iter().filter(|n| artifact.manifest.files.contains_key(*n)) {
             let to = format!("adapters/{}/{name}", cell.slug);
             files.push(ReportFile { to: to.clone(), from: artifact.file(name)? });
             out.adapters.push(to);
@@ -217,7 +217,7 @@ impl Collector<'_> {
     /// Lists every photo of a prepare artifact that some cell uses.
     fn list_photos(&mut self, job: usize, side: usize) -> Result<(), ReportError> {
         let Some(artifact) = self.artifact(job) else { return Ok(()) };
-        let list: PhotoList = json(artifact, "photos.json")?;
+        let list: PhotoList = json(artifact, photos::FILE)?;
         let cells = || self.plan.cells.iter().filter(|c| c.jobs.get(&Stage::Prepare) == Some(&job));
         let used = |hash: &String| cells().any(|c| c.train_photos.contains(hash) || c.held_out_photos.contains(hash));
         let earlier = self.photos.keys().filter_map(|(j, _)| *j).collect::<std::collections::BTreeSet<_>>().len();
@@ -227,7 +227,7 @@ impl Collector<'_> {
         for photo in list.photos.into_iter().filter(|p| used(&p.hash)) {
             let hash = short(&photo.hash).to_owned();
             let to = format!("{folder}/{hash}.png");
-            files.push(ReportFile { to: to.clone(), from: artifact.file(&format!("photos/{hash}.png"))? });
+            files.push(ReportFile { to: to.clone(), from: artifact.file(&crop_file(&photo.hash))? });
             let (name, caption) = (photo.name, photo.caption);
             photos.push(PhotoData { hash, name, file: Some(to), width: side, height: side, caption });
         }
@@ -256,8 +256,8 @@ fn measurements(
 ) -> Result<Metrics, ReportError> {
     let file: MetricsFile = json(artifact, "metrics.json")?;
     for m in file.images {
-        let Some(name) = images::place(&m.file, folder) else { continue };
-        let Some(p) = pictures.iter_mut().find(|p| p.file == name.file) else { continue };
+        let Some(file) = images::place(&m.file, folder) else { continue };
+        let Some(p) = pictures.iter_mut().find(|p| p.file == file) else { continue };
         p.nearest_photo = m.nearest_photo.as_deref().and_then(&photo);
         p.nearest_similarity = m.nearest_similarity;
         p.baseline_nearest_similarity = m.baseline_nearest_similarity;
@@ -271,8 +271,8 @@ fn provenance(plan: &Plan) -> Vec<Setting> {
     let setting = |key: &str, value: String| Setting { key: key.to_owned(), value };
     let mut out = vec![setting("report written by", format!("runner {}", env!("CARGO_PKG_VERSION")))];
     for job in &plan.jobs {
-        let base = job.inputs.0.get("model.base").and_then(|v| v.as_str());
-        if let Some(base) = base.filter(|b| !out.iter().any(|s| s.value == *b)) {
+        let inputs = job.inputs.key_inputs();
+        if let Some(base) = inputs.text("model.base").filter(|b| !out.iter().any(|s| s.value == *b)) {
             out.push(setting("base model weights", base.to_owned()));
         }
     }
@@ -301,39 +301,15 @@ fn cost(plan: &Plan, job: &Job, state: &State) -> Option<Cost> {
 
 /// One over the median of the seconds a step; steps just after a restart are slow and do not count.
 fn steps_per_second(artifact: &Artifact) -> Option<f64> {
-    let table = Table::parse(&artifact.read("timing.csv").ok()?);
+    let table = Table::parse(&artifact.read(TimingRow::FILE).ok()?);
     let mut seconds: Vec<f64> = table.points("step", "seconds", |_| true).into_iter().map(|p| p.1).collect();
     seconds.sort_by(f64::total_cmp);
     seconds.get(seconds.len() / 2).filter(|s| **s > 0.0).map(|s| 1.0 / s)
 }
 
-/// The first 16 characters of a photo's hash: its name inside artifacts.
-fn short(hash: &str) -> &str {
-    hash.get(..16).unwrap_or(hash)
-}
-
 fn json<T: for<'d> Deserialize<'d>>(artifact: &Artifact, name: &str) -> Result<T, ReportError> {
     serde_json::from_slice(&artifact.read(name)?)
         .map_err(|e| ReportError::Content { path: artifact.dir.join(name), reason: e.to_string() })
-}
-
-#[derive(Deserialize)]
-struct PhotoList {
-    photos: Vec<PhotoEntry>,
-    skipped: Vec<SkippedEntry>,
-}
-
-#[derive(Deserialize)]
-struct PhotoEntry {
-    hash: String,
-    name: String,
-    caption: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct SkippedEntry {
-    path: String,
-    reason: String,
 }
 
 #[derive(Deserialize)]

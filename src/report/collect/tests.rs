@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::experiment::Settings;
-use crate::plan::JobPhotos;
 use crate::report::data::Group;
-use crate::store::{Claim, KeyInputs, Made};
+use crate::stage::fixture;
+use crate::store::{Claim, Made};
 
 const SETTINGS: &str = r#"
 [model]
@@ -94,19 +94,10 @@ fn plan() -> Plan {
     let sizes = [1, 2];
     let mut jobs: Vec<Job> = Vec::new();
     let mut job = |stage: Stage, size: usize, needs: Vec<usize>, cells: Vec<usize>| {
-        let inputs = KeyInputs::new().with("size", size).with("model.base", "abc123");
+        let inputs = fixture::inputs(stage, &settings(size), &size.to_string());
         let label = if cells.len() == 2 { "all cells".to_owned() } else { format!("dataset.size={size}") };
-        let key = inputs.key(stage);
-        jobs.push(Job {
-            stage,
-            key,
-            inputs,
-            settings: settings(size),
-            photos: JobPhotos::default(),
-            needs,
-            cells,
-            label,
-        });
+        let key = inputs.key_inputs().key(stage);
+        jobs.push(Job { stage, key, inputs, needs, cells, label });
         jobs.len() - 1
     };
     let prepare = job(Stage::Prepare, 0, vec![], vec![0, 1]);
@@ -141,19 +132,22 @@ fn png() -> Vec<u8> {
 }
 
 fn commit(store: &Store, job: &Job, files: &[(&str, Vec<u8>)]) {
-    let Ok(Claim::Work(workspace)) = store.claim(job.stage, &job.inputs) else { panic!("the job is free") };
+    let Ok(Claim::Work(workspace)) = store.claim(job.stage, &job.inputs.key_inputs()) else {
+        panic!("the job is free")
+    };
     for (name, bytes) in files {
         workspace.write(name, bytes).expect("writes");
     }
     let made = Made { seconds: 1.5, device: "cpu".into(), threads: 2 };
-    workspace.commit(json!({}), &made).expect("commits");
+    workspace.commit(&made).expect("commits");
 }
 
 fn images(groups: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
     let entry = |(group, prompt): &(&str, &str)| json!({"file": format!("images/{group}_00_7.png"), "prompt": prompt, "seed": 7, "group": group});
     let list = json!({
         "images": groups.iter().map(entry).collect::<Vec<_>>(),
-        "settings": {"sampler": "ddim", "steps": 2, "width": 8, "height": 8},
+        "settings": {"sampler": "ddim", "steps": 2, "guidance_scale": 1.0, "negative_prompt": "", "width": 8, "height": 8,
+            "lora_scale": 1.0},
     });
     let mut files = vec![("images.json".to_owned(), list.to_string().into_bytes())];
     files.extend(groups.iter().map(|(group, _)| (format!("images/{group}_00_7.png"), png())));

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor, Var, bail};
 use std::collections::BTreeMap;
 
+use crate::experiment::settings::TrainRecipe;
 use crate::kernels::{AdamWStep, adamw};
 
 /// The settings of [`AdamW`]; the default is torch's.
@@ -21,6 +22,17 @@ pub struct AdamWConfig {
 impl Default for AdamWConfig {
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 1e-2 }
+    }
+}
+
+impl From<&TrainRecipe> for AdamWConfig {
+    fn from(recipe: &TrainRecipe) -> Self {
+        Self {
+            beta1: recipe.adam_beta1,
+            beta2: recipe.adam_beta2,
+            epsilon: recipe.adam_epsilon,
+            weight_decay: recipe.weight_decay,
+        }
     }
 }
 

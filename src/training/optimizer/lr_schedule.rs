@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::experiment::settings::{LrScheduler, TrainRecipe};
+
 /// Shape of the learning rate, by the names of diffusers' `SchedulerType`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LrCurve {
@@ -36,6 +38,20 @@ pub struct LrSchedule {
     pub warmup_steps: usize,
     /// Steps of the whole training.
     pub total_steps: usize,
+}
+
+impl From<&TrainRecipe> for LrSchedule {
+    fn from(recipe: &TrainRecipe) -> Self {
+        let curve = match recipe.lr_scheduler {
+            LrScheduler::Constant => LrCurve::Constant,
+            LrScheduler::ConstantWithWarmup => LrCurve::ConstantWithWarmup,
+            LrScheduler::Linear => LrCurve::Linear,
+            LrScheduler::Cosine => LrCurve::Cosine,
+            LrScheduler::CosineWithRestarts => LrCurve::CosineWithRestarts { cycles: recipe.lr_cycles },
+            LrScheduler::Polynomial => LrCurve::Polynomial { power: recipe.lr_power },
+        };
+        Self { curve, peak: recipe.learning_rate, warmup_steps: recipe.lr_warmup_steps, total_steps: recipe.steps }
+    }
 }
 
 /// Where [`LrCurve::Polynomial`] ends.

@@ -1,6 +1,6 @@
 //! What an artifact depends on, and the key made of it.
 
-use crate::stage::Stage;
+use super::name::Stage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
@@ -38,6 +38,9 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
+/// The name of the input that holds the captions by photo.
+const CAPTIONS: &str = "captions";
+
 /// Everything the result of a stage depends on, by name: resolved settings, hashes of photos and weights, versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,6 +58,57 @@ impl KeyInputs {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Leaves out an input that does not count.
+    #[must_use]
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
+    /// The inputs in a stage's struct: the names of nested fields are joined by dots, what is not there is left out.
+    ///
+    /// `captions` stay one input: their names are content hashes.
+    #[must_use]
+    pub fn of(stage: &impl Serialize) -> Self {
+        let mut inputs = Self::new();
+        match serde_json::to_value(stage) {
+            Ok(value) => inputs.add("", value),
+            Err(error) => unreachable!("inputs of a stage are plain data: {error}"),
+        }
+        inputs
+    }
+
+    fn add(&mut self, name: &str, value: Value) {
+        match value {
+            Value::Null => {}
+            Value::Object(members) if name != CAPTIONS => {
+                for (member, value) in members {
+                    self.add(&if name.is_empty() { member } else { format!("{name}.{member}") }, value);
+                }
+            }
+            value => {
+                self.0.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    /// A number among the inputs.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name)?.as_f64()
+    }
+
+    /// A text among the inputs.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// The number of items of a list among the inputs; 0 if there is no such list.
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    pub(super) fn length(&self, name: &str) -> f64 {
+        self.0.get(name).and_then(Value::as_array).map_or(0.0, |items| items.len() as f64)
     }
 
     /// The key of `stage` with these inputs. Equal inputs give equal keys whatever the order of object members.
@@ -109,7 +163,7 @@ fn canonical(value: &Value, out: &mut String) {
     }
 }
 
-/// One input that differs. Prints as `learning_rate 0.0001 → 0.0002`.
+/// One input that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The input's name.
@@ -118,31 +172,6 @@ pub struct Change {
     pub old: Option<Value>,
     /// Its value now.
     pub new: Option<Value>,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.old, &self.new) {
-            (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() != new.len() => {
-                write!(f, "{} {} → {} items", self.name, old.len(), new.len())
-            }
-            (Some(Value::Array(old)), Some(Value::Array(new))) => {
-                let differ = old.iter().zip(new).filter(|(a, b)| a != b).count();
-                write!(f, "{}: {differ} of {} items differ", self.name, new.len())
-            }
-            (old, new) => write!(f, "{} {} → {}", self.name, short(old.as_ref()), short(new.as_ref())),
-        }
-    }
-}
-
-/// A value in at most about 40 characters.
-fn short(value: Option<&Value>) -> String {
-    let text = match value {
-        None => return "none".to_owned(),
-        Some(Value::String(text)) => format!("\"{text}\""),
-        Some(other) => other.to_string(),
-    };
-    if text.chars().count() <= 40 { text } else { format!("{}…", text.chars().take(39).collect::<String>()) }
 }
 
 #[cfg(test)]
@@ -178,16 +207,28 @@ mod tests {
     }
 
     #[test]
-    fn changes_read_like_a_sentence() {
-        let old = KeyInputs::new().with("lr", 1e-4).with("photos", json!([1, 2])).with("same", 1).with("gone", "x");
-        let new =
-            KeyInputs::new().with("lr", 2e-4).with("photos", json!([1, 2, 3])).with("same", 1).with("added", true);
-        let texts: Vec<_> = new.changes_from(&old).iter().map(ToString::to_string).collect();
-        assert_eq!(texts, ["added none → true", "gone \"x\" → none", "lr 0.0001 → 0.0002", "photos 2 → 3 items"]);
-        let swapped = KeyInputs::new().with("photos", json!([1, 9]));
-        assert_eq!(
-            swapped.changes_from(&KeyInputs::new().with("photos", json!([1, 2])))[0].to_string(),
-            "photos: 1 of 2 items differ"
-        );
+    fn sections_become_dotted_names() {
+        let stage = json!({"device": "cpu", "train": {"steps": 3, "prior_preservation": {"weight": 0.5}, "seed": null},
+            "photos": ["a"], "captions": {"a": "hello"}, "class_images": null});
+        let expected = KeyInputs::new()
+            .with("device", "cpu")
+            .with("train.steps", 3)
+            .with("train.prior_preservation.weight", 0.5)
+            .with("photos", json!(["a"]))
+            .with("captions", json!({"a": "hello"}));
+        assert_eq!(KeyInputs::of(&stage), expected);
+    }
+
+    #[test]
+    fn changes_have_a_name_and_both_values() {
+        let old = KeyInputs::new().with("lr", 1e-4).with("same", 1).with("gone", "x");
+        let new = KeyInputs::new().with("lr", 2e-4).with("same", 1).with("added", true);
+        let change = |name: &str, old, new| Change { name: name.to_owned(), old, new };
+        let expected = [
+            change("added", None, Some(json!(true))),
+            change("gone", Some(json!("x")), None),
+            change("lr", Some(json!(1e-4)), Some(json!(2e-4))),
+        ];
+        assert_eq!(new.changes_from(&old), expected);
     }
 }

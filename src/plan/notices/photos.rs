@@ -1,39 +1,17 @@
-//! What the user should know before trusting a result: found while planning, told by plan, run and report.
-
-mod prompts;
+//! What the photo folders hold besides photos that are used.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::Facts;
-use super::make::count;
-use crate::experiment::{Cell, Experiment};
+use super::listed::listed;
 use crate::photos::{Alike, CAPTION_NAMES, Scan, Skipped};
+use crate::text::count;
 
-/// This many names are listed; more are counted.
-const SHOWN: usize = 5;
-
-/// Everything worth a warning, each a plain sentence, in a fixed order.
-pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
-    let mut notices: Vec<String> = facts.base_warnings.values().flatten().cloned().collect();
-    notices.extend(prompts::gather(experiment, facts));
-    let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
-    for cell in experiment.cells() {
-        let images = &cell.settings.dataset.images;
-        if let Some(scan) = facts.photos.get(images).filter(|_| seen.insert(images)) {
-            notices.extend(left_out(scan));
-            notices.extend(own_pictures(scan));
-            notices.extend(copies(scan));
-            notices.extend(alike(scan));
-            let on = |other: &&Cell| other.settings.dataset.captions && other.settings.dataset.images == *images;
-            if experiment.cells().iter().any(|other| on(&other)) {
-                notices.extend(few_captions(scan));
-                notices.extend(other_captions(scan));
-            }
-        }
-    }
-    notices
+/// Everything about the photos of one setting of `dataset.images`; about captions only if they are wanted.
+pub(super) fn gather(scan: &Scan, captions: bool) -> Vec<String> {
+    let told = [left_out(scan), own_pictures(scan), copies(scan), alike(scan)];
+    let of_captions = [few_captions(scan), other_captions(scan)];
+    told.into_iter().chain(of_captions.into_iter().filter(|_| captions)).flatten().collect()
 }
 
 /// Files of a photo folder that are not used.
@@ -72,8 +50,8 @@ fn alike(scan: &Scan) -> Option<String> {
     };
     let groups = listed(scan.alike.iter().map(group).collect())?;
     Some(format!(
-        "Some photos show nearly the same picture: {groups}. They stay together, either trained on or held out, and count \
-         as several photos all the same; remove what should not count."
+        "Some photos show nearly the same picture: {groups}. They stay together, either trained on or held out, and \
+         count as several photos all the same; remove what should not count."
     ))
 }
 
@@ -99,17 +77,6 @@ fn other_captions(scan: &Scan) -> Option<String> {
 
 fn name(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()
-}
-
-/// `a, b and 3 more`; `None` for nothing.
-pub(super) fn listed(names: Vec<String>) -> Option<String> {
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match (names.is_empty(), more) {
-        (true, _) => None,
-        (false, 0) => Some(shown),
-        (false, more) => Some(format!("{shown} and {more} more")),
-    }
 }
 
 #[cfg(test)]

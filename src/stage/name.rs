@@ -1,4 +1,4 @@
-//! The six pieces of work a study consists of. The only words L1 and above share.
+//! The names of the six pieces of work that a study consists of.
 
 use serde::{Deserialize, Serialize};
 

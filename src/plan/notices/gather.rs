@@ -1,0 +1,23 @@
+//! All notices of a study.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{photos, prompts};
+use crate::experiment::{Cell, Experiment};
+use crate::plan::facts::Facts;
+
+/// Everything worth a warning, each a plain sentence, in a fixed order.
+pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
+    let mut notices: Vec<String> = facts.base_warnings.values().flatten().cloned().collect();
+    notices.extend(prompts::gather(experiment, facts));
+    let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
+    for cell in experiment.cells() {
+        let images = &cell.settings.dataset.images;
+        if let Some(scan) = facts.photos.get(images).filter(|_| seen.insert(images)) {
+            let on = |other: &Cell| other.settings.dataset.captions && other.settings.dataset.images == *images;
+            notices.extend(photos::gather(scan, experiment.cells().iter().any(on)));
+        }
+    }
+    notices
+}

@@ -1,0 +1,105 @@
+//! How photos are divided and what cells share.
+
+use std::collections::BTreeSet;
+
+use super::study::Study;
+use crate::photos::Skipped;
+use crate::plan::make;
+use crate::stage::Stage;
+use Stage::{Baseline, ClassImages, Evaluate, Generate, Train};
+
+#[test]
+fn subsets_are_nested_and_held_out_photos_never_trained_on() {
+    let mut study = Study::new(30);
+    let sweep = "[sweep]\ndataset.size = [5, 15, 25]";
+    let plan = study.plan(sweep, &["dataset.held_out=5"]);
+    let sizes: Vec<usize> = plan.cells.iter().map(|cell| cell.train_photos.len()).collect();
+    assert_eq!(sizes, [5, 15, 25]);
+    for pair in plan.cells.windows(2) {
+        assert!(pair[1].train_photos.starts_with(&pair[0].train_photos));
+        assert_eq!(pair[0].held_out_photos, pair[1].held_out_photos);
+    }
+    let held_out = &plan.cells[0].held_out_photos;
+    assert_eq!(held_out.len(), 5);
+    assert!(plan.cells.iter().all(|cell| cell.train_photos.iter().all(|photo| !held_out.contains(photo))));
+    // Another seed is another division, again the same for all its cells.
+    let seeds = study.plan("[sweep]\ndataset.seed = [0, 1]\ndataset.size = [5, 15]", &["dataset.held_out=5"]);
+    assert_eq!(seeds.cells[2].held_out_photos, seeds.cells[3].held_out_photos);
+    assert_ne!(seeds.cells[0].held_out_photos, seeds.cells[2].held_out_photos);
+}
+
+#[test]
+fn cells_share_what_does_not_depend_on_them() {
+    let mut study = Study::new(30);
+    let plan = study.plan("[sweep]\ndataset.size = [5, 15, 25]", &[]);
+    let shared = |stage: Stage| plan.jobs.iter().filter(|job| job.stage == stage).count();
+    let counts: Vec<usize> = Stage::ALL.into_iter().map(shared).collect();
+    assert_eq!(counts, [1, 1, 1, 3, 3, 3]);
+    let order: Vec<(&str, &str)> = plan.jobs.iter().map(|job| (job.stage.name(), job.label.as_str())).collect();
+    assert_eq!(
+        order[..4],
+        [
+            ("prepare", "all cells"),
+            ("baseline", "all cells"),
+            ("class_images", "all cells"),
+            ("train", "dataset.size=5"),
+        ]
+    );
+    for (index, job) in plan.jobs.iter().enumerate() {
+        assert!(job.needs.iter().all(|need| *need < index));
+        assert!(job.cells.iter().all(|cell| plan.cells[*cell].jobs[&job.stage] == index));
+        assert_eq!(job.key, job.inputs.key_inputs().key(job.stage));
+    }
+    // A new size trains only the new cell.
+    let more = study.plan("[sweep]\ndataset.size = [5, 10, 15, 25]", &[]);
+    let old: BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
+    let new: Vec<_> =
+        more.jobs.iter().filter(|job| !old.contains(&job.key)).map(|job| (job.stage, &*job.label)).collect();
+    assert_eq!(new, [(Train, "dataset.size=10"), (Generate, "dataset.size=10"), (Evaluate, "dataset.size=10")]);
+}
+
+#[test]
+fn labels_say_what_cells_have_in_common() {
+    let mut study = Study::new(12);
+    let plan = study.plan("[sweep]\ngenerate.guidance_scale = [1, 7.5]\ntrain.rank = [4, 8]", &[]);
+    let baselines: Vec<&str> = plan.jobs.iter().filter(|j| j.stage == Baseline).map(|j| j.label.as_str()).collect();
+    assert_eq!(baselines, ["generate.guidance_scale=1", "generate.guidance_scale=7.5"]);
+    let plan =
+        study.plan("[sweep]\ntrain.prior_preservation.images = [0, 5, 6]\ngenerate.lora_scale = [0.5, 1.0]", &[]);
+    assert!(!plan.cells[0].jobs.contains_key(&ClassImages) && plan.cells[2].jobs.contains_key(&ClassImages));
+    assert_eq!(plan.jobs[plan.cells[0].jobs[&Train]].label, "train.prior_preservation.images=0");
+}
+
+#[test]
+fn some_cells_only() {
+    let mut study = Study::new(30);
+    let plan = study.plan("[sweep]\ndataset.size = [5, 15, 25]", &[]);
+    let (keys, whole) = (plan.jobs.iter().map(|job| job.key.clone()).collect::<Vec<_>>(), plan.clone());
+    let only = plan.only(&[1]);
+    assert_eq!(only.cells.len(), 1);
+    assert_eq!(only.jobs.len(), 6);
+    assert!(only.jobs.iter().enumerate().all(|(i, job)| job.cells == [0] && job.needs.iter().all(|n| *n < i)));
+    assert!(only.jobs.iter().all(|job| keys.contains(&job.key)));
+    assert_eq!(only.jobs[only.cells[0].jobs[&Train]].label, "dataset.size=15");
+    assert_eq!(whole.clone().only(&[0, 1, 2]), whole);
+}
+
+#[test]
+fn too_few_photos() {
+    let mut study = Study::new(26);
+    let images = vec![study.folder.path().join("photos")];
+    study.facts.photos.get_mut(&images).unwrap().skipped = vec![Skipped {
+        path: "photos/a.heic".into(),
+        reason: "a HEIC photo: convert it to JPEG or PNG".into(),
+        own: false,
+    }];
+    let experiment = study.experiment("[sweep]\ndataset.size = [5, 25, 15]", &[]);
+    let error = make(&experiment, &study.facts).unwrap_err().to_string();
+    let here = format!("{}/", study.folder.path().display());
+    insta::assert_snapshot!(error.replace(&here, ""), @"
+    study.toml:23:20: 26 photos in photos, but 25 to train on and 2 held out are 27
+     23 | dataset.size = [5, 25, 15]
+        |                    ^^
+        = add photos, or train on at most 24; not used: photos/a.heic (a HEIC photo: convert it to JPEG or PNG)
+    ");
+}

@@ -1,0 +1,243 @@
+//! What must change a key and what must not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::study::Study;
+use crate::photos::{Photo, Scan};
+use crate::plan::Plan;
+use crate::stage::Stage;
+use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Train};
+
+fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
+    plan.cells[0].jobs.iter().map(|(stage, job)| (*stage, plan.jobs[*job].key.to_string())).collect()
+}
+
+fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {
+    let (before, after) = (keys(before), keys(after));
+    Stage::ALL.into_iter().filter(|stage| before.get(stage) != after.get(stage)).collect()
+}
+
+#[test]
+fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
+    let from_train = vec![Train, Generate, Evaluate];
+    let images = vec![Baseline, Generate, Evaluate];
+    let all = Stage::ALL.to_vec();
+    let cases: Vec<(&str, Vec<Stage>)> = vec![
+        // In no key.
+        ("name=other", vec![]),
+        ("title=other", vec![]),
+        ("model.base=other-model", vec![]),
+        ("model.device=auto", vec![]),
+        ("generate.batch_size=4", vec![]),
+        ("train.checkpoint_every=7", vec![]),
+        ("train.lr_cycles=3", vec![]),
+        ("train.lr_power=2.0", vec![]),
+        ("dataset.seed=0", vec![]),
+        ("dataset.images=other-photos", vec![]),
+        ("dataset.captions=true", vec![Train, Generate, Evaluate]),
+        // In some.
+        ("model.dtype=bf16", all.clone()),
+        ("model.low_memory=true", all.clone()),
+        ("dataset.resolution=128", all.clone()),
+        ("dataset.crop=random", vec![Prepare, Train, Generate, Evaluate]),
+        ("dataset.size=6", from_train.clone()),
+        ("dataset.held_out=3", from_train.clone()),
+        ("dataset.seed=1", from_train.clone()),
+        ("subject.class=toy", vec![Baseline, ClassImages, Train, Generate, Evaluate]),
+        ("subject.identifier=xyzzy", vec![Baseline, Train, Generate, Evaluate]),
+        ("subject.name=nohara", vec![Baseline, Evaluate]),
+        ("train.instance_prompt=one {identifier}", from_train.clone()),
+        ("train.steps=401", from_train.clone()),
+        ("train.epochs=100", from_train.clone()),
+        ("train.batch_size=2", from_train.clone()),
+        ("train.gradient_accumulation=2", from_train.clone()),
+        ("train.learning_rate=2e-4", from_train.clone()),
+        ("train.lr_scheduler=cosine", from_train.clone()),
+        ("train.rank=8", from_train.clone()),
+        ("train.alpha=8", from_train.clone()),
+        ("train.dropout=0.1", from_train.clone()),
+        ("train.adam_beta1=0.8", from_train.clone()),
+        ("train.adam_beta2=0.99", from_train.clone()),
+        ("train.adam_epsilon=1e-7", from_train.clone()),
+        ("train.weight_decay=0.1", from_train.clone()),
+        ("train.max_grad_norm=2", from_train.clone()),
+        ("train.gradient_checkpointing=true", from_train.clone()),
+        ("train.seed=1", from_train.clone()),
+        ("train.prior_preservation.weight=0.5", from_train.clone()),
+        ("train.prior_preservation.images=10", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.images=0", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.seed=1", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.class_prompt=a {class}", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.sampler=ddim", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.steps=10", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.guidance_scale=5", vec![ClassImages, Train, Generate, Evaluate]),
+        ("evaluate.probe_every=10", from_train.clone()),
+        ("evaluate.probe_timesteps=5", from_train.clone()),
+        ("evaluate.probe_photos=5", from_train.clone()),
+        ("evaluate.probe_seed=5", from_train.clone()),
+        ("evaluate.drift_prompts=[]", images.clone()),
+        ("generate.seeds=[0]", images.clone()),
+        ("generate.prompts=a {identifier}", images.clone()),
+        ("generate.width=128", images.clone()),
+        ("generate.height=128", images.clone()),
+        ("generate.baseline_prompts=[]", vec![Baseline, Evaluate]),
+        ("generate.lora_scale=0.5", vec![Generate, Evaluate]),
+        ("generate.sampler=ddim", images.clone()),
+        ("generate.steps=10", images.clone()),
+        ("generate.guidance_scale=5", images.clone()),
+        ("generate.negative_prompt=blurry", images.clone()),
+    ];
+    let mut study = Study::new(12);
+    let before = study.plan("", &[]);
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for (set, expected) in &cases {
+        assert_eq!(changed(&before, &study.plan("", &[set])), *expected, "{set}");
+        seen.insert(set.split('=').next().unwrap());
+    }
+    // Every setting is in the table above, so that a new one cannot be forgotten.
+    let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
+    assert_eq!(missing, ["train.lr_warmup_steps"], "tested below");
+    // Learning rate settings count where the scheduler uses them.
+    let counts = |scheduler: &str, set: &str| {
+        let scheduler = format!("train.lr_scheduler={scheduler}");
+        let mut study = Study::new(12);
+        let before = study.plan("", &[&scheduler]);
+        !changed(&before, &study.plan("", &[&scheduler, set])).is_empty()
+    };
+    assert!(!counts("constant", "train.lr_warmup_steps=5") && counts("linear", "train.lr_warmup_steps=5"));
+    assert!(!counts("cosine", "train.lr_cycles=5") && counts("cosine-with-restarts", "train.lr_cycles=5"));
+    assert!(!counts("linear", "train.lr_power=5") && counts("polynomial", "train.lr_power=5"));
+}
+
+/// Dotted names of all settings, from the commented defaults.
+fn all_settings() -> Vec<String> {
+    let mut section = String::new();
+    let mut names = Vec::new();
+    for line in crate::experiment::DEFAULTS.lines().take_while(|line| !line.starts_with("# [sweep]")) {
+        if let Some((name, _)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ")
+            && !key.contains(' ')
+            && key != "extends"
+        {
+            names.push(format!("{section}{key}"));
+        }
+    }
+    names
+}
+
+#[test]
+fn each_fact_changes_the_keys_of_the_stages_that_use_it() {
+    let mut study = Study::new(12);
+    let before = study.plan("", &[]);
+    let images = vec![study.folder.path().join("photos")];
+    let check = |change: &dyn Fn(&mut Study, &mut Vec<Photo>), set: &[&str], expected: &[Stage], what: &str| {
+        let mut study = Study::new(12);
+        let before = study.plan("", set);
+        let mut photos = std::mem::take(&mut study.facts.photos.values_mut().next().unwrap().photos);
+        change(&mut study, &mut photos);
+        let images = vec![study.folder.path().join("photos")];
+        study.facts.photos.insert(images, Scan { photos, ..Scan::default() });
+        assert_eq!(changed(&before, &study.plan("", set)), expected, "{what}");
+    };
+    let held_out = before.cells[0].held_out_photos.clone();
+    let train = before.cells[0].train_photos.clone();
+    check(&|_, photos| photos.iter_mut().for_each(|p| p.name += "x"), &[], &[], "names do not count");
+    check(&|_, photos| photos.iter_mut().for_each(|p| p.path = "/x".into()), &[], &[], "places do not count");
+    check(&|_, photos| photos.reverse(), &[], &[], "the order on disk does not count");
+    check(&|s, _| s.facts.device_class = "cuda".into(), &[], &Stage::ALL, "kind of device");
+    check(
+        &|s, _| s.facts.base_hashes.values_mut().for_each(|h| *h = "new".into()),
+        &[],
+        &Stage::ALL,
+        "content of the base model",
+    );
+    let replace = |photos: &mut Vec<Photo>, hash: &str| {
+        photos.iter_mut().filter(|p| p.hash == hash).for_each(|p| p.caption = Some("hello".into()));
+    };
+    check(&|_, photos| replace(photos, &train[0]), &[], &[Prepare], "captions that are not used");
+    let elsewhere = |photos: &mut Vec<Photo>, hash: &str| {
+        for photo in photos.iter_mut().filter(|photo| photo.hash == hash) {
+            (photo.caption, photo.caption_file) = (Some("hello".into()), Some("x.caption".into()));
+        }
+    };
+    check(&|_, photos| elsewhere(photos, &train[0]), &[], &[], "a new kind of caption that is not used");
+    let read_anew = |photos: &mut Vec<Photo>, hash: &str| {
+        photos.iter_mut().filter(|photo| photo.hash == hash).for_each(|photo| photo.reading = 2);
+    };
+    check(&|_, p| read_anew(p, &train[0]), &[], &[Prepare, Train, Generate, Evaluate], "a photo read wrongly before");
+    let captions = ["dataset.captions=true"];
+    check(&|_, p| elsewhere(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "a new kind of caption");
+    check(&|_, p| replace(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "caption");
+    check(&|_, p| replace(p, &held_out[0]), &captions, &[Prepare, Train, Generate, Evaluate], "held-out caption");
+    let unused = study.facts.photos[&images].photos.iter().map(|p| p.hash.clone());
+    let unused = unused.into_iter().find(|h| !train.contains(h) && !held_out.contains(h)).unwrap();
+    check(&|_, p| read_anew(p, &unused), &[], &[Prepare], "a photo no cell uses, read wrongly before");
+    check(&|_, p| p.retain(|p| p.hash != unused), &[], &[Prepare], "a photo no cell uses");
+    check(&|_, p| p.retain(|p| p.hash != train[0]), &[], &[Prepare, Train, Generate, Evaluate], "training photo");
+    check(&|_, p| p.retain(|p| p.hash != held_out[1]), &[], &[Prepare, Train, Generate, Evaluate], "held-out photo");
+}
+
+/// The keys of a cell, one line per stage.
+fn key_lines(plan: &Plan) -> String {
+    keys(plan).into_iter().map(|(stage, key)| format!("{stage} {key}\n")).collect()
+}
+
+/// Stored results of earlier versions are found by these keys: they change only when a stage's `VERSION` is raised.
+#[test]
+fn keys_are_those_of_earlier_versions() {
+    let mut study = Study::new(12);
+    let plain = study.plan("[sweep]\ndataset.size = [5, 10]", &["train.prior_preservation.images=0"]);
+    insta::assert_snapshot!(key_lines(&plain), @"
+    prepare fa20bae520f55faa472b80a596f27c48
+    baseline 565b2066c290de8841a241885d327fde
+    train 0c35f287aab6d96159ff2c942c7d662a
+    generate 444835923451f41aee809f1e3605452e
+    evaluate 76e1531936a65a988c63731ffe077cef
+    ");
+
+    let images = vec![study.folder.path().join("photos")];
+    let photos = &mut study.facts.photos.get_mut(&images).unwrap().photos;
+    for photo in photos.iter_mut().step_by(2) {
+        photo.caption = Some(format!("a caption of {}", photo.name));
+    }
+    photos[3].caption_file = Some("x.caption".into());
+    photos[3].caption = Some("told apart".into());
+    photos.iter_mut().for_each(|photo| photo.reading = 2);
+    let set = [
+        "dataset.captions=true",
+        "dataset.crop=random",
+        "dataset.seed=3",
+        "train.lr_scheduler=polynomial",
+        "train.lr_power=2",
+        "train.lr_warmup_steps=7",
+        "train.learning_rate=3e-4",
+        "train.max_grad_norm=2",
+        "train.prior_preservation.images=6",
+        "train.prior_preservation.weight=0.5",
+        "train.prior_preservation.seed=11",
+        "generate.negative_prompt=blurry",
+        "generate.lora_scale=0.5",
+        "generate.sampler=dpm++2m-karras",
+        "evaluate.probe_every=10",
+        "evaluate.drift_prompts=[\"a dog\"]",
+        "model.dtype=bf16",
+        "model.low_memory=true",
+    ];
+    insta::assert_snapshot!(key_lines(&study.plan("", &set)), @"
+    prepare dc51d20d8561179bff9798a7a732260e
+    baseline f3c0f808807761345f43eadfffbcd934
+    class_images f27c76521b90f0124215de6e32e6fb87
+    train 6df4cf2794ed56e2823956d02db60c70
+    generate 3297075ac641ebfb353f3c2f999af4c0
+    evaluate ca1993ef4ed5e4c101788bc3017c42b6
+    ");
+
+    let restarts = study.plan("", &["train.lr_scheduler=cosine-with-restarts", "train.lr_cycles=3"]);
+    let linear = study.plan("", &["train.lr_scheduler=linear", "train.lr_warmup_steps=7"]);
+    let trainings = [restarts, linear].map(|plan| keys(&plan)[&Train].clone());
+    insta::assert_snapshot!(trainings.join("\n"), @"
+    e40cbd940eceb3f29555256cfff44e66
+    e4bde6d789f2b735f99df5100e682a1e
+    ");
+}

@@ -1,0 +1,16 @@
+//! The files that an artifact holds: written by the worker, read by later stages and by the report, defined once.
+//!
+//! | stage | file | format |
+//! |---|---|---|
+//! | `prepare` | `photos.json`, `photos/<name>.png` | [`photos`] |
+//! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
+//! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
+//! | `train` | the adapter, for two kinds of programs | [`adapters`] |
+//!
+//! A file whose format has changed has a number, `format`, and earlier formats are still read; the others have only had
+//! one. Everything here is plain data and text: nothing reads a disk.
+
+pub mod adapters;
+pub mod images;
+pub mod photos;
+pub mod rows;

@@ -1,0 +1,81 @@
+//! What several stages take from a cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{key::Key, name::Stage};
+use crate::experiment::Settings;
+use crate::experiment::settings::{Crop, Dtype};
+use crate::photos::Photo;
+
+/// What the inputs of a cell's stages are made of.
+#[derive(Debug)]
+pub struct CellFacts<'a> {
+    /// All settings of the cell.
+    pub settings: &'a Settings,
+    /// Content hash of the base model.
+    pub base_hash: &'a str,
+    /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.
+    pub device_class: &'a str,
+    /// All photos that were found.
+    pub photos: &'a [Photo],
+    /// Those that are trained on, in order.
+    pub train: Vec<&'a Photo>,
+    /// Those that are held out, in order.
+    pub held_out: Vec<&'a Photo>,
+}
+
+/// The keys of a cell's earlier stages.
+pub(super) type Keys = BTreeMap<Stage, Key>;
+
+impl CellFacts<'_> {
+    pub(super) fn model(&self) -> ModelInputs {
+        let model = &self.settings.model;
+        ModelInputs { base: self.base_hash.to_owned(), dtype: model.dtype, low_memory: model.low_memory }
+    }
+
+    pub(super) fn cropping(&self) -> Cropping {
+        let dataset = &self.settings.dataset;
+        let seed = (dataset.crop == Crop::Random).then_some(dataset.seed);
+        Cropping { resolution: dataset.resolution, crop: dataset.crop, seed }
+    }
+}
+
+/// The base model that a stage loads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInputs {
+    /// Content hash of its files.
+    pub base: String,
+    /// Storage type of its weights.
+    pub dtype: Dtype,
+    /// Smaller convolutions on the CPU: they sum the same products in another order.
+    pub low_memory: bool,
+}
+
+/// How photos are cut to squares.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cropping {
+    /// Side of the square in pixels.
+    pub resolution: usize,
+    /// Where the square is cut out.
+    pub crop: Crop,
+    /// `dataset.seed`, if the place is random.
+    pub seed: Option<u64>,
+}
+
+/// Content hashes, in order.
+pub(super) fn hashes(photos: &[&Photo]) -> Vec<String> {
+    photos.iter().map(|photo| photo.hash.clone()).collect()
+}
+
+/// Captions by content hash; photos without one are left out.
+pub(super) fn captions<'a>(photos: impl Iterator<Item = &'a Photo>, used: bool) -> BTreeMap<String, String> {
+    photos.filter_map(|photo| Some((photo.hash.clone(), photo.caption(used)?.clone()))).collect()
+}
+
+/// Photos that earlier versions of this program read wrongly; `None` if there are none.
+pub(super) fn read_anew<'a>(photos: impl Iterator<Item = &'a Photo>) -> Option<BTreeSet<String>> {
+    let anew: BTreeSet<String> = photos.filter(|photo| photo.reading > 1).map(|photo| photo.hash.clone()).collect();
+    (!anew.is_empty()).then_some(anew)
+}

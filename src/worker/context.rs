@@ -1,0 +1,54 @@
+//! What a job may use.
+
+use serde::Serialize;
+
+use super::{
+    error::{StageError, failed},
+    stop::StopFlag,
+};
+use crate::{
+    event::{Event, Observer},
+    stage::Stage,
+    store::{Artifact, Workspace},
+};
+
+/// What a job may use.
+pub struct Context<'a> {
+    /// Where its files go; kept between attempts.
+    pub workspace: &'a Workspace,
+    /// Results of the jobs it needs, by stage.
+    pub needs: &'a dyn Fn(Stage) -> Option<&'a Artifact>,
+    /// Who is told of progress.
+    pub observer: &'a dyn Observer,
+    /// Asked between steps: when set, checkpoint and return [`StageError::Stopped`].
+    pub stop: &'a StopFlag,
+}
+
+impl<'a> Context<'a> {
+    /// The result of a stage that this job needs. The plan orders the jobs, so it is there.
+    pub(super) fn need(&self, stage: Stage) -> Result<&'a Artifact, StageError> {
+        (self.needs)(stage).ok_or_else(|| failed(format!("the result of `{stage}` is missing")))
+    }
+
+    /// Tells how far the job is: `done` of `total` units.
+    pub fn progress(&self, stage: Stage, (done, total): (u64, u64), unit: &str, detail: String) {
+        self.observer.observe(&Event::JobProgress { stage, done, total, unit: unit.to_owned(), detail });
+    }
+
+    /// Says something that is worth a line.
+    pub fn note(&self, message: String) {
+        self.observer.observe(&Event::Note { message });
+    }
+
+    /// Ends the job if somebody asked for it. Call it where everything done so far is kept.
+    pub(super) fn stop_here(&self) -> Result<(), StageError> {
+        if self.stop.is_set() { Err(StageError::Stopped) } else { Ok(()) }
+    }
+
+    /// Writes a file of the artifact.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), StageError> {
+        let mut bytes = serde_json::to_vec_pretty(value).map_err(failed)?;
+        bytes.push(b'\n');
+        Ok(self.workspace.write(name, &bytes)?)
+    }
+}

@@ -1,0 +1,56 @@
+//! Latents of pictures in `latents.safetensors`: `<name>.mean` and `<name>.std` of each picture.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+
+use super::{context::Context, error::StageError};
+use crate::models::StableDiffusion;
+use crate::store::Artifact;
+use crate::tensors::tensor_file;
+
+const FILE: &str = "latents.safetensors";
+
+/// The latents of several pictures, to be written as one file.
+#[derive(Default)]
+pub(super) struct Latents(BTreeMap<String, Tensor>);
+
+impl Latents {
+    /// Encodes a picture: mean and standard deviation `(1, 4, h, w)` f32, unscaled, on the CPU.
+    pub(super) fn add(&mut self, model: &StableDiffusion, name: &str, image: &RgbImage) -> Result<(), StageError> {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let pixels: Vec<f32> = image.as_raw().iter().map(|value| f32::from(*value) / 127.5 - 1.0).collect();
+        let pixels = Tensor::from_vec(pixels, (1, height, width, 3), &Device::Cpu)?
+            .permute((0, 3, 1, 2))?
+            .contiguous()?
+            .to_device(&model.device)?;
+        let (mean, std) = model.vae.get()?.encode(&pixels)?;
+        for (tensor, what) in [(mean, "mean"), (std, "std")] {
+            let tensor = tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            self.0.insert(format!("{name}.{what}"), tensor);
+        }
+        Ok(())
+    }
+
+    /// Writes the file of the artifact.
+    pub(super) fn write(&self, ctx: &Context<'_>) -> Result<(), StageError> {
+        Ok(ctx.workspace.write(FILE, &tensor_file::write(&self.0, &BTreeMap::new())?)?)
+    }
+}
+
+/// Reads the file of an artifact: name → `(mean, std)`.
+pub(super) fn read(artifact: &Artifact) -> Result<BTreeMap<String, (Tensor, Tensor)>, StageError> {
+    let bytes = artifact.read(FILE)?;
+    let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+    let names: Vec<String> = tensors.keys().filter_map(|key| key.strip_suffix(".mean")).map(String::from).collect();
+    let mut latents = BTreeMap::new();
+    for name in names {
+        let mean = tensors.remove(&format!("{name}.mean"));
+        let std = tensors.remove(&format!("{name}.std"));
+        if let (Some(mean), Some(std)) = (mean, std) {
+            latents.insert(name, (mean, std));
+        }
+    }
+    Ok(latents)
+}

@@ -1,0 +1,46 @@
+//! The probe loss of a training, measured while it goes on.
+
+use super::{error::StageError, train_log::TrainLog, training_items::Items};
+use crate::models::StableDiffusion;
+use crate::records::rows::{ProbeRow, Split};
+use crate::stage::Train;
+use crate::training::{ProbeSet, Trainer, probe_loss};
+
+/// The fixed noise and timesteps of the probe loss; it is measured on them at several steps.
+pub(super) struct Probes {
+    sets: Vec<(Split, ProbeSet)>,
+    batch_size: usize,
+}
+
+impl Probes {
+    pub(super) fn new(model: &StableDiffusion, wanted: &Train, items: &Items) -> Self {
+        let probe = &wanted.evaluate;
+        let mut sets = Vec::new();
+        for (split, items) in
+            [(Split::Train, &items.train), (Split::HeldOut, &items.held_out), (Split::Class, &items.class)]
+        {
+            let first = items.iter().take(probe.probe_photos).cloned().collect();
+            let factor = model.vae_config.scaling_factor;
+            let set = ProbeSet::new(first, probe.probe_timesteps, &model.schedule, factor, probe.probe_seed);
+            if !set.is_empty() {
+                sets.push((split, set));
+            }
+        }
+        Self { sets, batch_size: wanted.train.recipe.batch_size }
+    }
+
+    /// Adds the loss on each set to the log.
+    pub(super) fn measure(
+        &self,
+        model: &StableDiffusion,
+        trainer: &Trainer<'_>,
+        log: &mut TrainLog,
+    ) -> Result<(), StageError> {
+        let adapter = trainer.adapter().frozen_set(1.0)?;
+        for (split, set) in &self.sets {
+            let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;
+            log.probe(ProbeRow { step: trainer.steps_done(), split: *split, loss });
+        }
+        Ok(())
+    }
+}

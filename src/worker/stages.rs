@@ -1,0 +1,84 @@
+//! The real worker: loads the base model when the first job needs it and keeps it for the next ones.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use candle_core::Device;
+
+use super::{
+    base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate, prepare,
+    train, worker::Output, worker::Worker,
+};
+use crate::experiment::settings::Base;
+use crate::models::StableDiffusion;
+use crate::photos::Scan;
+use crate::plan::Job;
+use crate::stage::{Inputs, ModelInputs};
+
+/// A study's photos and models, and the device they work on.
+#[derive(Debug)]
+pub struct Stages {
+    photos: BTreeMap<Vec<PathBuf>, Scan>,
+    models: Models,
+}
+
+impl Stages {
+    /// `photos` and `models` hold every photo folder and base model the plan names.
+    #[must_use]
+    pub fn new(device: Device, photos: BTreeMap<Vec<PathBuf>, Scan>, models: BTreeMap<Base, BaseModel>) -> Self {
+        Self { photos, models: Models { device, found: models, loaded: None } }
+    }
+}
+
+impl Worker for Stages {
+    fn execute(&mut self, job: &Job, ctx: &Context<'_>) -> Result<Output, StageError> {
+        let Self { photos, models } = self;
+        match &job.inputs {
+            Inputs::Prepare(wanted) => {
+                let lost = || StageError::Failed("the photos were not scanned".into());
+                let scan = photos.get(&wanted.folders).ok_or_else(lost)?;
+                prepare::run(models.load(&wanted.model, ctx)?, wanted, scan, ctx)?;
+            }
+            Inputs::Baseline(wanted) => baseline::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::ClassImages(wanted) => class_images::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Train(wanted) => train::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
+            Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
+        }
+        Ok(Output { device: device::class(&models.device).to_owned(), threads: rayon::current_num_threads() })
+    }
+
+    fn reset(&mut self) {
+        self.models.loaded = None;
+    }
+}
+
+/// The base models of a study. One is loaded at a time.
+#[derive(Debug)]
+struct Models {
+    device: Device,
+    found: BTreeMap<Base, BaseModel>,
+    loaded: Option<(ModelInputs, StableDiffusion)>,
+}
+
+impl Models {
+    /// The model of these inputs, loaded unless it is the one that is loaded already.
+    fn load(&mut self, wanted: &ModelInputs, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
+        if !self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == wanted) {
+            // The old one goes first: two do not fit on most GPUs.
+            self.loaded = None;
+            let unchecked = || StageError::Failed("the base model was not checked".into());
+            let model = self.found.values().find(|model| model.hash == wanted.base).ok_or_else(unchecked)?;
+            if model.summary.unet_parameters > 100_000_000 {
+                ctx.note(format!("loading {}", model.path.display()));
+            }
+            let model = model
+                .load(&self.device, wanted.dtype, wanted.low_memory)
+                .map_err(|error| StageError::Failed(format!("{error:#}")))?;
+            self.loaded = Some((wanted.clone(), model));
+        }
+        match &self.loaded {
+            Some((_, model)) => Ok(model),
+            None => Err(StageError::Failed("the base model was not loaded".into())),
+        }
+    }
+}
