@@ -30,11 +30,7 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         columns: &[
             Column {
-                table: Table::Page,
-                rank: 10,
-                head: "held-out loss",
-                below: "↓ lower is better",
-                optional: false,
+                table: Table::Page, rank: 10, head: "held-out loss", below: "↓ lower is better", optional: false
             },
             Column { table: Table::Text, rank: 10, head: "held-out loss", below: "", optional: false },
         ],

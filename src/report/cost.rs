@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::report::data::{Cost, StudyData};
-use crate::report::{html as page, words};
+use crate::report::style::page::document;
+use crate::report::{titles, words};
 
 /// The whole page.
 pub(crate) fn page(data: &StudyData) -> String {
@@ -11,7 +12,7 @@ pub(crate) fn page(data: &StudyData) -> String {
     let alone: f64 = data.costs.iter().map(|c| c.seconds * c.cells.len().max(1) as f64).sum();
     let body = html! {
         header.top {
-            h1 dir="auto" { "What it cost: " (page::title(data)) }
+            h1 dir="auto" { "What it cost: " (titles::study_title(data)) }
             p.finding {
                 @if data.costs.is_empty() { "Nothing is made yet." } @else { (duration(once)) " of work on what is kept." }
                 @if alone > once { " Without sharing between cells it would have been " (duration(alone)) "." }
@@ -40,7 +41,7 @@ pub(crate) fn page(data: &StudyData) -> String {
             }
         }
     };
-    page::document(&format!("Cost – {}", page::title(data)), &body)
+    document(&format!("Cost – {}", titles::study_title(data)), &body)
 }
 
 fn row(cost: &Cost, cells: usize) -> Markup {

@@ -9,8 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::hashing::plain_file;
 use crate::plan::Plan;
-use crate::report::ReportError;
-use crate::report::files::Folder;
+use crate::report::error::ReportError;
+use crate::report::folder::Folder;
 
 /// The file in the report folder.
 const NAME: &str = ".report-study";

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::*;
+use super::data::StudyData;
+use super::{ReportError, fixture, write};
 
 /// Every file under `root` with its bytes.
 fn read_all(root: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -1,40 +1,7 @@
-//! How settings and numbers are said: `5 photos`, `rank 16`, `0.1234`, `−12.3 %`.
+//! How numbers and gaps are said: `0.1234`, `−12.3 %`, `the training failed: …`.
 
-use crate::report::data::{Problem, Setting};
+use crate::report::data::Problem;
 use crate::stage::Stage;
-
-/// A swept setting as people say it.
-#[must_use]
-pub(crate) fn say(key: &str, value: &str) -> String {
-    match key {
-        "dataset.size" if value == "1" => "1 photo".to_owned(),
-        "dataset.size" => format!("{value} photos"),
-        "dataset.images" => format!("photos of {value}"),
-        "dataset.held_out" => format!("{value} held out"),
-        _ => format!("{} {value}", axis_name(key)),
-    }
-}
-
-/// A setting's dotted name as people say it.
-#[must_use]
-pub(crate) fn axis_name(key: &str) -> String {
-    match key {
-        "dataset.size" => "number of photos".to_owned(),
-        "train.seed" => "training seed".to_owned(),
-        "dataset.seed" => "photo seed".to_owned(),
-        "dataset.images" => "photo folder".to_owned(),
-        // A training has these, too.
-        "generate.steps" => "sampling steps".to_owned(),
-        "generate.batch_size" => "image batch size".to_owned(),
-        _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),
-    }
-}
-
-/// Several settings, joined.
-#[must_use]
-pub(crate) fn say_all<'s>(settings: impl IntoIterator<Item = &'s Setting>) -> String {
-    settings.into_iter().map(|s| say(&s.key, &s.value)).collect::<Vec<_>>().join(", ")
-}
 
 /// What a stage does, as a noun.
 #[must_use]
@@ -159,13 +126,6 @@ pub(crate) fn list(items: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn settings_are_said_in_words() {
-        assert_eq!(say("dataset.size", "25"), "25 photos");
-        assert_eq!(say("dataset.size", "1"), "1 photo");
-        assert_eq!(say("train.learning_rate", "0.0001"), "learning rate 0.0001");
-    }
 
     #[test]
     fn numbers_have_four_digits() {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 use crate::plan::{Cell, Plan};
+use crate::report::axis;
 use crate::report::data::{Axis, Setting};
-use crate::report::words;
 
 /// The settings a cell differs in.
 pub(super) fn assignments(cell: &Cell) -> Vec<Setting> {
@@ -43,7 +43,7 @@ pub(super) fn common(plan: &Plan, cells: &[usize]) -> String {
     let mut shared = cells.first().map(of).unwrap_or_default();
     shared.retain(|s| cells.iter().all(|c| of(c).contains(s)));
     shared.retain(|s| !plan.cells.iter().all(|c| assignments(c).contains(s)));
-    words::say_all(&shared)
+    axis::say_all(&shared)
 }
 
 /// All settings of all cells as ASCII JSON, for the text chunk of `grid.png`.

@@ -10,12 +10,10 @@ mod trainings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
-pub(crate) use trainings::{Loss, REPEATS};
-
-use crate::report::data::{CellData, StudyData};
+use crate::report::data::StudyData;
 use crate::report::words;
 use compare::Losses;
+pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
 use trainings::{Condition, Split, conditions, range, same};
 
 /// The study's answer so far.
@@ -225,23 +223,4 @@ fn shared(data: &StudyData, trained: &[Condition]) -> Option<String> {
         let (cells, trainings) = (words::count(cells, "cell"), words::count(trainings, "training"));
         format!("{cells} share {trainings}: cells of one training differ in nothing that the training depends on.")
     })
-}
-
-impl StudyData {
-    /// Cells of which a stage was tried and failed.
-    pub(crate) fn failed_cells(&self) -> usize {
-        self.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count()
-    }
-
-    /// Cells that are neither complete nor failed.
-    pub(crate) fn waiting_cells(&self) -> usize {
-        self.cells.len() - self.complete_cells() - self.failed_cells()
-    }
-}
-
-impl CellData {
-    /// Images of the study's prompts, without those for drift.
-    pub(crate) fn prompt_images(&self) -> usize {
-        self.images.iter().filter(|p| p.group == crate::report::data::Group::Prompt).count()
-    }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::data::{CellData, Metrics, StudyData};
-use crate::report::words;
+use crate::measures::copying::{HELD_OUT, LARGEST};
+use crate::measures::record::Values;
+use crate::report::data::{CellData, StudyData};
+use crate::report::{axis, words};
 
 /// Whether no cell trains on a photo that another cell holds out.
 fn never_trained_on(data: &StudyData) -> bool {
@@ -75,10 +77,10 @@ enum Real {
 }
 
 fn real(data: &StudyData) -> Real {
-    let measured: Vec<&Metrics> =
-        data.cells.iter().filter_map(|c| c.metrics.as_ref()).filter(|m| m.max_nearest_similarity.is_some()).collect();
-    let unseen = measured.iter().any(|m| m.held_out_similarity.is_some());
-    let training = measured.iter().any(|m| m.held_out_similarity.is_none() && m.photo_similarity.is_some());
+    let values = data.cells.iter().filter_map(|c| c.metrics.as_ref());
+    let measured: Vec<&Values> = values.filter(|values| LARGEST.value(values).is_some()).collect();
+    let unseen = measured.iter().any(|values| HELD_OUT.value(values).is_some());
+    let training = measured.iter().any(|values| HELD_OUT.value(values).is_none() && LARGEST.ceiling(values).is_some());
     match (unseen, training) {
         (true, true) => Real::Both,
         (true, false) => Real::Unseen,
@@ -129,7 +131,7 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
         (own && !same_noise.contains(&key)) || key == "dataset.resolution"
     };
     let axes = data.axes.iter().chain(&data.derived).filter(|a| a.values.len() > 1 && other(&a.key));
-    let names: Vec<String> = axes.map(|a| words::axis_name(&a.key)).collect();
+    let names: Vec<String> = axes.map(|a| axis::name(&a.key)).collect();
     match names.as_slice() {
         [] => (
             "Each row starts from the same noise; only the adapter differs.".to_owned(),

@@ -4,10 +4,7 @@
 //! their seeds are repeats of one condition.
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{layout, words};
-
-/// Settings that repeat a condition with other chance: which photos, which noise. No value of them is better than another.
-pub(crate) const REPEATS: [&str; 2] = ["train.seed", "dataset.seed"];
+use crate::report::{axis, titles, words};
 
 /// The photos a loss is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +66,9 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
             continue;
         }
         let training = Training {
-            repeat: cell.assignments.iter().filter(|s| REPEATS.contains(&s.key.as_str())).cloned().collect(),
-            held_out: cell.loss("held_out"),
-            train: cell.loss("train"),
+            repeat: cell.assignments.iter().filter(|s| axis::is_repeat(&s.key)).cloned().collect(),
+            held_out: Loss::of(cell, "held_out"),
+            train: Loss::of(cell, "train"),
             cell: index,
         };
         match out.iter_mut().find(|c| c.settings.contains(&settings)) {
@@ -93,7 +90,7 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
 /// What a training depends on, but for its seeds, and how its loss is measured.
 fn of_training(cell: &CellData) -> Vec<Setting> {
     let drawn = |key: &str| key.starts_with("generate.") || key == "evaluate.drift_prompts";
-    let keep = |s: &&Setting| !REPEATS.contains(&s.key.as_str()) && !drawn(&s.key);
+    let keep = |s: &&Setting| !axis::is_repeat(&s.key) && !drawn(&s.key);
     cell.assignments.iter().filter(keep).cloned().collect()
 }
 
@@ -103,24 +100,14 @@ fn title(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
     }
     let cell =
         CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
-    words::shortened(&layout::full_title(data, &cell), 120)
+    words::shortened(&titles::full_title(data, &cell), 120)
 }
 
-impl CellData {
-    /// The loss on one split of the probe, from the measurements or, before these are made, from the curve.
-    pub(crate) fn loss(&self, split: &str) -> Loss {
-        let curve = || {
-            let points = self.probe.probe(split);
-            (points.first().map(|p| p.1), points.last().map(|p| p.1))
-        };
-        let (base, after) = match (&self.metrics, split) {
-            (Some(m), "train") => (m.baseline_probe_train, m.probe_train),
-            (Some(m), "held_out") => (m.baseline_probe_held_out, m.probe_held_out),
-            (Some(m), _) => (m.baseline_probe_class, m.probe_class),
-            (None, _) => curve(),
-        };
-        let finite = |v: Option<f64>| v.filter(|v| v.is_finite());
-        Loss { base: finite(base), after: finite(after) }
+impl Loss {
+    /// The losses of a cell on one split of the probe.
+    fn of(cell: &CellData, split: &str) -> Self {
+        let [base, after] = [format!("baseline_probe_{split}"), format!("probe_{split}")].map(|name| cell.value(&name));
+        Self { base, after }
     }
 }
 

@@ -4,10 +4,12 @@
 use image::{Rgb, RgbImage, imageops};
 
 use crate::report::data::{Group, StudyData};
-use crate::report::files::Folder;
+use crate::report::error::ReportError;
 use crate::report::finding::from_noise;
+use crate::report::folder::Folder;
 use crate::report::layout::{self, Column, Layout, Slot};
-use crate::report::{ReportError, font, picture, words};
+use crate::report::style::{font, picture};
+use crate::report::{titles, words};
 
 const INK: Rgb<u8> = Rgb([24, 28, 33]);
 const SOFT: Rgb<u8> = Rgb([96, 104, 114]);
@@ -126,8 +128,7 @@ const HEADS: u32 = 92;
 
 fn heading(image: &mut RgbImage, data: &StudyData) {
     let room = (image.width() - 2 * MARGIN) as f32;
-    let title = if data.title.is_empty() { &data.name } else { &data.title };
-    for line in font::wrap(title, TITLE_SIZE, room, 1) {
+    for line in font::wrap(titles::study_title(data), TITLE_SIZE, room, 1) {
         font::draw(image, (MARGIN as f32, 20.0), TITLE_SIZE, INK, &line);
     }
     for line in font::wrap(&legend(data), SMALL_SIZE, room, 1) {
@@ -168,7 +169,7 @@ fn column_heads(image: &mut RgbImage, sheet: &Sheet<'_>, block: &Block<'_>) {
 fn row_head(image: &mut RgbImage, data: &StudyData, column: &Column, y: u32, height: u32) {
     let text = match column {
         Column::Baseline(_) => column.title(data),
-        Column::Cell(i) => data.cells.get(*i).map(|c| layout::full_title(data, c)).unwrap_or_default(),
+        Column::Cell(i) => data.cells.get(*i).map(|c| titles::full_title(data, c)).unwrap_or_default(),
     };
     let lines = ((height as f32 / font::line_height(PROMPT_SIZE)) as usize).max(1);
     let wrapped = font::wrap(&text, PROMPT_SIZE, (LABEL_WIDTH - 12) as f32, lines);

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 use ab_glyph::{Font as _, FontRef};
 
 /// Letters of Latin, Greek, Cyrillic, Arabic, Hebrew, Armenian, Georgian; signs; Vietnamese.
-static DEJAVU: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
+static DEJAVU: &[u8] = include_bytes!("../../../../assets/fonts/DejaVuSans.ttf");
 /// Chinese, Japanese, Korean.
-static DROID: &[u8] = include_bytes!("../../../assets/fonts/DroidSansFallback.ttf");
-static EMOJI: &[u8] = include_bytes!("../../../assets/fonts/NotoEmoji.ttf");
-static THAI: &[u8] = include_bytes!("../../../assets/fonts/NotoSansThai.ttf");
-static DEVANAGARI: &[u8] = include_bytes!("../../../assets/fonts/NotoSansDevanagari.ttf");
+static DROID: &[u8] = include_bytes!("../../../../assets/fonts/DroidSansFallback.ttf");
+static EMOJI: &[u8] = include_bytes!("../../../../assets/fonts/NotoEmoji.ttf");
+static THAI: &[u8] = include_bytes!("../../../../assets/fonts/NotoSansThai.ttf");
+static DEVANAGARI: &[u8] = include_bytes!("../../../../assets/fonts/NotoSansDevanagari.ttf");
 
 /// The bytes of the font of Latin text, for the plotting library.
 pub(super) static MAIN: &[u8] = DEJAVU;

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::hashing::plain_file;
-use crate::report::ReportError;
+use crate::report::error::ReportError;
 use crate::store::{StoredFile, TEMP_PREFIX, write_atomic};
 
-/// Names the files the report made, one a line, so that only those are ever removed.
+/// Names the files the report made, one per line, so that only those are ever removed.
 const LIST: &str = crate::photos::REPORT_LIST;
 
 /// Most bytes that are read of the list: names of some hundred thousand files.

@@ -5,7 +5,8 @@ use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::report::{ReportError, font, picture};
+use crate::report::error::ReportError;
+use crate::report::style::{font, picture};
 
 /// Everything is drawn this many times larger.
 const SCALE: i32 = 3;

@@ -3,7 +3,7 @@
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops::FilterType};
 
-use crate::report::ReportError;
+use crate::report::error::ReportError;
 
 /// Images up to this width are shown as they are; wider ones get a small copy for the page.
 pub(crate) const THUMBNAIL: u32 = 256;
