@@ -41,7 +41,8 @@ pub enum Better {
 pub enum Of {
     /// One generated image.
     Image(fn(&ImagePair<'_>) -> Result<Option<f64>, MeasureError>),
-    /// All images of one prompt that asks for the subject, one per seed. The cell's number is the mean over its prompts.
+    /// All images of one prompt that asks for the subject, one per seed. The cell's number is the mean over its
+    /// prompts.
     Prompt(fn(&[ImagePair<'_>]) -> Result<Option<f64>, MeasureError>),
     /// A whole cell.
     Cell(fn(&Cell<'_>) -> Option<f64>),

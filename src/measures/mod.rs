@@ -8,8 +8,9 @@
 //!
 //! None of them knows what an image shows: they compare pixels at the same place.
 //!
-//! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`, the
-//! CSV files and the tables of a report iterate that list. A new measure is its own file and one line in `table.rs`.
+//! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`,
+//! the CSV files and the tables of a report iterate that list. A new measure is its own file and one line in
+//! `table.rs`.
 
 pub mod copying;
 mod drift;

@@ -14,7 +14,8 @@ pub(crate) fn page(data: &StudyData) -> String {
         header.top {
             h1 dir="auto" { "What it cost: " (titles::study_title(data)) }
             p.finding {
-                @if data.costs.is_empty() { "Nothing is made yet." } @else { (duration(once)) " of work on what is kept." }
+                @if data.costs.is_empty() { "Nothing is made yet." }
+                @else { (duration(once)) " of work on what is kept." }
                 @if alone > once { " Without sharing between cells it would have been " (duration(alone)) "." }
             }
             p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }
@@ -37,7 +38,10 @@ pub(crate) fn page(data: &StudyData) -> String {
                         tbody { @for cost in &data.costs { (row(cost, data.cells.len())) } }
                     }
                 }
-                p.soft { "A stage is made once and kept in the store; “made” says when. A date before this run means it was reused." }
+                p.soft {
+                    "A stage is made once and kept in the store; “made” says when. A date before this run means it was "
+                    "reused."
+                }
             }
         }
     };

@@ -34,7 +34,8 @@ pub(crate) fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) 
                         tr {
                             th {}
                             @for g in &layout.groups {
-                                th scope="colgroup" colspan=(g.columns.len()) class=[first(!g.title.is_empty())] dir="auto" {
+                                @let edge = first(!g.title.is_empty());
+                                th scope="colgroup" colspan=(g.columns.len()) class=[edge] dir="auto" {
                                     (g.title)
                                 }
                             }
@@ -44,13 +45,19 @@ pub(crate) fn table(data: &StudyData, layout: &Layout, group: Group, set: &str) 
                         th scope="col" { "seed" }
                         @for (column, edge) in &columns {
                             @let head = matches!(column, Column::Cell(_)).then_some("cellhead");
-                            th scope="col" class=[first(*edge)] { span class=[head] dir="auto" { (column.title(data)) } }
+                            th scope="col" class=[first(*edge)] {
+                                span class=[head] dir="auto" { (column.title(data)) }
+                            }
                         }
                     }
                 }
                 @for (before, prompt) in layout.prompts.iter().enumerate() {
                     tbody {
-                        tr { th.prompt scope="rowgroup" colspan=(columns.len() + 1) { span dir="auto" { (prompt.prompt) } } }
+                        tr {
+                            th.prompt scope="rowgroup" colspan=(columns.len() + 1) {
+                                span dir="auto" { (prompt.prompt) }
+                            }
+                        }
                         @for (nth, seed) in prompt.seeds.iter().enumerate() {
                             @let row = nth + layout.prompts[..before].iter().map(|p| p.seeds.len()).sum::<usize>();
                             tr {

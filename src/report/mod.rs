@@ -1,7 +1,8 @@
 //! From the store to something people look at: HTML, PNG, CSV and Markdown. Never touches a model.
 //!
 //! Everything but `cost.html` and `cost.csv` is byte-identical whenever the stored artifacts are. [`data`] is what a
-//! report shows; `collect` reads it from the store, and `sections` lists the parts of the page and of the Markdown file.
+//! report shows; `collect` reads it from the store, and `sections` lists the parts of the page and of the
+//! Markdown file.
 
 mod axis;
 mod build;

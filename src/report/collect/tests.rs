@@ -152,7 +152,10 @@ fn commit(store: &Store, job: &Job, files: &[(&str, Vec<u8>)]) {
 }
 
 fn images(groups: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-    let entry = |(group, prompt): &(&str, &str)| json!({"file": format!("images/{group}_00_7.png"), "prompt": prompt, "seed": 7, "group": group});
+    let entry = |(group, prompt): &(&str, &str)| {
+        let file = format!("images/{group}_00_7.png");
+        json!({"file": file, "prompt": prompt, "seed": 7, "group": group})
+    };
     let list = json!({
         "images": groups.iter().map(entry).collect::<Vec<_>>(),
         "settings": {"sampler": "ddim", "steps": 2, "width": 8, "height": 8},

@@ -49,8 +49,8 @@ pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Spl
         };
     }
     if !comparable(conditions, split) {
-        return "The losses of the base model differ or are not all known (other photos, words, base model, resolution or way \
-                to measure), so the conditions are not compared with each other, and none is called best."
+        return "The losses of the base model differ or are not all known (other photos, words, base model, resolution \
+                or way to measure), so the conditions are not compared with each other, and none is called best."
             .to_owned();
     }
     if n.1 < 2.0 {

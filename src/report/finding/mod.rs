@@ -170,7 +170,8 @@ fn worse(conditions: &[Condition], split: Split) -> Option<String> {
         (0, _) => None,
         (1, 1) => Some(format!("The loss ended above the base model's: on {those} the training made the model worse.")),
         (rose, known) => Some(format!(
-            "In {rose} of {known} trainings the loss ended above the base model's: on {those} they made the model worse."
+            "In {rose} of {known} trainings the loss ended above the base model's: on {those} they made the model \
+             worse."
         )),
     }
 }

@@ -52,7 +52,8 @@ pub(crate) fn curve_words(data: &StudyData) -> String {
     if data.cells.iter().any(|c| !c.held_out_photos.is_empty()) {
         let unseen = not_trained_on(data);
         format!(
-            "{start} It is measured on {first} and on photos that {unseen}. If only the first falls, the adapter memorises."
+            "{start} It is measured on {first} and on photos that {unseen}. If only the first falls, the adapter \
+             memorises."
         )
     } else {
         format!(
@@ -107,19 +108,19 @@ pub(crate) fn copying_words(data: &StudyData) -> String {
         Real::Unseen => "what real photos reach that the cell does not train on",
         Real::Training => "what the training photos reach among themselves (none is held out)",
         Real::Both => {
-            "what real photos reach (those the cell does not train on; where none is held out, the training photos among \
-             themselves)"
+            "what real photos reach (those the cell does not train on; where none is held out, the training photos \
+             among themselves)"
         }
         Real::Nothing => {
             return format!(
-                "{start} It can only be held against {base}: there is no second photo, so no image is counted as close to \
-                 one."
+                "{start} It can only be held against {base}: there is no second photo, so no image is counted as close \
+                 to one."
             );
         }
     };
     format!(
-        "{start} Two things to hold it against: {real}, and {base}. Images above the first and clearly above the second \
-         are counted as close to a photo."
+        "{start} Two things to hold it against: {real}, and {base}. Images above the first and clearly above the \
+         second are counted as close to a photo."
     )
 }
 

@@ -85,7 +85,8 @@ fn only_the_ranges_that_overlap_are_said_to() {
     data.cells.extend(high.cells);
     data.axes[0].values.push("1".into());
     let text = said(&data);
-    let order = "The range with 4 photos, which has the lowest mean, overlaps with 2 photos and lies wholly below 1 photo; none";
+    let order = "The range with 4 photos, which has the lowest mean, overlaps with 2 photos and lies wholly below \
+                 1 photo; none";
     assert!(text.contains(order), "{text}");
 }
 
@@ -107,7 +108,8 @@ fn seeds_never_win() {
         );
         assert!(!text.contains("overlap") && !text.contains("best"), "{key}: {text}");
     }
-    // Photo seeds choose other held-out photos, so the base model begins elsewhere; the sizes of one seed are comparable.
+    // Photo seeds choose other held-out photos, so the base model begins elsewhere; the sizes of one seed are
+    // comparable.
     let cell = |n: &'static str, s: &'static str| [("dataset.size", n), ("dataset.seed", s)];
     let cells = [cell("2", "0"), cell("2", "1"), cell("4", "0"), cell("4", "1")];
     let data =

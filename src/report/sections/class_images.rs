@@ -33,7 +33,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 @for (n, p) in set.images.iter().take(SHOWN).enumerate() {
                     @let alt = format!("class image, seed {}: {}", p.seed, p.prompt);
                     li {
-                        (Shot { file: &p.file, size: (p.width, p.height), alt, base: None, at: (0, n), badge: None }.markup())
+                        @let size = (p.width, p.height);
+                        (Shot { file: &p.file, size, alt, base: None, at: (0, n), badge: None }.markup())
                     }
                 }
             }
