@@ -72,6 +72,19 @@ pub enum Table {
     Text,
 }
 
+impl Better {
+    /// The direction as a sentence; empty if there is none.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Lower => "Lower is better.",
+            Self::Higher => "Higher is better.",
+            Self::Near => "The nearer to the base model's, the better.",
+            Self::Neither => "",
+        }
+    }
+}
+
 impl Measure {
     /// Its number among measured ones.
     #[must_use]

@@ -50,6 +50,12 @@ fn html(data: &StudyData) -> Markup {
                 tbody { @for cell in &data.cells { (row(data, cell, &columns)) } }
             }
         }
+        details {
+            summary { "What the columns say" }
+            dl.set {
+                @for (measure, column) in &columns { dt { (column.head) } dd { (meaning(measure)) } }
+            }
+        }
         p { "All columns: " a href="cells.csv" { "cells.csv" } "." }
     }
 }
@@ -76,6 +82,11 @@ fn row(data: &StudyData, cell: &CellData, columns: &[Shown]) -> Markup {
     }
 }
 
+/// What a measure says and which value is the better one.
+fn meaning(measure: &Measure) -> String {
+    [measure.note, measure.better.sentence()].join(" ").trim_end().to_owned()
+}
+
 /// The change from what the base model reaches.
 fn change(cell: &CellData, measure: &Measure) -> Option<String> {
     words::change(cell.value(measure.floor?)?, cell.value(measure.name)?)
@@ -97,7 +108,10 @@ fn text(data: &StudyData) -> String {
     head.push("images");
     let align: Vec<&str> = (0..head.len()).map(|i| if i == 0 { "---" } else { "---:" }).collect();
     let rows = data.cells.iter().map(|cell| text_row(data, cell, &columns));
-    format!("## Numbers\n\n{}\n\n{}", numbers_words(), markdown::table(&head, &align, rows))
+    let table = markdown::table(&head, &align, rows);
+    let meanings = columns.iter().map(|(measure, column)| format!("- {}: {}", column.head, meaning(measure)));
+    let meanings: Vec<String> = meanings.collect();
+    format!("## Numbers\n\n{}\n\n{table}\n\n{}", numbers_words(), meanings.join("\n"))
 }
 
 fn text_row(data: &StudyData, cell: &CellData, columns: &[Shown]) -> Vec<String> {
