@@ -9,13 +9,13 @@ use super::{
     signals,
 };
 use crate::adapter::file;
+use crate::choice::ModelId;
 use crate::event::{Event, Observer};
 use crate::experiment::{
     GUIDANCE_SCALES, LORA_SCALES,
     settings::{self, Base, Dtype},
 };
 use crate::hashing::HashCache;
-use crate::hub_id::ModelId;
 use crate::models::LoraModule;
 use crate::models::LoraSet;
 use crate::pipeline::{self, ImageRequest};
