@@ -49,6 +49,8 @@ pub const MEAN: Measure = Measure {
 pub const LARGEST: Measure = Measure {
     name: "max_nearest_similarity",
     note: "Largest similarity of an image to a training photo.",
+    // The mean of the base model's images is no floor for the largest of others.
+    floor: None,
     columns: &[Column { table: Table::Text, rank: 60, head: "nearest photo, largest", below: "", optional: false }],
     of: Of::Cell(|cell| cell.subject.iter().filter_map(|values| NEAREST_SIMILARITY.value(values)).reduce(f64::max)),
     ..NEAREST_SIMILARITY

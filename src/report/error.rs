@@ -21,6 +21,9 @@ pub enum ReportError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the report cannot be written whole.
+    #[error(transparent)]
+    File(#[from] crate::files::FileError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::files::{TEMP_PREFIX, write_atomic};
 use crate::hashing::plain_file;
 use crate::report::error::ReportError;
-use crate::store::{StoredFile, TEMP_PREFIX, write_atomic};
+use crate::store::StoredFile;
 
 /// Names the files the report made, one per line, so that only those are ever removed.
 const LIST: &str = crate::photos::REPORT_LIST;

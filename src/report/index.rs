@@ -10,7 +10,8 @@ use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
 use crate::report::sections::{self, Page, Section};
 use crate::report::style::page::document;
-use crate::report::{titles, words};
+use crate::report::titles;
+use crate::text;
 
 /// The whole page.
 pub(crate) fn page(page: &Page<'_>) -> String {
@@ -37,10 +38,10 @@ fn header(data: &StudyData) -> Markup {
                 ul.notes { @for note in &finding.notes { li { (note) } } }
             }
             ul.pills {
-                li { (complete) " of " (words::count(data.cells.len(), "cell")) " complete" }
+                li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }
                 @if failed > 0 { li.bad { a href="#problems" { (failed) " failed" } } }
                 @if waiting > 0 { li.bad { a href="#problems" { (waiting) " not finished" } } }
-                @if images > 0 { li { (words::count(images, "image")) " with LoRA" } }
+                @if images > 0 { li { (text::count(images, "image")) " with LoRA" } }
                 li { "study " bdi { (data.name) } }
             }
         }

@@ -4,13 +4,14 @@ use crate::report::finding::finding;
 use crate::report::sections::{self, Page};
 use crate::report::style::markdown::escape;
 use crate::report::{titles, words};
+use crate::text;
 
 /// The whole file.
 pub(crate) fn page(page: &Page<'_>) -> String {
     let data = page.data;
     let finding = finding(data);
     let notes: Vec<String> = finding.notes.iter().map(|note| format!("- {}", escape(note))).collect();
-    let complete = format!("{} of {} complete.", data.complete_cells(), words::count(data.cells.len(), "cell"));
+    let complete = format!("{} of {} complete.", data.complete_cells(), text::count(data.cells.len(), "cell"));
     let head =
         [format!("# {}", escape(titles::study_title(data))), escape(&finding.headline), notes.join("\n"), complete];
     let sections = sections::all(page).into_iter().map(|section| section.markdown);

@@ -3,6 +3,7 @@
 
 use image::{Rgb, RgbImage, imageops};
 
+use crate::picture::encode_png;
 use crate::report::data::{Group, StudyData};
 use crate::report::error::ReportError;
 use crate::report::finding::from_noise;
@@ -76,8 +77,9 @@ pub(crate) fn draw(data: &StudyData, folder: &Folder) -> Result<Option<Vec<u8>>,
             }
         }
     }
-    let text = [("Software", "runner"), ("settings", data.settings_json.as_str())];
-    picture::png("grid.png", &image, &text).map(Some)
+    let texts = [("Software", "runner".into()), ("settings", data.settings_json.as_str().into())];
+    let bytes = encode_png(&image, &texts);
+    bytes.map(Some).map_err(|reason| ReportError::Draw { name: "grid.png", reason: reason.to_string() })
 }
 
 /// Finds the largest tile with which the sheet stays within its limits.

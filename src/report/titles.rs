@@ -1,7 +1,8 @@
 //! What cells are called: by the value of the main axis first.
 
+use crate::report::axis;
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{axis, words};
+use crate::text;
 
 /// What the study is called.
 pub(crate) fn study_title(data: &StudyData) -> &str {
@@ -27,7 +28,7 @@ pub(crate) fn cell_title(data: &StudyData, cell: &CellData) -> String {
     let main = main_axis(data);
     match cell.assignments.iter().find(|s| Some(s.key.as_str()) == main) {
         Some(s) => axis::say(&s.key, &s.value),
-        None if cell.assignments.is_empty() => words::count(cell.train_photos.len(), "photo"),
+        None if cell.assignments.is_empty() => text::count(cell.train_photos.len(), "photo"),
         None => axis::say_all(&cell.assignments),
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::plan::{Cell, Plan};
 use crate::report::axis;
 use crate::report::data::{Axis, Setting};
+use crate::text::number;
 
 /// The settings a cell differs in.
 pub(super) fn assignments(cell: &Cell) -> Vec<Setting> {
@@ -74,6 +75,7 @@ fn add(axes: &mut Vec<Axis>, key: String, value: String) {
 fn toml_text(value: &toml::Value) -> String {
     match value {
         toml::Value::String(s) => without_folders(s),
+        toml::Value::Float(value) => number(*value),
         toml::Value::Array(items) => items.iter().map(toml_text).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     }
@@ -120,6 +122,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(s) => without_folders(s),
+        Value::Number(value) if value.is_f64() => number(value.as_f64().unwrap_or(f64::NAN)),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     }

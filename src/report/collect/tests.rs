@@ -139,7 +139,7 @@ fn plan() -> Plan {
 
 fn png() -> Vec<u8> {
     let image = image::RgbImage::from_pixel(8, 8, image::Rgb([1, 2, 3]));
-    crate::report::style::picture::png("x.png", &image, &[]).expect("encodes")
+    crate::picture::encode_png(&image, &[]).expect("encodes")
 }
 
 fn commit(store: &Store, job: &Job, files: &[(&str, Vec<u8>)]) {

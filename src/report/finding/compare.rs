@@ -2,6 +2,7 @@
 
 use super::trainings::{Condition, Split, comparable, mean, range};
 use crate::report::words;
+use crate::text;
 
 /// A condition's name and the losses of its trainings.
 pub(super) struct Losses<'c> {
@@ -20,7 +21,7 @@ impl Losses<'_> {
         let small: Vec<String> = change.into_iter().chain(several).collect();
         let with = if self.title.is_empty() { String::new() } else { format!(" with {}", self.title) };
         let small = if small.is_empty() { String::new() } else { format!(" ({})", small.join(", ")) };
-        format!("{}{with}{small}", words::number(v))
+        format!("{}{with}{small}", text::measurement(v))
     }
 }
 
@@ -64,9 +65,9 @@ pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Spl
     let ranges = if few(losses) {
         let one = |c: &Losses<'_>| {
             let (low, high) = range(&c.after);
-            format!("{} to {} with {}", words::number(low), words::number(high), c.title)
+            format!("{} to {} with {}", text::measurement(low), text::measurement(high), c.title)
         };
-        format!(" Their losses: {}.", words::list(&losses.iter().map(one).collect::<Vec<_>>()))
+        format!(" Their losses: {}.", text::list(&losses.iter().map(one).collect::<Vec<_>>()))
     } else {
         String::new()
     };
@@ -81,7 +82,7 @@ fn order(losses: &[Losses<'_>]) -> String {
         others.into_iter().partition(|c| range(&c.after).0 > top);
     let names = |some: &[&Losses<'_>]| {
         if few(losses) {
-            words::list(&some.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>())
+            text::list(&some.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>())
         } else {
             format!("{} of the {} others", some.len(), losses.len() - 1)
         }

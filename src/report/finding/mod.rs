@@ -12,6 +12,7 @@ mod tests;
 
 use crate::report::data::StudyData;
 use crate::report::words;
+use crate::text;
 use compare::Losses;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
 use trainings::{Condition, Split, conditions, range, same};
@@ -74,7 +75,7 @@ fn nothing_measured(data: &StudyData, trained: &[Condition]) -> String {
         _ if data.cells.is_empty() => "Nothing is measured yet.".to_owned(),
         None | Some(_) if trainings > 0 => {
             let rest = unfinished(data).map(|what| format!(" {what}.")).unwrap_or_default();
-            format!("No denoising loss after training is a number ({}).{rest}", words::count(trainings, "training"))
+            format!("No denoising loss after training is a number ({}).{rest}", text::count(trainings, "training"))
         }
         Some(what) => format!("Nothing is measured yet: {}.", lower(&what)),
         None => "No denoising loss is measured.".to_owned(),
@@ -116,18 +117,18 @@ fn headline(data: &StudyData, conditions: &[Condition], losses: &[Losses<'_>], s
     let start = if bases.is_empty() {
         format!("{place}, the denoising loss after training ")
     } else if same(low, high) {
-        format!("{place}, the base model's denoising loss is {}; after training it ", words::number(low))
+        format!("{place}, the base model's denoising loss is {}; after training it ", text::measurement(low))
     } else {
-        let (low, high) = (words::number(low), words::number(high));
+        let (low, high) = (text::measurement(low), text::measurement(high));
         format!("{place}, the base model's denoising loss is {low} to {high}; after training it ")
     };
     let rest = match losses {
         [one] if one.after.len() > 1 => {
             let (low, high) = range(&one.after);
-            format!("is {}, from {} to {}.", one.said(), words::number(low), words::number(high))
+            format!("is {}, from {} to {}.", one.said(), text::measurement(low), text::measurement(high))
         }
         _ if compare::few(losses) => {
-            format!("is {}.", words::list(&losses.iter().map(Losses::said).collect::<Vec<_>>()))
+            format!("is {}.", text::list(&losses.iter().map(Losses::said).collect::<Vec<_>>()))
         }
         _ => between(conditions, losses, split),
     };
@@ -147,7 +148,7 @@ fn between(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> Str
     let ends: Vec<String> = ends.into_iter().flatten().map(Losses::said).collect();
     let (fell, known) = moved(conditions, split, |base, after| after < base);
     let how = if losses.iter().any(|c| c.after.len() > 1) { "is, as the mean of a condition," } else { "lies" };
-    format!("{how} between {}; it fell in {fell} of {}.", ends.join(" and "), words::count(known, "training"))
+    format!("{how} between {}; it fell in {fell} of {}.", ends.join(" and "), text::count(known, "training"))
 }
 
 /// In how many trainings the loss moved that way, of how many of which both ends are known.
@@ -200,7 +201,7 @@ fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Optio
         None => String::new(),
     };
     Some(if compare::few(&losses) {
-        format!("On the photos it trained on{first}, the loss changed by {}; {meaning}", words::list(&changes))
+        format!("On the photos it trained on{first}, the loss changed by {}; {meaning}", text::list(&changes))
     } else {
         format!("The loss on the photos a cell trains on{first} stands beside it in the table; {meaning}")
     })
@@ -221,7 +222,7 @@ fn shared(data: &StudyData, trained: &[Condition]) -> Option<String> {
     let trainings: usize = trained.iter().map(|c| c.trainings.len()).sum();
     let cells = data.cells.iter().filter(|c| c.trained).count();
     (trainings > 0 && cells > trainings).then(|| {
-        let (cells, trainings) = (words::count(cells, "cell"), words::count(trainings, "training"));
+        let (cells, trainings) = (text::count(cells, "cell"), text::count(trainings, "training"));
         format!("{cells} share {trainings}: cells of one training differ in nothing that the training depends on.")
     })
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::measures::copying::{HELD_OUT, LARGEST};
 use crate::measures::record::Values;
+use crate::report::axis;
 use crate::report::data::{CellData, StudyData};
-use crate::report::{axis, words};
+use crate::text;
 
 /// Whether no cell trains on a photo that another cell holds out.
 fn never_trained_on(data: &StudyData) -> bool {
@@ -20,7 +21,7 @@ fn never_trained_on(data: &StudyData) -> bool {
 pub(super) fn held_out_place<'d>(data: &'d StudyData, cells: impl Iterator<Item = &'d CellData>) -> String {
     let counts: BTreeSet<usize> = cells.map(|c| c.held_out_photos.len().min(c.probe_photos)).collect();
     let photos = match counts.iter().collect::<Vec<_>>().as_slice() {
-        [n] if **n > 0 => words::count(**n, "photo"),
+        [n] if **n > 0 => text::count(**n, "photo"),
         _ => "photos".to_owned(),
     };
     format!("{photos} that {}", not_trained_on(data))
@@ -38,7 +39,7 @@ pub(super) fn measured_first(data: &StudyData) -> Option<usize> {
 /// The heading of a set of held-out photos.
 pub(crate) fn held_out_title(data: &StudyData, photos: usize) -> String {
     let never = if never_trained_on(data) { "never trained on" } else { "not trained on in their own cells" };
-    format!("{}, {never}", words::count(photos, "held-out photo"))
+    format!("{}, {never}", text::count(photos, "held-out photo"))
 }
 
 /// What the probe loss is and how to read it.
@@ -145,7 +146,7 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
         names => (
             format!(
                 "Each row starts from the same seed; beside the adapter, the columns differ in {}.",
-                words::list(names)
+                text::list(names)
             ),
             "each column starts from the same seed",
         ),

@@ -4,7 +4,8 @@
 //! their seeds are repeats of one condition.
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{axis, titles, words};
+use crate::report::{axis, titles};
+use crate::text;
 
 /// The photos a loss is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ fn title(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
     }
     let cell =
         CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
-    words::shortened(&titles::full_title(data, &cell), 120)
+    text::shortened(&titles::full_title(data, &cell), 120)
 }
 
 impl Loss {

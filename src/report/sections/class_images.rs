@@ -4,7 +4,7 @@ use maud::html;
 
 use super::section::{Page, Section};
 use crate::report::style::shot::Shot;
-use crate::report::words;
+use crate::text;
 
 /// At most so many are shown: more would only push the rest of the page away.
 const SHOWN: usize = 60;
@@ -24,9 +24,9 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for set in sets {
             @if !set.label.is_empty() { h3 dir="auto" { (set.label) } }
             p.soft dir="auto" {
-                (words::count(set.images.len(), "image"))
+                (text::count(set.images.len(), "image"))
                 @if let Some(p) = set.images.first() { " of “" bdi { (p.prompt) } "”" }
-                @if set.cells.len() > 1 { ", shared by " (words::count(set.cells.len(), "cell")) }
+                @if set.cells.len() > 1 { ", shared by " (text::count(set.cells.len(), "cell")) }
             }
             @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
             ul.strip data-set="class" {

@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
+use crate::report::axis;
 use crate::report::data::{PhotoData, StudyData};
 use crate::report::finding::held_out_title;
 use crate::report::style::definitions;
 use crate::report::style::shot::Shot;
-use crate::report::{axis, words};
+use crate::text;
 
 /// One strip per set of photos; what a set adds to the one before is outlined.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -34,7 +35,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         @for (i, set) in sets.iter().enumerate() {
             @let before: &[usize] = if i == 0 { &[] } else { sets[i - 1] };
-            h3 dir="auto" { (words::count(set.len(), "training photo")) (which(data, &sets, set)) }
+            h3 dir="auto" { (text::count(set.len(), "training photo")) (which(data, &sets, set)) }
             (strip(data, set, |p| i > 0 && !before.contains(&p)))
         }
         @for set in &held_out {
@@ -43,7 +44,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         @if !data.skipped.is_empty() {
             details {
-                summary { (words::count(data.skipped.len(), "file")) " of the photo folder not used" }
+                summary { (text::count(data.skipped.len(), "file")) " of the photo folder not used" }
                 (definitions::list(data.skipped.iter().map(|s| (s.name.as_str(), s.reason.as_str()))))
             }
         }

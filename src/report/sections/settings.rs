@@ -3,9 +3,10 @@
 use maud::html;
 
 use super::section::{Page, Section};
+use crate::report::axis;
 use crate::report::data::{Axis, Setting, StudyData};
 use crate::report::style::{definitions, markdown};
-use crate::report::{axis, words};
+use crate::text;
 
 /// The swept settings first, the fixed ones folded.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -28,7 +29,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         details {
             summary {
-                (words::count(data.fixed.len(), "setting"))
+                (text::count(data.fixed.len(), "setting"))
                 @if data.cells.len() > 1 { " the same in every cell" }
             }
             (definitions::list(data.fixed.iter().map(|s| (s.key.as_str(), s.value.as_str()))))

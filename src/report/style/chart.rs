@@ -5,8 +5,9 @@ use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::picture::encode_png;
 use crate::report::error::ReportError;
-use crate::report::style::{font, picture};
+use crate::report::style::font;
 
 /// Everything is drawn this many times larger.
 const SCALE: i32 = 3;
@@ -78,7 +79,8 @@ impl Figure {
         let image = self.pixels(x).map_err(|reason| ReportError::Draw { name: self.name, reason })?;
         let (w, h) = (image.width() / SCALE as u32, image.height() / SCALE as u32);
         let small = image::imageops::resize(&image, w, h, image::imageops::FilterType::Triangle);
-        picture::png(self.name, &small, &[("Software", "runner")]).map(Some)
+        let bytes = encode_png(&small, &[("Software", "runner".into())]);
+        bytes.map(Some).map_err(|reason| ReportError::Draw { name: self.name, reason: reason.to_string() })
     }
 
     fn pixels(&self, x: (f64, f64)) -> Result<RgbImage, String> {

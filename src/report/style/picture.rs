@@ -1,4 +1,4 @@
-//! Pictures as files: PNG with text chunks, small copies for the page.
+//! Images of the store, and their small copies for the page.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops::FilterType};
@@ -37,35 +37,9 @@ pub(crate) fn scaled(length: u32, to: u32, from: u32) -> u32 {
     u32::try_from(v).unwrap_or(u32::MAX).max(1)
 }
 
-/// An 8-bit RGB PNG; `texts` are keyword and ASCII text of its tEXt chunks.
-pub(crate) fn png(name: &'static str, image: &RgbImage, texts: &[(&str, &str)]) -> Result<Vec<u8>, ReportError> {
-    let fail = |e: png::EncodingError| ReportError::Draw { name, reason: e.to_string() };
-    let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, image.width(), image.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    for (keyword, text) in texts {
-        encoder.add_text_chunk((*keyword).to_owned(), (*text).to_owned()).map_err(fail)?;
-    }
-    let mut writer = encoder.write_header().map_err(fail)?;
-    writer.write_image_data(image.as_raw()).map_err(fail)?;
-    writer.finish().map_err(fail)?;
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn png_keeps_pixels_and_text() {
-        let image = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 9]));
-        let bytes = png("x.png", &image, &[("settings", "{}")]).expect("encodes");
-        assert_eq!(decode("x.png", &bytes).expect("decodes"), image);
-        let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().expect("reads");
-        let chunk = &reader.info().uncompressed_latin1_text[0];
-        assert_eq!((chunk.keyword.as_str(), chunk.text.as_str()), ("settings", "{}"));
-    }
 
     #[test]
     fn a_damaged_image_is_named() {
