@@ -111,7 +111,7 @@ mod tests {
         evaluation.prompt(&["a", "b"], &pairs, true).expect("measures");
         let metrics = evaluation.finish(Cell { photos: &photos, ..Cell::default() });
         assert_eq!(metrics.images[0].values["nearest_photo"], 1.0);
-        let (largest, mean) = (&crate::measures::copying::LARGEST, &crate::measures::copying::MEAN);
+        let (largest, mean) = (&crate::measures::table::copying::LARGEST, &crate::measures::table::copying::MEAN);
         assert!((largest.value(&metrics.summary).expect("defined") - 1.0).abs() < 1e-12);
         assert!(mean.floor(&metrics.summary).expect("defined") < 0.5);
         assert_eq!(largest.ceiling(&metrics.summary), metrics.summary.get("photo_similarity").copied());

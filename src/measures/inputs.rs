@@ -73,7 +73,7 @@ impl Cell<'_> {
 }
 
 /// The mean of some numbers; `None` if there are none.
-pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub(in crate::measures) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0.0);
     for value in values {
         sum += value;

@@ -9,17 +9,13 @@
 //! None of them knows what an image shows: they compare pixels at the same place.
 //!
 //! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`,
-//! the CSV files and the tables of a report iterate that list. A new measure is its own file and one line in
-//! `table.rs`.
+//! the CSV files and the tables of a report iterate that list. A new measure is its own file and its name in two
+//! lines of `table/mod.rs`.
 
-pub mod copying;
-mod drift;
-mod effect;
 mod error;
 mod evaluation;
 mod inputs;
 mod measure;
-mod probe_loss;
 pub mod record;
 mod rmse;
 mod similarity;

@@ -4,8 +4,8 @@
 //! against two others: what real photos the model never saw reach, and what the base model's image on
 //! the same noise reaches without knowing any photo.
 
-use crate::measures::copying::{LARGEST, NEAREST_SIMILARITY};
 use crate::measures::record::Values;
+use crate::measures::table::copying::{LARGEST, NEAREST_SIMILARITY};
 use crate::report::data::{CellData, Group, Picture};
 
 /// An image that is only this much nearer to a photo than the base model's image has not moved there.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::measures::copying::NEAREST_SIMILARITY;
+use crate::measures::table::copying::NEAREST_SIMILARITY;
 use crate::report::data::{Group, Problem, StudyData, find};
 use crate::report::layout::{self, Column, Layout, Slot};
 use crate::report::style::shot::generated;

@@ -1,7 +1,7 @@
 //! One cell: its curves, adapters, images and numbers.
 
-use crate::measures::copying::NEAREST_PHOTO;
 use crate::measures::record::{self, Metrics, Values};
+use crate::measures::table::copying::NEAREST_PHOTO;
 use crate::plan::Cell;
 use crate::report::data::{CellData, CsvTable, Picture, ReportFile};
 use crate::report::error::ReportError;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::measures::copying::{HELD_OUT, LARGEST};
 use crate::measures::record::Values;
+use crate::measures::table::copying::{HELD_OUT, LARGEST};
 use crate::report::axis;
 use crate::report::data::{CellData, StudyData};
 use crate::text;

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::measures::copying::{LARGEST, MEAN};
 use crate::measures::record::Values;
+use crate::measures::table::copying::{LARGEST, MEAN};
 use crate::report::data::{CellData, Picture, StudyData};
 use crate::report::finding::{copying_words, real_photos};
 use crate::report::style::shot::{Shot, generated};

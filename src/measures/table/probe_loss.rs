@@ -1,7 +1,7 @@
 //! The denoising loss at fixed noise and timesteps, before and after the training.
 
-use super::inputs::Cell;
-use super::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::inputs::Cell;
+use crate::measures::measure::{Better, Column, Measure, Of, Table};
 
 const NAMES: [&str; 6] = [
     "probe_train",

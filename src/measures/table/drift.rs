@@ -1,7 +1,7 @@
 //! How far images change that should not: those of prompts without the subject.
 
 use super::effect::BASELINE_RMSE;
-use super::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Column, Measure, Of, Table};
 
 /// The drift of a cell.
 pub(super) const MEASURES: &[Measure] = &[Measure {

@@ -1,8 +1,8 @@
 //! How far the adapter moves an image away from the base model's image on the same noise.
 
-use super::measure::{Better, Column, Measure, Of, Table};
-use super::rmse::rmse;
-use super::ssim::ssim;
+use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::rmse::rmse;
+use crate::measures::ssim::ssim;
 
 /// The difference of one image, which other measures average.
 pub(super) const BASELINE_RMSE: Measure = Measure {

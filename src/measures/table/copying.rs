@@ -4,9 +4,9 @@
 //! floor, the base model's images on the same noise, and a ceiling: real photos that were never trained on, against the
 //! same training photos. Where no photo is held out, the ceiling is the training photos among themselves.
 
-use super::inputs::mean;
-use super::measure::{Better, Column, Measure, Of, Table};
-use super::similarity::{leave_one_out, nearest};
+use crate::measures::inputs::mean;
+use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::similarity::{leave_one_out, nearest};
 
 /// Position of the most similar photo in the cell's list of training photos.
 pub const NEAREST_PHOTO: Measure = Measure {
