@@ -13,9 +13,9 @@
 //! | L5 | `adapter`, `plan`, `term` |
 //! | L4 | `models` |
 //! | L3 | `event`, `hub`, `sampling`, `store` |
-//! | L2 | `measures`, `photos`, `stage`, `tensors` |
+//! | L2 | `photos`, `stage`, `tensors` |
 //! | L1 | `experiment`, `kernels` |
-//! | L0 | `choice`, `files`, `hashing`, `picture`, `text` |
+//! | L0 | `choice`, `files`, `hashing`, `measures`, `picture`, `text` |
 
 pub mod adapter;
 pub mod choice;

@@ -15,6 +15,7 @@
 //! | `generate.baseline_prompts` | | ● | | | | via baseline |
 //! | `generate.lora_scale` | | | | | ● | via generate |
 //! | `evaluate.probe_*` | | | | ● | via train | via train |
+//! | names of the measures | | | | | | ● |
 //! | keys of other stages | | | | class_images | train | baseline, train, generate |
 //!
 //! In no key: `name`, `title`, labels, `subject.*` (the filled prompts count; the identifier is in that of train,
@@ -33,6 +34,7 @@ use serde_json::{Map, Value};
 
 use crate::experiment::Settings;
 use crate::experiment::settings::{Crop, Generate, LrScheduler, Train};
+use crate::measures;
 use crate::photos::Photo;
 use crate::stage::Stage;
 use crate::store::{Key, KeyInputs};
@@ -84,7 +86,12 @@ impl Ingredients<'_> {
                 let inputs = self.images(inputs).with("generate.lora_scale", self.settings.generate.lora_scale);
                 with_key(inputs, Stage::Train)
             }
-            Stage::Evaluate => [Stage::Baseline, Stage::Train, Stage::Generate].into_iter().fold(inputs, with_key),
+            Stage::Evaluate => {
+                // A new measure makes the numbers again: they cost little, and no model is needed.
+                let measures: Vec<&str> = measures::table::all().map(|measure| measure.name).collect();
+                let inputs = inputs.with("measures", measures);
+                [Stage::Baseline, Stage::Train, Stage::Generate].into_iter().fold(inputs, with_key)
+            }
         }
     }
 
