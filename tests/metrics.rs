@@ -3,12 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use runner::measures::{Thumbnail, ncc, rmse, ssim};
+use runner::measures::{Cell, Evaluation, ImagePair, Thumbnail, ncc, rmse, ssim};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
     pairs: Vec<Pair>,
+    variety: Variety,
+}
+
+/// Names of images by prompt, and what is measured on them.
+#[derive(Deserialize)]
+struct Variety {
+    images: Vec<Vec<String>>,
+    base: Vec<Vec<String>>,
+    variety: f64,
+    baseline_variety: f64,
 }
 
 #[derive(Deserialize)]
@@ -61,4 +71,26 @@ fn measures_of_two_images_are_symmetric() {
     near("ssim", ssim(&a, &b).expect("ssim"), ssim(&b, &a).expect("ssim"));
     let (a, b) = (Thumbnail::new(&a), Thumbnail::new(&b));
     assert_eq!(ncc(&a, &b), ncc(&b, &a));
+}
+
+#[test]
+fn variety_equals_numpy() {
+    let golden = golden().variety;
+    let mut evaluation = Evaluation::default();
+    for (names, base) in golden.images.iter().zip(&golden.base) {
+        let mut pairs: Vec<ImagePair<'_>> =
+            names.iter().zip(base).map(|(name, base)| ImagePair::new(image(name), image(base), &[])).collect();
+        let files: Vec<&str> = names.iter().map(String::as_str).collect();
+        evaluation.prompt(&files, &pairs, true).expect("measures");
+        // Prompts without the subject do not count.
+        pairs.reverse();
+        pairs.truncate(2);
+        evaluation.prompt(&files[..2], &pairs, false).expect("measures");
+    }
+    let summary = evaluation.finish(Cell::default()).summary;
+    near("variety", summary["variety"], golden.variety);
+    near("baseline_variety", summary["baseline_variety"], golden.baseline_variety);
+    let mut one = Evaluation::default();
+    one.prompt(&["a"], &[ImagePair::new(image("first"), image("noisy"), &[])], true).expect("measures");
+    assert!(!one.finish(Cell::default()).summary.contains_key("variety"), "one seed has no variety");
 }

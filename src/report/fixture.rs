@@ -229,6 +229,8 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
             ("mean_baseline_rmse", 0.12),
             ("photo_similarity", 0.66),
             ("held_out_similarity", 0.72),
+            ("variety", 0.2),
+            ("baseline_variety", 0.25),
         ])),
         ..CellData::default()
     }

@@ -4,11 +4,13 @@ pub mod copying;
 mod drift;
 mod effect;
 mod probe_loss;
+mod variety;
 
 use super::measure::{Column, Measure, Table};
 
 /// Every family of measures, in the order of the columns of `cells.csv`.
-const FAMILIES: &[&[Measure]] = &[probe_loss::MEASURES, drift::MEASURES, copying::MEASURES, effect::MEASURES];
+const FAMILIES: &[&[Measure]] =
+    &[probe_loss::MEASURES, drift::MEASURES, copying::MEASURES, effect::MEASURES, variety::MEASURES];
 
 /// Every measure.
 pub fn all() -> impl Iterator<Item = &'static Measure> {

@@ -5,6 +5,7 @@
 numpy 2.4.6, scikit-image 0.26.0, Pillow 13.0.0. Writes `*.png` and `golden.json` beside itself.
 """
 
+import itertools
 import json
 import pathlib
 
@@ -62,6 +63,15 @@ def pair(a, b):
     return case
 
 
+def variety(prompts):
+    """Mean over prompts of the mean root mean squared difference of two images."""
+    pairs = [list(itertools.combinations([images[name] / 255.0 for name in prompt], 2)) for prompt in prompts]
+    return float(np.mean([np.mean([np.sqrt(((a - b) ** 2).mean()) for a, b in two]) for two in pairs]))
+
+
+# By prompt, one image per seed: with the adapter, and the base model's.
+drawn = [["first", "noisy", "blurred"], ["smallest", "smallest_noisy"]]
+base = [["first", "other", "inverted"], ["smallest_noisy", "smallest"]]
 golden = {
     "pairs": [
         pair(a, b)
@@ -76,5 +86,6 @@ golden = {
             ("smallest", "large"),
         ]
     ],
+    "variety": {"images": drawn, "base": base, "variety": variety(drawn), "baseline_variety": variety(base)},
 }
 (HERE / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
