@@ -5,11 +5,10 @@ use crate::report::data::Setting;
 /// The setting whose values count training photos.
 const SIZE: &str = "dataset.size";
 
-/// Settings that repeat a condition with other chance: which photos, which noise. No value of them is better than
-/// another.
+/// Seeds, which repeat a condition with other photos or other noise. No value of a seed is better than another.
 const REPEATS: [&str; 2] = ["train.seed", "dataset.seed"];
 
-/// Whether the setting only repeats a condition with other chance.
+/// Whether the setting is a seed that only repeats a condition.
 pub(crate) fn is_repeat(key: &str) -> bool {
     REPEATS.contains(&key)
 }
@@ -42,7 +41,7 @@ pub(crate) fn name(key: &str) -> String {
         "train.seed" => "training seed".to_owned(),
         "dataset.seed" => "photo seed".to_owned(),
         "dataset.images" => "photo folder".to_owned(),
-        // A training has these, too.
+        // A training has steps and a batch size, too.
         "generate.steps" => "sampling steps".to_owned(),
         "generate.batch_size" => "image batch size".to_owned(),
         _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),

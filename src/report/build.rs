@@ -15,15 +15,15 @@ use crate::store::Store;
 
 /// Collects a study from the store and writes its report folder.
 ///
-/// One process at a time: of two runners on one study, the later report sees all that the earlier one saw.
+/// Only one process writes at a time: of two runners on one study, the later report sees all that the earlier one saw.
 /// A report of another experiment is left alone, unless the owner may replace it.
 pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
     let path = store.root().join(format!(".report-{}.lock", plan.name));
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
-        // A pipe would be waited for; what else it is, it is not ours.
+        // Something else than a file is not ours, and opening a pipe would wait for its other end.
         let _ = std::fs::remove_file(&path);
     }
-    // A store that cannot be written to has no second writer either.
+    // Where the store cannot be written to, there is no second writer either.
     let lock = std::fs::File::create(&path).ok();
     if let Some(lock) = &lock {
         lock.lock().map_err(|source| ReportError::write(&path, source))?;

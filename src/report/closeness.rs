@@ -1,14 +1,14 @@
 //! When an image counts as close to a training photo.
 //!
-//! Similarity alone says little: a blurred green image resembles every photo of a lawn. So it is held
-//! against two others: what real photos the model never saw reach, and what the base model's image on
-//! the same noise reaches without knowing any photo.
+//! Similarity alone says little: a blurred green image resembles every photo of a lawn. So it is compared
+//! with two others: the similarity that unseen real photos reach, and the one that the base model's image on the same
+//! noise reaches without knowing any photo.
 
 use crate::measures::record::Values;
 use crate::measures::table::copying::{LARGEST, NEAREST_SIMILARITY};
 use crate::report::data::{CellData, Group, Picture};
 
-/// An image that is only this much nearer to a photo than the base model's image has not moved there.
+/// An image must be nearer to a photo than the base model's image by more than this: else it has not moved there.
 const MARGIN: f64 = 0.05;
 
 /// Is the image nearer to one training photo than unseen photos are, and did the adapter bring it there?

@@ -123,7 +123,7 @@ impl Writer {
 /// guarded already gets one more, so that a program that removes one `'` before a formula has every text as it was.
 fn guarded(text: &str) -> Cow<'_, str> {
     let is_number = text.parse::<f64>().is_ok();
-    // Spreadsheets drop spaces and quotes in front, and read wide signs as the usual ones.
+    // Spreadsheets ignore spaces and quotes in front, and read wide signs as the usual ones.
     let skipped = |c: char| {
         c != '\t' && c != '\r' && c != '\n' && (c.is_whitespace() || "'\"‘’“”`".contains(c) || words::hides(c))
     };
@@ -131,7 +131,7 @@ fn guarded(text: &str) -> Cow<'_, str> {
     if begins && !is_number { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// What begins a formula, or ends a cell in some programs.
+/// Characters that begin a formula, or end a cell in some programs.
 const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
 
 #[cfg(test)]

@@ -2,28 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::FileError;
+
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// A file or folder of the report cannot be written.
-    #[error("cannot write {path}: {source}", path = path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A file of the store cannot be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A file of the report cannot be written whole.
+    /// A file or folder cannot be written or read.
     #[error(transparent)]
-    File(#[from] crate::files::FileError),
+    File(#[from] FileError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -74,10 +60,10 @@ pub enum ReportError {
 
 impl ReportError {
     pub(super) fn write(path: &Path, source: std::io::Error) -> Self {
-        Self::Write { path: path.to_owned(), source }
+        Self::File(FileError { action: "write", path: path.to_owned(), source })
     }
 
     pub(super) fn read(path: &Path, source: std::io::Error) -> Self {
-        Self::Read { path: path.to_owned(), source }
+        Self::File(FileError { action: "read", path: path.to_owned(), source })
     }
 }

@@ -17,7 +17,7 @@ const SEEDS: [u64; 2] = [0, 1];
 /// Side of the made-up images in pixels.
 const SIDE: u32 = 128;
 
-/// Sizes 2, 4, 6; the last cell's training failed. Names files but has none.
+/// A study of sizes 2, 4 and 6 whose last training failed. It names files but has none.
 pub(crate) fn study() -> StudyData {
     let mut data = StudyData {
         name: "shinchan".into(),
@@ -75,7 +75,7 @@ pub(crate) fn two_axes() -> StudyData {
     data
 }
 
-/// As [`study`], with pictures: the shipped sample photos, tinted. `sources` receives them.
+/// The study with pictures: the shipped sample photos, tinted. They are written to the folder `sources`.
 pub(crate) fn with_files(mut data: StudyData, sources: &Path) -> StudyData {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");
     let load = |i: usize| {

@@ -1,5 +1,5 @@
-//! Files of a report folder: each written to a temporary file, flushed and renamed, so that a reader
-//! never sees half of one; files of an earlier report that are no longer part of it are removed.
+//! The files of a report folder. Each is written to a temporary file, flushed and renamed, so that a reader never sees
+//! half of one. Files of an earlier report that are no longer part of it are removed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,10 +10,10 @@ use crate::hashing::plain_file;
 use crate::report::error::ReportError;
 use crate::store::StoredFile;
 
-/// Names the files the report made, one per line, so that only those are ever removed.
+/// The list of the files that the report made, one per line. Only those are ever removed.
 const LIST: &str = crate::photos::REPORT_LIST;
 
-/// Most bytes that are read of the list: names of some hundred thousand files.
+/// At most so many bytes of the list are read: enough for some hundred thousand names.
 const MOST_LIST: u64 = 16 << 20;
 
 /// A report folder being written.
@@ -23,10 +23,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder, making it if needed. What a report that was killed has left half written is removed.
+    /// Opens the folder and makes it if needed. Removes what a killed report has left half written.
     pub(crate) fn open(root: &Path) -> Result<Self, ReportError> {
         fs::create_dir_all(root).map_err(|e| ReportError::write(root, e))?;
-        // From the first moment on: by its list a report is told from a folder of photos, also after a kill.
+        // The list exists from the first moment on: it tells a report from a folder of photos, also after a kill.
         let list = root.join(LIST);
         if !list.exists() {
             write_atomic(&list, b"")?;
@@ -61,7 +61,7 @@ impl Folder {
         let earlier = plain_file::read(&self.root.join(LIST), MOST_LIST).unwrap_or_default();
         let earlier = String::from_utf8_lossy(&earlier);
         for name in earlier.lines().filter(|n| !self.written.contains(*n)) {
-            // A damaged list names nothing outside the folder: such a name is skipped.
+            // A damaged list may name something outside the folder; such a name is skipped.
             let Ok(path) = self.path(name) else { continue };
             if path.is_file() && fs::remove_file(&path).is_ok() {
                 self.remove_empty_parents(&path);
@@ -77,7 +77,7 @@ impl Folder {
 
     fn remove_empty_parents(&self, path: &Path) {
         for parent in path.ancestors().skip(1).take_while(|p| *p != self.root) {
-            // Fails, as wanted, on a folder that is not empty.
+            // This fails, as it should, on a folder that is not empty.
             if fs::remove_dir(parent).is_err() {
                 return;
             }
@@ -91,7 +91,7 @@ impl Folder {
         if !plain {
             return Err(ReportError::Name(name.to_owned()));
         }
-        // A link in place of a folder of the report would lead what is written, or removed, somewhere else.
+        // Through a link in place of a folder, files elsewhere would be written or removed.
         let mut folder = self.root.clone();
         for part in Path::new(name).parent().into_iter().flat_map(Path::components) {
             folder.push(part);
@@ -103,7 +103,7 @@ impl Folder {
     }
 }
 
-/// Removes temporary files of earlier reports. Nobody else writes: whoever writes a report holds its lock.
+/// Removes temporary files of earlier reports. Nobody else writes at this time: who writes a report holds its lock.
 fn remove_temporary(root: &Path) {
     let ours = |name: &str| {
         let rest = name.strip_prefix(TEMP_PREFIX).unwrap_or_default();
@@ -112,7 +112,7 @@ fn remove_temporary(root: &Path) {
     // Folders of a report are at most three deep: `thumbnails/images/<cell>`.
     let entries = walkdir::WalkDir::new(root).max_depth(4).into_iter().filter_map(Result::ok);
     for entry in entries.filter(|e| e.file_type().is_file() && e.file_name().to_str().is_some_and(ours)) {
-        // One that stays is no part of the report and does no harm.
+        // A file that stays is not part of the report and does no harm.
         let _ = fs::remove_file(entry.path());
     }
 }

@@ -107,7 +107,7 @@ fn slot(
     }
 }
 
-/// A hatched box with the reason: never a blank.
+/// A hatched box with the reason, so that no place is blank.
 fn missing(problem: Option<&Problem>) -> Markup {
     html! {
         div.missing {

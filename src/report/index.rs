@@ -48,7 +48,7 @@ fn header(data: &StudyData) -> Markup {
     }
 }
 
-/// Images of the prompts with an adapter; those that cells share count once.
+/// How many images of the prompts were made with an adapter. Images that cells share count once.
 fn images_made(data: &StudyData) -> usize {
     let mut seen = BTreeSet::new();
     data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()

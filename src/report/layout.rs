@@ -35,13 +35,13 @@ pub(crate) enum Column {
 pub(crate) struct PromptRows {
     /// Position in the list of prompts.
     pub(crate) index: usize,
-    /// Its wording; the wordings of the cells where these differ.
+    /// Its wording, or all wordings where those of the cells differ.
     pub(crate) prompt: String,
     /// Every seed any cell uses.
     pub(crate) seeds: Vec<u64>,
 }
 
-/// Said where a cell has no such prompt or seed.
+/// What the report says where a cell has no such prompt or seed.
 pub(crate) const NOT_ASKED: &str = "not asked for in this cell";
 
 /// What stands where a row and a column meet.
@@ -121,7 +121,7 @@ fn column_groups(data: &StudyData) -> Vec<ColumnGroup> {
     groups
 }
 
-/// One baseline for all goes first, on its own; otherwise each stands before the cells that use it.
+/// A baseline that all cells share stands first, on its own. Otherwise each stands before the cells that use it.
 fn add_baselines(data: &StudyData, groups: &mut Vec<ColumnGroup>) {
     if data.baselines.len() == 1 {
         match groups.as_mut_slice() {

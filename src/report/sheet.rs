@@ -98,7 +98,7 @@ fn measure<'l>(data: &StudyData, layout: &'l Layout) -> Option<Sheet<'l>> {
             return Some(sheet);
         }
         if tile <= MIN_TILE {
-            // Thousands of images: a sheet of them would show nothing.
+            // A sheet of thousands of images would show nothing.
             return None;
         }
         tile = (tile * 7 / 8).max(MIN_TILE);
@@ -187,7 +187,7 @@ fn place(image: &mut RgbImage, pixels: &RgbImage, (x, y): (u32, u32), tile: (u32
         imageops::replace(image, pixels, i64::from(x), i64::from(y));
         return;
     }
-    // Another shape than the rest keeps its proportions.
+    // An image of another shape keeps its proportions.
     let (w, h) = pixels.dimensions();
     let width = tile.0.min(picture::scaled(w, tile.1, h));
     let height = picture::scaled(h, width, w).min(tile.1);
@@ -196,7 +196,7 @@ fn place(image: &mut RgbImage, pixels: &RgbImage, (x, y): (u32, u32), tile: (u32
     imageops::replace(image, &small, i64::from(x + dx), i64::from(y + dy));
 }
 
-/// A hatched box with the reason in it: never a blank.
+/// A hatched box with the reason in it, so that no place is blank.
 fn missing(image: &mut RgbImage, (x, y): (u32, u32), (width, height): (u32, u32), reason: &str) {
     for dy in 0..height {
         for dx in 0..width {

@@ -9,10 +9,10 @@ pub(crate) fn study_title(data: &StudyData) -> &str {
     if data.title.is_empty() { &data.name } else { &data.title }
 }
 
-/// The axis along which columns of a group differ: the number of photos if it is swept.
+/// The axis along which the columns of a group differ: the number of photos if it is swept.
 pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
     let all = || data.axes.iter().map(|a| a.key.as_str());
-    // A sweep of one value tells no columns apart.
+    // A sweep of one value does not distinguish columns.
     let several = || data.axes.iter().filter(|a| a.values.len() > 1).map(|a| a.key.as_str());
     let condition = |key: &&str| !axis::is_repeat(key);
     several()

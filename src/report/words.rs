@@ -1,4 +1,4 @@
-//! How numbers and gaps are said: `0.1234`, `−12.3 %`, `the training failed: …`.
+//! Numbers and gaps in words: `0.1234`, `−12.3 %`, `the training failed: …`.
 
 use crate::report::data::Problem;
 use crate::stage::Stage;
@@ -56,7 +56,7 @@ pub(crate) fn hides(c: char) -> bool {
         | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
 }
 
-/// A page with such signs and those that control terminals as their numbers; line ends and tabs stay.
+/// A page in which such signs, and those that control terminals, are replaced by their numbers. Line ends and tabs stay.
 pub(crate) fn visible(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for c in page.chars() {

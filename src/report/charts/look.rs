@@ -6,7 +6,7 @@ use crate::report::data::{CellData, StudyData};
 use crate::report::style::chart::{Look, Panel, line};
 use crate::report::titles;
 
-/// More cells than this share one chart.
+/// A study with more cells than this shows all of them in one chart.
 pub(super) const MAX_PANELS: usize = 12;
 
 /// Okabe and Ito's colours, which stay apart for colour-blind readers.

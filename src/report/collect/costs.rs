@@ -28,7 +28,7 @@ fn cost(plan: &Plan, job: &Job, state: &State) -> Option<Cost> {
     })
 }
 
-/// One over the median of the seconds per step; steps just after a restart are slow and do not count.
+/// One over the median of the seconds per step. The median ignores the slow steps just after a restart.
 fn steps_per_second(artifact: &Artifact) -> Option<f64> {
     let table = CsvTable::parse(&artifact.read("timing.csv").ok()?);
     let mut seconds: Vec<f64> = table.points("step", "seconds", |_| true).into_iter().map(|p| p.1).collect();

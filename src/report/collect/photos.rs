@@ -32,7 +32,7 @@ struct SkippedEntry {
 }
 
 impl Collector<'_> {
-    /// Indices of photos, listed on first sight.
+    /// The indices of photos; a photo that is not listed yet is added.
     pub(super) fn photos(
         &mut self,
         job: Option<usize>,

@@ -1,4 +1,4 @@
-//! Settings as text: which are swept, which are the same everywhere, which follow.
+//! Settings as text: which are swept, which are the same everywhere, and which follow from a swept one.
 //!
 //! Folders of this machine never reach a report: a path is cut to its last two parts.
 
@@ -38,7 +38,7 @@ pub(super) fn shared(plan: &Plan, swept: &[Axis]) -> (Vec<Setting>, Vec<Axis>) {
     (fixed.into_iter().map(one).collect(), derived)
 }
 
-/// What some cells share and not all cells have: the name of their common baseline.
+/// The settings that some cells share and not all cells have: the name of their common baseline.
 pub(super) fn common(plan: &Plan, cells: &[usize]) -> String {
     let of = |i: &usize| plan.cells.get(*i).map(assignments).unwrap_or_default();
     let mut shared = cells.first().map(of).unwrap_or_default();

@@ -32,7 +32,7 @@ pub struct CellData {
     /// Whether the training is finished.
     #[serde(default)]
     pub trained: bool,
-    /// At most so many photos of each kind are measured.
+    /// The largest number of photos of each kind that are measured.
     #[serde(default)]
     pub probe_photos: usize,
     /// Indices into [`StudyData::photos`], in training order.

@@ -7,7 +7,7 @@ use crate::stage::Stage;
 /// Why something is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The stage that did not deliver.
+    /// The stage that has no result.
     pub stage: Stage,
     /// `true`: it was tried and failed; `false`: it has not been run.
     pub failed: bool,

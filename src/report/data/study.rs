@@ -19,7 +19,7 @@ pub struct StudyData {
     pub axes: Vec<Axis>,
     /// Settings that are the same in every cell.
     pub fixed: Vec<Setting>,
-    /// Settings that are not swept but follow a swept one, e.g. `alpha` the rank.
+    /// Settings that are not swept but follow from a swept one, as `alpha` follows from the rank.
     pub derived: Vec<Axis>,
     /// The grid, in plan order.
     pub cells: Vec<CellData>,

@@ -1,4 +1,4 @@
-//! What may be said when conditions are held against each other.
+//! What may be said when conditions are compared.
 
 use super::trainings::{Condition, Split, comparable, mean, range};
 use crate::report::words;
@@ -8,7 +8,7 @@ use crate::text;
 pub(super) struct Losses<'c> {
     pub(super) title: &'c str,
     pub(super) after: Vec<f64>,
-    /// Of the trainings above of which it is known.
+    /// The base model's losses, of those trainings for which it is known.
     pub(super) base: Vec<f64>,
 }
 
@@ -25,12 +25,12 @@ impl Losses<'_> {
     }
 }
 
-/// Few enough, and with short enough names, to be said in one sentence.
+/// Whether the conditions are few enough, and their names short enough, to stand in one sentence.
 pub(super) fn few(losses: &[Losses<'_>]) -> bool {
     losses.len() <= 4 && losses.iter().all(|c| !c.title.contains(',') && c.title.chars().count() <= 60)
 }
 
-/// The condition of which every loss lies below every loss of the others; needs two trainings of each.
+/// The condition whose losses all lie below every loss of the others. It needs two trainings of each condition.
 pub(super) fn lowest<'c>(conditions: &[Condition], losses: &'c [Losses<'_>], split: Split) -> Option<&'c str> {
     if losses.len() < 2 || losses.iter().any(|c| c.after.len() < 2) || !comparable(conditions, split) {
         return None;
@@ -40,7 +40,7 @@ pub(super) fn lowest<'c>(conditions: &[Condition], losses: &'c [Losses<'_>], spl
     others.iter().all(|c| range(&c.after).0 > top).then_some(best.title)
 }
 
-/// How sure the order of conditions is, as far as ranges can say it.
+/// How certain the order of conditions is, as far as ranges can say it.
 pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> String {
     let n = range(&losses.iter().map(|c| c.after.len() as f64).collect::<Vec<_>>());
     if losses.len() < 2 {

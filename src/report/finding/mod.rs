@@ -1,7 +1,7 @@
 //! What a report may claim: the only place that turns numbers into statements, for the page, the text and the pictures.
 //!
 //! The measured quantity is the probe loss: the denoising error of the model at fixed noise and timesteps, on photos no
-//! cell trained on if there are any. Lower is better. What is counted are trainings, never cells or images.
+//! cell trained on if there are any. Lower is better. Trainings are counted, never cells or images.
 
 mod compare;
 mod sections;
@@ -31,7 +31,7 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
     let trained = conditions(data);
     let measured = |split: Split| trained.iter().flat_map(|c| &c.trainings).any(|t| t.loss(split).after.is_some());
     let split = if measured(Split::HeldOut) { Split::HeldOut } else { Split::Train };
-    // Only trainings with a number are spoken of.
+    // The report speaks only of trainings that have a number.
     let mut with_number = trained.clone();
     for condition in &mut with_number {
         condition.trainings.retain(|t| t.loss(split).after.is_some());
@@ -138,7 +138,7 @@ fn headline(data: &StudyData, conditions: &[Condition], losses: &[Losses<'_>], s
     }
 }
 
-/// The ends of many conditions, and in how many trainings the loss fell.
+/// The lowest and the highest mean of many conditions, and in how many trainings the loss fell.
 fn between(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> String {
     let mean = |c: &Losses<'_>| trainings::mean(&c.after);
     let ends = [
@@ -151,7 +151,7 @@ fn between(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> Str
     format!("{how} between {}; it fell in {fell} of {}.", ends.join(" and "), text::count(known, "training"))
 }
 
-/// In how many trainings the loss moved that way, of how many of which both ends are known.
+/// The number of trainings whose loss moved that way, and the number whose loss is known before and after.
 fn moved(conditions: &[Condition], split: Split, that_way: impl Fn(f64, f64) -> bool) -> (usize, usize) {
     let pairs = || {
         let all = conditions.iter().flat_map(|c| &c.trainings).map(|t| t.loss(split));
@@ -160,7 +160,7 @@ fn moved(conditions: &[Condition], split: Split, that_way: impl Fn(f64, f64) -> 
     (pairs().filter(|(base, after)| that_way(*base, *after)).count(), pairs().count())
 }
 
-/// Trainings that made the model worse are said.
+/// A sentence on the trainings that made the model worse.
 fn worse(conditions: &[Condition], split: Split) -> Option<String> {
     let (rose, known) = moved(conditions, split, |base, after| after > base && !same(base, after));
     let those = match split {
@@ -177,7 +177,7 @@ fn worse(conditions: &[Condition], split: Split) -> Option<String> {
     }
 }
 
-/// How the loss on training photos moved, and what it would mean.
+/// A sentence on how the loss on training photos moved, and what that means.
 fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Option<String> {
     if split == Split::Train {
         return None;
@@ -207,7 +207,7 @@ fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Optio
     })
 }
 
-/// Trainings that cannot be spoken of because they have no such number.
+/// A sentence on the trainings that are left out because they have no such number.
 fn without_number(trained: &[Condition], with_number: &[Condition]) -> Option<String> {
     let count = |all: &[Condition]| all.iter().map(|c| c.trainings.len()).sum::<usize>();
     match count(trained) - count(with_number) {
@@ -217,7 +217,7 @@ fn without_number(trained: &[Condition], with_number: &[Condition]) -> Option<St
     }
 }
 
-/// Cells that are not trainings of their own.
+/// A sentence on cells that share a training.
 fn shared(data: &StudyData, trained: &[Condition]) -> Option<String> {
     let trainings: usize = trained.iter().map(|c| c.trainings.len()).sum();
     let cells = data.cells.iter().filter(|c| c.trained).count();

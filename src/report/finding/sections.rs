@@ -1,4 +1,4 @@
-//! Sentences that stand over a section: each depends on what the study has.
+//! Sentences that stand over a section. Each depends on what the study has.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn not_trained_on(data: &StudyData) -> &'static str {
     if never_trained_on(data) { "no cell trains on" } else { "the cell itself does not train on" }
 }
 
-/// How many training photos are measured at most, if that is not all of them.
+/// The largest number of training photos that are measured, if that is not all of them.
 pub(super) fn measured_first(data: &StudyData) -> Option<usize> {
     data.cells.iter().find(|c| c.train_photos.len() > c.probe_photos).map(|c| c.probe_photos)
 }
@@ -69,7 +69,7 @@ pub(crate) fn numbers_words() -> &'static str {
      photos."
 }
 
-/// Which real photos the similarity of images is held against.
+/// The real photos with which the similarity of images is compared.
 #[derive(Clone, Copy, PartialEq)]
 enum Real {
     Unseen,
@@ -100,7 +100,7 @@ pub(crate) fn real_photos(data: &StudyData) -> &'static str {
     }
 }
 
-/// How copying is looked for.
+/// How the report looks for copies.
 pub(crate) fn copying_words(data: &StudyData) -> String {
     let start =
         "Similarity (normalised cross-correlation, at most 1) of every image to the training photo it resembles most.";

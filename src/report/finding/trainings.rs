@@ -26,7 +26,7 @@ pub(crate) struct Loss {
 /// One finished training.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Training {
-    /// The seeds that tell it from its repeats.
+    /// The seeds that distinguish it from its repeats.
     repeat: Vec<Setting>,
     pub(crate) held_out: Loss,
     pub(crate) train: Loss,
@@ -34,10 +34,10 @@ pub(crate) struct Training {
     pub(crate) cell: usize,
 }
 
-/// All finished trainings with the same settings but for their seeds.
+/// All finished trainings whose settings are the same except for their seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {
-    /// As people say it; empty when there is nothing to tell it from.
+    /// Its settings in words; empty when there is only one condition.
     pub(crate) title: String,
     pub(crate) trainings: Vec<Training>,
     settings: Vec<Vec<Setting>>,
@@ -59,7 +59,7 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
     for (index, cell) in data.cells.iter().enumerate().filter(|(_, c)| c.trained) {
         let settings = of_training(cell);
         if let Some(known) = out.iter_mut().find(|c| c.jobs.contains(&cell.train_job)) {
-            // Two settings, one training: it goes by both names.
+            // Two settings share one training, so the condition has both names.
             if !known.settings.contains(&settings) {
                 known.title = format!("{} or {}", known.title, title(data, cell, &settings));
                 known.settings.push(settings);
@@ -88,7 +88,7 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
     out
 }
 
-/// What a training depends on, but for its seeds, and how its loss is measured.
+/// The settings that a training and the measurement of its loss depend on, without the seeds.
 fn of_training(cell: &CellData) -> Vec<Setting> {
     let drawn = |key: &str| key.starts_with("generate.") || key == "evaluate.drift_prompts";
     let keep = |s: &&Setting| !axis::is_repeat(&s.key) && !drawn(&s.key);
@@ -112,8 +112,8 @@ impl Loss {
     }
 }
 
-/// Whether the losses of conditions may be held against each other: each repeat that two conditions have begins at the
-/// same loss of the base model, and where repeats begin at different losses every condition has the same repeats.
+/// Whether the losses of conditions may be compared. A repeat that two conditions have must begin at the same loss of
+/// the base model; and where repeats begin at different losses, every condition must have the same repeats.
 pub(crate) fn comparable(conditions: &[Condition], split: Split) -> bool {
     let starts: Vec<Vec<(&[Setting], f64)>> = conditions
         .iter()
@@ -132,7 +132,7 @@ pub(crate) fn comparable(conditions: &[Condition], split: Split) -> bool {
     complete && paired && (level || balanced)
 }
 
-/// Equal up to rounding.
+/// Whether two losses are equal up to rounding.
 pub(crate) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
 }

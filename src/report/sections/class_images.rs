@@ -6,7 +6,7 @@ use super::section::{Page, Section};
 use crate::report::style::shot::Shot;
 use crate::text;
 
-/// At most so many are shown: more would only push the rest of the page away.
+/// At most so many images are shown: more would only push the rest of the page away.
 const SHOWN: usize = 60;
 
 /// One strip per set of images; `None` without prior preservation.

@@ -52,7 +52,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     Some(Section { id: "photos", title: "Photos", html, markdown: String::new() })
 }
 
-/// What tells a set from others of as many photos: the photo seed or folder of the first cell that uses it.
+/// What distinguishes a set from others with as many photos: the photo seed or folder of the first cell that uses it.
 fn which(data: &StudyData, sets: &[&[usize]], set: &[usize]) -> String {
     let alone = sets.iter().filter(|s| s.len() == set.len()).count() < 2;
     let cell = data.cells.iter().find(|c| c.train_photos == set);

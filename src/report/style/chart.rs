@@ -125,7 +125,7 @@ impl Figure {
         let text = |size: i32, colour: &'static RGBColor| {
             TextStyle::from((font::FAMILY, size * SCALE).into_font()).color(colour)
         };
-        // Half a step or half a photo is no place on the axis.
+        // The axis has no places for half a step or half a photo.
         let whole = panel.curves.iter().flat_map(|c| &c.points).all(|p| p.0.fract() == 0.0);
         let mut chart = ChartBuilder::on(area)
             .margin(12 * SCALE)

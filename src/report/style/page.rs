@@ -4,8 +4,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::report::words;
 
-/// Nothing is loaded but pictures of the folder itself; `file:` because some browsers do not count a
-/// folder opened from disk as `'self'`.
+/// Only pictures of the folder itself are loaded. `file:` is named because some browsers do not count a folder that is
+/// opened from disk as `'self'`.
 const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 

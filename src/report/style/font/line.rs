@@ -43,7 +43,7 @@ impl Line {
     /// Lays out a text that has one line.
     pub(super) fn new(text: &str) -> Self {
         let mut line = Self::default();
-        // Such a sign stands where it is as its number and does nothing.
+        // A sign that shows nothing is drawn as its number and has no effect.
         let mut rest = text;
         while let Some((at, sign)) = rest.char_indices().find(|(_, c)| hides(*c)) {
             line.part(&rest[..at]);
@@ -108,7 +108,7 @@ fn split(text: &str) -> Vec<Run<'_>> {
     let mut runs: Vec<(usize, Option<usize>)> = Vec::new();
     for (at, cluster) in text.grapheme_indices(true) {
         match face_of(cluster) {
-            // Not one font for the whole: each character for itself.
+            // No font has the whole, so each character looks for its own.
             None => runs.extend(cluster.char_indices().map(|(i, c)| (at + i, face_of(c.encode_utf8(&mut [0; 4]))))),
             face => runs.push((at, face)),
         }

@@ -102,7 +102,7 @@ pub(crate) fn wrap(text: &str, size: f32, max: f32, lines: usize) -> Vec<String>
     let mut line = String::new();
     for word in text.split_whitespace() {
         let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-        // Far wider than a line: cheaper to see by its length.
+        // The length tells sooner than the width that a text is far wider than a line.
         if longer.len() <= MOST_BYTES && width(&longer, size) <= max {
             line = longer;
             continue;
@@ -110,7 +110,7 @@ pub(crate) fn wrap(text: &str, size: f32, max: f32, lines: usize) -> Vec<String>
         if !line.is_empty() {
             out.push(std::mem::take(&mut line));
         }
-        // Letters with hundreds of marks are not writing.
+        // A letter with hundreds of marks is no writing.
         for cluster in word.graphemes(true).map(|c| if c.len() > 256 { "…" } else { c }) {
             let before = line.len();
             line.push_str(cluster);
