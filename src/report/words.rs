@@ -56,7 +56,8 @@ pub(crate) fn hides(c: char) -> bool {
         | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
 }
 
-/// A page in which such signs, and those that control terminals, are replaced by their numbers. Line ends and tabs stay.
+/// A page in which such signs, and those that control terminals, are replaced by their numbers. Line ends and tabs
+/// stay.
 pub(crate) fn visible(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for c in page.chars() {
