@@ -13,8 +13,8 @@
 //! | L5 | `adapter`, `plan`, `term` |
 //! | L4 | `models` |
 //! | L3 | `event`, `hub`, `sampling`, `store` |
-//! | L2 | `measures`, `records`, `stage`, `tensors` |
-//! | L1 | `experiment`, `kernels`, `photos` |
+//! | L2 | `records`, `stage`, `tensors` |
+//! | L1 | `experiment`, `kernels`, `measures`, `photos` |
 //! | L0 | `choice`, `files`, `hashing`, `picture`, `text` |
 
 pub mod adapter;

@@ -1,17 +1,24 @@
-//! The metrics against numpy, scikit-image and scipy (`tests/golden/metrics/make.py`).
+//! The measures against numpy and scikit-image (`tests/golden/metrics/make.py`).
 
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use runner::measures::{
-    Image, Summary, Thumbnail, ncc, paired_permutation_test, permutation_test, psnr, rmse, ssim, welch,
-};
+use runner::measures::{Cell, Evaluation, ImagePair, Thumbnail, ncc, rmse, ssim};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
     pairs: Vec<Pair>,
-    groups: Vec<Group>,
+    variety: Variety,
+}
+
+/// Names of images by prompt, and what is measured on them.
+#[derive(Deserialize)]
+struct Variety {
+    images: Vec<Vec<String>>,
+    base: Vec<Vec<String>>,
+    variety: f64,
+    baseline_variety: f64,
 }
 
 #[derive(Deserialize)]
@@ -20,20 +27,7 @@ struct Pair {
     b: String,
     ncc: f64,
     rmse: Option<f64>,
-    psnr: Option<f64>,
     ssim: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Group {
-    a: Vec<f64>,
-    b: Vec<f64>,
-    t: f64,
-    df: f64,
-    p: f64,
-    permutation: f64,
-    paired: Option<f64>,
-    summary: [f64; 6],
 }
 
 fn folder() -> PathBuf {
@@ -55,47 +49,48 @@ fn near(what: &str, got: f64, expected: f64) {
 }
 
 #[test]
-fn image_metrics_equal_numpy_and_scikit_image() {
+fn measures_of_two_images_equal_numpy_and_scikit_image() {
     for pair in golden().pairs {
         let (a, b) = (image(&pair.a), image(&pair.b));
-        let (a, b) = (Image::try_from(&a).expect("image"), Image::try_from(&b).expect("image"));
-        let what = |metric: &str| format!("{metric} of {} and {}", pair.a, pair.b);
-        near(&what("ncc"), ncc(&Thumbnail::new(a), &Thumbnail::new(b)), pair.ncc);
-        match (pair.rmse, pair.psnr, pair.ssim) {
-            (Some(r), Some(p), Some(s)) => {
-                near(&what("rmse"), rmse(a, b).expect("rmse"), r);
-                near(&what("psnr"), psnr(a, b).expect("psnr"), p);
-                near(&what("ssim"), ssim(a, b).expect("ssim"), s);
+        let what = |measure: &str| format!("{measure} of {} and {}", pair.a, pair.b);
+        near(&what("ncc"), ncc(&Thumbnail::new(&a), &Thumbnail::new(&b)), pair.ncc);
+        match (pair.rmse, pair.ssim) {
+            (Some(r), Some(s)) => {
+                near(&what("rmse"), rmse(&a, &b).expect("rmse"), r);
+                near(&what("ssim"), ssim(&a, &b).expect("ssim"), s);
             }
-            _ => assert!(rmse(a, b).is_err() && psnr(a, b).is_err() && ssim(a, b).is_err()),
+            _ => assert!(rmse(&a, &b).is_err() && ssim(&a, &b).is_err()),
         }
     }
 }
 
 #[test]
-fn metrics_are_symmetric() {
+fn measures_of_two_images_are_symmetric() {
     let (a, b) = (image("first"), image("noisy"));
-    let (a, b) = (Image::try_from(&a).expect("image"), Image::try_from(&b).expect("image"));
-    assert_eq!(rmse(a, b), rmse(b, a));
-    near("ssim", ssim(a, b).expect("ssim"), ssim(b, a).expect("ssim"));
-    let (a, b) = (Thumbnail::new(a), Thumbnail::new(b));
+    assert_eq!(rmse(&a, &b), rmse(&b, &a));
+    near("ssim", ssim(&a, &b).expect("ssim"), ssim(&b, &a).expect("ssim"));
+    let (a, b) = (Thumbnail::new(&a), Thumbnail::new(&b));
     assert_eq!(ncc(&a, &b), ncc(&b, &a));
 }
 
 #[test]
-fn group_statistics_equal_numpy_and_scipy() {
-    for group in golden().groups {
-        let (a, b) = (&group.a[..], &group.b[..]);
-        let test = welch(a, b).expect("welch");
-        near("t", test.t, group.t);
-        near("df", test.df, group.df);
-        near("p", test.p, group.p);
-        near("permutation", permutation_test(a, b).expect("p"), group.permutation);
-        if let Some(paired) = group.paired {
-            near("paired", paired_permutation_test(a, b).expect("p"), paired);
-        }
-        let s = Summary::of(a).expect("summary");
-        let got = [s.mean, s.sd.expect("sd"), s.standard_error.expect("se"), s.min, s.median, s.max];
-        got.into_iter().zip(group.summary).for_each(|(got, expected)| near("summary", got, expected));
+fn variety_equals_numpy() {
+    let golden = golden().variety;
+    let mut evaluation = Evaluation::default();
+    for (names, base) in golden.images.iter().zip(&golden.base) {
+        let mut pairs: Vec<ImagePair<'_>> =
+            names.iter().zip(base).map(|(name, base)| ImagePair::new(image(name), image(base), &[])).collect();
+        let files: Vec<&str> = names.iter().map(String::as_str).collect();
+        evaluation.prompt(&files, &pairs, true).expect("measures");
+        // Prompts without the subject do not count.
+        pairs.reverse();
+        pairs.truncate(2);
+        evaluation.prompt(&files[..2], &pairs, false).expect("measures");
     }
+    let summary = evaluation.finish(Cell::default()).summary;
+    near("variety", summary["variety"], golden.variety);
+    near("baseline_variety", summary["baseline_variety"], golden.baseline_variety);
+    let mut one = Evaluation::default();
+    one.prompt(&["a"], &[ImagePair::new(image("first"), image("noisy"), &[])], true).expect("measures");
+    assert!(!one.finish(Cell::default()).summary.contains_key("variety"), "one seed has no variety");
 }

@@ -1,39 +1,33 @@
-//! Pure maths on pixels and samples: how alike two images are, and whether two groups of numbers differ.
+//! What is measured on a cell: how alike images are, how far an adapter moves them, and what the losses say.
 //!
-//! | metric | range | equal images | source |
+//! | on two images | range | equal images | source |
 //! |---|---|---|---|
 //! | [`rmse()`] | 0..=1 | 0 | root of the mean squared difference, white − black = 1 |
-//! | [`psnr()`] | dB | ∞ | −20 log10 of `rmse` |
 //! | [`ssim()`] | −1..=1 | 1 | Wang et al. 2004 |
 //! | [`ncc()`] | −1..=1 | 1 | zero-mean normalised cross-correlation of 64 × 64 thumbnails |
 //!
-//! None of them knows what an image shows: they compare pixels at the same place. Metrics that need an image encoder
-//! come later and are files of their own.
+//! None of them knows what an image shows: they compare pixels at the same place.
 //!
-//! # Is a model copying its photos?
-//! [`nearest`] finds the training photo most like a generated image. The number alone says little, because photos of
-//! one subject are like each other already. Compare it with two ceilings: [`leave_one_out`] of the training photos
-//! (how like the rest is a real photo?) and [`nearest`] of the held-out photos (how like the training photos is a new
-//! real photo, against the same number of references?). Generated images nearer than real photos ever are were copied.
+//! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`,
+//! the CSV files and the tables of a report iterate that list. A new measure is its own file and its name in two
+//! lines of `table/mod.rs`.
 
 mod error;
-mod image;
-mod ncc;
-mod permutation;
-mod psnr;
+mod evaluation;
+mod inputs;
+mod measure;
+pub mod record;
 mod rmse;
+mod similarity;
 mod ssim;
-mod summary;
+pub mod table;
 mod thumbnail;
-mod welch;
 
-pub use error::MetricError;
-pub use image::Image;
-pub use ncc::{Mirrors, leave_one_out, ncc, nearest};
-pub use permutation::{paired_permutation_test, permutation_test};
-pub use psnr::psnr;
+pub use error::MeasureError;
+pub use evaluation::Evaluation;
+pub use inputs::{Cell, ImagePair, Losses};
+pub use measure::{Better, Column, Measure, Of, Table};
 pub use rmse::rmse;
+pub use similarity::{leave_one_out, ncc, nearest};
 pub use ssim::ssim;
-pub use summary::Summary;
 pub use thumbnail::Thumbnail;
-pub use welch::{Welch, welch};

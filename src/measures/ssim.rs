@@ -1,6 +1,8 @@
 //! Structural similarity.
 
-use super::{Image, MetricError};
+use image::RgbImage;
+
+use super::error::MeasureError;
 
 /// Side of the window in pixels.
 const WINDOW: usize = 11;
@@ -18,17 +20,22 @@ const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
 /// assessment: from error visibility to structural similarity*, IEEE TIP 13(4), 2004, equation 13.
 /// Equals scikit-image's `structural_similarity(a, b, data_range=255, channel_axis=2, gaussian_weights=True, sigma=1.5,
 /// use_sample_covariance=False)`.
-pub fn ssim(a: Image<'_>, b: Image<'_>) -> Result<f64, MetricError> {
-    a.same_size(&b)?;
-    let (width, height) = (a.width(), a.height());
-    if width.min(height) < WINDOW {
-        return Err(MetricError::TooSmall { width, height, window: WINDOW });
+///
+/// # Errors
+/// The images have different sizes, or are smaller than the window.
+pub fn ssim(a: &RgbImage, b: &RgbImage) -> Result<f64, MeasureError> {
+    if a.dimensions() != b.dimensions() {
+        return Err(MeasureError::SizesDiffer { a: a.dimensions(), b: b.dimensions() });
+    }
+    let ((width, height), window) = (a.dimensions(), WINDOW as u32);
+    if width.min(height) < window {
+        return Err(MeasureError::TooSmall { width, height, window });
     }
     let channels = (0..3).map(|channel| {
-        let plane = |image: Image<'_>| {
-            image.pixels().iter().skip(channel).step_by(3).map(|&v| f64::from(v)).collect::<Vec<_>>()
+        let plane = |image: &RgbImage| {
+            image.as_raw().iter().skip(channel).step_by(3).map(|&v| f64::from(v)).collect::<Vec<_>>()
         };
-        ssim_of_planes(&plane(a), &plane(b), width)
+        ssim_of_planes(&plane(a), &plane(b), width as usize)
     });
     Ok(channels.sum::<f64>() / 3.0)
 }
@@ -80,10 +87,10 @@ mod tests {
 
     #[test]
     fn equal_images_are_one_and_small_ones_refused() {
-        let pixels: Vec<u8> = (0..11 * 12 * 3).map(|i| (i * 37 % 251) as u8).collect();
-        let image = Image::new(11, 12, &pixels).expect("image");
-        assert!((ssim(image, image).expect("ssim") - 1.0).abs() < 1e-12);
-        let small = Image::new(10, 13, &pixels[..390]).expect("image");
-        assert!(matches!(ssim(small, small), Err(MetricError::TooSmall { window: 11, .. })));
+        let pixels = |count: usize| (0..count * 3).map(|i| (i * 37 % 251) as u8).collect::<Vec<_>>();
+        let image = RgbImage::from_raw(11, 12, pixels(11 * 12)).expect("image");
+        assert!((ssim(&image, &image).expect("ssim") - 1.0).abs() < 1e-12);
+        let small = RgbImage::from_raw(10, 13, pixels(10 * 13)).expect("image");
+        assert!(matches!(ssim(&small, &small), Err(MeasureError::TooSmall { window: 11, .. })));
     }
 }

@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use crate::report::data::{Cost, StudyData};
-use crate::report::{html as page, words};
+use crate::report::style::page::document;
+use crate::report::{titles, words};
+use crate::text;
 
 /// The whole page.
 pub(crate) fn page(data: &StudyData) -> String {
@@ -11,10 +13,11 @@ pub(crate) fn page(data: &StudyData) -> String {
     let alone: f64 = data.costs.iter().map(|c| c.seconds * c.cells.len().max(1) as f64).sum();
     let body = html! {
         header.top {
-            h1 dir="auto" { "What it cost: " (page::title(data)) }
+            h1 dir="auto" { "What it cost: " (titles::study_title(data)) }
             p.finding {
-                @if data.costs.is_empty() { "Nothing is made yet." } @else { (duration(once)) " of work on what is kept." }
-                @if alone > once { " Without sharing between cells it would have been " (duration(alone)) "." }
+                @if data.costs.is_empty() { "Nothing is made yet." }
+                @else { (text::duration(once)) " of work on what is kept." }
+                @if alone > once { " Without sharing between cells it would have been " (text::duration(alone)) "." }
             }
             p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }
         }
@@ -36,11 +39,14 @@ pub(crate) fn page(data: &StudyData) -> String {
                         tbody { @for cost in &data.costs { (row(cost, data.cells.len())) } }
                     }
                 }
-                p.soft { "A stage is made once and kept in the store; “made” says when. A date before this run means it was reused." }
+                p.soft {
+                    "A stage is made once and kept in the store; “made” says when. A date before this run means it was "
+                    "reused."
+                }
             }
         }
     };
-    page::document(&format!("Cost – {}", page::title(data)), &body)
+    document(&format!("Cost – {}", titles::study_title(data)), &body)
 }
 
 fn row(cost: &Cost, cells: usize) -> Markup {
@@ -50,43 +56,11 @@ fn row(cost: &Cost, cells: usize) -> Markup {
             td dir="auto" {
                 @if cost.cells.len() == cells && cells > 1 { "all " (cells) " cells" } @else { (cost.cells.join("; ")) }
             }
-            td.n { (duration(cost.seconds)) }
+            td.n { (text::duration(cost.seconds)) }
             td.n { (words::number_or_dash(cost.steps_per_second)) }
-            td.n { (cost.peak_memory_bytes.map_or_else(|| "–".to_owned(), memory)) }
-            td { (cost.device) small { (words::count(cost.threads, "thread")) } }
+            td.n { (cost.peak_memory_bytes.map_or_else(|| "–".to_owned(), text::bytes)) }
+            td { (cost.device) small { (text::count(cost.threads, "thread")) } }
             td { (cost.created) small { "runner " (cost.runner_version) } }
         }
-    }
-}
-
-/// `1 h 02 min`, `3 min 05 s`, `12.3 s`.
-fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "–".to_owned();
-    }
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-fn memory(bytes: u64) -> String {
-    let mib = bytes as f64 / (1024.0 * 1024.0);
-    if mib >= 1024.0 { format!("{:.1} GiB", mib / 1024.0) } else { format!("{mib:.0} MiB") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_sizes_are_readable() {
-        assert_eq!(duration(12.34), "12.3 s");
-        assert_eq!(duration(185.0), "3 min 05 s");
-        assert_eq!(duration(3720.0), "1 h 02 min");
-        assert_eq!(duration(f64::NAN), "–");
-        assert_eq!(memory(1_610_612_736), "1.5 GiB");
     }
 }

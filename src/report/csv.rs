@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::report::data::{CellData, StudyData, Table};
+use crate::measures::table;
+use crate::report::data::{CellData, CsvTable, StudyData};
 use crate::report::words;
 
 /// One table from every cell's table, with the cell's label in front.
-pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &Table) -> Vec<u8> {
+pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &CsvTable) -> Vec<u8> {
     let mut columns: Vec<&str> = Vec::new();
     for cell in &data.cells {
         for column in &table(cell).columns {
@@ -26,12 +27,12 @@ pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &Table) -> 
     out.bytes()
 }
 
-/// One row a cell: what it was and what came out.
+/// One row per cell: what it was and what came out.
 pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
     let axes = data.axes.iter().map(|a| a.key.as_str());
-    let mut out = Writer::new(["cell"].into_iter().chain(axes).chain(CELL_COLUMNS));
+    let measures = table::of_cells().map(|measure| measure.name);
+    let mut out = Writer::new(["cell"].into_iter().chain(axes).chain(CELL_COLUMNS).chain(measures));
     for cell in &data.cells {
-        let m = cell.metrics.clone().unwrap_or_default();
         let problem = cell.problems.first();
         let mut row = vec![cell.label.clone()];
         for axis in &data.axes {
@@ -52,54 +53,18 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
         row.push(if cell.trained { cell.epochs.to_string() } else { String::new() });
         row.push(cell.train_seed.to_string());
         row.push(cell.prompt_images().to_string());
-        let [train, held_out, class] = ["train", "held_out", "class"].map(|split| cell.loss(split));
-        let numbers = [
-            train.after,
-            held_out.after,
-            class.after,
-            train.base,
-            held_out.base,
-            class.base,
-            m.drift_rmse,
-            m.mean_nearest_similarity,
-            m.max_nearest_similarity,
-            m.baseline_nearest_similarity,
-            m.photo_similarity,
-            m.held_out_similarity,
-            m.mean_baseline_rmse,
-        ];
+        let numbers = table::of_cells().map(|measure| cell.value(measure.name));
         row.extend(numbers.map(|v| v.map(|v| v.to_string()).unwrap_or_default()));
         out.row(row.iter().map(String::as_str));
     }
     out.bytes()
 }
 
-const CELL_COLUMNS: [&str; 22] = [
-    "state",
-    "problem",
-    "photos",
-    "held_out_photos",
-    "steps_asked",
-    "steps",
-    "epochs",
-    "train_seed",
-    "images",
-    "probe_train",
-    "probe_held_out",
-    "probe_class",
-    "baseline_probe_train",
-    "baseline_probe_held_out",
-    "baseline_probe_class",
-    "drift_rmse",
-    "mean_nearest_similarity",
-    "max_nearest_similarity",
-    "baseline_nearest_similarity",
-    "photo_similarity",
-    "held_out_similarity",
-    "mean_baseline_rmse",
-];
+/// What stands between the swept settings and the measures.
+const CELL_COLUMNS: [&str; 9] =
+    ["state", "problem", "photos", "held_out_photos", "steps_asked", "steps", "epochs", "train_seed", "images"];
 
-/// Wall-clock values, one row a stored artifact.
+/// Wall-clock values, one row per stored artifact.
 pub(crate) fn costs(data: &StudyData) -> Vec<u8> {
     let mut out = Writer::new([
         "stage",
@@ -158,7 +123,7 @@ impl Writer {
 /// guarded already gets one more, so that a program that removes one `'` before a formula has every text as it was.
 fn guarded(text: &str) -> Cow<'_, str> {
     let is_number = text.parse::<f64>().is_ok();
-    // Spreadsheets drop spaces and quotes in front, and read wide signs as the usual ones.
+    // Spreadsheets ignore spaces and quotes in front, and read wide signs as the usual ones.
     let skipped = |c: char| {
         c != '\t' && c != '\r' && c != '\n' && (c.is_whitespace() || "'\"‘’“”`".contains(c) || words::hides(c))
     };
@@ -166,7 +131,7 @@ fn guarded(text: &str) -> Cow<'_, str> {
     if begins && !is_number { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// What begins a formula, or ends a cell in some programs.
+/// Characters that begin a formula, or end a cell in some programs.
 const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
 
 #[cfg(test)]
@@ -230,12 +195,12 @@ mod tests {
         data.cells[1].assignments[0].value = evil.into();
         (data.costs[0].device, data.costs[0].cells) = (evil.into(), vec![evil.into()]);
         for csv in [cells(&data), costs(&data), stacked(&data, |c| &c.loss)] {
-            let read = Table::parse(&csv);
+            let read = CsvTable::parse(&csv);
             let fields = read.rows.iter().flatten();
             assert!(fields.clone().all(|f| f.parse::<f64>().is_ok() || !f.starts_with(FORMULA)));
             assert!(fields.clone().any(|f| plain(f) == evil));
         }
-        let table = Table::parse(&cells(&data));
+        let table = CsvTable::parse(&cells(&data));
         assert_eq!(table.field(&table.rows[0], "dataset.size"), Some("-0.5"));
         assert_eq!(table.field(&table.rows[1], "dataset.size").map(plain), Some(evil));
     }
@@ -264,7 +229,7 @@ mod tests {
         let mut data = fixture::study();
         data.cells[2].problems[0].reason = "a \"quoted\",\nbroken reason".into();
         let csv = text(cells(&data));
-        let read = Table::parse(csv.as_bytes());
+        let read = CsvTable::parse(csv.as_bytes());
         assert_eq!(read.rows.len(), 3);
         assert_eq!(read.field(&read.rows[2], "problem"), Some("train: a \"quoted\",\nbroken reason"));
     }

@@ -3,9 +3,10 @@
 use image::{Rgb, RgbImage, imageops};
 use std::path::Path;
 
+use crate::measures::record::Values;
 use crate::report::data::{
-    Axis, CellData, Cost, Group, ImageSet, Metrics, PhotoData, Picture, Problem, ReportFile, Setting, SkippedFile,
-    StudyData, Table,
+    Axis, CellData, Cost, CsvTable, Group, ImageSet, PhotoData, Picture, Problem, ReportFile, Setting, SkippedFile,
+    StudyData,
 };
 use crate::stage::Stage;
 use crate::store::{FileEntry, StoredFile};
@@ -16,7 +17,7 @@ const SEEDS: [u64; 2] = [0, 1];
 /// Side of the made-up images in pixels.
 const SIDE: u32 = 128;
 
-/// Sizes 2, 4, 6; the last cell's training failed. Names files but has none.
+/// A study of sizes 2, 4 and 6 whose last training failed. It names files but has none.
 pub(crate) fn study() -> StudyData {
     let mut data = StudyData {
         name: "shinchan".into(),
@@ -56,8 +57,8 @@ pub(crate) fn study() -> StudyData {
     failed.adapters.clear();
     failed.metrics = None;
     failed.trained = false;
-    failed.loss = Table::default();
-    failed.probe = Table::default();
+    failed.loss = CsvTable::default();
+    failed.probe = CsvTable::default();
     failed.problems =
         vec![Problem { stage: Stage::Train, failed: true, reason: "the loss is not finite at step 17".into() }];
     data.cells.push(failed);
@@ -74,7 +75,7 @@ pub(crate) fn two_axes() -> StudyData {
     data
 }
 
-/// As [`study`], with pictures: the shipped sample photos, tinted. `sources` receives them.
+/// The study with pictures: the shipped sample photos, tinted. They are written to the folder `sources`.
 pub(crate) fn with_files(mut data: StudyData, sources: &Path) -> StudyData {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");
     let load = |i: usize| {
@@ -121,6 +122,10 @@ fn tinted(image: &RgbImage, tint: usize) -> RgbImage {
         }
     }
     out
+}
+
+fn values(numbers: &[(&str, f64)]) -> Values {
+    numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
 fn setting(key: &str, value: &str) -> Setting {
@@ -182,10 +187,12 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
     let mut images = prompt_images(&slug);
     for (i, p) in images.iter_mut().enumerate() {
         p.nearest_photo = Some(i % size);
-        p.nearest_similarity = Some(0.9 - 0.05 * size as f64 - 0.01 * i as f64);
-        p.baseline_nearest_similarity = Some(0.4);
-        p.baseline_rmse = Some(0.1 + 0.01 * i as f64);
-        p.baseline_ssim = Some(0.6);
+        p.values = values(&[
+            ("nearest_similarity", 0.9 - 0.05 * size as f64 - 0.01 * i as f64),
+            ("baseline_nearest_similarity", 0.4),
+            ("baseline_rmse", 0.1 + 0.01 * i as f64),
+            ("baseline_ssim", 0.6),
+        ]);
     }
     let held_out = 0.30 - 0.01 * size as f64;
     CellData {
@@ -208,27 +215,29 @@ fn cell(assignments: &[(&str, usize)], size: usize) -> CellData {
         images,
         loss: loss(size),
         probe: probe(size, held_out),
-        metrics: Some(Metrics {
-            probe_train: Some(0.15 + 0.01 * size as f64),
-            probe_held_out: Some(held_out),
-            probe_class: Some(0.21),
-            baseline_probe_train: Some(0.32),
-            baseline_probe_held_out: Some(0.31),
-            baseline_probe_class: Some(0.2),
-            drift_rmse: Some(0.05),
-            mean_nearest_similarity: Some(0.7),
-            max_nearest_similarity: Some(0.9 - 0.05 * size as f64),
-            baseline_nearest_similarity: Some(0.4),
-            mean_baseline_rmse: Some(0.12),
-            photo_similarity: Some(0.66),
-            held_out_similarity: Some(0.72),
-        }),
+        metrics: Some(values(&[
+            ("probe_train", 0.15 + 0.01 * size as f64),
+            ("probe_held_out", held_out),
+            ("probe_class", 0.21),
+            ("baseline_probe_train", 0.32),
+            ("baseline_probe_held_out", 0.31),
+            ("baseline_probe_class", 0.2),
+            ("drift_rmse", 0.05),
+            ("mean_nearest_similarity", 0.7),
+            ("max_nearest_similarity", 0.9 - 0.05 * size as f64),
+            ("baseline_nearest_similarity", 0.4),
+            ("mean_baseline_rmse", 0.12),
+            ("photo_similarity", 0.66),
+            ("held_out_similarity", 0.72),
+            ("variety", 0.2),
+            ("baseline_variety", 0.25),
+        ])),
         ..CellData::default()
     }
 }
 
 /// A noisy, falling loss from a small linear congruence.
-fn loss(size: usize) -> Table {
+fn loss(size: usize) -> CsvTable {
     let mut text = "step,epoch,loss,instance_loss,prior_loss,learning_rate,grad_norm\n".to_owned();
     let mut state = size as u32;
     for step in 1..=400 {
@@ -237,15 +246,15 @@ fn loss(size: usize) -> Table {
         let v = (0.12 + 0.02 * size as f64 + 0.15 * (-f64::from(step) / 120.0).exp()) * (0.3 + 1.4 * noise);
         text.push_str(&format!("{step},{},{v:.6},{v:.6},,0.0001,0.5\n", step / size as i32));
     }
-    Table::parse(text.as_bytes())
+    CsvTable::parse(text.as_bytes())
 }
 
-fn probe(size: usize, held_out: f64) -> Table {
+fn probe(size: usize, held_out: f64) -> CsvTable {
     let mut text = "step,split,loss\n".to_owned();
     for step in (0..=400).step_by(50) {
         let done = 1.0 - (-f64::from(step) / 120.0).exp();
         text.push_str(&format!("{step},train,{:.6}\n", 0.32 - (0.17 - 0.01 * size as f64) * done));
         text.push_str(&format!("{step},held_out,{:.6}\n", 0.31 - (0.31 - held_out) * done));
     }
-    Table::parse(text.as_bytes())
+    CsvTable::parse(text.as_bytes())
 }

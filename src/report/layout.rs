@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::data::{CellData, Group, Picture, Problem, Setting, StudyData, find};
-use crate::report::finding::REPEATS;
-use crate::report::words;
+use crate::report::data::{Group, Picture, Problem, StudyData, find};
+use crate::report::{axis, titles};
 
 /// Columns and rows of a comparison grid.
 pub(crate) struct Layout {
@@ -36,13 +35,13 @@ pub(crate) enum Column {
 pub(crate) struct PromptRows {
     /// Position in the list of prompts.
     pub(crate) index: usize,
-    /// Its wording; the wordings of the cells where these differ.
+    /// Its wording, or all wordings where those of the cells differ.
     pub(crate) prompt: String,
     /// Every seed any cell uses.
     pub(crate) seeds: Vec<u64>,
 }
 
-/// Said where a cell has no such prompt or seed.
+/// What the report says where a cell has no such prompt or seed.
 pub(crate) const NOT_ASKED: &str = "not asked for in this cell";
 
 /// What stands where a row and a column meet.
@@ -75,7 +74,7 @@ impl Column {
                 None | Some("") => "baseline".to_owned(),
                 Some(label) => format!("baseline, {label}"),
             },
-            Self::Cell(i) => data.cells.get(*i).map(|c| cell_title(data, c)).unwrap_or_default(),
+            Self::Cell(i) => data.cells.get(*i).map(|c| titles::cell_title(data, c)).unwrap_or_default(),
         }
     }
 
@@ -109,51 +108,10 @@ fn asked(data: &StudyData, cell: usize, group: Group, prompt: usize, seed: u64) 
     data.cells.get(cell).is_some_and(|c| c.prompts_of(group).len() > prompt && c.seeds.contains(&seed))
 }
 
-/// The axis along which columns of a group differ: the number of photos if it is swept.
-pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
-    let all = || data.axes.iter().map(|a| a.key.as_str());
-    // A sweep of one value tells no columns apart.
-    let several = || data.axes.iter().filter(|a| a.values.len() > 1).map(|a| a.key.as_str());
-    let condition = |key: &&str| !REPEATS.contains(key);
-    several()
-        .find(|k| *k == "dataset.size")
-        .or_else(|| several().find(condition))
-        .or_else(|| several().next())
-        .or_else(|| all().find(condition))
-        .or_else(|| all().next())
-}
-
-/// A cell's name inside its group: the main axis' value, or everything when it has none.
-pub(crate) fn cell_title(data: &StudyData, cell: &CellData) -> String {
-    let main = main_axis(data);
-    match cell.assignments.iter().find(|s| Some(s.key.as_str()) == main) {
-        Some(s) => words::say(&s.key, &s.value),
-        None if cell.assignments.is_empty() => words::count(cell.train_photos.len(), "photo"),
-        None => words::say_all(&cell.assignments),
-    }
-}
-
-/// A cell's full name, main axis first.
-pub(crate) fn full_title(data: &StudyData, cell: &CellData) -> String {
-    let others = words::say_all(other_assignments(data, cell));
-    let own = cell_title(data, cell);
-    let has_main = cell.assignments.iter().any(|s| Some(s.key.as_str()) == main_axis(data));
-    if others.is_empty() || !has_main { own } else { format!("{own}, {others}") }
-}
-
-/// The assignments that are not the main axis.
-pub(crate) fn other_assignments<'c>(
-    data: &'c StudyData,
-    cell: &'c CellData,
-) -> impl Iterator<Item = &'c Setting> + use<'c> {
-    let main = main_axis(data);
-    cell.assignments.iter().filter(move |s| Some(s.key.as_str()) != main)
-}
-
 fn column_groups(data: &StudyData) -> Vec<ColumnGroup> {
     let mut groups: Vec<ColumnGroup> = Vec::new();
     for (index, cell) in data.cells.iter().enumerate() {
-        let title = words::say_all(other_assignments(data, cell));
+        let title = axis::say_all(titles::other_assignments(data, cell));
         match groups.iter_mut().find(|g| g.title == title) {
             Some(group) => group.columns.push(Column::Cell(index)),
             None => groups.push(ColumnGroup { title, columns: vec![Column::Cell(index)] }),
@@ -163,7 +121,7 @@ fn column_groups(data: &StudyData) -> Vec<ColumnGroup> {
     groups
 }
 
-/// One baseline for all goes first, on its own; otherwise each stands before the cells that use it.
+/// A baseline that all cells share stands first, on its own. Otherwise each stands before the cells that use it.
 fn add_baselines(data: &StudyData, groups: &mut Vec<ColumnGroup>) {
     if data.baselines.len() == 1 {
         match groups.as_mut_slice() {
@@ -234,7 +192,7 @@ mod tests {
         let layout = Layout::new(&data, Group::Prompt);
         let titles: Vec<_> = layout.groups.iter().map(|g| g.title.as_str()).collect();
         assert_eq!(titles, ["", "rank 4", "rank 16"]);
-        assert_eq!(full_title(&data, &data.cells[1]), "2 photos, rank 16");
+        assert_eq!(titles::full_title(&data, &data.cells[1]), "2 photos, rank 16");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Which experiment a report folder belongs to, so that two experiments of one name do not replace each other's report.
+//! Which experiment a report folder belongs to, so that two experiments of one name do not replace
+//! each other's report.
 //!
 //! The folder remembers the experiment file by a hash of its path as seen from the folder (a project may be moved, and
 //! folders of this machine do not reach a report) and the study by the keys of its jobs (the file may be renamed). A
@@ -9,12 +10,12 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::hashing::plain_file;
 use crate::plan::Plan;
-use crate::report::ReportError;
-use crate::report::files::Folder;
+use crate::report::error::ReportError;
+use crate::report::folder::Folder;
 
 /// The file in the report folder.
 const NAME: &str = ".report-study";
-/// A record is some hundred bytes; more is not one of ours.
+/// A record has some hundred bytes; a larger file is not one of ours.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The experiment that writes a report.

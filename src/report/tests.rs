@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::*;
+use percent_encoding::percent_decode_str;
+
+use super::data::StudyData;
+use super::{ReportError, fixture, write};
 
 /// Every file under `root` with its bytes.
 fn read_all(root: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -40,22 +43,6 @@ fn attributes<'p>(page: &'p str, name: &str) -> Vec<&'p str> {
     page.match_indices(&needle).map(|(at, _)| page[at + needle.len()..].split('"').next().unwrap_or_default()).collect()
 }
 
-fn decode_href(link: &str) -> String {
-    let bytes = link.as_bytes();
-    let mut out = Vec::new();
-    let mut i = 0;
-    while i < bytes.len() {
-        if bytes[i] == b'%' {
-            out.push(u8::from_str_radix(&link[i + 1..i + 3], 16).expect("two hex digits"));
-            i += 3;
-        } else {
-            out.push(bytes[i]);
-            i += 1;
-        }
-    }
-    String::from_utf8(out).expect("UTF-8")
-}
-
 fn check_links(out: &Path, page_name: &str) {
     let page = std::fs::read_to_string(out.join(page_name)).expect("page");
     let mut links = Vec::new();
@@ -69,7 +56,10 @@ fn check_links(out: &Path, page_name: &str) {
             continue;
         }
         assert!(!link.starts_with('/') && !link.contains(':'), "{page_name}: {link} leaves the folder");
-        assert!(out.join(decode_href(link)).is_file(), "{page_name}: {link} is not a file");
+        assert!(
+            out.join(&*percent_decode_str(link).decode_utf8().expect("UTF-8")).is_file(),
+            "{page_name}: {link} is not a file"
+        );
     }
     assert!(!page.contains("http://") && !page.contains("https://"), "{page_name} names another site");
 }

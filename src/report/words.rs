@@ -1,49 +1,15 @@
-//! How settings and numbers are said: `5 photos`, `rank 16`, `0.1234`, `−12.3 %`.
+//! Numbers and gaps in words: `0.1234`, `−12.3 %`, `the training failed: …`.
 
-use crate::report::data::{Problem, Setting};
+use crate::report::data::Problem;
 use crate::stage::{Stage, about};
-
-/// A swept setting as people say it.
-#[must_use]
-pub(crate) fn say(key: &str, value: &str) -> String {
-    match key {
-        "dataset.size" if value == "1" => "1 photo".to_owned(),
-        "dataset.size" => format!("{value} photos"),
-        "dataset.images" => format!("photos of {value}"),
-        "dataset.held_out" => format!("{value} held out"),
-        _ => format!("{} {value}", axis_name(key)),
-    }
-}
-
-/// A setting's dotted name as people say it.
-#[must_use]
-pub(crate) fn axis_name(key: &str) -> String {
-    match key {
-        "dataset.size" => "number of photos".to_owned(),
-        "train.seed" => "training seed".to_owned(),
-        "dataset.seed" => "photo seed".to_owned(),
-        "dataset.images" => "photo folder".to_owned(),
-        // A training has these, too.
-        "generate.steps" => "sampling steps".to_owned(),
-        "generate.batch_size" => "image batch size".to_owned(),
-        _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),
-    }
-}
-
-/// Several settings, joined.
-#[must_use]
-pub(crate) fn say_all<'s>(settings: impl IntoIterator<Item = &'s Setting>) -> String {
-    settings.into_iter().map(|s| say(&s.key, &s.value)).collect::<Vec<_>>().join(", ")
-}
+use crate::text::measurement;
 
 /// What a stage does, as a noun.
-#[must_use]
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
     about(stage).noun
 }
 
 /// Why something is not there; `unknown` where nothing is known.
-#[must_use]
 pub(crate) fn why_missing(problem: Option<&Problem>, unknown: &str) -> String {
     match problem {
         Some(p) if p.failed => format!("{} failed: {}", stage_name(p.stage), p.reason),
@@ -52,39 +18,13 @@ pub(crate) fn why_missing(problem: Option<&Problem>, unknown: &str) -> String {
     }
 }
 
-/// Four significant digits, never an exponent for everyday sizes.
-#[must_use]
-pub(crate) fn number(v: f64) -> String {
-    if !v.is_finite() {
-        return "not a number".to_owned();
-    }
-    let a = v.abs();
-    if a != 0.0 && !(1e-4..1e6).contains(&a) {
-        return format!("{v:.3e}");
-    }
-    let decimals = if a >= 1000.0 {
-        0
-    } else if a >= 100.0 {
-        1
-    } else if a >= 10.0 {
-        2
-    } else if a >= 1.0 {
-        3
-    } else {
-        4
-    };
-    format!("{v:.decimals$}")
-}
-
 /// A number that may be missing; a dash says so.
-#[must_use]
 pub(crate) fn number_or_dash(v: Option<f64>) -> String {
-    v.map_or_else(|| "–".to_owned(), number)
+    v.map_or_else(|| "–".to_owned(), measurement)
 }
 
 /// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %` with a space that does not break; `None` when
 /// there is nothing to divide by.
-#[must_use]
 pub(crate) fn change(old: f64, new: f64) -> Option<String> {
     let percent = (new - old) / old.abs() * 100.0;
     if !percent.is_finite() {
@@ -102,7 +42,6 @@ pub(crate) fn change(old: f64, new: f64) -> Option<String> {
 }
 
 /// Signs that show nothing or reorder their neighbours: they could make one text look like another.
-#[must_use]
 pub(crate) fn hides(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -110,8 +49,8 @@ pub(crate) fn hides(c: char) -> bool {
         | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
 }
 
-/// A page with such signs and those that control terminals as their numbers; line ends and tabs stay.
-#[must_use]
+/// A page in which such signs, and those that control terminals, are replaced by their numbers. Line ends and tabs
+/// stay.
 pub(crate) fn visible(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for c in page.chars() {
@@ -124,50 +63,14 @@ pub(crate) fn visible(page: &str) -> String {
     out
 }
 
-/// `n thing` or `n things`.
-#[must_use]
-pub(crate) fn count(n: usize, singular: &str) -> String {
-    if n == 1 { format!("1 {singular}") } else { format!("{n} {singular}s") }
-}
-
-/// At most that many characters; `…` marks what is cut off.
-#[must_use]
-pub(crate) fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
-/// `a, b and c`.
-#[must_use]
-pub(crate) fn list(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_said_in_words() {
-        assert_eq!(say("dataset.size", "25"), "25 photos");
-        assert_eq!(say("dataset.size", "1"), "1 photo");
-        assert_eq!(say("train.learning_rate", "0.0001"), "learning rate 0.0001");
-    }
-
-    #[test]
-    fn numbers_have_four_digits() {
-        assert_eq!(number(0.123_456), "0.1235");
-        assert_eq!(number(12.3456), "12.35");
-        assert_eq!(number(0.0), "0.0000");
-        assert_eq!(number(1e-9), "1.000e-9");
-        assert_eq!(number(f64::NAN), "not a number");
+    fn a_missing_number_is_a_dash() {
         assert_eq!(number_or_dash(None), "–");
+        assert_eq!(number_or_dash(Some(0.123_456)), "0.1235");
     }
 
     #[test]
@@ -183,11 +86,5 @@ mod tests {
     #[test]
     fn signs_that_hide_are_shown() {
         assert_eq!(visible("a\u{202e}b\u{1b}[31m\n\tשלום 👩‍🎨"), "a\\u{202e}b\\u{1b}[31m\n\tשלום 👩‍🎨");
-    }
-
-    #[test]
-    fn lists_read_like_english() {
-        assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
-        assert_eq!(count(1, "seed"), "1 seed");
     }
 }

@@ -6,10 +6,11 @@ use super::about::About;
 use super::cell::{CellFacts, Keys, hashes};
 use super::key::Key;
 use super::name::Stage;
+use crate::measures::table;
 
 /// What the stage says about itself.
 pub(super) const ABOUT: About = About {
-    version: 2,
+    version: 3,
     noun: "the measurements",
     made_again: "measured again",
     needs: &[Stage::Prepare, Stage::Baseline, Stage::ClassImages, Stage::Train, Stage::Generate],
@@ -22,6 +23,8 @@ pub(super) const ABOUT: About = About {
 pub struct Evaluate {
     /// Kind of device.
     pub device: String,
+    /// The names of all measures: a new one makes the numbers again, which costs little and needs no model.
+    pub measures: Vec<&'static str>,
     /// The base model's images.
     pub baseline: Key,
     /// The training of the adapter.
@@ -42,6 +45,7 @@ impl Evaluate {
         let key = |stage| keys.get(&stage).cloned();
         Some(Self {
             device: cell.device_class.to_owned(),
+            measures: table::all().map(|measure| measure.name).collect(),
             baseline: key(Stage::Baseline)?,
             train: key(Stage::Train)?,
             generate: key(Stage::Generate)?,

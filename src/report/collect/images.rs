@@ -1,13 +1,17 @@
 //! `images.json` of an artifact → pictures with sensible file names.
 
 use crate::records::images::{FILE, Group, ImageList, ImageName};
-use crate::report::ReportError;
-use crate::report::data::{Picture, ReportFile};
+use crate::report::data::{ImageSet, Picture, ReportFile};
+use crate::report::error::ReportError;
+use crate::stage::Stage;
 use crate::store::Artifact;
+
+use super::collector::{Collector, json};
+use super::settings;
 
 /// The images of an artifact under `images/<folder>/` of the report, and what to copy.
 pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, Vec<ReportFile>), ReportError> {
-    let list: ImageList = super::json(artifact, FILE)?;
+    let list: ImageList = json(artifact, FILE)?;
     let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let (mut pictures, mut files) = (Vec::new(), Vec::new());
     for entry in list.images {
@@ -28,6 +32,38 @@ pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, V
         });
     }
     Ok((pictures, files))
+}
+
+impl Collector<'_> {
+    /// The distinct jobs of a stage with their images.
+    pub(super) fn sets(&mut self, stage: Stage, folder: &str) -> Result<Vec<(usize, ImageSet)>, ReportError> {
+        let mut jobs: Vec<usize> = Vec::new();
+        for job in self.plan.cells.iter().filter_map(|c| c.jobs.get(&stage)) {
+            if !jobs.contains(job) {
+                jobs.push(*job);
+            }
+        }
+        let several = jobs.len() > 1;
+        let mut sets = Vec::new();
+        for (i, job) in jobs.into_iter().enumerate() {
+            let folder = if i == 0 { folder.to_owned() } else { format!("{folder}-{}", i + 1) };
+            let cells: Vec<usize> =
+                (0..self.plan.cells.len()).filter(|c| self.plan.cells[*c].jobs.get(&stage) == Some(&job)).collect();
+            let mut set = ImageSet {
+                label: if several { settings::common(self.plan, &cells) } else { String::new() },
+                cells,
+                problem: self.problem(job),
+                ..ImageSet::default()
+            };
+            if let Some(artifact) = self.artifact(job) {
+                let (pictures, files) = read(artifact, &folder)?;
+                set.images = pictures;
+                self.data.files.extend(files);
+            }
+            sets.push((job, set));
+        }
+        Ok(sets)
+    }
 }
 
 /// Where an image of an artifact goes: `images/prompt_01_7.png` → `images/<folder>/p01_s7.png`; other groups have their

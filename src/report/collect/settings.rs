@@ -1,4 +1,4 @@
-//! Settings as text: which are swept, which are the same everywhere, which follow.
+//! Settings as text: which are swept, which are the same everywhere, and which follow from a swept one.
 //!
 //! Folders of this machine never reach a report: a path is cut to its last two parts.
 
@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 use crate::plan::{Cell, Plan};
+use crate::report::axis;
 use crate::report::data::{Axis, Setting};
-use crate::report::words;
+use crate::text::number;
 
 /// The settings a cell differs in.
 pub(super) fn assignments(cell: &Cell) -> Vec<Setting> {
@@ -37,13 +38,13 @@ pub(super) fn shared(plan: &Plan, swept: &[Axis]) -> (Vec<Setting>, Vec<Axis>) {
     (fixed.into_iter().map(one).collect(), derived)
 }
 
-/// What some cells share and not all cells have: the name of their common baseline.
+/// The settings that some cells share and not all cells have: the name of their common baseline.
 pub(super) fn common(plan: &Plan, cells: &[usize]) -> String {
     let of = |i: &usize| plan.cells.get(*i).map(assignments).unwrap_or_default();
     let mut shared = cells.first().map(of).unwrap_or_default();
     shared.retain(|s| cells.iter().all(|c| of(c).contains(s)));
     shared.retain(|s| !plan.cells.iter().all(|c| assignments(c).contains(s)));
-    words::say_all(&shared)
+    axis::say_all(&shared)
 }
 
 /// All settings of all cells as ASCII JSON, for the text chunk of `grid.png`.
@@ -74,6 +75,7 @@ fn add(axes: &mut Vec<Axis>, key: String, value: String) {
 fn toml_text(value: &toml::Value) -> String {
     match value {
         toml::Value::String(s) => without_folders(s),
+        toml::Value::Float(value) => number(*value),
         toml::Value::Array(items) => items.iter().map(toml_text).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     }
@@ -121,6 +123,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(s) => without_folders(s),
+        Value::Number(value) if value.is_f64() => number(value.as_f64().unwrap_or(f64::NAN)),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     }

@@ -4,11 +4,13 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::*;
+use super::collect;
 use crate::experiment::Settings;
+use crate::plan::{Cell, Job, Plan};
+use crate::records::photos::short;
 use crate::report::data::Group;
-use crate::stage::fixture;
-use crate::store::{Claim, Made};
+use crate::stage::{Stage, fixture};
+use crate::store::{Claim, Made, Store};
 
 const SETTINGS: &str = r#"
 [model]
@@ -128,7 +130,7 @@ fn plan() -> Plan {
 
 fn png() -> Vec<u8> {
     let image = image::RgbImage::from_pixel(8, 8, image::Rgb([1, 2, 3]));
-    crate::report::picture::png("x.png", &image, &[]).expect("encodes")
+    crate::picture::encode_png(&image, &[]).expect("encodes")
 }
 
 fn commit(store: &Store, job: &Job, files: &[(&str, Vec<u8>)]) {
@@ -143,7 +145,10 @@ fn commit(store: &Store, job: &Job, files: &[(&str, Vec<u8>)]) {
 }
 
 fn images(groups: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
-    let entry = |(group, prompt): &(&str, &str)| json!({"file": format!("images/{group}_00_7.png"), "prompt": prompt, "seed": 7, "group": group});
+    let entry = |(group, prompt): &(&str, &str)| {
+        let file = format!("images/{group}_00_7.png");
+        json!({"file": file, "prompt": prompt, "seed": 7, "group": group})
+    };
     let list = json!({
         "images": groups.iter().map(entry).collect::<Vec<_>>(),
         "settings": {"sampler": "ddim", "steps": 2, "guidance_scale": 1.0, "negative_prompt": "", "width": 8, "height": 8,
@@ -191,9 +196,10 @@ fn store(plan: &Plan) -> (tempfile::TempDir, Store) {
         ],
     );
     commit_images(&store, &plan.jobs[3], &[("prompt", prompt), ("drift", "a red ball")]);
+    let values = json!({"nearest_photo": 0, "nearest_similarity": 0.75, "baseline_rmse": 0.125, "baseline_ssim": 0.5});
     let metrics = json!({
-        "images": [{"file": "images/prompt_00_7.png", "nearest_photo": short(&hash(0)), "nearest_similarity": 0.75,
-                    "baseline_rmse": 0.125, "baseline_ssim": 0.5}],
+        "version": 1,
+        "images": [{"file": "images/prompt_00_7.png", "values": values}],
         "summary": {"probe_held_out": 0.25, "baseline_probe_held_out": 0.5, "a_number_of_a_later_version": 1},
     });
     commit(&store, &plan.jobs[4], &[("metrics.json", metrics.to_string().into_bytes())]);
@@ -229,10 +235,10 @@ fn a_study_is_collected_with_what_is_missing() {
     assert_eq!((done.train_photos.as_slice(), done.held_out_photos.as_slice()), (&[0][..], &[2][..]));
     assert_eq!(done.loss.rows.len(), 2);
     assert_eq!(done.probe.probe("held_out"), [(0.0, 0.5), (4.0, 0.25)]);
-    assert_eq!(done.metrics.as_ref().and_then(|m| m.probe_held_out), Some(0.25));
+    assert_eq!(done.value("probe_held_out"), Some(0.25));
     let picture = done.picture(Group::Prompt, 0, 7).expect("an image");
     assert_eq!(picture.file, "images/dataset.size=1/p00_s7.png");
-    assert_eq!((picture.nearest_photo, picture.nearest_similarity), (Some(0), Some(0.75)));
+    assert_eq!((picture.nearest_photo, picture.values.get("nearest_similarity")), (Some(0), Some(&0.75)));
     assert_eq!(done.adapters, ["adapters/dataset.size=1/pytorch_lora_weights.safetensors"]);
 
     // One reason, not three: images and numbers are missing because the training failed.
@@ -251,7 +257,7 @@ fn the_folder_has_nothing_of_this_machine() {
     let plan = plan();
     let (dir, store) = store(&plan);
     let out = dir.path().join("report");
-    super::super::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
     for name in ["index.html", "report.md", "cells.csv", "grid.png"] {
         let bytes = std::fs::read(out.join(name)).expect("is there");
         let text = String::from_utf8_lossy(&bytes);
@@ -272,7 +278,7 @@ fn an_empty_store_is_a_report_of_what_is_to_come() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&dir.path().join("store")).expect("opens");
     let out: PathBuf = dir.path().join("report");
-    let data = super::super::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    let data = crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
     assert_eq!(data.cells[0].problems[0].reason, "not run yet");
     assert!(!data.cells[0].problems.iter().any(|p| p.failed));
     assert_eq!(data.cells[0].train_photos.len(), 1);

@@ -1,13 +1,14 @@
-//! What may be said when conditions are held against each other.
+//! What may be said when conditions are compared.
 
 use super::trainings::{Condition, Split, comparable, mean, range};
 use crate::report::words;
+use crate::text;
 
 /// A condition's name and the losses of its trainings.
 pub(super) struct Losses<'c> {
     pub(super) title: &'c str,
     pub(super) after: Vec<f64>,
-    /// Of the trainings above of which it is known.
+    /// The base model's losses, of those trainings for which it is known.
     pub(super) base: Vec<f64>,
 }
 
@@ -20,16 +21,16 @@ impl Losses<'_> {
         let small: Vec<String> = change.into_iter().chain(several).collect();
         let with = if self.title.is_empty() { String::new() } else { format!(" with {}", self.title) };
         let small = if small.is_empty() { String::new() } else { format!(" ({})", small.join(", ")) };
-        format!("{}{with}{small}", words::number(v))
+        format!("{}{with}{small}", text::measurement(v))
     }
 }
 
-/// Few enough, and with short enough names, to be said in one sentence.
+/// Whether the conditions are few enough, and their names short enough, to stand in one sentence.
 pub(super) fn few(losses: &[Losses<'_>]) -> bool {
     losses.len() <= 4 && losses.iter().all(|c| !c.title.contains(',') && c.title.chars().count() <= 60)
 }
 
-/// The condition of which every loss lies below every loss of the others; needs two trainings of each.
+/// The condition whose losses all lie below every loss of the others. It needs two trainings of each condition.
 pub(super) fn lowest<'c>(conditions: &[Condition], losses: &'c [Losses<'_>], split: Split) -> Option<&'c str> {
     if losses.len() < 2 || losses.iter().any(|c| c.after.len() < 2) || !comparable(conditions, split) {
         return None;
@@ -39,7 +40,7 @@ pub(super) fn lowest<'c>(conditions: &[Condition], losses: &'c [Losses<'_>], spl
     others.iter().all(|c| range(&c.after).0 > top).then_some(best.title)
 }
 
-/// How sure the order of conditions is, as far as ranges can say it.
+/// How certain the order of conditions is, as far as ranges can say it.
 pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> String {
     let n = range(&losses.iter().map(|c| c.after.len() as f64).collect::<Vec<_>>());
     if losses.len() < 2 {
@@ -49,8 +50,8 @@ pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Spl
         };
     }
     if !comparable(conditions, split) {
-        return "The losses of the base model differ or are not all known (other photos, words, base model, resolution or way \
-                to measure), so the conditions are not compared with each other, and none is called best."
+        return "The losses of the base model differ or are not all known (other photos, words, base model, resolution \
+                or way to measure), so the conditions are not compared with each other, and none is called best."
             .to_owned();
     }
     if n.1 < 2.0 {
@@ -64,9 +65,9 @@ pub(super) fn chance(conditions: &[Condition], losses: &[Losses<'_>], split: Spl
     let ranges = if few(losses) {
         let one = |c: &Losses<'_>| {
             let (low, high) = range(&c.after);
-            format!("{} to {} with {}", words::number(low), words::number(high), c.title)
+            format!("{} to {} with {}", text::measurement(low), text::measurement(high), c.title)
         };
-        format!(" Their losses: {}.", words::list(&losses.iter().map(one).collect::<Vec<_>>()))
+        format!(" Their losses: {}.", text::list(&losses.iter().map(one).collect::<Vec<_>>()))
     } else {
         String::new()
     };
@@ -81,7 +82,7 @@ fn order(losses: &[Losses<'_>]) -> String {
         others.into_iter().partition(|c| range(&c.after).0 > top);
     let names = |some: &[&Losses<'_>]| {
         if few(losses) {
-            words::list(&some.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>())
+            text::list(&some.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>())
         } else {
             format!("{} of the {} others", some.len(), losses.len() - 1)
         }

@@ -1,7 +1,7 @@
 //! What a report may claim: the only place that turns numbers into statements, for the page, the text and the pictures.
 //!
 //! The measured quantity is the probe loss: the denoising error of the model at fixed noise and timesteps, on photos no
-//! cell trained on if there are any. Lower is better. What is counted are trainings, never cells or images.
+//! cell trained on if there are any. Lower is better. Trainings are counted, never cells or images.
 
 mod compare;
 mod sections;
@@ -10,12 +10,11 @@ mod trainings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
-pub(crate) use trainings::{Loss, REPEATS};
-
-use crate::report::data::{CellData, StudyData};
+use crate::report::data::StudyData;
 use crate::report::words;
+use crate::text;
 use compare::Losses;
+pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
 use trainings::{Condition, Split, conditions, range, same};
 
 /// The study's answer so far.
@@ -32,7 +31,7 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
     let trained = conditions(data);
     let measured = |split: Split| trained.iter().flat_map(|c| &c.trainings).any(|t| t.loss(split).after.is_some());
     let split = if measured(Split::HeldOut) { Split::HeldOut } else { Split::Train };
-    // Only trainings with a number are spoken of.
+    // The report speaks only of trainings that have a number.
     let mut with_number = trained.clone();
     for condition in &mut with_number {
         condition.trainings.retain(|t| t.loss(split).after.is_some());
@@ -76,7 +75,7 @@ fn nothing_measured(data: &StudyData, trained: &[Condition]) -> String {
         _ if data.cells.is_empty() => "Nothing is measured yet.".to_owned(),
         None | Some(_) if trainings > 0 => {
             let rest = unfinished(data).map(|what| format!(" {what}.")).unwrap_or_default();
-            format!("No denoising loss after training is a number ({}).{rest}", words::count(trainings, "training"))
+            format!("No denoising loss after training is a number ({}).{rest}", text::count(trainings, "training"))
         }
         Some(what) => format!("Nothing is measured yet: {}.", lower(&what)),
         None => "No denoising loss is measured.".to_owned(),
@@ -118,18 +117,18 @@ fn headline(data: &StudyData, conditions: &[Condition], losses: &[Losses<'_>], s
     let start = if bases.is_empty() {
         format!("{place}, the denoising loss after training ")
     } else if same(low, high) {
-        format!("{place}, the base model's denoising loss is {}; after training it ", words::number(low))
+        format!("{place}, the base model's denoising loss is {}; after training it ", text::measurement(low))
     } else {
-        let (low, high) = (words::number(low), words::number(high));
+        let (low, high) = (text::measurement(low), text::measurement(high));
         format!("{place}, the base model's denoising loss is {low} to {high}; after training it ")
     };
     let rest = match losses {
         [one] if one.after.len() > 1 => {
             let (low, high) = range(&one.after);
-            format!("is {}, from {} to {}.", one.said(), words::number(low), words::number(high))
+            format!("is {}, from {} to {}.", one.said(), text::measurement(low), text::measurement(high))
         }
         _ if compare::few(losses) => {
-            format!("is {}.", words::list(&losses.iter().map(Losses::said).collect::<Vec<_>>()))
+            format!("is {}.", text::list(&losses.iter().map(Losses::said).collect::<Vec<_>>()))
         }
         _ => between(conditions, losses, split),
     };
@@ -139,7 +138,7 @@ fn headline(data: &StudyData, conditions: &[Condition], losses: &[Losses<'_>], s
     }
 }
 
-/// The ends of many conditions, and in how many trainings the loss fell.
+/// The lowest and the highest mean of many conditions, and in how many trainings the loss fell.
 fn between(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> String {
     let mean = |c: &Losses<'_>| trainings::mean(&c.after);
     let ends = [
@@ -149,10 +148,10 @@ fn between(conditions: &[Condition], losses: &[Losses<'_>], split: Split) -> Str
     let ends: Vec<String> = ends.into_iter().flatten().map(Losses::said).collect();
     let (fell, known) = moved(conditions, split, |base, after| after < base);
     let how = if losses.iter().any(|c| c.after.len() > 1) { "is, as the mean of a condition," } else { "lies" };
-    format!("{how} between {}; it fell in {fell} of {}.", ends.join(" and "), words::count(known, "training"))
+    format!("{how} between {}; it fell in {fell} of {}.", ends.join(" and "), text::count(known, "training"))
 }
 
-/// In how many trainings the loss moved that way, of how many of which both ends are known.
+/// The number of trainings whose loss moved that way, and the number whose loss is known before and after.
 fn moved(conditions: &[Condition], split: Split, that_way: impl Fn(f64, f64) -> bool) -> (usize, usize) {
     let pairs = || {
         let all = conditions.iter().flat_map(|c| &c.trainings).map(|t| t.loss(split));
@@ -161,7 +160,7 @@ fn moved(conditions: &[Condition], split: Split, that_way: impl Fn(f64, f64) -> 
     (pairs().filter(|(base, after)| that_way(*base, *after)).count(), pairs().count())
 }
 
-/// Trainings that made the model worse are said.
+/// A sentence on the trainings that made the model worse.
 fn worse(conditions: &[Condition], split: Split) -> Option<String> {
     let (rose, known) = moved(conditions, split, |base, after| after > base && !same(base, after));
     let those = match split {
@@ -172,12 +171,13 @@ fn worse(conditions: &[Condition], split: Split) -> Option<String> {
         (0, _) => None,
         (1, 1) => Some(format!("The loss ended above the base model's: on {those} the training made the model worse.")),
         (rose, known) => Some(format!(
-            "In {rose} of {known} trainings the loss ended above the base model's: on {those} they made the model worse."
+            "In {rose} of {known} trainings the loss ended above the base model's: on {those} they made the model \
+             worse."
         )),
     }
 }
 
-/// How the loss on training photos moved, and what it would mean.
+/// A sentence on how the loss on training photos moved, and what that means.
 fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Option<String> {
     if split == Split::Train {
         return None;
@@ -201,13 +201,13 @@ fn memorising(data: &StudyData, conditions: &[Condition], split: Split) -> Optio
         None => String::new(),
     };
     Some(if compare::few(&losses) {
-        format!("On the photos it trained on{first}, the loss changed by {}; {meaning}", words::list(&changes))
+        format!("On the photos it trained on{first}, the loss changed by {}; {meaning}", text::list(&changes))
     } else {
         format!("The loss on the photos a cell trains on{first} stands beside it in the table; {meaning}")
     })
 }
 
-/// Trainings that cannot be spoken of because they have no such number.
+/// A sentence on the trainings that are left out because they have no such number.
 fn without_number(trained: &[Condition], with_number: &[Condition]) -> Option<String> {
     let count = |all: &[Condition]| all.iter().map(|c| c.trainings.len()).sum::<usize>();
     match count(trained) - count(with_number) {
@@ -217,31 +217,12 @@ fn without_number(trained: &[Condition], with_number: &[Condition]) -> Option<St
     }
 }
 
-/// Cells that are not trainings of their own.
+/// A sentence on cells that share a training.
 fn shared(data: &StudyData, trained: &[Condition]) -> Option<String> {
     let trainings: usize = trained.iter().map(|c| c.trainings.len()).sum();
     let cells = data.cells.iter().filter(|c| c.trained).count();
     (trainings > 0 && cells > trainings).then(|| {
-        let (cells, trainings) = (words::count(cells, "cell"), words::count(trainings, "training"));
+        let (cells, trainings) = (text::count(cells, "cell"), text::count(trainings, "training"));
         format!("{cells} share {trainings}: cells of one training differ in nothing that the training depends on.")
     })
-}
-
-impl StudyData {
-    /// Cells of which a stage was tried and failed.
-    pub(crate) fn failed_cells(&self) -> usize {
-        self.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count()
-    }
-
-    /// Cells that are neither complete nor failed.
-    pub(crate) fn waiting_cells(&self) -> usize {
-        self.cells.len() - self.complete_cells() - self.failed_cells()
-    }
-}
-
-impl CellData {
-    /// Images of the study's prompts, without those for drift.
-    pub(crate) fn prompt_images(&self) -> usize {
-        self.images.iter().filter(|p| p.group == crate::report::data::Group::Prompt).count()
-    }
 }

@@ -1,9 +1,12 @@
-//! Sentences that stand over a section: each depends on what the study has.
+//! Sentences that stand over a section. Each depends on what the study has.
 
 use std::collections::BTreeSet;
 
-use crate::report::data::{CellData, Metrics, StudyData};
-use crate::report::words;
+use crate::measures::record::Values;
+use crate::measures::table::copying::{HELD_OUT, LARGEST};
+use crate::report::axis;
+use crate::report::data::{CellData, StudyData};
+use crate::text;
 
 /// Whether no cell trains on a photo that another cell holds out.
 fn never_trained_on(data: &StudyData) -> bool {
@@ -18,7 +21,7 @@ fn never_trained_on(data: &StudyData) -> bool {
 pub(super) fn held_out_place<'d>(data: &'d StudyData, cells: impl Iterator<Item = &'d CellData>) -> String {
     let counts: BTreeSet<usize> = cells.map(|c| c.held_out_photos.len().min(c.probe_photos)).collect();
     let photos = match counts.iter().collect::<Vec<_>>().as_slice() {
-        [n] if **n > 0 => words::count(**n, "photo"),
+        [n] if **n > 0 => text::count(**n, "photo"),
         _ => "photos".to_owned(),
     };
     format!("{photos} that {}", not_trained_on(data))
@@ -28,7 +31,7 @@ fn not_trained_on(data: &StudyData) -> &'static str {
     if never_trained_on(data) { "no cell trains on" } else { "the cell itself does not train on" }
 }
 
-/// How many training photos are measured at most, if that is not all of them.
+/// The largest number of training photos that are measured, if that is not all of them.
 pub(super) fn measured_first(data: &StudyData) -> Option<usize> {
     data.cells.iter().find(|c| c.train_photos.len() > c.probe_photos).map(|c| c.probe_photos)
 }
@@ -36,7 +39,7 @@ pub(super) fn measured_first(data: &StudyData) -> Option<usize> {
 /// The heading of a set of held-out photos.
 pub(crate) fn held_out_title(data: &StudyData, photos: usize) -> String {
     let never = if never_trained_on(data) { "never trained on" } else { "not trained on in their own cells" };
-    format!("{}, {never}", words::count(photos, "held-out photo"))
+    format!("{}, {never}", text::count(photos, "held-out photo"))
 }
 
 /// What the probe loss is and how to read it.
@@ -50,7 +53,8 @@ pub(crate) fn curve_words(data: &StudyData) -> String {
     if data.cells.iter().any(|c| !c.held_out_photos.is_empty()) {
         let unseen = not_trained_on(data);
         format!(
-            "{start} It is measured on {first} and on photos that {unseen}. If only the first falls, the adapter memorises."
+            "{start} It is measured on {first} and on photos that {unseen}. If only the first falls, the adapter \
+             memorises."
         )
     } else {
         format!(
@@ -65,7 +69,7 @@ pub(crate) fn numbers_words() -> &'static str {
      photos."
 }
 
-/// Which real photos the similarity of images is held against.
+/// The real photos with which the similarity of images is compared.
 #[derive(Clone, Copy, PartialEq)]
 enum Real {
     Unseen,
@@ -75,10 +79,10 @@ enum Real {
 }
 
 fn real(data: &StudyData) -> Real {
-    let measured: Vec<&Metrics> =
-        data.cells.iter().filter_map(|c| c.metrics.as_ref()).filter(|m| m.max_nearest_similarity.is_some()).collect();
-    let unseen = measured.iter().any(|m| m.held_out_similarity.is_some());
-    let training = measured.iter().any(|m| m.held_out_similarity.is_none() && m.photo_similarity.is_some());
+    let values = data.cells.iter().filter_map(|c| c.metrics.as_ref());
+    let measured: Vec<&Values> = values.filter(|values| LARGEST.value(values).is_some()).collect();
+    let unseen = measured.iter().any(|values| HELD_OUT.value(values).is_some());
+    let training = measured.iter().any(|values| HELD_OUT.value(values).is_none() && LARGEST.ceiling(values).is_some());
     match (unseen, training) {
         (true, true) => Real::Both,
         (true, false) => Real::Unseen,
@@ -96,7 +100,7 @@ pub(crate) fn real_photos(data: &StudyData) -> &'static str {
     }
 }
 
-/// How copying is looked for.
+/// How the report looks for copies.
 pub(crate) fn copying_words(data: &StudyData) -> String {
     let start =
         "Similarity (normalised cross-correlation, at most 1) of every image to the training photo it resembles most.";
@@ -105,19 +109,19 @@ pub(crate) fn copying_words(data: &StudyData) -> String {
         Real::Unseen => "what real photos reach that the cell does not train on",
         Real::Training => "what the training photos reach among themselves (none is held out)",
         Real::Both => {
-            "what real photos reach (those the cell does not train on; where none is held out, the training photos among \
-             themselves)"
+            "what real photos reach (those the cell does not train on; where none is held out, the training photos \
+             among themselves)"
         }
         Real::Nothing => {
             return format!(
-                "{start} It can only be held against {base}: there is no second photo, so no image is counted as close to \
-                 one."
+                "{start} It can only be held against {base}: there is no second photo, so no image is counted as close \
+                 to one."
             );
         }
     };
     format!(
-        "{start} Two things to hold it against: {real}, and {base}. Images above the first and clearly above the second \
-         are counted as close to a photo."
+        "{start} Two things to hold it against: {real}, and {base}. Images above the first and clearly above the \
+         second are counted as close to a photo."
     )
 }
 
@@ -129,7 +133,7 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
         (own && !same_noise.contains(&key)) || key == "dataset.resolution"
     };
     let axes = data.axes.iter().chain(&data.derived).filter(|a| a.values.len() > 1 && other(&a.key));
-    let names: Vec<String> = axes.map(|a| words::axis_name(&a.key)).collect();
+    let names: Vec<String> = axes.map(|a| axis::name(&a.key)).collect();
     match names.as_slice() {
         [] => (
             "Each row starts from the same noise; only the adapter differs.".to_owned(),
@@ -142,7 +146,7 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
         names => (
             format!(
                 "Each row starts from the same seed; beside the adapter, the columns differ in {}.",
-                words::list(names)
+                text::list(names)
             ),
             "each column starts from the same seed",
         ),

@@ -4,10 +4,8 @@
 //! their seeds are repeats of one condition.
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{layout, words};
-
-/// Settings that repeat a condition with other chance: which photos, which noise. No value of them is better than another.
-pub(crate) const REPEATS: [&str; 2] = ["train.seed", "dataset.seed"];
+use crate::report::{axis, titles};
+use crate::text;
 
 /// The photos a loss is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub(crate) struct Loss {
 /// One finished training.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Training {
-    /// The seeds that tell it from its repeats.
+    /// The seeds that distinguish it from its repeats.
     repeat: Vec<Setting>,
     pub(crate) held_out: Loss,
     pub(crate) train: Loss,
@@ -36,10 +34,10 @@ pub(crate) struct Training {
     pub(crate) cell: usize,
 }
 
-/// All finished trainings with the same settings but for their seeds.
+/// All finished trainings whose settings are the same except for their seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {
-    /// As people say it; empty when there is nothing to tell it from.
+    /// Its settings in words; empty when there is only one condition.
     pub(crate) title: String,
     pub(crate) trainings: Vec<Training>,
     settings: Vec<Vec<Setting>>,
@@ -61,7 +59,7 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
     for (index, cell) in data.cells.iter().enumerate().filter(|(_, c)| c.trained) {
         let settings = of_training(cell);
         if let Some(known) = out.iter_mut().find(|c| c.jobs.contains(&cell.train_job)) {
-            // Two settings, one training: it goes by both names.
+            // Two settings share one training, so the condition has both names.
             if !known.settings.contains(&settings) {
                 known.title = format!("{} or {}", known.title, title(data, cell, &settings));
                 known.settings.push(settings);
@@ -69,9 +67,9 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
             continue;
         }
         let training = Training {
-            repeat: cell.assignments.iter().filter(|s| REPEATS.contains(&s.key.as_str())).cloned().collect(),
-            held_out: cell.loss("held_out"),
-            train: cell.loss("train"),
+            repeat: cell.assignments.iter().filter(|s| axis::is_repeat(&s.key)).cloned().collect(),
+            held_out: Loss::of(cell, "held_out"),
+            train: Loss::of(cell, "train"),
             cell: index,
         };
         match out.iter_mut().find(|c| c.settings.contains(&settings)) {
@@ -90,10 +88,10 @@ pub(crate) fn conditions(data: &StudyData) -> Vec<Condition> {
     out
 }
 
-/// What a training depends on, but for its seeds, and how its loss is measured.
+/// The settings that a training and the measurement of its loss depend on, without the seeds.
 fn of_training(cell: &CellData) -> Vec<Setting> {
     let drawn = |key: &str| key.starts_with("generate.") || key == "evaluate.drift_prompts";
-    let keep = |s: &&Setting| !REPEATS.contains(&s.key.as_str()) && !drawn(&s.key);
+    let keep = |s: &&Setting| !axis::is_repeat(&s.key) && !drawn(&s.key);
     cell.assignments.iter().filter(keep).cloned().collect()
 }
 
@@ -103,29 +101,19 @@ fn title(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
     }
     let cell =
         CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
-    words::shortened(&layout::full_title(data, &cell), 120)
+    text::shortened(&titles::full_title(data, &cell), 120)
 }
 
-impl CellData {
-    /// The loss on one split of the probe, from the measurements or, before these are made, from the curve.
-    pub(crate) fn loss(&self, split: &str) -> Loss {
-        let curve = || {
-            let points = self.probe.probe(split);
-            (points.first().map(|p| p.1), points.last().map(|p| p.1))
-        };
-        let (base, after) = match (&self.metrics, split) {
-            (Some(m), "train") => (m.baseline_probe_train, m.probe_train),
-            (Some(m), "held_out") => (m.baseline_probe_held_out, m.probe_held_out),
-            (Some(m), _) => (m.baseline_probe_class, m.probe_class),
-            (None, _) => curve(),
-        };
-        let finite = |v: Option<f64>| v.filter(|v| v.is_finite());
-        Loss { base: finite(base), after: finite(after) }
+impl Loss {
+    /// The losses of a cell on one split of the probe.
+    fn of(cell: &CellData, split: &str) -> Self {
+        let [base, after] = [format!("baseline_probe_{split}"), format!("probe_{split}")].map(|name| cell.value(&name));
+        Self { base, after }
     }
 }
 
-/// Whether the losses of conditions may be held against each other: each repeat that two conditions have begins at the
-/// same loss of the base model, and where repeats begin at different losses every condition has the same repeats.
+/// Whether the losses of conditions may be compared. A repeat that two conditions have must begin at the same loss of
+/// the base model; and where repeats begin at different losses, every condition must have the same repeats.
 pub(crate) fn comparable(conditions: &[Condition], split: Split) -> bool {
     let starts: Vec<Vec<(&[Setting], f64)>> = conditions
         .iter()
@@ -144,7 +132,7 @@ pub(crate) fn comparable(conditions: &[Condition], split: Split) -> bool {
     complete && paired && (level || balanced)
 }
 
-/// Equal up to rounding.
+/// Whether two losses are equal up to rounding.
 pub(crate) fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
 }

@@ -1,0 +1,118 @@
+//! What a measure is: a named number with a direction, how it is computed and where a report shows it.
+
+use super::error::MeasureError;
+use super::inputs::{Cell, ImagePair};
+use super::record::Values;
+
+/// A named number.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its name in `metrics.json` and in the CSV files.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub note: &'static str,
+    /// Which value is the better one.
+    pub better: Better,
+    /// The measure that says what the base model reaches without any adapter.
+    pub floor: Option<&'static str>,
+    /// The measures that say what real photos reach; the first that is defined counts.
+    pub ceiling: &'static [&'static str],
+    /// The columns in which a report shows it.
+    pub columns: &'static [Column],
+    /// How it is computed, and of what.
+    pub of: Of,
+}
+
+/// Which value of a measure is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// The lower one.
+    Lower,
+    /// The higher one.
+    Higher,
+    /// The one nearer to the floor.
+    Near,
+    /// Neither: it is something to hold another measure against.
+    Neither,
+}
+
+/// What a measure is computed of. `None` where it is not defined.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    /// One generated image.
+    Image(fn(&ImagePair<'_>) -> Result<Option<f64>, MeasureError>),
+    /// All images of one prompt that asks for the subject, one per seed. The cell's number is the mean over its
+    /// prompts.
+    Prompt(fn(&[ImagePair<'_>]) -> Result<Option<f64>, MeasureError>),
+    /// A whole cell.
+    Cell(fn(&Cell<'_>) -> Option<f64>),
+}
+
+/// A column of a report's table of numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Which table.
+    pub table: Table,
+    /// Columns stand in the order of their ranks.
+    pub rank: u8,
+    /// The column's head.
+    pub head: &'static str,
+    /// A few words below the head; the text file does not show them.
+    pub below: &'static str,
+    /// Whether the column is left out when no cell has a number.
+    pub optional: bool,
+}
+
+/// A table of a report with one row per cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// The numbers of the page.
+    Page,
+    /// The numbers of the Markdown file.
+    Text,
+}
+
+impl Better {
+    /// The direction as a sentence; empty if there is none.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Lower => "Lower is better.",
+            Self::Higher => "Higher is better.",
+            Self::Near => "The nearer to the base model's, the better.",
+            Self::Neither => "",
+        }
+    }
+}
+
+impl Measure {
+    /// Its number among measured ones.
+    #[must_use]
+    pub fn value(&self, values: &Values) -> Option<f64> {
+        values.get(self.name).copied()
+    }
+
+    /// What the base model reaches.
+    #[must_use]
+    pub fn floor(&self, values: &Values) -> Option<f64> {
+        values.get(self.floor?).copied()
+    }
+
+    /// What real photos reach.
+    #[must_use]
+    pub fn ceiling(&self, values: &Values) -> Option<f64> {
+        self.ceiling.iter().find_map(|name| values.get(*name).copied())
+    }
+
+    /// Whether it is a number of a whole cell.
+    #[must_use]
+    pub fn is_of_cell(&self) -> bool {
+        !matches!(self.of, Of::Image(_))
+    }
+
+    /// Its column in a table.
+    #[must_use]
+    pub fn column(&self, table: Table) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.table == table)
+    }
+}

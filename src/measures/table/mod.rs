@@ -1,0 +1,58 @@
+//! The list of all measures. A new family of measures is a file of this folder and its name in two lines here.
+
+pub mod copying;
+mod drift;
+mod effect;
+mod probe_loss;
+mod variety;
+
+use super::measure::{Column, Measure, Table};
+
+/// Every family of measures, in the order of the columns of `cells.csv`.
+const FAMILIES: &[&[Measure]] =
+    &[probe_loss::MEASURES, drift::MEASURES, copying::MEASURES, effect::MEASURES, variety::MEASURES];
+
+/// Every measure.
+pub fn all() -> impl Iterator<Item = &'static Measure> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The measures of whole cells.
+pub fn of_cells() -> impl Iterator<Item = &'static Measure> {
+    all().filter(|measure| measure.is_of_cell())
+}
+
+/// The measures with a column in a table, in the order of the columns.
+#[must_use]
+pub fn columns(table: Table) -> Vec<(&'static Measure, &'static Column)> {
+    let mut columns: Vec<_> = all().filter_map(|measure| Some((measure, measure.column(table)?))).collect();
+    columns.sort_by_key(|(_, column)| column.rank);
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_floors_and_ceilings_are_measures() {
+        let names: BTreeSet<_> = all().map(|measure| (measure.is_of_cell(), measure.name)).collect();
+        assert_eq!(names.len(), all().count());
+        for measure in all() {
+            let related = measure.floor.iter().chain(measure.ceiling);
+            for name in related {
+                assert!(all().any(|other| other.name == *name), "{} names {name}", measure.name);
+            }
+            assert!(measure.note.ends_with('.'), "{} is not explained in a sentence", measure.name);
+        }
+    }
+
+    #[test]
+    fn columns_have_their_own_places() {
+        for table in [Table::Page, Table::Text] {
+            assert!(columns(table).windows(2).all(|pair| pair[0].1.rank < pair[1].1.rank), "{table:?}");
+            assert!(columns(table).iter().all(|(measure, _)| measure.is_of_cell()), "{table:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the report knows about single settings: how people call them, and which of them are special.
+
+use crate::report::data::Setting;
+
+/// The setting whose values count training photos.
+const SIZE: &str = "dataset.size";
+
+/// Seeds, which repeat a condition with other photos or other noise. No value of a seed is better than another.
+const REPEATS: [&str; 2] = ["train.seed", "dataset.seed"];
+
+/// Whether the setting is a seed that only repeats a condition.
+pub(crate) fn is_repeat(key: &str) -> bool {
+    REPEATS.contains(&key)
+}
+
+/// Whether the values count training photos: the axis that a study is about if it is swept.
+pub(crate) fn counts_photos(key: &str) -> bool {
+    key == SIZE
+}
+
+/// The label of the setting's axis in a chart.
+pub(crate) fn label(key: &str) -> String {
+    if counts_photos(key) { "training photos".to_owned() } else { name(key) }
+}
+
+/// A swept setting as people say it.
+pub(crate) fn say(key: &str, value: &str) -> String {
+    match key {
+        SIZE if value == "1" => "1 photo".to_owned(),
+        SIZE => format!("{value} photos"),
+        "dataset.images" => format!("photos of {value}"),
+        "dataset.held_out" => format!("{value} held out"),
+        _ => format!("{} {value}", name(key)),
+    }
+}
+
+/// A setting's dotted name as people say it.
+pub(crate) fn name(key: &str) -> String {
+    match key {
+        SIZE => "number of photos".to_owned(),
+        "train.seed" => "training seed".to_owned(),
+        "dataset.seed" => "photo seed".to_owned(),
+        "dataset.images" => "photo folder".to_owned(),
+        // A training has steps and a batch size, too.
+        "generate.steps" => "sampling steps".to_owned(),
+        "generate.batch_size" => "image batch size".to_owned(),
+        _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),
+    }
+}
+
+/// Several settings, joined.
+pub(crate) fn say_all<'s>(settings: impl IntoIterator<Item = &'s Setting>) -> String {
+    settings.into_iter().map(|s| say(&s.key, &s.value)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_said_in_words() {
+        assert_eq!(say("dataset.size", "25"), "25 photos");
+        assert_eq!(say("dataset.size", "1"), "1 photo");
+        assert_eq!(say("train.learning_rate", "1e-4"), "learning rate 1e-4");
+        assert_eq!(label("dataset.size"), "training photos");
+        assert_eq!(label("train.rank"), "rank");
+    }
+}

@@ -1,0 +1,91 @@
+//! Writes the report folder.
+
+use std::path::Path;
+
+use crate::plan::Plan;
+use crate::report::collect::collect;
+use crate::report::data::StudyData;
+use crate::report::error::ReportError;
+use crate::report::folder::Folder;
+use crate::report::owner::Owner;
+use crate::report::sections::{Charts, Page};
+use crate::report::style::picture;
+use crate::report::{charts, cost, csv, index, markdown, sheet};
+use crate::store::Store;
+
+/// Collects a study from the store and writes its report folder.
+///
+/// Only one process writes at a time: of two runners on one study, the later report sees all that the earlier one saw.
+/// A report of another experiment is left alone, unless the owner may replace it.
+pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
+    let path = store.root().join(format!(".report-{}.lock", plan.name));
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        // Something else than a file is not ours, and opening a pipe would wait for its other end.
+        let _ = std::fs::remove_file(&path);
+    }
+    // Where the store cannot be written to, there is no second writer either.
+    let lock = std::fs::File::create(&path).ok();
+    if let Some(lock) = &lock {
+        lock.lock().map_err(|source| ReportError::write(&path, source))?;
+    }
+    owner.check(out)?;
+    let data = collect(plan, store)?;
+    write(&data, out, Some(owner))?;
+    Ok(data)
+}
+
+/// Writes the report folder: everything that `data` describes and nothing else.
+///
+/// Files are replaced one by one, each by a rename; files of an earlier report that are no longer part
+/// of this one are removed, other files are left alone.
+pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), ReportError> {
+    let mut folder = Folder::open(out)?;
+    if let Some(owner) = owner {
+        owner.write(&mut folder)?;
+    }
+    for file in &data.files {
+        folder.copy(&file.to, &file.from)?;
+    }
+    thumbnails(data, &mut folder)?;
+    let page = Page { data, charts: draw(data, &mut folder)? };
+    folder.write("loss.csv", &csv::stacked(data, |c| &c.loss))?;
+    folder.write("probe.csv", &csv::stacked(data, |c| &c.probe))?;
+    folder.write("cells.csv", &csv::cells(data))?;
+    folder.write("cost.csv", &csv::costs(data))?;
+    folder.write("cost.html", cost::page(data).as_bytes())?;
+    folder.write("report.md", markdown::page(&page).as_bytes())?;
+    folder.write("index.html", index::page(&page).as_bytes())?;
+    folder.finish()
+}
+
+/// Small copies of wide images.
+fn thumbnails(data: &StudyData, folder: &mut Folder) -> Result<(), ReportError> {
+    let sets = data.baselines.iter().chain(&data.class_images).map(|s| &s.images);
+    let images = data.cells.iter().map(|c| &c.images).chain(sets).flatten().map(|p| (p.file.as_str(), p.width));
+    let photos = data.photos.iter().filter_map(|p| Some((p.file.as_deref()?, p.width)));
+    for (file, width) in images.chain(photos).filter(|(_, width)| *width > picture::THUMBNAIL) {
+        let image = picture::decode(file, &folder.read(file)?)?;
+        folder.write(&picture::shown(file, width), &picture::thumbnail(file, &image)?)?;
+    }
+    Ok(())
+}
+
+/// Draws the charts and the sheet.
+fn draw(data: &StudyData, folder: &mut Folder) -> Result<Charts, ReportError> {
+    let mut put = |name: &str, bytes: Option<Vec<u8>>| match bytes {
+        Some(bytes) => {
+            let size = picture::decode(name, &bytes)?.dimensions();
+            folder.write(name, &bytes).map(|()| Some(size))
+        }
+        None => Ok(None),
+    };
+    let loss = put("loss.png", charts::loss(data)?)?;
+    let probe = put("probe.png", charts::probe(data)?)?;
+    let summary = put("summary.png", charts::summary(data)?)?;
+    let sheet = sheet::draw(data, folder)?;
+    let grid = sheet.is_some();
+    if let Some(bytes) = sheet {
+        folder.write("grid.png", &bytes)?;
+    }
+    Ok(Charts { grid, loss, probe, summary })
+}

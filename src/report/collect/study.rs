@@ -1,0 +1,36 @@
+//! Puts a study together.
+
+use crate::plan::Plan;
+use crate::report::data::StudyData;
+use crate::report::error::ReportError;
+use crate::stage::Stage;
+use crate::store::Store;
+
+use super::collector::{Collector, state};
+use super::{costs, provenance, settings};
+
+/// Reads everything the report shows; a missing or failed piece becomes a problem of its cells.
+///
+/// # Errors
+/// The store cannot be read, or a stored list does not say what it should.
+pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
+    let states = plan.jobs.iter().map(|job| state(job, store)).collect::<Result<Vec<_>, _>>()?;
+    let mut c = Collector::new(plan, &states);
+    c.data.name.clone_from(&plan.name);
+    c.data.title.clone_from(&plan.title);
+    c.data.notices.clone_from(&plan.notices);
+    c.data.axes = settings::axes(plan);
+    (c.data.fixed, c.data.derived) = settings::shared(plan, &c.data.axes);
+    c.data.settings_json = settings::json(plan);
+    c.data.provenance = provenance::provenance(plan);
+    c.data.costs = costs::costs(plan, &states);
+    let baselines = c.sets(Stage::Baseline, "baseline")?;
+    c.data.class_images = c.sets(Stage::ClassImages, "class")?.into_iter().map(|(_, set)| set).collect();
+    for cell in &plan.cells {
+        let mut one = c.cell(cell)?;
+        one.baseline = cell.jobs.get(&Stage::Baseline).and_then(|j| baselines.iter().position(|(job, _)| job == j));
+        c.data.cells.push(one);
+    }
+    c.data.baselines = baselines.into_iter().map(|(_, set)| set).collect();
+    Ok(c.data)
+}

@@ -1,0 +1,21 @@
+//! What a report shows, as plain data: everything the writers need, nothing they have to look up.
+//!
+//! `collect` makes it from the plan and the store; tests make it by hand. Nothing in here depends on
+//! the clock except [`Cost`], which only `cost.html` and `cost.csv` show.
+
+mod cell;
+mod cost;
+mod csv_table;
+mod picture;
+mod problem;
+mod setting;
+mod study;
+
+pub use crate::records::images::Group;
+pub use cell::CellData;
+pub use cost::Cost;
+pub use csv_table::CsvTable;
+pub use picture::{ImageSet, PhotoData, Picture, find};
+pub use problem::Problem;
+pub use setting::{Axis, Setting};
+pub use study::{ReportFile, SkippedFile, StudyData};

@@ -1,0 +1,89 @@
+//! One study, as its report shows it.
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::CellData;
+use super::cost::Cost;
+use super::picture::{ImageSet, PhotoData};
+use super::setting::{Axis, Setting};
+use crate::store::StoredFile;
+
+/// One study, as its report shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StudyData {
+    /// The experiment's name; names the report folder.
+    pub name: String,
+    /// The question, as the user put it.
+    pub title: String,
+    /// What is swept, in file order.
+    pub axes: Vec<Axis>,
+    /// Settings that are the same in every cell.
+    pub fixed: Vec<Setting>,
+    /// Settings that are not swept but follow from a swept one, as `alpha` follows from the rank.
+    pub derived: Vec<Axis>,
+    /// The grid, in plan order.
+    pub cells: Vec<CellData>,
+    /// Images of the base model; most studies have one set that all cells share.
+    pub baselines: Vec<ImageSet>,
+    /// Class images for prior preservation; none when prior preservation is off.
+    pub class_images: Vec<ImageSet>,
+    /// Every photo any cell trains on or holds out.
+    pub photos: Vec<PhotoData>,
+    /// Files of the photo folders that are not used.
+    pub skipped: Vec<SkippedFile>,
+    /// What the user should know before trusting the results, each a plain sentence.
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// Where the result comes from: hashes, keys, versions; nothing that changes from run to run.
+    pub provenance: Vec<Setting>,
+    /// The resolved settings of every cell as ASCII JSON; embedded in `grid.png`.
+    pub settings_json: String,
+    /// Files copied into the report.
+    pub files: Vec<ReportFile>,
+    /// Wall-clock values, one entry per stored artifact.
+    pub costs: Vec<Cost>,
+}
+
+/// A file of a photo folder that is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedFile {
+    /// File name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A file copied from the store into the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportFile {
+    /// Relative to the report, forward slashes.
+    pub to: String,
+    /// In the store.
+    pub from: StoredFile,
+}
+
+impl StudyData {
+    /// How many cells have everything.
+    #[must_use]
+    pub fn complete_cells(&self) -> usize {
+        self.cells.iter().filter(|c| c.problems.is_empty()).count()
+    }
+
+    /// The base model's pictures for a cell.
+    #[must_use]
+    pub fn baseline_of(&self, cell: &CellData) -> Option<&ImageSet> {
+        self.baselines.get(cell.baseline?)
+    }
+
+    /// How many cells have a stage that was tried and failed.
+    #[must_use]
+    pub fn failed_cells(&self) -> usize {
+        self.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count()
+    }
+
+    /// How many cells are neither complete nor failed.
+    #[must_use]
+    pub fn waiting_cells(&self) -> usize {
+        self.cells.len() - self.complete_cells() - self.failed_cells()
+    }
+}

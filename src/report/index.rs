@@ -1,0 +1,81 @@
+//! `index.html`: the finding, then every section.
+//!
+//! Every text of the user passes through maud's escaping; the only raw texts are the style and the script of the frame.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use crate::report::data::{CellData, StudyData};
+use crate::report::finding::finding;
+use crate::report::sections::{self, Page, Section};
+use crate::report::style::page::document;
+use crate::report::titles;
+use crate::text;
+
+/// The whole page.
+pub(crate) fn page(page: &Page<'_>) -> String {
+    let sections = sections::all(page);
+    let body = html! {
+        (header(page.data))
+        (navigation(&sections))
+        main { @for section in &sections { section id=(section.id) { (section.html) } } }
+        (viewer())
+    };
+    document(titles::study_title(page.data), &body)
+}
+
+fn header(data: &StudyData) -> Markup {
+    let finding = finding(data);
+    let complete = data.complete_cells();
+    let (failed, waiting) = (data.failed_cells(), data.waiting_cells());
+    let images = images_made(data);
+    html! {
+        header.top {
+            h1 dir="auto" { (titles::study_title(data)) }
+            p.finding { (finding.headline) }
+            @if !finding.notes.is_empty() {
+                ul.notes { @for note in &finding.notes { li { (note) } } }
+            }
+            ul.pills {
+                li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }
+                @if failed > 0 { li.bad { a href="#problems" { (failed) " failed" } } }
+                @if waiting > 0 { li.bad { a href="#problems" { (waiting) " not finished" } } }
+                @if images > 0 { li { (text::count(images, "image")) " with LoRA" } }
+                li { "study " bdi { (data.name) } }
+            }
+        }
+    }
+}
+
+/// How many images of the prompts were made with an adapter. Images that cells share count once.
+fn images_made(data: &StudyData) -> usize {
+    let mut seen = BTreeSet::new();
+    data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()
+}
+
+fn navigation(sections: &[Section]) -> Markup {
+    html! {
+        nav aria-label="Sections" {
+            ul {
+                @for section in sections { li { a href={ "#" (section.id) } { (section.title) } } }
+                li.end { button id="theme" type="button" hidden { "light / dark" } }
+            }
+        }
+    }
+}
+
+/// The large view; the script opens it.
+fn viewer() -> Markup {
+    html! {
+        dialog id="box" aria-label="Large view" {
+            figure {
+                img id="view" alt="";
+                figcaption id="caption" { span dir="auto" {} span.hint {} }
+            }
+            button id="close" type="button" { "Close" }
+            button id="prev" type="button" aria-label="Previous image" { "←" }
+            button id="next" type="button" aria-label="Next image" { "→" }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Images of the class made by the base model, for prior preservation.
+
+use maud::html;
+
+use super::section::{Page, Section};
+use crate::report::style::shot::Shot;
+use crate::text;
+
+/// At most so many images are shown: more would only push the rest of the page away.
+const SHOWN: usize = 60;
+
+/// One strip per set of images; `None` without prior preservation.
+pub(super) fn section(page: &Page<'_>) -> Option<Section> {
+    let sets = &page.data.class_images;
+    if sets.is_empty() {
+        return None;
+    }
+    let html = html! {
+        h2 { "Class images" }
+        p {
+            "Made by the base model and trained on beside the photos, so that the class keeps its meaning "
+            "(prior preservation)."
+        }
+        @for set in sets {
+            @if !set.label.is_empty() { h3 dir="auto" { (set.label) } }
+            p.soft dir="auto" {
+                (text::count(set.images.len(), "image"))
+                @if let Some(p) = set.images.first() { " of “" bdi { (p.prompt) } "”" }
+                @if set.cells.len() > 1 { ", shared by " (text::count(set.cells.len(), "cell")) }
+            }
+            @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
+            ul.strip data-set="class" {
+                @for (n, p) in set.images.iter().take(SHOWN).enumerate() {
+                    @let alt = format!("class image, seed {}: {}", p.seed, p.prompt);
+                    li {
+                        @let size = (p.width, p.height);
+                        (Shot { file: &p.file, size, alt, base: None, at: (0, n), badge: None }.markup())
+                    }
+                }
+            }
+            @if set.images.len() > SHOWN { p.soft { (set.images.len() - SHOWN) " more in the images folder." } }
+        }
+    };
+    Some(Section { id: "class", title: "Class images", html, markdown: String::new() })
+}

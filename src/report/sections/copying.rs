@@ -1,0 +1,81 @@
+//! Does the adapter copy a photo?
+
+use maud::{Markup, html};
+
+use super::section::{Page, Section};
+use crate::measures::record::Values;
+use crate::measures::table::copying::{LARGEST, MEAN};
+use crate::report::data::{CellData, Picture, StudyData};
+use crate::report::finding::{copying_words, real_photos};
+use crate::report::style::shot::{Shot, generated};
+use crate::report::{closeness, titles, words};
+
+/// The most similar training photo of each cell's images, with the closest pair side by side.
+pub(super) fn section(page: &Page<'_>) -> Option<Section> {
+    let data = page.data;
+    let measured = data.cells.iter().filter_map(|cell| Some((cell, cell.metrics.as_ref()?)));
+    let measured: Vec<(&CellData, &Values)> = measured.filter(|(_, values)| LARGEST.value(values).is_some()).collect();
+    let html = html! {
+        h2 { "Does it copy a photo?" }
+        @if measured.is_empty() { p.soft { "No similarity to photos is measured yet." } } @else {
+            p { (copying_words(data)) }
+            div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "cell" }
+                            th.n scope="col" { "mean" }
+                            th.n scope="col" { "base model" small { "mean, same noise" } }
+                            th.n scope="col" { (real_photos(data)) small { "mean" } }
+                            th.n scope="col" { "largest" }
+                            th.n scope="col" { "close to a photo" small { "images" } }
+                            th scope="col" { "closest pair: image and photo" }
+                        }
+                    }
+                    tbody { @for (i, (cell, values)) in measured.iter().enumerate() { (row(data, cell, values, i)) } }
+                }
+            }
+        }
+    };
+    Some(Section { id: "copying", title: "Copying", html, markdown: String::new() })
+}
+
+fn row(data: &StudyData, cell: &CellData, values: &Values, row: usize) -> Markup {
+    let close = closeness::close_images(cell);
+    let images = cell.prompt_images();
+    let name = titles::full_title(data, cell);
+    let ceiling = LARGEST.ceiling(values);
+    html! {
+        tr data-set="pairs" {
+            th scope="row" dir="auto" { (name) }
+            td.n { (words::number_or_dash(MEAN.value(values))) }
+            td.n { (words::number_or_dash(MEAN.floor(values))) }
+            td.n { (words::number_or_dash(ceiling)) }
+            td.n { (words::number_or_dash(LARGEST.value(values))) }
+            td class=(if close > 0 { "n over" } else { "n" }) {
+                @if ceiling.is_some() { (close) " of " (images) } @else { "–" }
+            }
+            td { @if let Some(p) = closeness::closest(cell) { (pair(data, p, &name, row)) } }
+        }
+    }
+}
+
+fn pair(data: &StudyData, p: &Picture, cell: &str, row: usize) -> Markup {
+    let photo = p.nearest_photo.and_then(|i| data.photos.get(i));
+    html! {
+        div.pair {
+            figure { (generated(p, cell, None, (row, 0), None)) }
+            @if let Some((photo, file)) = photo.and_then(|p| Some((p, p.file.as_deref()?))) {
+                @let shot = Shot {
+                    file,
+                    size: (photo.width, photo.height),
+                    alt: format!("training photo {}", photo.name),
+                    base: None,
+                    at: (row, 1),
+                    badge: None,
+                };
+                figure { (shot.markup()) }
+            }
+        }
+    }
+}

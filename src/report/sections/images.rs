@@ -1,0 +1,35 @@
+//! The images of the study's prompts, base model against every cell.
+
+use maud::html;
+
+use super::section::{Page, Section};
+use crate::report::closeness;
+use crate::report::data::{Group, StudyData};
+use crate::report::finding::from_noise;
+use crate::report::grid::{table, toggle};
+use crate::report::layout::Layout;
+
+/// The comparison grid.
+pub(super) fn section(page: &Page<'_>) -> Option<Section> {
+    let data = page.data;
+    let html = html! {
+        h2 { "The images" }
+        p {
+            (from_noise(data).0)
+            @if marked(data) {
+                " A mark “≈ photo” says that the adapter brought an image nearer to one training photo than other real "
+                "photos of the subject are."
+            }
+        }
+        (toggle())
+        (table(data, &Layout::new(data, Group::Prompt), Group::Prompt, "main"))
+    };
+    let sheet = "![All images: rows are the baseline and the cells, columns prompts and seeds](grid.png)";
+    let markdown = if page.charts.grid { sheet.to_owned() } else { String::new() };
+    Some(Section { id: "images", title: "Images", html, markdown })
+}
+
+/// Whether any image is marked as close to a photo.
+fn marked(data: &StudyData) -> bool {
+    data.cells.iter().any(|cell| closeness::close_images(cell) > 0)
+}

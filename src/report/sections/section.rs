@@ -1,0 +1,40 @@
+//! What a section of the report is.
+
+use maud::Markup;
+
+use crate::report::data::StudyData;
+
+/// What a section is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page<'d> {
+    /// The study.
+    pub(crate) data: &'d StudyData,
+    /// The charts that lie beside the page.
+    pub(crate) charts: Charts,
+}
+
+/// Which pictures of the study as a whole exist.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Charts {
+    /// `grid.png`
+    pub(crate) grid: bool,
+    /// `loss.png` with its pixel size.
+    pub(crate) loss: Option<(u32, u32)>,
+    /// `probe.png` with its pixel size.
+    pub(crate) probe: Option<(u32, u32)>,
+    /// `summary.png` with its pixel size.
+    pub(crate) summary: Option<(u32, u32)>,
+}
+
+/// One section of the page and of the Markdown file.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    /// Its anchor on the page.
+    pub(crate) id: &'static str,
+    /// Its name in the navigation.
+    pub(crate) title: &'static str,
+    /// What the page shows inside the `section` element.
+    pub(crate) html: Markup,
+    /// What the Markdown file says; empty if nothing.
+    pub(crate) markdown: String,
+}

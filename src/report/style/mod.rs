@@ -1,0 +1,10 @@
+//! How a report looks: the frame of a page, images, lists, links, Markdown, charts and the text in pictures.
+
+pub(crate) mod chart;
+pub(crate) mod definitions;
+pub(crate) mod font;
+pub(crate) mod link;
+pub(crate) mod markdown;
+pub(crate) mod page;
+pub(crate) mod picture;
+pub(crate) mod shot;
