@@ -18,7 +18,7 @@ pub enum Inputs {
     Prepare(Prepare),
     Baseline(Baseline),
     ClassImages(ClassImages),
-    Train(Train),
+    Train(Box<Train>),
     Generate(Generate),
     Evaluate(Evaluate),
 }
@@ -45,7 +45,7 @@ impl Inputs {
             Stage::Prepare => Self::Prepare(Prepare::new(cell, keys)?),
             Stage::Baseline => Self::Baseline(Baseline::new(cell, keys)?),
             Stage::ClassImages => Self::ClassImages(ClassImages::new(cell, keys)?),
-            Stage::Train => Self::Train(Train::new(cell, keys)?),
+            Stage::Train => Self::Train(Box::new(Train::new(cell, keys)?)),
             Stage::Generate => Self::Generate(Generate::new(cell, keys)?),
             Stage::Evaluate => Self::Evaluate(Evaluate::new(cell, keys)?),
         })

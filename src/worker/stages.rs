@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use candle_core::Device;
 
 use super::{
-    base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate, prepare,
-    train, worker::Output, worker::Worker,
+    base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate,
+    interface::Output, interface::Worker, prepare, train,
 };
 use crate::experiment::settings::Base;
 use crate::models::StableDiffusion;
