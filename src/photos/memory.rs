@@ -1,4 +1,4 @@
-//! What decoding found out about photos, remembered by their content: a photo is decoded once, not at every command.
+//! What decoding found out about photos, by their content, so that a photo is decoded once and not at every command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
