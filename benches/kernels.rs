@@ -1,6 +1,6 @@
-//! Kernels at the shapes of the toy model (latents 16×16, batch 8) and of SD 1.5 at 512 px (batch 1), beside
-//! the same thing in candle's own ops. Names are `op/variant/shape`; forward+backward where it says `train`.
-//! Run one group: `cargo bench --bench kernels -- conv3x3`.
+//! The kernels at the shapes of the toy model (latents 16×16, batch 8) and of SD 1.5 at 512 px (batch 1), beside
+//! candle's own operations. Names are `op/variant/shape`; `train` means forward and backward.
+//! `cargo bench --bench kernels -- conv3x3` runs one group.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use runner::kernels::{
     layer_norm, linear, lora_linear, reference,
 };
 
-/// How frozen weights are stored, and what is added to a benchmark's name for it.
+/// The dtypes of frozen weights, and what each adds to the name of a benchmark.
 const DTYPES: [(DType, &str); 2] = [(DType::F32, ""), (DType::BF16, "-bf16")];
 
 fn randn(shape: &[usize]) -> Tensor {
@@ -25,7 +25,7 @@ fn bench(c: &mut Criterion, name: &str, operations: f64, run: impl Fn() -> Resul
     group.bench_function(&name[name.find('/').map_or(0, |i| i + 1)..], |b| b.iter(|| run().unwrap()));
 }
 
-/// Forward, and forward with the gradient of every variable.
+/// Measures forward, and forward with the gradient of every variable.
 fn both(
     c: &mut Criterion,
     op: &str,
@@ -147,7 +147,7 @@ fn rows(c: &mut Criterion) {
 }
 
 criterion_group!(benches, products, convolutions, attentions, rows);
-/// As `runner` starts.
+/// Starts as `runner` does.
 fn main() {
     runner::kernels::instruction_sets().expect("RUNNER_INSTRUCTIONS names an instruction set");
     runner::kernels::keep_freed_memory();

@@ -217,10 +217,9 @@ fn work_and_memory_follow_the_size_of_the_file() {
     assert_eq!(inspect(&path).unwrap().modules[0].update_norm, 100_000.0);
     assert_eq!(converted(&path, Format::Kohya).unwrap().metadata["ss_network_dim"], "100000");
     // Shapes without numbers: rank × rank would be 2^64.
-    let header = format!(
-        r#"{{"{}":{{"dtype":"F32","shape":[4294967296,0],"data_offsets":[0,0]}},"{}":{{"dtype":"F32","shape":[0,4294967296],"data_offsets":[0,0]}}}}"#,
-        names[0], names[1]
-    );
+    let tensor =
+        |name: &str, shape: &str| format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}"#);
+    let header = format!("{{{},{}}}", tensor(names[0], "[4294967296,0]"), tensor(names[1], "[0,4294967296]"));
     let empty = raw("empty.safetensors", &header, 0);
     assert!(inspect(&empty).unwrap().other_tensors[0].1.contains("holds no numbers"));
     assert!(converted(&empty, Format::Kohya).err().unwrap().contains("holds no numbers"));

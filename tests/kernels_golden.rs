@@ -1,4 +1,4 @@
-//! Values and gradients of every kernel, fast path and reference, against torch in f64
+//! The values and gradients of every kernel, fast and reference, equal those of torch in f64
 //! (`tests/golden/kernels/make.py`).
 
 #[path = "common/device.rs"]
@@ -53,7 +53,8 @@ fn bits(x: &Tensor) -> Vec<u32> {
     x.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
 }
 
-/// Largest difference, relative to the largest expected number (or 0.5 where the exact gradient is 0: terms of that size cancel).
+/// Checks the largest difference relative to the largest expected number, or to 0.5 if that is larger: where the exact
+/// gradient is 0, terms of that size cancel.
 #[track_caller]
 fn assert_close(case: &str, name: &str, ours: &Tensor, torch: &Tensor) {
     assert_eq!(ours.dims(), torch.dims(), "{case}.{name}");

@@ -1,5 +1,5 @@
-//! Laws of the kernels on awkward shapes: the fast path equals the reference, the number of threads and the
-//! batch around a sample change no bit, frozen weights get no gradient.
+//! Laws of the kernels on awkward shapes: the fast kernels equal the references, no bit depends on the number of
+//! threads or on the batch around a sample, and frozen weights get no gradient.
 
 #[path = "common/device.rs"]
 mod device;
@@ -43,13 +43,13 @@ fn fast_paths_equal_their_references() {
             let tolerance = if case.rounded { 3e-2 } else { device::tolerance(1e-5) };
             assert!(worst < tolerance * largest, "{}: result {i} is off by {worst:e} of {largest:e}", case.name);
         }
-        // The same where no gradient is wanted.
+        // The result is the same if no gradient is wanted.
         let off = relative(&(case.fast)(&case.inputs).unwrap(), &fast[0]);
         assert!(off < 1e-6, "{}: without a gradient the result is off by {off:e}", case.name);
     }
 }
 
-/// On a CPU activations are f32, and candle has no products of bf16 or f16 there.
+/// This needs a GPU: on a CPU activations are f32, and candle has no products of bf16 or f16 there.
 #[test]
 fn half_precision_activations_on_a_gpu_give_nearly_the_results_of_f32() {
     if device::device().is_cpu() {
@@ -85,7 +85,7 @@ fn every_packing_of_a_convolution_gives_the_same_values_and_gradients() {
             run(&(Box::new(move |x: &[Tensor]| conv2d(&x[0], &layer)) as Function), &inputs)
         };
         // Transformed kernels are rounded to the weight's dtype once more: an error like that of the dtype itself.
-        // Where bf16 is multiplied as it is, transformed pixels are rounded, too.
+        // If bf16 is multiplied without conversion, transformed pixels are rounded, too.
         let (small, fast) = if multiplies_bf16() { (4e-3, 6e-3) } else { (1e-6, 4e-3) };
         for (dtype, small, fast) in [(DType::F32, 1e-6, 3e-6), (DType::BF16, small, fast), (DType::F16, 1e-6, 5e-4)] {
             let weight = weight.to_dtype(dtype).unwrap();
@@ -159,25 +159,26 @@ fn only_variables_get_gradients() {
         for (function, is_fast) in [(&case.fast, true), (&case.reference, false)] {
             let grads = function(&tracked).unwrap().sum_all().unwrap().backward().unwrap();
             let foreign = grads.get_ids().filter(|id| !vars.iter().any(|v| v.id() == **id)).count();
-            // Three references use a constant, a mask or what is added to pixels, that candle keeps a gradient for.
+            // Three references use a constant (such as a mask) for which candle keeps a gradient.
             let constant = ["lora", "attention", "add to pixels"].iter().any(|name| case.name.starts_with(name));
             assert!(foreign == 0 || !is_fast && constant, "{}: {foreign} gradients of constants", case.name);
             assert_eq!(grads.get_ids().count() - foreign, vars.len(), "{}", case.name);
         }
-        // Only what is tracked: the first input constant, the others variables, and the other way round.
+        // Only tracked inputs get gradients: first the first input is constant and the others are variables, then the
+        // other way round.
         for constant in 0..vars.len() {
             let mixed: Vec<Tensor> =
                 tracked.iter().enumerate().map(|(i, x)| if i == constant { x.detach() } else { x.clone() }).collect();
             let grads = (case.fast)(&mixed).unwrap().sum_all().unwrap().backward().unwrap();
             let wanted = vars.len() - 1;
             let found = vars.iter().filter(|v| grads.get(v).is_some()).count();
-            // Without any variable candle keeps the gradient of the result itself.
+            // If there is no variable, candle keeps the gradient of the result itself.
             assert!(found == wanted && (wanted == 0 || grads.get_ids().count() == wanted), "{}", case.name);
         }
     }
 }
 
-/// Gradients towards a query and a key projection, the ones candle's own model loses, by finite differences.
+/// The gradients of a query and a key projection, which candle's own model loses, equal finite differences.
 #[test]
 fn gradients_pass_through_attention_to_query_and_key_projections() {
     let (tokens, channels, heads) = (10, 16, 2);

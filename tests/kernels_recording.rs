@@ -1,15 +1,17 @@
-//! A recording of the kernels gives the values and gradients of candle's graph, and loses none without an error.
+//! A recording of the kernels gives the values and gradients of candle's graph. It never loses one without an error.
 
 #[path = "common/device.rs"]
 mod device;
 #[path = "common/kernels.rs"]
 mod kernels;
 
+use std::panic::catch_unwind;
+
 use candle_core::{DType, Tensor, Var};
 use kernels::{Function, cases, numbers, run, vector};
-use runner::kernels::{add, record, silu};
+use runner::kernels::{add, on_deep_stack, on_workers, record, silu};
 
-/// The value and the gradient of every input but the `constant`th as [`run`] gives them, by a recording.
+/// The value and the gradients as [`run`] gives them, computed by a recording. Input `constant` is not tracked.
 fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> Vec<Option<Tensor>> {
     let vars: Vec<Var> = inputs.iter().map(|x| Var::from_tensor(x).unwrap()).collect();
     let tracked: Vec<Tensor> = vars
@@ -17,7 +19,7 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
         .enumerate()
         .map(|(i, v)| if Some(i) == constant { v.detach() } else { v.as_tensor().clone() })
         .collect();
-    // Used twice, so that its gradient is a sum.
+    // Every input is used twice, so that its gradient is a sum.
     let (y, recording) = record(|| add(&function(&tracked)?, &function(&tracked)?)).unwrap();
     assert!(y.is_variable(), "a recorded result carries no graph");
     let image = numbers(&y.dims()[1..], 9).to_dtype(y.dtype()).unwrap().unsqueeze(0).unwrap();
@@ -26,13 +28,13 @@ fn recorded(function: &Function, inputs: &[Tensor], constant: Option<usize>) -> 
     let mut all = vec![Some(y.detach())];
     all.extend(vars.iter().map(|v| gradients.remove(v)));
     assert!(gradients.remove(&vars[0]).is_none());
-    // Both were counted twice, which is exact.
+    // Value and gradients were counted twice, so half of each is exact.
     all.into_iter().map(|x| Some((x? / 2.).unwrap())).collect()
 }
 
 #[test]
 fn a_recording_gives_the_gradients_of_the_graph() {
-    // On a CPU activations are f32, which the kernels there take only.
+    // The kernels of the CPU take f32 activations only.
     let dtypes: &[_] = if device::device().is_cpu() { &[DType::F32] } else { &[DType::F32, DType::BF16, DType::F16] };
     for (case, dtype) in cases().iter().flat_map(|case| dtypes.iter().map(move |dtype| (case, *dtype))) {
         let cast = |(i, x): (usize, &Tensor)| if i < case.batched { x.to_dtype(dtype).unwrap() } else { x.clone() };
@@ -48,7 +50,7 @@ fn a_recording_gives_the_gradients_of_the_graph() {
                     continue;
                 };
                 assert_eq!(graph.dims(), recorded.dims(), "{name}");
-                // -0 is 0 here: the graph adds every gradient to zeros.
+                // Here -0 equals 0, because the graph adds every gradient to zeros.
                 let vector = |x: &Tensor| vector(&x.to_dtype(DType::F32).unwrap());
                 assert_eq!(vector(graph), vector(recorded), "{name}");
             }
@@ -61,7 +63,7 @@ fn what_a_recording_would_lose_is_an_error() {
     let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
     let error = record(|| silu(&silu(&x)?.affine(2., 0.)?)).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("not recorded"), "{error}");
-    // What is not tracked passes, and nothing stays behind after an error.
+    // Tensors that are not tracked are allowed, and nothing stays behind after an error.
     let (y, recording) = record(|| silu(&silu(&x.detach())?.affine(2., 0.)?)).unwrap();
     assert!(!y.track_op());
     let loss = silu(&x.affine(2., 0.).unwrap()).unwrap().sum_all().unwrap();
@@ -70,7 +72,7 @@ fn what_a_recording_would_lose_is_an_error() {
     assert!(nested.contains("within a recording"), "{nested}");
 }
 
-/// From the gradient of a result, whether a kernel or candle computed it last.
+/// A recording goes back from the gradient of a result, whether a kernel or candle computed the result last.
 #[test]
 fn a_recording_goes_on_from_a_gradient() {
     let x = Var::from_tensor(&numbers(&[2, 3, 4], 1)).unwrap();
@@ -82,4 +84,21 @@ fn a_recording_goes_on_from_a_gradient() {
         let loss = (work().unwrap() * &gradient).unwrap().sum_all().unwrap();
         assert_eq!(vector(&by_gradient), vector(loss.backward().unwrap().get(&x).unwrap()));
     }
+}
+
+/// A pass is recorded on the thread that records, and work that other threads hand in is not.
+#[test]
+fn only_the_work_of_the_thread_that_records_is_recorded() {
+    let x = Var::from_tensor(&numbers(&[5], 1)).unwrap();
+    let recorded = on_deep_stack(|| Ok(record(|| on_workers(|| silu(&x)))?.0)).unwrap();
+    assert!(recorded.is_variable());
+    let (foreign, _) = record(|| on_deep_stack(|| silu(&x))).unwrap();
+    assert!(foreign.track_op() && !foreign.is_variable());
+}
+
+#[test]
+fn a_panic_ends_a_recording() {
+    let x = Var::from_tensor(&numbers(&[5], 1)).unwrap();
+    assert!(catch_unwind(|| record(|| -> candle_core::Result<Tensor> { panic!("on purpose") })).is_err());
+    assert!(silu(&x.affine(2., 0.).unwrap()).is_ok());
 }

@@ -492,7 +492,8 @@ fn real_models_have_the_tensors_of_diffusers() {
     };
     let vae = || {
         let config = r#"{"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
-            "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+            "down_block_types":
+                ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
             "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#;
         let config = VaeConfig::parse(at, config).unwrap();
         AutoencoderKl::load(&config, &weights, &device, dtype).map(drop).unwrap_err()
@@ -504,20 +505,23 @@ fn real_models_have_the_tensors_of_diffusers() {
         (
             "sd2 unet",
             unet(
-                r#"{"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": true}"#,
+                r#"{"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20],
+                    "use_linear_projection": true}"#,
             ),
         ),
         ("vae", vae()),
         (
             "sd1 text",
             text(
-                r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}"#,
+                r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+                    "num_attention_heads": 12}"#,
             ),
         ),
         (
             "sd2 text",
             text(
-                r#"{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16, "hidden_act": "gelu"}"#,
+                r#"{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23,
+                    "num_attention_heads": 16, "hidden_act": "gelu"}"#,
             ),
         ),
     ] {

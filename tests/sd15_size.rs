@@ -28,8 +28,8 @@ const VAE: &str = r#"{"_class_name": "AutoencoderKL", "block_out_channels": [128
     "latent_channels": 4, "in_channels": 3, "out_channels": 3, "norm_num_groups": 32, "scaling_factor": 0.18215,
     "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
     "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#;
-const TEXT: &str = r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
-    "hidden_act": "quick_gelu", "max_position_embeddings": 77, "vocab_size": 49408}"#;
+const TEXT: &str = r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "hidden_act": "quick_gelu", "max_position_embeddings": 77, "vocab_size": 49408}"#;
 const SCHEDULER: &str = r#"{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
     "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true,
     "steps_offset": 1, "clip_sample": false}"#;

@@ -1,4 +1,5 @@
-//! Images in tiles against the same images whole: a mosaic of photos, each of which is darker or brighter than its neighbours.
+//! Images in tiles against the same images whole. The image is a mosaic of photos, each of which is darker or brighter
+//! than its neighbours.
 
 #![allow(clippy::print_stdout)] // measured errors are worth reading
 

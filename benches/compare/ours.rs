@@ -1,10 +1,11 @@
 //! Our side of the comparison with PyTorch: `benches/compare/compare.py` starts this program and reads what it prints.
 //!
 //! `--model FOLDER --inputs FILE --what forward|step|script|decode [--candle] --dtype f32|bf16 --device cpu|cuda
-//! --repeat N`, where FILE is a safetensors file with
-//! `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`, `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
-//! Prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's. `--output` keeps all that was
-//! computed: the prediction, the image, or the gradients under the adapter's names.
+//! --repeat N`, where FILE is a safetensors file with `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`,
+//! `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
+//!
+//! It prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's.
+//! `--output` keeps all that was computed: the prediction, the image, or the gradients under the adapter's names.
 
 #![allow(clippy::print_stdout)]
 

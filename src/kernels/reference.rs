@@ -1,16 +1,20 @@
-//! Each kernel in plain candle ops: the definition the fast paths are tested against, and what runs on
-//! devices without a fast path.
+//! Each kernel in candle's operations. The fast kernels are tested against these definitions, and these run on devices
+//! without a fast kernel.
 
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::ops::softmax;
 
-use super::attention::sizes;
-use super::cpu::attention::Heads;
-use super::frozen::with_input_gradient;
-use super::norm::Affine;
-use super::{Activation, AdamWStep, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding};
+use super::autodiff::frozen::with_input_gradient;
+use super::layers::activation::Activation;
+use super::layers::adamw::AdamWStep;
+use super::layers::conv::geometry::Padding;
+use super::layers::conv::layer::Conv2d;
+use super::layers::heads::Heads;
+use super::layers::linear::Linear;
+use super::layers::lora::LoraPair;
+use super::layers::norm::{Affine, GroupNorm, LayerNorm};
 
-/// See [`linear`](super::linear()).
+/// See [`linear`](crate::kernels::linear()).
 pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
     let (rows, dims) = flatten(x, w.in_features())?;
     let weight = w.weight(x.dtype())?;
@@ -27,7 +31,7 @@ pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
     unflatten(&y, dims, w.out_features())
 }
 
-/// See [`lora_linear`](super::lora_linear).
+/// See [`lora_linear`](crate::kernels::lora_linear).
 pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
     let base = linear(x, w)?;
     let masked = match &lora.dropout_mask {
@@ -40,7 +44,7 @@ pub fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
     base.add(&(unflatten(&up, dims, w.out_features())? * lora.scale)?)
 }
 
-/// See [`conv2d`](super::conv2d()).
+/// See [`conv2d`](crate::kernels::conv2d()).
 pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     let g = w.geometry(x)?;
     let (height, width, kernel, stride, padding) = (g.height, g.width, w.kernel(), w.stride(), w.padding());
@@ -53,7 +57,7 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
             let y = padded_conv2d(&x.permute((0, 3, 1, 2))?, padding, &weight, stride)?.permute((0, 2, 3, 1))?;
             bias.iter().try_fold(y, |y, b| y.broadcast_add(b))
         },
-        // The gradient, spread by the stride, convolved with the flipped, transposed kernel.
+        // The gradient is spread by the stride and convolved with the flipped, transposed kernel.
         move |grad| {
             let turned = layer.turned(grad.dtype())?;
             let spread = spread(&grad.permute((0, 3, 1, 2))?, stride)?;
@@ -70,13 +74,13 @@ pub fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
     )
 }
 
-/// See [`group_norm`](super::group_norm).
+/// See [`group_norm`](crate::kernels::group_norm).
 pub fn group_norm(x: &Tensor, n: &GroupNorm, act: Activation) -> Result<Tensor> {
     let (_, centred, variance) = centred(x, n)?;
     normalise(x, n, act, &centred, &variance)
 }
 
-/// `(batch, pixels, groups, channels of a group)` in f32.
+/// `x` as `(batch, pixels, groups, channels of a group)`, f32.
 fn grouped(x: &Tensor, n: &GroupNorm) -> Result<Tensor> {
     let channels = n.affine.weight().dim(0)?;
     let (rows, _) = flatten(x, channels)?;
@@ -84,7 +88,7 @@ fn grouped(x: &Tensor, n: &GroupNorm) -> Result<Tensor> {
     rows.to_dtype(DType::F32)?.reshape((batch, rows.dim(0)? / batch, n.groups, channels / n.groups))
 }
 
-/// Mean, distance from it, and variance of the groups.
+/// The mean of the groups, the distances from it, and the variance.
 fn centred(x: &Tensor, n: &GroupNorm) -> Result<(Tensor, Tensor, Tensor)> {
     let x = grouped(x, n)?;
     let mean = x.mean_keepdim((1, 3))?;
@@ -93,13 +97,13 @@ fn centred(x: &Tensor, n: &GroupNorm) -> Result<(Tensor, Tensor, Tensor)> {
     Ok((mean, centred, variance))
 }
 
-/// Mean and variance, `(batch, 1, groups, 1)` f32. See [`group_statistics`](super::group_statistics).
+/// The mean and the variance, `(batch, 1, groups, 1)` f32. See [`group_statistics`](crate::kernels::group_statistics).
 pub fn group_statistics(x: &Tensor, n: &GroupNorm) -> Result<[Tensor; 2]> {
     let (mean, _, variance) = centred(x, n)?;
     Ok([mean, variance])
 }
 
-/// See [`group_norm_by`](super::group_norm_by).
+/// See [`group_norm_by`](crate::kernels::group_norm_by).
 pub fn group_norm_by(x: &Tensor, n: &GroupNorm, act: Activation, [mean, variance]: [Tensor; 2]) -> Result<Tensor> {
     normalise(x, n, act, &grouped(x, n)?.broadcast_sub(&mean)?, &variance)
 }
@@ -116,7 +120,7 @@ fn normalise(x: &Tensor, n: &GroupNorm, act: Activation, centred: &Tensor, varia
     unflatten(&y.to_dtype(x.dtype())?, dims, channels)
 }
 
-/// See [`layer_norm`](super::layer_norm).
+/// See [`layer_norm`](crate::kernels::layer_norm).
 pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     let channels = n.affine.weight().dim(0)?;
     let (rows, dims) = flatten(x, channels)?;
@@ -127,9 +131,9 @@ pub fn layer_norm(x: &Tensor, n: &LayerNorm) -> Result<Tensor> {
     unflatten(&y.to_dtype(x.dtype())?, dims, channels)
 }
 
-/// See [`attention`](super::attention()).
+/// See [`attention`](crate::kernels::attention()).
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    let Heads { batch, queries, keys, head_dim, .. } = sizes(q, k, v, heads, causal)?;
+    let Heads { batch, queries, keys, head_dim, .. } = Heads::of(q, k, v, heads, causal)?;
     let split = |x: &Tensor, tokens: usize| {
         x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.to_dtype(DType::F32)?.contiguous()
     };
@@ -144,7 +148,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool)
     y.transpose(1, 2)?.contiguous()?.reshape(q.shape())?.to_dtype(q.dtype())
 }
 
-/// See [`geglu`](super::geglu).
+/// See [`geglu`](crate::kernels::geglu).
 pub fn geglu(x: &Tensor) -> Result<Tensor> {
     let channels = x.dim(D::Minus1)?;
     if !channels.is_multiple_of(2) {
@@ -154,22 +158,22 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
     value.mul(&gate.contiguous()?.gelu_erf()?)
 }
 
-/// See [`silu`](super::silu).
+/// See [`silu`](crate::kernels::silu).
 pub fn silu(x: &Tensor) -> Result<Tensor> {
     x.silu()
 }
 
-/// See [`gelu_erf`](super::gelu_erf).
+/// See [`gelu_erf`](crate::kernels::gelu_erf).
 pub fn gelu_erf(x: &Tensor) -> Result<Tensor> {
     x.gelu_erf()
 }
 
-/// See [`quick_gelu`](super::quick_gelu).
+/// See [`quick_gelu`](crate::kernels::quick_gelu).
 pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
     x.mul(&candle_nn::ops::sigmoid(&(x * 1.702)?)?)
 }
 
-/// See [`upsample_nearest_2x`](super::upsample_nearest_2x).
+/// See [`upsample_nearest_2x`](crate::kernels::upsample_nearest_2x).
 pub fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usize)) -> Result<Tensor> {
     let (batch, height, width, channels) = x.dims4()?;
     let repeated = x
@@ -180,12 +184,12 @@ pub fn upsample_nearest_2x(x: &Tensor, (to_height, to_width): (usize, usize)) ->
     doubled.narrow(1, 0, to_height)?.narrow(2, 0, to_width)?.contiguous()
 }
 
-/// See [`add`](super::add).
+/// See [`add`](crate::kernels::add).
 pub fn add(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     x + y
 }
 
-/// See [`add_to_pixels`](super::add_to_pixels).
+/// See [`add_to_pixels`](crate::kernels::add_to_pixels).
 pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     let (batch, channels) = y.dims2()?;
     let mut shape = vec![1; x.rank()];
@@ -193,12 +197,12 @@ pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     x.broadcast_add(&y.reshape(shape)?)
 }
 
-/// See [`concatenate`](super::concatenate).
+/// See [`concatenate`](crate::kernels::concatenate).
 pub fn concatenate(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     Tensor::cat(&[x, y], D::Minus1)
 }
 
-/// See [`adamw`](super::adamw()).
+/// See [`adamw`](crate::kernels::adamw()).
 pub fn adamw(
     value: &Tensor,
     first: &Tensor,
@@ -224,7 +228,7 @@ fn affine(x: &Tensor, affine: &Affine) -> Result<Tensor> {
     )
 }
 
-/// `(..., channels)` as `(rows, channels)`, and the leading dimensions.
+/// Gives `(..., channels)` as `(rows, channels)`, and the leading dimensions.
 fn flatten(x: &Tensor, channels: usize) -> Result<(Tensor, Vec<usize>)> {
     match x.dims() {
         [leading @ .., last] if *last == channels && !leading.is_empty() => {
@@ -239,7 +243,7 @@ fn unflatten(rows: &Tensor, mut leading: Vec<usize>, channels: usize) -> Result<
     rows.reshape(leading)
 }
 
-/// Convolution of `(batch, channels, height, width)` with zeros around it.
+/// Convolves `(batch, channels, height, width)` with zeros around it.
 fn padded_conv2d(x: &Tensor, p: Padding, weight: &Tensor, stride: usize) -> Result<Tensor> {
     if p == Padding::same(p.top) {
         return x.contiguous()?.conv2d(weight, p.top, stride, 1, 1);

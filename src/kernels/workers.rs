@@ -2,14 +2,16 @@
 
 use std::sync::OnceLock;
 
-use super::recording::unrecorded;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Room for the recursion of candle's backward pass and for dropping a graph, both of which go as deep as the graph: on devices where
-/// kernels are not recorded some thousand operations for Stable Diffusion. Address space, not memory.
+use super::autodiff::recording::unrecorded;
+
+/// The stack of a thread. candle's backward pass, and dropping its graph, recurse as deep as the graph is: some
+/// thousand operations for Stable Diffusion, on devices where kernels are not recorded. This is address space, not
+/// memory.
 const STACK_BYTES: usize = 256 << 20;
 
-/// One thread per core, or `RAYON_NUM_THREADS`. `None` if the system has no threads to give.
+/// The pool, with one thread per core or `RAYON_NUM_THREADS`. `None` if the system gives no threads.
 fn pool() -> Option<&'static ThreadPool> {
     static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let start =
@@ -17,8 +19,10 @@ fn pool() -> Option<&'static ThreadPool> {
     POOL.get_or_init(start).as_ref()
 }
 
-/// Runs `work`, a whole pass through a model, on a thread that shares every kernel's work with the others by itself. Any other thread would sleep
-/// through each kernel and be woken after it, hundreds of times in a pass. On a thread of a rayon pool `work` stays there.
+/// Runs `work`, a whole pass through a model, on a thread of the pool that the kernels use.
+///
+/// Such a thread takes part in every kernel. Any other thread would sleep during each kernel and be woken after it,
+/// hundreds of times in a pass. If the caller is on a thread of a rayon pool already, `work` runs there.
 pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     if rayon::current_thread_index().is_some() {
         return work();
@@ -29,10 +33,10 @@ pub fn on_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-/// As [`on_workers`], but always on a thread whose stack is deep enough for the backward pass of a large model.
+/// Like [`on_workers`], but always on a thread whose stack is deep enough for the backward pass of a large model.
 ///
 /// # Errors
-/// If the system has no threads to give.
+/// If `work` fails, or the system gives no threads.
 pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> candle_core::Result<T> + Send) -> candle_core::Result<T> {
     match pool() {
         Some(pool) => pool.install(|| unrecorded(work)),
@@ -42,12 +46,7 @@ pub fn on_deep_stack<T: Send>(work: impl FnOnce() -> candle_core::Result<T> + Se
 
 #[cfg(test)]
 mod tests {
-    use std::panic::catch_unwind;
-
-    use candle_core::{Device, Tensor, Var};
-
     use super::*;
-    use crate::kernels::{record, silu};
 
     fn depth(n: usize) -> usize {
         let room = std::hint::black_box([n; 512]);
@@ -67,22 +66,5 @@ mod tests {
         let chosen = ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         assert_eq!(chosen.install(|| on_workers(rayon::current_num_threads)), 3);
         assert!(on_workers(rayon::current_thread_index).is_some());
-    }
-
-    /// Whole passes are recorded where they are called from, and what other threads hand in is not.
-    #[test]
-    fn only_the_work_of_the_one_who_records_is_recorded() {
-        let x = Var::zeros(5, candle_core::DType::F32, &Device::Cpu).unwrap();
-        let recorded = on_deep_stack(|| Ok(record(|| on_workers(|| silu(&x)))?.0)).unwrap();
-        assert!(recorded.is_variable());
-        let (foreign, _) = record(|| on_deep_stack(|| silu(&x))).unwrap();
-        assert!(foreign.track_op() && !foreign.is_variable());
-    }
-
-    #[test]
-    fn a_panic_ends_a_recording() {
-        let x = Var::zeros(5, candle_core::DType::F32, &Device::Cpu).unwrap();
-        assert!(catch_unwind(|| record(|| -> candle_core::Result<Tensor> { panic!("on purpose") })).is_err());
-        assert!(silu(&x.affine(2., 0.).unwrap()).is_ok());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{env, process::Command};
 
-/// Runs this binary's tests once for each instruction set that is not used here, in processes of their own; in these, makes sure that
-/// it is used.
+/// Runs this binary's tests once for each instruction set that is not used here, each in a process of its own. In such
+/// a process, makes sure that its instruction set is used.
 pub(crate) fn repeat_with_slower_instructions() {
     let all = runner::kernels::instruction_sets().unwrap();
     let (used, slower) = all.split_last().expect("portable code runs everywhere");

@@ -1,4 +1,4 @@
-//! The kernels on awkward shapes, each beside its reference.
+//! Cases of every kernel on awkward shapes, each with its reference.
 
 #![allow(dead_code)] // each test file uses a part
 
@@ -22,13 +22,13 @@ pub(crate) struct Case {
     pub(crate) inputs: Vec<Tensor>,
     /// How many of the inputs have a batch dimension; the others are LoRA factors.
     pub(crate) batched: usize,
-    /// bf16 weights or products: a CPU with instructions for it rounds activations, too.
+    /// Whether weights or products are bf16 and this CPU has instructions for it, so that it rounds activations, too.
     pub(crate) rounded: bool,
     pub(crate) fast: Function,
     pub(crate) reference: Function,
 }
 
-/// Repeatable numbers in about -1.7..1.7 with standard deviation 1.
+/// Repeatable numbers between about -1.7 and 1.7, with standard deviation 1.
 pub(crate) fn numbers(shape: &[usize], seed: u64) -> Tensor {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
     let mut next = || {
@@ -59,8 +59,8 @@ impl Case {
     }
 }
 
-/// Miri interprets some thousand multiply-adds per second: it gets the smallest shapes only. What is done to each number between products
-/// costs about as much as 20 of them.
+/// Whether a case is too slow for Miri, which interprets some thousand multiply-adds per second and gets the smallest
+/// shapes only. The work on a number between two products counts as about 20 multiply-adds.
 fn too_slow(multiply_adds: usize) -> bool {
     cfg!(miri) && multiply_adds > 30_000
 }
@@ -270,7 +270,7 @@ fn joins(cases: &mut Vec<Case>) {
         cases.push(case(format!("add {name}"), same, 2, |x| add(&x[0], &x[1]), |x| reference::add(&x[0], &x[1])));
         let (both, fast, twin) = (vec![x.clone(), y], |x: &[Tensor]| concatenate(&x[0], &x[1]), reference::concatenate);
         cases.push(case(format!("concatenate {name} and {others}"), both, 2, fast, move |x| twin(&x[0], &x[1])));
-        // Of each image its own first pixel.
+        // Each image gives its own first pixel.
         let of = |x: &Tensor| x.detach().narrow(1, 0, 1)?.narrow(2, 0, 1)?.reshape((x.dims()[0], x.dims()[3]));
         cases.push(case(
             format!("add to pixels {name}"),
@@ -297,7 +297,7 @@ pub(crate) fn run(function: &Function, inputs: &[Tensor]) -> Vec<Tensor> {
     let vars: Vec<Var> = inputs.iter().map(|x| Var::from_tensor(x).unwrap()).collect();
     let tracked: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
     let y = function(&tracked).unwrap();
-    // The same gradient for every image.
+    // Every image has the same gradient.
     let image = numbers(&y.dims()[1..], 9).to_dtype(y.dtype()).unwrap().unsqueeze(0).unwrap();
     let image = image.broadcast_as(y.shape()).unwrap();
     let grads = (&y * image).unwrap().sum_all().unwrap().backward().unwrap();

@@ -18,10 +18,22 @@ const NAMES: [&str; 6] = [
 
 /// A vocabulary of a few words, so that an input is fast.
 fn small() -> Input {
-    let vocab = r#"{"a":0,"b":1,"c":2,"a</w>":3,"b</w>":4,"c</w>":5,"ab":6,"ab</w>":7,"abc</w>":8,"Ã":9,"©</w>":10,"<|startoftext|>":11,"<|endoftext|>":12}"#;
+    let vocab = concat!(
+        r#"{"a":0,"b":1,"c":2,"a</w>":3,"b</w>":4,"c</w>":5,"ab":6,"ab</w>":7,"abc</w>":8,"Ã":9,"©</w>":10,"#,
+        r#""<|startoftext|>":11,"<|endoftext|>":12}"#,
+    );
     let merges = "#version: 0.2\na b\na b</w>\nab c</w>\n";
-    let config = r#"{"bos_token":"<|startoftext|>","eos_token":{"content":"<|endoftext|>","lstrip":false,"normalized":true,"rstrip":true,"single_word":true},"pad_token":"!","unk_token":"<|endoftext|>","model_max_length":77,"added_tokens_decoder":{"12":{"content":"<|endoftext|>","special":true},"13":{"content":"x y","normalized":true}}}"#;
-    let map = r#"{"bos_token":"<|startoftext|>","eos_token":"<|endoftext|>","unk_token":{"content":"<|endoftext|>","single_word":false}}"#;
+    let config = concat!(
+        r#"{"bos_token":"<|startoftext|>","#,
+        r#""eos_token":{"content":"<|endoftext|>","lstrip":false,"normalized":true,"rstrip":true,"single_word":true},"#,
+        r#""pad_token":"!","unk_token":"<|endoftext|>","model_max_length":77,"#,
+        r#""added_tokens_decoder":{"12":{"content":"<|endoftext|>","special":true},"#,
+        r#""13":{"content":"x y","normalized":true}}}"#,
+    );
+    let map = concat!(
+        r#"{"bos_token":"<|startoftext|>","eos_token":"<|endoftext|>","#,
+        r#""unk_token":{"content":"<|endoftext|>","single_word":false}}"#,
+    );
     let added = r#"{"<new>": 14, "b c": 15}"#;
     let prompt = "ab abc é A'S <|endoftext|> <new> b  c 12 x y";
     [vocab, merges, config, map, added, "", prompt].map(|part| part.as_bytes().to_vec()).to_vec()
@@ -33,7 +45,13 @@ fn tokenizers() {
     let mut without_decoder = small();
     without_decoder[2] = br#"{"pad_token":"a"}"#.to_vec();
     let mut fast = small();
-    fast[5] = br#"{"added_tokens":[{"id":5,"content":"c</w>","special":true},{"id":20,"content":"q","lstrip":true}],"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<|startoftext|>":3,"<|endoftext|>":4},"merges":["a b",["a","b"]]}}"#.to_vec();
+    fast[5] = concat!(
+        r#"{"added_tokens":[{"id":5,"content":"c</w>","special":true},{"id":20,"content":"q","lstrip":true}],"#,
+        r#""model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<|startoftext|>":3,"<|endoftext|>":4},"#,
+        r#""merges":["a b",["a","b"]]}}"#,
+    )
+    .as_bytes()
+    .to_vec();
     let mut real = small();
     for (part, name) in real.iter_mut().zip(&NAMES[..4]) {
         *part = golden(&format!("models/sd1/tokenizer/{name}"));

@@ -116,7 +116,8 @@ fn endless_bodies_end() {
                 carries.then(|| {
                     Reply::Free(Box::new(move |wire| {
                         let head = format!(
-                            "HTTP/1.1 200 OK\r\nETag: {etag}\r\nX-Repo-Commit: {COMMIT}\r\n{head}Connection: close\r\n\r\n"
+                            "HTTP/1.1 200 OK\r\nETag: {etag}\r\nX-Repo-Commit: {COMMIT}\r\n\
+                             {head}Connection: close\r\n\r\n"
                         );
                         wire.send(head.as_bytes());
                         let chunk = [b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat();

@@ -1,51 +1,20 @@
-//! Convolution as a matrix product whose rows of A are found by address: one per output pixel and kernel
-//! tap, pointing into the feature map or, outside it, at zeros.
+//! Direct convolution: a matrix product that finds the rows of A by address. There is one address per output pixel and
+//! kernel tap; it points into the feature map or, outside the map, at zeros.
 //!
-//! The gradient of the input is a convolution too. With a stride, input pixels fall into `stride²` classes
-//! that are reached by different taps; each class is one product.
+//! The gradient of the input is a convolution, too. With a stride, different taps reach different input pixels. The
+//! pixels form `stride²` classes with equal taps, and each class is one product.
 
 use std::ops::Range;
 
-use super::fresh::{Shared, written};
-use super::panels::Panels;
 use super::product::{Product, Start, split};
-use super::view::View;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::conv::geometry::Geometry;
+use crate::kernels::packed::panels::Panels;
+use crate::kernels::packed::view::View;
 
-/// Sizes of one call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
-    pub(crate) batch: usize,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) in_channels: usize,
-    pub(crate) out_height: usize,
-    pub(crate) out_width: usize,
-    pub(crate) out_channels: usize,
-    pub(crate) kernel_height: usize,
-    pub(crate) kernel_width: usize,
-    pub(crate) stride: usize,
-    pub(crate) top: usize,
-    pub(crate) left: usize,
-}
-
-impl Geometry {
-    /// The sizes of the convolution that takes the gradient back; stride and padding are left for the caller to set.
-    pub(crate) fn turned(&self) -> Self {
-        Self {
-            height: self.out_height,
-            width: self.out_width,
-            in_channels: self.out_channels,
-            out_height: self.height,
-            out_width: self.width,
-            out_channels: self.in_channels,
-            ..*self
-        }
-    }
-}
-
-/// `(batch, height, width, in)` to `(batch, out height, out width, out)`.
+/// Convolves `(batch, height, width, in)` to `(batch, out height, out width, out)`.
 pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32]) -> Vec<f32> {
-    assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "a feature map of another size");
+    assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "the feature map has another size");
     let taps: Vec<(usize, usize)> =
         (0..g.kernel_height).flat_map(|y| (0..g.kernel_width).map(move |x| (y, x))).collect();
     let pixels = g.batch * g.out_height * g.out_width;
@@ -78,13 +47,13 @@ pub(crate) fn forward(g: &Geometry, weight: View<'_>, start: Start<'_>, x: &[f32
     unsafe { written(pixels * g.out_channels, |out| split(pixels, weight, |rows, panels| work(out, rows, panels))) }
 }
 
-/// The taps `(row, column)` of the kernel that reach the input pixels with `(y + top) % stride == row % stride`
-/// and the same for columns.
+/// The input pixels with `(y + top) % stride == row` and `(x + left) % stride == column`, and the taps of the kernel
+/// that reach them.
 struct Class {
     row: usize,
     column: usize,
     taps: Vec<(usize, usize)>,
-    /// Where each tap's columns begin in the weight.
+    /// The index in the weight at which the columns of each tap begin.
     columns: Vec<usize>,
 }
 
@@ -101,15 +70,15 @@ impl Class {
     }
 }
 
-/// The gradient of the input from the gradient of the output; `weight` is that of [`forward`].
+/// Computes the gradient of the input from the gradient of the output. `weight` is that of [`forward`].
 pub(crate) fn backward(g: &Geometry, weight: &Panels, grad: &[f32]) -> Vec<f32> {
-    assert_eq!(grad.len(), g.batch * g.out_height * g.out_width * g.out_channels, "a gradient of another size");
+    assert_eq!(grad.len(), g.batch * g.out_height * g.out_width * g.out_channels, "the gradient has another size");
     let mut dx = vec![0f32; g.batch * g.height * g.width * g.in_channels];
     let out = Shared::new(&mut dx);
     let zeros = vec![0f32; g.out_channels];
     for class in Class::all(g).filter(|class| !class.taps.is_empty()) {
         let weight = weight.transposed_blocks(g.in_channels, &class.columns);
-        // The first input row and column of the class, and how many there are.
+        // The first input row and column of the class, and the number of both.
         let first = |class: usize, padding: usize| (class + g.stride - padding % g.stride) % g.stride;
         let (y0, x0) = (first(class.row, g.top), first(class.column, g.left));
         let (height, width) =

@@ -1,15 +1,21 @@
 //! Group normalisation, forward and backward.
 
+use candle_core::Shape;
 use rayon::prelude::*;
 
-use super::fresh::filled_in;
 use super::pointwise::{Pointwise, Silu};
-use super::simd::{Simd, Task, dispatch};
+use crate::kernels::host::fresh::filled_in;
+use crate::kernels::layers::activation::Activation;
+use crate::kernels::layers::norm::GroupNorm;
+use crate::kernels::layers::statistics::GroupStatistics;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
 
-/// Pixels of one piece of a group normalisation. Fixed, because the statistics are sums over pieces in order.
+/// The pixels in one piece of a group normalisation. Their number is fixed because the statistics are sums over the
+/// pieces in order.
 const PIXELS: usize = 256;
 
-/// Sizes and constants of a group normalisation of `(batch, pixels, channels)`.
+/// The sizes and constants of a group normalisation of `(batch, pixels, channels)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Groups<'a> {
     pub(crate) pixels: usize,
@@ -20,12 +26,26 @@ pub(crate) struct Groups<'a> {
     pub(crate) bias: &'a [f32],
 }
 
-impl Groups<'_> {
+impl<'a> Groups<'a> {
+    /// The sizes of a normalisation of a tensor `(batch, ..., channels)`.
+    pub(crate) fn of(norm: &'a GroupNorm, shape: &Shape, act: Activation) -> Self {
+        let GroupNorm { affine, groups, eps } = norm;
+        let image: usize = shape.dims().iter().skip(1).product();
+        Self {
+            pixels: image / affine.channels(),
+            groups: *groups,
+            eps: *eps as f32,
+            silu: act == Activation::Silu,
+            weight: affine.weight_numbers(),
+            bias: affine.bias_numbers(),
+        }
+    }
+
     fn channels(&self) -> usize {
         self.weight.len()
     }
 
-    /// Adds numbers per channel up to groups and divides by their count.
+    /// Adds the numbers of the channels of each group, and divides by the count of numbers in a group.
     fn group_means(&self, per_channel: &[f64]) -> Vec<f32> {
         let size = self.channels() / self.groups;
         let count = (size * self.pixels) as f64;
@@ -35,42 +55,35 @@ impl Groups<'_> {
     fn group(&self, channel: usize) -> usize {
         channel / (self.channels() / self.groups)
     }
-}
 
-/// Mean and variance of every image and group.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Statistics {
-    pub(crate) mean: Vec<f32>,
-    pub(crate) variance: Vec<f32>,
-}
-
-impl Statistics {
-    pub(crate) fn of(n: &Groups<'_>, x: &[f32]) -> Self {
-        let channels = n.channels();
-        let no_shift = vec![0f32; channels];
-        let mut all = Self::default();
-        for x in x.chunks_exact(n.pixels * channels) {
-            let mean = n.group_means(&sums(x, &no_shift, Power::One));
-            let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
-            all.variance.extend(n.group_means(&sums(x, &centre, Power::Two)));
-            all.mean.extend(mean);
-        }
-        all
-    }
-
-    /// 1 / standard deviation of an image's groups.
-    fn rstd(&self, n: &Groups<'_>, image: usize) -> Vec<f32> {
-        self.variance[image * n.groups..][..n.groups].iter().map(|v| 1. / (v + n.eps).sqrt()).collect()
+    /// 1 / standard deviation of the groups of one image.
+    fn rstd(&self, statistics: &GroupStatistics, image: usize) -> Vec<f32> {
+        let variance = &statistics.variance[image * self.groups..][..self.groups];
+        variance.iter().map(|v| 1. / (v + self.eps).sqrt()).collect()
     }
 }
 
-/// `x` normalised by `statistics`, its own or others.
-pub(crate) fn forward(n: &Groups<'_>, x: &[f32], statistics: &Statistics) -> Vec<f32> {
+/// The statistics of `x`.
+pub(crate) fn statistics(n: &Groups<'_>, x: &[f32]) -> GroupStatistics {
+    let channels = n.channels();
+    let no_shift = vec![0f32; channels];
+    let mut all = GroupStatistics::default();
+    for x in x.chunks_exact(n.pixels * channels) {
+        let mean = n.group_means(&sums(x, &no_shift, Power::One));
+        let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
+        all.variance.extend(n.group_means(&sums(x, &centre, Power::Two)));
+        all.mean.extend(mean);
+    }
+    all
+}
+
+/// Normalises `x` by `statistics`, which are its own or those of another tensor.
+pub(crate) fn forward(n: &Groups<'_>, x: &[f32], statistics: &GroupStatistics) -> Vec<f32> {
     let channels = n.channels();
     let image = n.pixels * channels;
     let (mut scales, mut shifts) = (Vec::new(), Vec::new());
     for b in 0..x.len() / image {
-        let (mean, rstd) = (&statistics.mean[b * n.groups..][..n.groups], statistics.rstd(n, b));
+        let (mean, rstd) = (&statistics.mean[b * n.groups..][..n.groups], n.rstd(statistics, b));
         for c in 0..channels {
             let scale = n.weight[c] * rstd[n.group(c)];
             scales.push(scale);
@@ -88,18 +101,18 @@ pub(crate) fn forward(n: &Groups<'_>, x: &[f32], statistics: &Statistics) -> Vec
 }
 
 /// The gradient of the argument of [`forward`].
-pub(crate) fn backward(n: &Groups<'_>, x: &[f32], statistics: &Statistics, grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward(n: &Groups<'_>, x: &[f32], statistics: &GroupStatistics, grad: &[f32]) -> Vec<f32> {
     let channels = n.channels();
     let image = n.pixels * channels;
     let mut dx = vec![0f32; x.len()];
     let images = dx.par_chunks_mut(image).zip(x.par_chunks(image)).zip(grad.par_chunks(image)).enumerate();
     images.for_each(|(b, ((dx, x), grad))| {
         let mean = &statistics.mean[b * n.groups..][..n.groups];
-        let rstd = statistics.rstd(n, b);
+        let rstd = n.rstd(statistics, b);
         let scale: Vec<f32> = (0..channels).map(|c| n.weight[c] * rstd[n.group(c)]).collect();
         let shift: Vec<f32> = (0..channels).map(|c| n.bias[c] - scale[c] * mean[n.group(c)]).collect();
         let centre: Vec<f32> = (0..channels).map(|c| mean[n.group(c)]).collect();
-        // First the gradient before the activation goes to `dx`, with its sums over the pixels.
+        // First, the gradient before the activation is written to `dx`, and its sums over the pixels are taken.
         let parts: Vec<Vec<f32>> = dx
             .par_chunks_mut(PIXELS * channels)
             .zip(x.par_chunks(PIXELS * channels))
@@ -141,7 +154,7 @@ enum Power {
     Two,
 }
 
-/// Per channel, the sum over all pixels of `(x - centre)` to a power.
+/// For each channel, the sum of `(x - centre)` to a power over all pixels.
 fn sums(x: &[f32], centre: &[f32], power: Power) -> Vec<f64> {
     let channels = centre.len();
     let parts: Vec<Vec<f32>> = x
@@ -213,7 +226,7 @@ impl Task for Scale<'_> {
     }
 }
 
-/// `dz = grad · act'(x · scale + shift)`, and per channel the sums of `dz` and `dz · (x - centre)`.
+/// `dz = grad · act'(x · scale + shift)`, and for each channel the sums of `dz` and of `dz · (x - centre)`.
 struct BeforeActivation<'a> {
     x: &'a [f32],
     grad: &'a [f32],

@@ -1,22 +1,9 @@
-//! Sums of rows, and rows side by side, shared among threads.
+//! Sums of rows, and rows side by side. Several threads share the work.
 
-use super::fresh::filled;
+use crate::kernels::host::fresh::filled;
+use crate::kernels::host::sum::{PIECE, sum_into};
 
-/// Numbers that one thread writes at a time.
-const PIECE: usize = 1 << 14;
-
-fn sum_into(to: &mut [f32], x: &[f32], y: &[f32]) {
-    for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
-        *to = x + y;
-    }
-}
-
-/// `x + y`, of the same length.
-pub(crate) fn sum(x: &[f32], y: &[f32]) -> Vec<f32> {
-    filled(x.len(), PIECE, |start, to| sum_into(to, &x[start..], &y[start..]))
-}
-
-/// Every row of `y`, `channels` long, added to `repeated` rows of `x`.
+/// Adds every row of `y` to `repeated` rows of `x`. All rows have `channels` numbers.
 pub(crate) fn sum_of_rows(x: &[f32], y: &[f32], channels: usize, repeated: usize) -> Vec<f32> {
     filled(x.len(), PIECE.next_multiple_of(channels), |start, to| {
         for (row, to) in to.chunks_mut(channels).enumerate() {
@@ -26,7 +13,7 @@ pub(crate) fn sum_of_rows(x: &[f32], y: &[f32], channels: usize, repeated: usize
     })
 }
 
-/// Rows of `x`, `channels` long, each followed by a row of `y`, `others` long.
+/// Puts a row of `y` (`others` numbers) after each row of `x` (`channels` numbers).
 pub(crate) fn side_by_side(x: &[f32], channels: usize, y: &[f32], others: usize) -> Vec<f32> {
     let all = channels + others;
     filled(x.len() + y.len(), PIECE.next_multiple_of(all), |start, to| {
@@ -38,7 +25,7 @@ pub(crate) fn side_by_side(x: &[f32], channels: usize, y: &[f32], others: usize)
     })
 }
 
-/// `count` numbers from place `from` on of every row of `x`, `all` long.
+/// Cuts `count` numbers out of every row of `x`, beginning with number `from`. A row of `x` has `all` numbers.
 pub(crate) fn part_of_rows(x: &[f32], all: usize, from: usize, count: usize) -> Vec<f32> {
     filled(x.len() / all * count, PIECE.next_multiple_of(count), |start, to| {
         for (row, to) in to.chunks_exact_mut(count).enumerate() {

@@ -1,12 +1,13 @@
 //! Layer normalisation, forward and backward.
 
-use super::fresh::filled;
-use super::simd::{Simd, Task, dispatch};
+use crate::kernels::host::fresh::filled;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
 
-/// Numbers of one piece of work.
+/// The numbers in one piece of work.
 const NUMBERS: usize = 1 << 13;
 
-/// Layer normalisation of rows of `weight.len()` numbers.
+/// Normalises rows of `weight.len()` numbers.
 pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
     let piece = NUMBERS.div_ceil(weight.len()) * weight.len();
     filled(x.len(), piece, |start, y| dispatch(Rows { x: &x[start..][..y.len()], y, weight, bias, eps }))

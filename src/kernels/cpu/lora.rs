@@ -1,13 +1,14 @@
-//! Forward and backward of a LoRA layer, both paths in one sweep over chunks of rows.
+//! A LoRA layer, forward and backward. The layer and its correction are computed in one sweep over chunks of rows.
 
 use rayon::prelude::*;
 
-use super::fresh::{Shared, written};
-use super::panels::Panels;
-use super::product::{Start, matmul, multiply, outer};
-use crate::kernels::linear::PackedLinear;
+use super::outer::outer;
+use super::product::{Start, matmul, multiply};
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::linear::PackedLinear;
+use crate::kernels::packed::panels::Panels;
 
-/// Rows of one chunk. Fixed, because the gradients of the factors are sums over chunks in order.
+/// The rows of one chunk. Their number is fixed because the gradients of the factors are sums over the chunks in order.
 const ROWS: usize = 96;
 
 /// A layer and its low-rank correction.
@@ -19,18 +20,18 @@ pub(crate) struct Factors<'a> {
     pub(crate) up: &'a [f32],
     pub(crate) rank: usize,
     pub(crate) scale: f32,
-    /// Same size as the input.
+    /// The dropout mask, which has the size of the input.
     pub(crate) mask: Option<&'a [f32]>,
 }
 
-/// What was asked for of the gradients.
+/// The gradients that were asked for.
 pub(crate) struct Gradients {
     pub(crate) x: Option<Vec<f32>>,
     pub(crate) down: Option<Vec<f32>>,
     pub(crate) up: Option<Vec<f32>>,
 }
 
-/// `W x + b + scale · B (A (mask ∘ x))` and `scale · A (mask ∘ x)` for all rows of `x`.
+/// Computes `W x + b + scale · B (A (mask ∘ x))` and `scale · A (mask ∘ x)` for all rows of `x`.
 pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let (columns, out, rank) = (f.weight.forward().k, f.weight.forward().n, f.rank);
     let rows = x.len() / columns;
@@ -38,7 +39,7 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let up = Panels::pack(out, rank, |n, k| f.up[n * rank + k]);
     let (down, up) = (down.view(), up.view());
     let mut hidden = vec![0f32; rows * rank];
-    // With few chunks the large product is cut along its columns too; its bits do not depend on the cut.
+    // If there are few chunks, the large product is cut along its columns, too. Its bits do not depend on the cut.
     let few = rows.div_ceil(ROWS) < 2 * rayon::current_num_threads();
     let weight = f.weight.forward();
     let mut work = |y: Shared| {
@@ -66,7 +67,8 @@ pub(crate) fn forward(f: &Factors<'_>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     (y, hidden)
 }
 
-/// The gradients towards `x` (if `wants_x`) and towards the factors (if `hidden`, from the forward pass, is given).
+/// Computes the gradient of `x` if `wants_x`, and the gradients of the factors if `hidden` from the forward pass is
+/// given.
 pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad: &[f32], wants_x: bool) -> Gradients {
     let (columns, out, rank) = (f.weight.forward().k, f.weight.forward().n, f.rank);
     let rows = x.len() / columns;
@@ -76,9 +78,9 @@ pub(crate) fn backward(f: &Factors<'_>, x: &[f32], hidden: Option<&[f32]>, grad:
     let down = Panels::pack(columns, rank, |n, k| f.down[k * columns + n]);
     let (up, down) = (up.view(), down.view());
     let weight = wants_x.then(|| f.weight.backward());
-    // As in the forward pass.
+    // The same choice as in the forward pass.
     let few = chunks < 2 * rayon::current_num_threads();
-    // Per chunk the two factors' parts, (rank, in) and (rank, out).
+    // For each chunk, its part of the gradients of both factors, (rank, in) and (rank, out).
     let part = if hidden.is_some() { rank * (columns + out) } else { 0 };
     let mut parts = vec![0f32; chunks * part];
     let one = |chunk: usize, dx: Shared, part: &mut [f32]| {

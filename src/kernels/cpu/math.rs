@@ -1,6 +1,6 @@
-//! Exponential and error function in code the compiler vectorises, accurate to about one unit in the last place.
+//! Exponential and error functions in code that the compiler vectorises, accurate to about one unit in the last place.
 
-use super::simd::Simd;
+use crate::kernels::simd::instructions::Simd;
 
 /// Adding and subtracting 1.5·2²³ rounds to the nearest integer.
 const ROUND: f32 = 12_582_912.;
@@ -25,10 +25,11 @@ pub(crate) fn exp<S: Simd>(x: f32) -> f32 {
     if x < -87.3 { 0. } else { p * power }
 }
 
-/// `2ˣ`; `2⁻¹²⁶` below -126, `2¹²⁶` above 126, NaN for NaN. Cheaper than [`exp`]: for softmax, whose scores can be scaled to powers of two.
+/// `2ˣ`; `2⁻¹²⁶` below -126, `2¹²⁶` above 126, NaN for NaN. It is cheaper than [`exp`] and serves softmax, whose scores
+/// can be scaled for powers of two.
 #[inline(always)]
 pub(crate) fn exp2<S: Simd>(x: f32) -> f32 {
-    // Written so that NaN stays NaN.
+    // Comparisons, so that NaN stays NaN.
     let x = if x < -126. { -126. } else { x };
     let x = if x > 126. { 126. } else { x };
     let shifted = x + ROUND;
@@ -49,7 +50,9 @@ pub(crate) fn sigmoid<S: Simd>(x: f32) -> f32 {
     1. / (1. + exp::<S>(-x))
 }
 
-/// The error function (N. Juffa's two polynomials, <https://forums.developer.nvidia.com/t/optimized-version-of-single-precision-error-function-erff/40977>).
+/// The error function, by [two polynomials of N. Juffa][juffa].
+///
+/// [juffa]: https://forums.developer.nvidia.com/t/optimized-version-of-single-precision-error-function-erff/40977
 #[inline(always)]
 pub(crate) fn erf<S: Simd>(x: f32) -> f32 {
     let t = x.abs();

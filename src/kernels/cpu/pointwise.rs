@@ -1,15 +1,16 @@
-//! Pointwise non-linearities, forward and backward in one pass each.
+//! Pointwise non-linearities. Forward and backward take one pass each.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::fresh::filled;
 use super::math::{erf, exp, sigmoid};
-use super::simd::{Simd, Task, dispatch};
+use crate::kernels::host::fresh::filled;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
 
-/// Numbers one thread takes at a time.
+/// The numbers that one thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
 /// A function of one number and its derivative. Both must be `#[inline(always)]`.
@@ -108,13 +109,13 @@ impl<F: Pointwise> Task for MapBackward<'_, F> {
     }
 }
 
-/// Rows `(2 · channels)` to rows `(channels)`: first half times the GELU of the second.
+/// Maps rows `(2 · channels)` to rows `(channels)`: the first half times the GELU of the second half.
 pub(crate) fn geglu_forward(x: &[f32], channels: usize) -> Vec<f32> {
     let piece = CHUNK.next_multiple_of(channels);
     filled(x.len() / 2, piece, |start, y| dispatch(Geglu { x: &x[2 * start..][..2 * y.len()], y, channels }))
 }
 
-/// The gradient of [`geglu_forward`]'s argument.
+/// The gradient of the argument of [`geglu_forward`].
 pub(crate) fn geglu_backward(x: &[f32], grad: &[f32], channels: usize) -> Vec<f32> {
     let piece = CHUNK.next_multiple_of(channels);
     filled(x.len(), 2 * piece, |start, dx| {
@@ -158,7 +159,7 @@ impl Task for GegluBackward<'_> {
         for ((dx, x), grad) in rows.zip(self.grad.chunks_exact(channels)) {
             let (value, gate) = x.split_at(channels);
             let (dvalue, dgate) = dx.split_at_mut(channels);
-            // Two loops: one with both functions is not vectorised.
+            // There are two loops because one loop with both functions is not vectorised.
             for ((dvalue, &gate), grad) in dvalue.iter_mut().zip(gate).zip(grad) {
                 *dvalue = grad * Gelu::value::<S>(gate);
             }

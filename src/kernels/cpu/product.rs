@@ -1,40 +1,44 @@
-//! The matrix product `C = A Bᵀ` with packed B, on rows given by address: plain matrices and, with one
-//! address per pixel and kernel tap, convolutions without an im2col buffer.
+//! The matrix product `C = A Bᵀ` with packed B. The rows of A are given by address, so that it serves plain matrices
+//! and, with one address per pixel and kernel tap, convolutions without an im2col buffer.
 
 use std::ops::Range;
 
 use half::bf16;
 use rayon::prelude::*;
 
-use super::aligned::Aligned;
-use super::fresh::{Shared, written};
-use super::simd::{Simd, Task, dispatch};
-use super::tile::{MAX_ROWS, Tile};
-use super::view::{Scratch, View};
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::packed::view::{Scratch, View};
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+use crate::kernels::simd::tile::{MAX_ROWS, Tile};
 
-/// The longest chain of multiply-adds before a partial sum is added to C, twice as long in pairs: a panel of B stays in L1 or L2.
+/// The longest chain of multiply-adds before a partial sum is added to C; it is twice as long in pairs. With this
+/// length a panel of B stays in L1 or L2.
 const DEPTH: usize = 384;
-/// Rows of one piece of work: its part of A stays in L2.
+/// The rows of one piece of work. With this number its part of A stays in L2.
 const CHUNK: usize = 192;
-/// Below this many multiply-adds a product is not worth other threads. Miri, which can do few, shall see other threads all the same.
+/// A product with fewer multiply-adds than this is not worth other threads. Miri can do only few multiply-adds, but has
+/// to see other threads, too.
 pub(super) const SERIAL: usize = if cfg!(miri) { 1 << 8 } else { 1 << 18 };
 
-/// What C holds before the product is added.
+/// What the product is added to.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<'a> {
-    /// Nothing: C is overwritten.
+    /// Zeros. C is overwritten.
     Zero,
-    /// The bias, padded to whole panels: C is overwritten.
+    /// The bias, padded to whole panels. C is overwritten.
     Bias(&'a [f32]),
     /// The numbers in C.
     Keep,
 }
 
-/// One product. A's row `r` is, for each of its equal segments (kernel taps) `s`, the `channels` numbers
-/// from `rows[s · out.len() + r]`; C's row `r` starts at `out[r]`.
+/// One product. Row `r` of A has equal segments (kernel taps); segment `s` is the `channels` numbers that start at
+/// `rows[s · out.len() + r]`. Row `r` of C starts at `out[r]`.
 pub(crate) struct Product<'a> {
     pub(crate) rows: &'a [*const f32],
-    /// The rows hold pairs of bf16 numbers already, an odd last one followed by a zero. Only for B in pairs and one segment.
+    /// Whether the rows hold pairs of bf16 numbers already; an odd last number is followed by a zero. This is allowed
+    /// only if B is in pairs and there is one segment.
     pub(crate) rounded: bool,
     pub(crate) channels: usize,
     /// `(n, segments · channels)`.
@@ -47,8 +51,9 @@ impl Product<'_> {
     /// Computes the columns of C in `panels`.
     ///
     /// # Safety
-    /// Every address in `rows` has `channels` readable numbers (bf16 if `rounded`, one more if they are odd), every one in `out` has `b.n` writable ones
-    /// that nobody else uses in the columns of `panels`.
+    /// Every address in `rows` must have `channels` readable numbers (bf16 if `rounded`, and one more if their number
+    /// is odd). Every address in `out` must have `b.n` writable numbers, and nobody else may use the columns of
+    /// `panels`.
     pub(crate) unsafe fn run(&self, panels: Range<usize>) {
         dispatch(Run { product: self, panels });
     }
@@ -93,16 +98,18 @@ impl Task for Run<'_, '_> {
     }
 }
 
-/// A run of the summation, and where its columns of B begin and how many they are.
+/// A run of the summation, and its columns of B.
 struct Part {
     block: Block,
+    /// The first column of B.
     k0: usize,
+    /// The number of columns of B.
     columns: usize,
     pairs: bool,
 }
 
 impl Run<'_, '_> {
-    /// Adds one part of the summation to all columns; `starts` are A's rows, for each of its segments.
+    /// Adds one part of the summation to all columns. `starts` are the rows of A, for each of its segments.
     #[inline(always)]
     fn part<S: Simd>(&self, starts: &[*const f32], part: &Part, scratch: &mut Scratch) {
         let (p, m, width) = (self.product, self.product.out.len(), self.product.b.width());
@@ -139,12 +146,13 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Columns `range` of all rows of A, rounded to bf16, one row after the other in `to`; an odd number is followed by a zero.
+    /// Writes columns `range` of all rows of A to `to`, rounded to bf16, one row after the other. If their number is
+    /// odd, a zero follows. Returns the addresses of the rows.
     #[inline(always)]
     fn narrow<S: Simd>(&self, range: Range<usize>, to: &mut [bf16]) -> Vec<*const f32> {
         let (p, m, step) = (self.product, self.product.out.len(), range.len().next_multiple_of(2));
         let mut starts = Vec::with_capacity(m);
-        // Loops, as closures would not be compiled for the instructions of `S`.
+        // These are loops because closures would not be compiled for the instructions of `S`.
         for (row, to) in to.chunks_exact_mut(step).enumerate() {
             let mut k = range.start;
             while k < range.end {
@@ -162,7 +170,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// A run of the summation: whole segments, or a part of one.
+/// A run of the summation: whole segments, or a part of one segment.
 struct Block {
     first: usize,
     segments: usize,
@@ -183,7 +191,7 @@ fn blocks(segments: usize, channels: usize) -> impl Iterator<Item = Block> {
     })
 }
 
-/// Calls `work` with ranges of rows and panels that together cover a product, in parallel if it is large.
+/// Calls `work` with ranges of rows and panels that together cover a product, in parallel if the product is large.
 /// The split may depend on the number of threads because no result depends on the split.
 pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usize>) + Sync) {
     let panels = b.count();
@@ -196,7 +204,7 @@ pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usi
         }
         return;
     }
-    // Every piece turns the weights it reads, and rounded rows are half as long.
+    // Each piece turns the weights that it reads, which pays for more rows; and rounded rows are half as long.
     let most = if b.is_turned() && b.pairs() { 2 * CHUNK } else { CHUNK };
     let chunks = m.div_ceil(most);
     let chunk = m.div_ceil(chunks).next_multiple_of(MAX_ROWS);
@@ -208,11 +216,11 @@ pub(crate) fn split(m: usize, b: View<'_>, work: impl Fn(Range<usize>, Range<usi
     });
 }
 
-/// `A (m, k) Bᵀ` plus the bias, if any, as `(m, b.n)`; on several threads.
+/// `A (m, k) Bᵀ` plus the bias, if there is one, as `(m, b.n)`. Several threads share the work.
 pub(crate) fn matmul(a: &[f32], b: View<'_>, bias: Option<&[f32]>) -> Vec<f32> {
     let (m, k, n) = (a.len() / b.k, b.k, b.n);
     let start = bias.map_or(Start::Zero, Start::Bias);
-    // SAFETY: `split` hands out disjoint parts that together are all of C.
+    // SAFETY: `split` hands out disjoint parts that together cover C.
     unsafe {
         written(m * n, |out| {
             split(m, b, |rows, panels| {
@@ -222,74 +230,15 @@ pub(crate) fn matmul(a: &[f32], b: View<'_>, bias: Option<&[f32]>) -> Vec<f32> {
     }
 }
 
-/// `C = A Bᵀ + start` for the columns of C in `panels`, all rows contiguous; on this thread.
+/// `C = A Bᵀ + start` for the columns of C in `panels`, on this thread. All rows are contiguous.
 ///
 /// # Safety
-/// `out` has room for as many rows of `b.n` numbers as `a` has rows of `b.k`, and nobody else uses the columns.
+/// `out` must have room for as many rows of `b.n` numbers as `a` has rows of `b.k` numbers, and nobody else may use the
+/// columns.
 pub(crate) unsafe fn multiply(a: &[f32], b: View<'_>, start: Start<'_>, out: Shared, panels: Range<usize>) {
     let rows: Vec<*const f32> = a.chunks_exact(b.k).map(<[f32]>::as_ptr).collect();
     let out: Vec<*mut f32> = (0..rows.len()).map(|r| out.at(r * b.n)).collect();
     let product = Product { rows: &rows, rounded: false, channels: b.k, b, out: &out, start };
     // SAFETY: rows have `b.k` numbers; the rest is the caller's promise.
     unsafe { product.run(panels) };
-}
-
-/// Adds `Aᵀ B` to `c` `(width, columns)` for `a` `(rows, width)` and `b` `(rows, columns)`, on this thread.
-pub(crate) fn outer(a: &[f32], b: &[f32], width: usize, c: &mut [f32]) {
-    let (rows, columns) = (a.len() / width, c.len() / width);
-    assert!(a.len() == rows * width && b.len() == rows * columns, "an outer product of mismatched matrices");
-    dispatch(Outer { a, b, rows, width, columns, c });
-}
-
-struct Outer<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    rows: usize,
-    width: usize,
-    columns: usize,
-    c: &'a mut [f32],
-}
-
-impl Task for Outer<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Self { a, b, rows, width, columns, c } = self;
-        let ends: Vec<*mut f32> = c.chunks_exact_mut(columns).map(<[f32]>::as_mut_ptr).collect();
-        let starts: Vec<*const f32> = (0..width).map(|i| a.as_ptr().wrapping_add(i)).collect();
-        let mut edge = Vec::new();
-        for column in (0..columns).step_by(2 * S::LANES) {
-            let tile_width = (columns - column).min(2 * S::LANES);
-            let whole = tile_width % S::LANES == 0;
-            if !whole {
-                // The last columns, padded so that whole vectors can be read.
-                edge.resize(rows * 2 * S::LANES, 0f32);
-                for (to, from) in edge.chunks_exact_mut(2 * S::LANES).zip(b.chunks_exact(columns)) {
-                    to[..tile_width].copy_from_slice(&from[column..]);
-                }
-            }
-            for first in (0..width).step_by(S::ROWS) {
-                let tile = Tile {
-                    rows: S::ROWS.min(width - first),
-                    width: tile_width,
-                    a: starts[first..].as_ptr(),
-                    a_stride: 0,
-                    a_offset: 0,
-                    a_step: width,
-                    pairs: false,
-                    segments: 1,
-                    depth: rows,
-                    b: if whole { b.as_ptr().wrapping_add(column) } else { edge.as_ptr() },
-                    b_step: if whole { columns } else { 2 * S::LANES },
-                    c: ends[first..].as_ptr(),
-                    c_offset: column,
-                    bias: std::ptr::null(),
-                    accumulate: true,
-                };
-                // SAFETY: sizes are asserted by `outer`; edges read from the padded copy.
-                unsafe { S::tile(&tile) };
-            }
-        }
-    }
 }

@@ -1,12 +1,14 @@
-//! The building blocks against plain f64 loops, with the best instructions this machine has.
+//! The building blocks against plain f64 loops, with the best instructions of this machine.
 
 use half::{bf16, f16};
 
-use super::fresh::Shared;
 use super::math::{erf, exp, exp2};
-use super::panels::Panels;
 use super::product::{Start, matmul, multiply};
-use super::simd::{Portable, Simd, Task, dispatch};
+use crate::kernels::host::fresh::Shared;
+use crate::kernels::packed::panels::Panels;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+use crate::kernels::simd::portable::Portable;
 
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
@@ -17,7 +19,8 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Rows, columns and depths of products; the smallest ones for Miri, which interprets some thousand multiply-adds per second.
+/// Rows, columns and depths of products. Miri gets the smallest ones, as it does only some thousand multiply-adds per
+/// second.
 fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
     let all = [
         (1, 1, 1),
@@ -49,7 +52,7 @@ fn products_of_awkward_shapes_equal_f64() {
             let exact = exact + f64::from(bias[column]);
             assert!((f64::from(c) - exact).abs() < 1e-5 * (k as f64).sqrt(), "{m}×{n}×{k}: {c} {exact}");
         }
-        // Every row is the same alone, and adding keeps what is there.
+        // A row alone gives the same numbers, and `Start::Keep` adds to the numbers that are there.
         assert_eq!(matmul(&a[(m - 1) * k..], panels.view(), Some(&bias)), c[(m - 1) * n..]);
         let mut kept = c.clone();
         // SAFETY: `kept` has the rows and columns of the product.
@@ -82,7 +85,7 @@ fn products_with_the_transposed_matrix_equal_f64() {
     }
 }
 
-/// The matrix `b` in bf16, to be multiplied in pairs or widened.
+/// The matrix `b` in bf16, which is multiplied in pairs or widened.
 fn halves(pairs: bool, n: usize, k: usize, b: &[f32]) -> Panels {
     Panels::fill_as(pairs, 1, n, k, |n, k0, number: &mut [bf16]| number[0] = bf16::from_f32(b[n * k + k0]))
 }
@@ -149,7 +152,7 @@ fn exp_and_erf_are_accurate() {
     }
 }
 
-/// `exp2` where it must not invent numbers.
+/// `exp2` at the ends of its range.
 struct Edges;
 
 impl Task for Edges {
@@ -171,7 +174,7 @@ fn exp2_keeps_nan_and_stays_in_range() {
     }
 }
 
-/// The instructions for pairs against what they stand for.
+/// The errors of the instructions for pairs.
 struct Dot;
 
 impl Task for Dot {

@@ -2,26 +2,31 @@
 
 from dataclasses import asdict, dataclass, field
 
+# In their order, as the command line names them.
+STAGES = ["render", "tokenizer", "vae", "latents", "clip", "probes", "unet", "count", "export"]
+
 
 @dataclass(frozen=True)
 class Settings:
-    # Data: pictures to train on, to validate on, and of people (each seen `per_person` times) for the identity score.
+    # Data: pictures to train on, to validate on, and people for the identity score (each seen `per_person` times).
     images: int
     validation: int
     people: int
-    # How long each stage trains, in seconds; `--hours` stretches them all. `tags` is left out where the text encoder is kept.
+    # How long each stage trains, in seconds. `--hours` stretches them all. A text encoder that is kept has no `tags`.
     seconds: dict = field(hash=False)
     per_person: int = 4
+    # Shares of the pictures: figurines, and of these with something on the head or in the hand.
     figurines: float = 0.70
     headwear: float = 0.50
     held: float = 0.50
+    # Pixels.
     side: int = 128
     # Models. With --init, the widths are those of the model to go on from.
     text_width: int = 128
     text_layers: int = 4
     unet_channels: tuple = (64, 128, 192)
     vae_channels: tuple = (16, 32, 64, 128)
-    # Pictures of a step; the VAE takes four times as many crops of a quarter of a picture.
+    # Pictures of a step. The VAE takes four times as many crops of a quarter of a picture.
     vae_batch: int = 2
     clip_batch: int = 192
     unet_batch: int = 32
@@ -30,39 +35,44 @@ class Settings:
     vae_parts: int = 2
     tags_parts: int = 2
     unet_parts: int = 4
-    # Learning rates are AdamW's; Muon's matrices get the same RMS.
+    # Learning rates of AdamW. A matrix under Muon moves by the same RMS.
     vae_rate: float = 1.6e-3
     clip_rate: float = 2e-3
     unet_rate: float = 2e-3
     probe_rate: float = 2e-3
-    # How much of its average over steps a model keeps in every step.
+    # How much of their average over steps the weights keep in every step.
     vae_ema: float = 0.999
     clip_ema: float = 0.998
     unet_ema: float = 0.999
     probe_ema: float = 0.99
-    # VAE: the share of its time that it sees crops; the weight of the KL divergence; the most noise that the latents of half of the pictures
-    # get, in standard deviations, so that the decoder forgives what a sampler gets wrong; the weight of a head's pixels is 1 more than this.
+    # VAE: the share of its time that it sees crops, and the weight of the KL divergence.
     vae_crops: float = 0.9
     vae_kl: float = 2e-4
+    # Half of the latents get noise of up to this many standard deviations, so that the decoder forgives what a sampler
+    # gets wrong. A head's pixels weigh 1 + `vae_face`.
     vae_noise: float = 0.06
     vae_face: float = 1.5
-    # UNet: the share of captions left out, for guidance. A head is a quarter of the picture and most of what tells one figurine from another:
-    # it counts 1 more than `unet_face` once the noise is low enough to tell where it is; above, the weight would only make heads large.
+    # UNet: the share of captions left out, for guidance.
     unet_empty: float = 0.1
+    # A head is a quarter of the picture and most of what tells one figurine from another. It weighs 1 + `unet_face`
+    # at timesteps below this one, where the noise shows where it is. Above, the weight would only make heads large.
     unet_face: float = 3.0
     unet_face_below: int = 800
-    # Every attribute's recall when a caption mentions it, before the UNet may start.
+    # The recall that every attribute needs when a caption mentions it, before the UNet may start.
     gate: float = 0.95
-    # Pictures per attribute in the last count; and how many counts on the way.
+    # Prompts of each group in the last count and in those on the way, and how many counts there are on the way.
     count_images: int = 256
+    count_on_the_way: int = 14
     counts: int = 2
+    # The sheet shows every n-th of its 32 prompts.
+    sheet_every: int = 1
 
     def dict(self):
         return asdict(self)
 
 
-# A core or two, from nothing, in hours: the channels are those that learn most in that time. The shipped model's are wider, and a step with them
-# takes about twice as long; they come with --init, where the model already knows most of what it is to know.
+# A core or two, from nothing, in hours. The channels are those that learn most in that time. The shipped model's are
+# wider, and a step with them takes about twice as long: they come with --init, where the model already knows the world.
 CPU = Settings(
     images=28_000,
     validation=1024,
@@ -70,7 +80,7 @@ CPU = Settings(
     seconds={"vae": 1800, "clip": 480, "tags": 660, "probes": 1200, "unet": 6660},
 )
 
-# One large GPU, 13 minutes of training: what made the shipped model. Its folder has 40.5 MB.
+# One large GPU, 13 minutes of training. These are the numbers of the shipped model; its folder has 40.5 MB.
 GPU = Settings(
     images=26 * 8192,
     validation=2048,
@@ -106,7 +116,9 @@ SMOKE = Settings(
     probe_batch=16,
     gate=0.0,
     count_images=2,
+    count_on_the_way=2,
     counts=1,
+    sheet_every=8,
 )
 
 PRESETS = {"cpu": CPU, "gpu": GPU, "smoke": SMOKE}

@@ -1,29 +1,50 @@
-//! The backward pass: scores again, then the gradients of queries, keys and values block by block.
+//! The backward pass: it computes the scores again, then the gradients of queries, keys and values, block by block.
 
 use std::f32::consts::LOG2_E;
 
-use super::gather::{Gather, Left, Order};
-use super::tiles::{Small, dot, multiply, scores};
-use super::{Heads, KEYS, QUERIES};
-use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::fresh::Shared;
-use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::simd::{Simd, Task};
+use rayon::prelude::*;
 
-/// One head of one image.
-pub(super) struct Backward<'a> {
-    pub(super) h: Heads,
-    /// Image and head.
-    pub(super) head: usize,
-    pub(super) q: &'a [f32],
-    pub(super) k: &'a [f32],
-    pub(super) v: &'a [f32],
-    pub(super) y: &'a [f32],
-    pub(super) logs: &'a [f32],
-    pub(super) grad: &'a [f32],
-    pub(super) dq: Shared,
-    pub(super) dk: Shared,
-    pub(super) dv: Shared,
+use super::gather::{Gather, Left, Order};
+use super::scores::Scores;
+use super::tiles::{KEYS, QUERIES, Small, dot, multiply, scores};
+use crate::kernels::cpu::math::exp2;
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::host::fresh::{Shared, written};
+use crate::kernels::layers::heads::Heads;
+use crate::kernels::simd::dispatch::dispatch;
+use crate::kernels::simd::instructions::{Simd, Task};
+
+/// The gradients of q, k and v, each `(batch, tokens, channels)`.
+pub(crate) fn backward(h: &Heads, [q, k, v]: [&[f32]; 3], y: &[f32], logs: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
+    let work = |dq: Shared, dk: Shared, dv: Shared| {
+        (0..h.batch * h.heads).into_par_iter().for_each(|head| {
+            dispatch(Backward { h: *h, head, q, k, v, y, logs, grad, dq, dk, dv });
+        });
+    };
+    // SAFETY: the parts of the heads cover q, k and v.
+    unsafe {
+        let (mut dk, mut dv) = (Vec::new(), Vec::new());
+        let dq = written(q.len(), |dq| {
+            dk = written(k.len(), |dk| dv = written(v.len(), |dv| work(dq, dk, dv)));
+        });
+        [dq, dk, dv]
+    }
+}
+
+/// The work for one head of one image.
+struct Backward<'a> {
+    h: Heads,
+    /// The index of image and head.
+    head: usize,
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    y: &'a [f32],
+    logs: &'a [f32],
+    grad: &'a [f32],
+    dq: Shared,
+    dk: Shared,
+    dv: Shared,
 }
 
 impl Task for Backward<'_> {
@@ -44,7 +65,7 @@ impl Task for Backward<'_> {
         let q = Columns::new::<S>(&h, &self.q[of_queries..]);
         let grad = Columns::new::<S>(&h, &self.grad[of_queries..]);
         let (mut q_left, mut grad_left) = (Left::new(&h), Left::new(&h));
-        // Per query, the dot product of result and gradient.
+        // For each query, the dot product of result and gradient.
         let mut products = vec![0f32; h.queries];
         for (i, product) in products.iter_mut().enumerate() {
             let [y, g] = [self.y, self.grad].map(|x| &x[of_queries + i * channels..][..dim]);
@@ -52,16 +73,16 @@ impl Task for Backward<'_> {
         }
         let mut dq = Aligned::zeros(h.queries * padded);
         let dq_rows: Vec<*mut f32> = dq.chunks_exact_mut(padded).map(<[f32]>::as_mut_ptr).collect();
-        // Of one block of keys, channel by channel: their width is then a multiple of any vector's.
+        // The gradients of one block of keys lie channel by channel, so that their width is a multiple of any vector's.
         let (mut dk, mut dv) = (Aligned::zeros(dim * KEYS), Aligned::zeros(dim * KEYS));
         let dk_rows: Vec<*mut f32> = dk.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
         let dv_rows: Vec<*mut f32> = dv.chunks_exact_mut(KEYS).map(<[f32]>::as_mut_ptr).collect();
-        // Weights P and, from dP, the gradient of the scores.
+        // The weights P, and dP, which becomes the gradient of the scores.
         let (mut p, mut ds) = (Scores::new(&h), Scores::new(&h));
-        // Keys outside: what belongs to a block of them stays in L2 while all queries pass.
+        // The outer loop goes over keys: what belongs to a block of them stays in L2 while all queries pass.
         for first_key in (0..h.keys).step_by(KEYS) {
             for row in dk_rows.iter().chain(&dv_rows) {
-                // SAFETY: a row of `dk` or `dv`.
+                // SAFETY: this is a row of `dk` or `dv`.
                 unsafe { row.write_bytes(0, KEYS) };
             }
             for first_query in (0..h.queries).step_by(QUERIES) {
@@ -121,7 +142,8 @@ impl Task for Backward<'_> {
                     c: &dv_rows,
                     ..dk_part
                 };
-                // SAFETY: `by_keys` has `slots(keys)` places in a row, `by_queries` rows of KEYS; q and grad have `slots(count)` more tokens.
+                // SAFETY: `by_keys` has `slots(keys)` places in a row, `by_queries` has rows of KEYS places, and q and
+                // grad have `slots(count)` more tokens.
                 unsafe {
                     multiply::<S>(&dq_part);
                     multiply::<S>(&dk_part);
@@ -132,7 +154,7 @@ impl Task for Backward<'_> {
                 for key in 0..(h.keys - first_key).min(KEYS) {
                     let start = of_keys + (first_key + key) * channels;
                     for (c, row) in rows.iter().enumerate() {
-                        // SAFETY: this head's part of one key; rows have KEYS numbers.
+                        // SAFETY: this is the head's part of one key; rows have KEYS numbers.
                         unsafe { *to.at(start + c) = *row.add(key) };
                     }
                 }
@@ -145,70 +167,11 @@ impl Task for Backward<'_> {
     }
 }
 
-/// A block of scores `(QUERIES, KEYS)`; with pairs also rounded, in pairs of neighbouring keys or of neighbouring queries.
-struct Scores {
-    numbers: Aligned,
-    by_keys: Aligned,
-    by_queries: Aligned,
-}
-
-impl Scores {
-    fn new(h: &Heads) -> Self {
-        let half = || Aligned::zeros(if h.pairs { QUERIES * KEYS / 2 } else { 0 });
-        Self { numbers: Aligned::zeros(QUERIES * KEYS), by_keys: half(), by_queries: half() }
-    }
-
-    fn rows(&mut self) -> [*mut f32; QUERIES] {
-        let start = self.numbers.as_mut_ptr();
-        std::array::from_fn(|i| start.wrapping_add(i * KEYS))
-    }
-
-    #[inline(always)]
-    fn row(&mut self, i: usize) -> &mut [f32] {
-        &mut self.numbers[i * KEYS..(i + 1) * KEYS]
-    }
-
-    /// The first `count` rows, for sums over the first `keys` keys.
-    #[inline(always)]
-    fn by_keys<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> [*const f32; QUERIES] {
-        let Self { numbers, by_keys, .. } = self;
-        if !h.pairs {
-            let start = numbers.as_ptr();
-            return std::array::from_fn(|i| start.wrapping_add(i * KEYS));
-        }
-        for i in 0..count {
-            let to = by_keys[i * KEYS / 2..].as_mut_ptr();
-            // SAFETY: KEYS numbers in half as many places.
-            unsafe { S::narrow(numbers[i * KEYS..].as_ptr(), to.cast(), keys.next_multiple_of(2)) };
-        }
-        let start = by_keys.as_ptr();
-        std::array::from_fn(|i| start.wrapping_add(i * KEYS / 2))
-    }
-
-    /// The same for sums over the first `count` queries: rows of KEYS places.
-    #[inline(always)]
-    fn by_queries<S: Simd>(&mut self, h: &Heads, count: usize, keys: usize) -> *const f32 {
-        let Self { numbers, by_queries, .. } = self;
-        if !h.pairs {
-            return numbers.as_ptr();
-        }
-        if count % 2 == 1 {
-            numbers[count * KEYS..][..KEYS].fill(0.);
-        }
-        for i in (0..count).step_by(2) {
-            let [row, next] = [i, i + 1].map(|i| numbers[i * KEYS..][..KEYS].as_ptr());
-            // SAFETY: rows of KEYS numbers.
-            unsafe { S::pair_rows(row, next, by_queries[i / 2 * KEYS..].as_mut_ptr(), keys) };
-        }
-        by_queries.as_ptr()
-    }
-}
-
-/// The channels of one head's tokens as the rows of a left-hand side, for sums over tokens.
+/// The left-hand side of a product that sums over tokens: its rows are the channels of one head.
 struct Columns<'a> {
-    /// From the head's first number on.
+    /// The numbers, beginning with the head's first one.
     from: &'a [f32],
-    /// In pairs of neighbouring tokens.
+    /// The numbers in pairs of neighbouring tokens.
     pairs: Aligned,
     step: usize,
 }
@@ -224,7 +187,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// From token `first` on; neighbouring tokens are `step` places apart.
+    /// The addresses of the rows, beginning with token `first`. Neighbouring tokens are `step` places apart.
     fn rows(&self, h: &Heads, first: usize) -> Vec<*const f32> {
         let numbers = if h.pairs { &self.pairs } else { self.from };
         let start = numbers[h.slots(first) * self.step..].as_ptr();

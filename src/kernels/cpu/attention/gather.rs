@@ -1,9 +1,10 @@
-//! Copies of one head's numbers in the orders the register tiles read them. "Slots" are f32 numbers, or pairs of bf16 numbers in their
-//! place.
+//! Copies of one head's numbers in the orders in which the register tiles read them. A "slot" is the place of one f32
+//! number, or of a pair of bf16 numbers.
 
-use super::{Heads, QUERIES};
-use crate::kernels::cpu::aligned::Aligned;
-use crate::kernels::cpu::simd::{Simd, Task};
+use super::tiles::QUERIES;
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::layers::heads::Heads;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// One head of `(tokens, channels)` as the right-hand side of a product.
 pub(super) struct Gather<'a> {
@@ -15,9 +16,9 @@ pub(super) struct Gather<'a> {
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Order {
-    /// Sums over channels: `[panel of 2·LANES tokens][channel slot][token]`.
+    /// For products that sum over channels: `[panel of 2·LANES tokens][channel slot][token]`.
     Channels,
-    /// Sums over tokens: `[token slot][channel, padded to whole vectors]`.
+    /// For products that sum over tokens: `[token slot][channel, padded to whole vectors]`.
     Tokens,
 }
 
@@ -38,7 +39,7 @@ impl Task for Gather<'_> {
                     let panel = &mut to[token / width * width * slots..][..width * slots];
                     let places = panel[token % width..].iter_mut().step_by(width);
                     let numbers = if pairs {
-                        // SAFETY: a slot has room for two numbers; the odd one out stays zero.
+                        // SAFETY: a slot has room for two numbers; the last half slot of an odd row stays zero.
                         unsafe { S::narrow(row(token).as_ptr(), rounded.as_mut_ptr().cast(), dim) };
                         &rounded
                     } else {
@@ -68,7 +69,7 @@ impl Task for Gather<'_> {
     }
 }
 
-/// Rows of some queries as the left-hand side of a product: where they lie, or rounded to bf16.
+/// The rows of some queries as the left-hand side of a product. They are read where they lie, or rounded to bf16 first.
 pub(super) struct Left {
     rounded: Aligned,
 }
@@ -78,7 +79,7 @@ impl Left {
         Self { rounded: Aligned::zeros(if h.pairs { QUERIES * h.slots(h.head_dim) } else { 0 }) }
     }
 
-    /// The addresses of `count` rows, the first of which starts `from`.
+    /// The addresses of `count` rows; `from` begins with the first of them.
     #[inline(always)]
     pub(super) fn rows<S: Simd>(&mut self, h: &Heads, from: &[f32], count: usize) -> [*const f32; QUERIES] {
         let mut rows = [std::ptr::null(); QUERIES];
@@ -87,7 +88,7 @@ impl Left {
             let row = &from[i * h.channels()..][..h.head_dim];
             *address = if h.pairs {
                 let to = &mut self.rounded[i * slots..][..slots];
-                // SAFETY: a slot has room for two numbers; the odd one out stays zero.
+                // SAFETY: a slot has room for two numbers; the last half slot of an odd row stays zero.
                 unsafe { S::narrow(row.as_ptr(), to.as_mut_ptr().cast(), row.len()) };
                 to.as_ptr()
             } else {

@@ -1,13 +1,17 @@
-//! Small products in cache, and what is done to rows of scores.
+//! Small products in the cache, and functions of rows of scores.
 
-use super::QUERIES;
-use crate::kernels::cpu::aligned::Aligned;
 use crate::kernels::cpu::math::exp2;
-use crate::kernels::cpu::simd::Simd;
-use crate::kernels::cpu::tile::Tile;
+use crate::kernels::host::aligned::Aligned;
+use crate::kernels::simd::instructions::Simd;
+use crate::kernels::simd::tile::Tile;
 
-/// `C (rows, width) = A B (+ C)` in cache: A's row `r` starts at `a[r]` with steps of `a_step`, B's rows are
-/// `b_step` apart, C's rows start at `c[r]`.
+/// The queries in one block of scores. A block stays in the cache.
+pub(super) const QUERIES: usize = 48;
+/// The keys in one block of scores.
+pub(super) const KEYS: usize = 256;
+
+/// A product `C (rows, width) = A B (+ C)` in the cache. Row `r` of A starts at `a[r]` and has steps of `a_step`, the
+/// rows of B are `b_step` apart, and row `r` of C starts at `c[r]`.
 pub(super) struct Small<'a> {
     pub(super) a: &'a [*const f32],
     pub(super) a_step: usize,
@@ -17,12 +21,15 @@ pub(super) struct Small<'a> {
     pub(super) c: &'a [*mut f32],
     pub(super) width: usize,
     pub(super) accumulate: bool,
-    /// A and B hold pairs of bf16 numbers, `depth` of them.
+    /// Whether A and B hold pairs of bf16 numbers, `depth` of them.
     pub(super) pairs: bool,
 }
 
+/// Computes a product.
+///
 /// # Safety
-/// All addresses are valid, B's rows up to a whole vector beyond `width`; `S` exists.
+/// All addresses must be valid, those of the rows of B up to a whole vector beyond `width`. The instructions of `S`
+/// must exist.
 #[inline(always)]
 pub(super) unsafe fn multiply<S: Simd>(m: &Small<'_>) {
     let rows = m.c.len();
@@ -53,10 +60,11 @@ pub(super) unsafe fn multiply<S: Simd>(m: &Small<'_>) {
     }
 }
 
-/// Scores of `rows` queries with keys `first..first + count` against transposed keys of `dim` numbers or pairs, into rows of `KEYS`.
+/// Writes the scores of the queries `rows` with the keys `first..first + count` to rows of `KEYS` numbers. `keys` are
+/// the transposed keys, with `dim` numbers or pairs each.
 ///
 /// # Safety
-/// As for [`multiply`].
+/// The conditions of [`multiply`] hold.
 #[inline(always)]
 pub(super) unsafe fn scores<S: Simd>(
     rows: &[*const f32],
@@ -74,7 +82,7 @@ pub(super) unsafe fn scores<S: Simd>(
             *shifted = to.wrapping_add(offset);
         }
         let c = &shifted[..to.len()];
-        // The columns beyond `count` are zeros of the padding; C has room for them.
+        // The columns beyond `count` are zeros from the padding. C has room for them.
         let (b, accumulate) = (panel.as_ptr(), false);
         let m = Small { a: rows, a_step: 1, depth: dim, b, b_step: width, c, width, accumulate, pairs };
         // SAFETY: the caller's promise; `first` is a multiple of KEYS and so of `width`.
@@ -82,7 +90,7 @@ pub(super) unsafe fn scores<S: Simd>(
     }
 }
 
-/// The largest number, in interleaved chains that vectorise.
+/// The largest number of a row, found in interleaved chains that vectorise.
 #[inline(always)]
 pub(super) fn largest(row: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
@@ -94,7 +102,7 @@ pub(super) fn largest(row: &[f32]) -> f32 {
     rest.iter().fold(fold(chains, larger), |a, &b| larger(a, b))
 }
 
-/// One number out of sixteen, in four steps.
+/// Combines sixteen numbers to one, in four steps.
 #[inline(always)]
 fn fold(mut chains: [f32; 16], both: impl Fn(f32, f32) -> f32) -> f32 {
     for half in [8, 4, 2, 1] {

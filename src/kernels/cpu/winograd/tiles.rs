@@ -1,12 +1,12 @@
-//! Both ends of a Winograd convolution: pixels to transformed tiles, and products to pixels.
+//! Both ends of a Winograd convolution: from pixels to transformed tiles, and from products to pixels.
 
 use half::bf16;
 
-use super::Size;
 use super::transform::{Four, Transform, Two, add};
-use crate::kernels::cpu::conv::Geometry;
-use crate::kernels::cpu::fresh::Shared;
-use crate::kernels::cpu::simd::{Simd, Task};
+use crate::kernels::host::fresh::Shared;
+use crate::kernels::layers::conv::geometry::Geometry;
+use crate::kernels::packed::winograd::Size;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// The first output pixel of a tile.
 pub(super) struct Place {
@@ -24,16 +24,16 @@ pub(super) struct Input<'a> {
     /// Where the first tile goes, with room for `(m+2)²` positions of [`Strides`].
     pub(super) to: Shared,
     pub(super) strides: Strides,
-    /// Write bf16 numbers, twice as many in the same room.
+    /// Whether bf16 numbers are written, twice as many in the same memory.
     pub(super) rounded: bool,
 }
 
-/// Distances in scratch, in numbers.
+/// Distances in scratch, counted in numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Strides {
-    /// Between tiles: a multiple of 16.
+    /// The distance between tiles, a multiple of 16.
     pub(super) tile: usize,
-    /// Between positions.
+    /// The distance between positions.
     pub(super) position: usize,
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Output<'a> {
     /// Where the first tile's products lie.
     pub(super) from: Shared,
     pub(super) strides: Strides,
-    /// Padded to whole panels.
+    /// The bias, padded to whole panels.
     pub(super) bias: Option<&'a [f32]>,
     pub(super) out: Shared,
 }
@@ -134,8 +134,8 @@ impl Output<'_> {
             let (height, width) = (M.min(g.out_height - place.y), M.min(g.out_width - place.x));
             for channel in (0..g.out_channels).step_by(S::LANES) {
                 let lanes = S::LANES.min(g.out_channels - channel);
-                // SAFETY: `dispatch` vouches for `S`; `from` has `stride` numbers per tile and position, a multiple of 16; the
-                // output pixels of a tile belong to this call alone.
+                // SAFETY: `dispatch` vouches for `S`; `from` has `stride` numbers per tile and position, a multiple of
+                // 16; the output pixels of a tile belong to this call alone.
                 unsafe {
                     let start = match bias {
                         Some(bias) => S::load(bias[channel..channel + S::LANES].as_ptr()),
@@ -164,7 +164,7 @@ impl Output<'_> {
     }
 }
 
-/// The first `lanes` numbers at an address, then zeros.
+/// Loads the first `lanes` numbers at an address, followed by zeros.
 #[inline(always)]
 unsafe fn load_some<S: Simd>(from: *const f32, lanes: usize) -> S::V {
     // SAFETY: the caller owns `lanes` readable numbers there.

@@ -2,36 +2,36 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use crate::kernels::cpu::simd::Simd;
+use crate::kernels::simd::instructions::Simd;
 
 /// `factor · a + b`
 #[inline(always)]
 fn fma<S: Simd>(factor: f32, a: S::V, b: S::V) -> S::V {
-    // SAFETY: called from tasks only, for whose `S` `dispatch` vouches.
+    // SAFETY: only tasks call this, and `dispatch` vouches for their `S`.
     unsafe { S::fma(S::splat(factor), a, b) }
 }
 
 #[inline(always)]
 pub(super) fn add<S: Simd>(a: S::V, b: S::V) -> S::V {
-    // SAFETY: as `fma`.
+    // SAFETY: as in `fma`.
     unsafe { S::add(a, b) }
 }
 
 #[inline(always)]
 fn scale<S: Simd>(factor: f32, a: S::V) -> S::V {
-    // SAFETY: as `fma`.
+    // SAFETY: as in `fma`.
     fma::<S>(factor, a, unsafe { S::splat(0.) })
 }
 
-/// Transforms of `N` numbers in, `M` out.
+/// The transforms of a row: `N` numbers in, `M` numbers out.
 pub(super) trait Transform<const N: usize, const M: usize> {
-    /// Bᵀ d: coefficients of `Π (x − other points)`.
+    /// `Bᵀ d`, with the coefficients of `Π (x − other points)`.
     fn input<S: Simd>(d: [S::V; N]) -> [S::V; N];
-    /// Aᵀ m: powers of the points.
+    /// `Aᵀ m`, with the powers of the points.
     fn output<S: Simd>(m: [S::V; N]) -> [S::V; M];
 }
 
-/// Points (0, 1, −1, ∞).
+/// The transforms for the points (0, 1, −1, ∞).
 pub(super) struct Two;
 
 impl Transform<4, 2> for Two {
@@ -47,7 +47,7 @@ impl Transform<4, 2> for Two {
     }
 }
 
-/// Points (0, 1/√2, −1/√2, √2, −√2, ∞).
+/// The transforms for the points (0, 1/√2, −1/√2, √2, −√2, ∞).
 pub(super) struct Four;
 
 impl Transform<6, 4> for Four {

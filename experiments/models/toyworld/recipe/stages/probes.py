@@ -1,0 +1,128 @@
+"""Stage `probes`: classifiers and an identity score, trained on renders only.
+
+They count whether generated pictures show what was asked. They never see a generated picture, nor the subject.
+Accuracy would flatter them, because most figurines hold nothing: recall and false alarms are measured instead, on
+renders and on pictures that went through the VAE.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from data.tags import classes, match_loss, scores, tag_loss
+from data.world import SHOWN, rendered
+from loop import trainer
+from loop.training import Training
+from models import vae
+from models.probes import SIDE, Probes, attributes, identities, small
+
+# What the prompts ask for must not drown among the looks.
+COUNTED = [SHOWN.index(name) for name in ("headwear", "headwear_color", "held", "held_color", "shirt")]
+
+
+def kept_people(settings):
+    """How many people, the last ones of the set, nobody trains on."""
+    return max(1, settings.people // 10)
+
+
+class Task:
+    """The batches of a training step, and how the answers of the probes are judged."""
+
+    def __init__(self, run, probes):
+        self.run, self.s, self.probes = run, run.settings, probes
+        self.world, self.people = rendered(run, "train"), rendered(run, "people")
+        rare = (self.world.label("headwear") > 0) | (self.world.label("held") > 0)
+        self.rare = rare.nonzero().flatten()
+        self.things = (self.world.label("color") > 0).nonzero().flatten()
+
+    def draw(self, generator, _progress):
+        run, world, third, each = self.run, self.world, self.s.probe_batch // 3, self.s.per_person
+        among = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
+        anything = torch.randint(0, len(world), (third,), generator=generator)
+        chosen = torch.cat([among(self.rare, third), among(self.things, third), anything]).sort().values
+        persons = torch.randperm(self.s.people - kept_people(self.s), generator=generator)[:third]
+        first, other = torch.rand((len(persons), each), generator=generator).topk(2).indices.unbind(1)
+        pairs = torch.cat([persons * each + first, persons * each + other])
+        # With noise and blur, the softness of a generated picture is nothing new.
+        n = len(chosen) + len(pairs)
+        much = 0.05 * torch.rand((n, 1, 1, 1), generator=generator)
+        soft = torch.rand((n, 1, 1, 1), generator=generator) < 0.4
+        noise = run.machine.put(much) * run.rng.randn((n, 3, SIDE, SIDE), generator)
+        labels = world.labels[chosen]
+        return world.pictures(chosen), self.people.pictures(pairs), noise, soft, labels, labels[:, COUNTED]
+
+    def loss(self, pictures, persons, noise, soft, labels, counted):
+        machine, sizes = self.run.machine, self.probes.sizes
+        x = torch.cat([small(pictures), small(persons)]) + noise
+        x = torch.where(soft, F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear"), x)
+        a, b = x.split([len(pictures), len(persons)])
+        with machine.autocast():
+            logits, faces = self.probes.attributes(machine.put(a)), self.probes.identity(machine.put(b))
+        parts = logits.split(sizes, 1)
+        told = tag_loss(logits, labels, sizes, 1.0)
+        asked = torch.cat([parts[i] for i in COUNTED], 1)
+        told = told + 3 * tag_loss(asked, counted, [sizes[i] for i in COUNTED], 1.0)
+        one, other = F.normalize(faces.float(), dim=1).chunk(2)
+        identity = match_loss(one @ other.T / 0.1)
+        return told + identity, {"attributes": told.detach(), "identity": identity.detach()}
+
+
+def work(run):
+    if run.results.get("probes"):
+        return
+    s, sizes = run.settings, classes(rendered(run, "train").values, SHOWN)
+    torch.manual_seed(run.seed + 3)
+    probes = Probes(sizes).to(run.machine.device, memory_format=torch.channels_last)
+    task = Task(run, probes)
+    training = Training("probes", {"probes": probes}, s.probe_rate, task.draw, task.loss, decay=2e-2, ema=s.probe_ema)
+    numbers = trainer.train(run, training)
+    torch.save(probes.state_dict(), run.folder.path("probes", "probes.pt"))
+    run.results.finish("probes", **numbers, **measure(run, probes))
+
+
+def measure(run, probes):
+    world, autoencoder = rendered(run, "validation"), vae.load(run)
+    some = world.images[:512]
+    back = vae.round_trip_images(run, autoencoder, some)
+    result = {
+        "renders": scores(attributes(run, probes, world.images), world.labels, SHOWN),
+        "round_trips": scores(attributes(run, probes, back), world.labels[: len(some)], SHOWN),
+        "identity_auc": identity_auc(run, probes),
+        "subject": subject(run, probes, autoencoder),
+    }
+    show(run, result)
+    return result
+
+
+def identity_auc(run, probes):
+    """The chance that a pair of one person is more alike than a pair of two, among people nobody trained on."""
+    people, kept, each = rendered(run, "people"), kept_people(run.settings), run.settings.per_person
+    faces = identities(run, probes, people.images[-kept * each :]).view(kept, each, -1)
+    similar = torch.einsum("iqd,jrd->ijqr", faces, faces)
+    same = torch.cat([similar[i, i][~torch.eye(each, dtype=bool)] for i in range(kept)])
+    other = similar[~torch.eye(kept, dtype=bool)].flatten()
+    ranks = torch.cat([same, other]).argsort().argsort()[: len(same)].double() + 1
+    return ((ranks.sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(other))).item()
+
+
+def subject(run, probes, autoencoder):
+    """How like the mean of the subject its other renders are, their round trips, and other figurines."""
+    world, images = rendered(run, "validation"), rendered(run, "subject").images
+    half = len(images) // 2
+    middle = F.normalize(identities(run, probes, images[:half]).mean(0), dim=0)
+    like = lambda pictures: identities(run, probes, pictures) @ middle  # noqa: E731
+    others = like(world.images[world.figurines().numpy()])
+    return {
+        "renders": like(images[half:]).mean().item(),
+        "round_trips": like(vae.round_trip_images(run, autoencoder, images[half:])).mean().item(),
+        "others": others.mean().item(),
+        "others_95th": others.quantile(0.95).item(),
+    }
+
+
+def show(run, result):
+    cell = lambda x: "-" if x is None else f"{x:.3f}"  # noqa: E731
+    for kind in ("renders", "round_trips"):
+        for name, row in result[kind].items():
+            recall, alarms = cell(row["recall"]), cell(row["false_alarms"])
+            run.folder.log(f"probe {kind:11} {name:14} recall {recall} of {row['n']}, false alarms {alarms}")
+    run.folder.log(f"probe identity: AUC {result['identity_auc']:.4f}, subject {result['subject']}")
