@@ -9,12 +9,12 @@ use crate::choice::Sampler;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// How much a prompt may count.
+/// The guidance scales that are accepted, in files and on the command line.
 pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
-/// How strong an adapter may be applied; beyond that there is nothing to see but noise.
+/// The LoRA scales that are accepted, in files and on the command line; beyond them images are noise.
 pub const LORA_SCALES: RangeInclusive<f64> = -10.0..=10.0;
 
-/// More images a prompt than this are a mistake.
+/// More seeds than this are a mistake.
 const MAX_SEEDS: usize = 10_000;
 
 /// `[generate]`: the comparison images.
@@ -42,7 +42,7 @@ pub struct ImageRecipe {
     pub guidance_scale: f64,
     /// What the images should not show.
     pub negative_prompt: String,
-    /// One image a prompt and seed.
+    /// One image per prompt and seed.
     pub seeds: Vec<u64>,
     /// Prompts for base model and adapter, on the same noise.
     pub prompts: Vec<String>,

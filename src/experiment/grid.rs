@@ -15,7 +15,7 @@ use super::value::{label, same, shown};
 const MAX_CELLS: usize = 10_000;
 /// More rules are a mistake, too: each is compared with every cell.
 const MAX_EXCLUDES: usize = 1000;
-/// Every cell holds all its settings, long lists of prompts and seeds as well: bytes they may take together.
+/// The bytes that all cells may take together: every cell holds all its settings, long lists included.
 const MAX_BYTES: usize = 128 << 20;
 
 /// Settings that a sweep cannot change, and why.
@@ -64,7 +64,7 @@ pub(super) fn axes(sweep: &Assignments, problems: &mut Problems) -> Vec<(String,
     axes
 }
 
-/// An assignment of a cell: it wins over every layer.
+/// A value that a cell assigns: it wins over every layer.
 fn assigned(value: toml::Value, origin: super::source::Origin) -> Entry {
     Entry { value, origin, layer: usize::MAX }
 }
@@ -130,7 +130,7 @@ pub(super) fn combinations(
     drop_excluded(all, exclude, base, problems)
 }
 
-/// A problem if so many cells of so many bytes are too much; it points at the longest setting.
+/// The problem of a grid that takes too much memory; it points at the longest setting.
 pub(super) fn too_large(cells: usize, bytes: usize, base: &BTreeMap<String, Entry>) -> Option<Problem> {
     if cells.saturating_mul(bytes) <= MAX_BYTES {
         return None;

@@ -1,4 +1,4 @@
-//! One layer of settings: a file, the environment, or `--set`. Every key is known here, or refused.
+//! One layer of settings: a file, the environment, or `--set`. Unknown keys are refused here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Layer {
     }
 }
 
-/// Who writes: decides the origin of every value.
+/// Where the layer is written: the origin of all its values.
 enum Writing {
     File(Arc<Source>),
     Text { what: String, raw: String, folder: std::path::PathBuf },

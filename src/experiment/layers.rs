@@ -53,13 +53,13 @@ impl Overrides {
 pub(super) struct Merged {
     /// Every setting that has a value.
     pub(super) values: BTreeMap<String, Entry>,
-    /// The axes of the grid; those of an extended file first, each file's in its order.
+    /// The axes of the grid, in the order of each file; the axes of an extended file come first.
     pub(super) sweep: Assignments,
     pub(super) cells: Vec<Assignments>,
     pub(super) exclude: Vec<Assignments>,
     /// Where each section begins in the file that was asked for.
     pub(super) sections: BTreeMap<String, Place>,
-    /// Settings that unknown keys were probably meant to be: not reported missing as well.
+    /// Settings that unknown keys were probably meant to be; they are not reported missing as well.
     pub(super) meant: BTreeSet<String>,
     /// The file that was asked for, for problems without a better place.
     pub(super) file: PathBuf,

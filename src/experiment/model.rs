@@ -20,7 +20,7 @@ pub struct Model {
     pub dtype: Dtype,
     /// `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
     pub device: Device,
-    /// On the CPU: convolutions take less room and more time.
+    /// On the CPU, convolutions take less memory and more time.
     pub low_memory: bool,
 }
 
@@ -73,7 +73,8 @@ fn read_base(reader: &mut Reader<'_>) -> Option<Base> {
         if has_extension(&path, "safetensors") {
             return Some(Base::File(path));
         }
-        let mut problem = Problem::error(origin.value(), format!("{text} is no .safetensors file")).expected(EXPECTED);
+        let mut problem =
+            Problem::error(origin.value(), format!("{text} is not a .safetensors file")).expected(EXPECTED);
         if ["ckpt", "pt", "bin", "pth"].iter().any(|e| has_extension(&path, e)) {
             problem = problem.help("pickle files can run code when they are opened: convert it to .safetensors first");
         }

@@ -39,7 +39,7 @@ impl Node {
         }
     }
 
-    /// Where it stands.
+    /// Its bytes in the file.
     pub(super) fn span(&self) -> Range<usize> {
         match self {
             Self::Table { span, .. } | Self::List { span, .. } | Self::Leaf { span, .. } => span.clone(),
@@ -78,7 +78,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Vec<Field>, Problems> {
     }
 }
 
-/// Parses the text of a single value; text that is no TOML value is itself the value.
+/// Parses the text of a single value; text that is not a TOML value counts as a string.
 pub(super) fn parse_value(text: &str) -> Node {
     if let Ok(document) = toml_edit::Document::parse(format!("x = {text}"))
         && let [field] = table(document.as_table()).as_slice()

@@ -1,4 +1,4 @@
-//! Paths that an experiment file names: where they start, and what is said of one that does not exist.
+//! Paths that an experiment file names: where they lead, and the message for a path that does not exist.
 
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,8 @@ pub(super) fn missing(
         Origin::File { .. } => "paths are relative to the file that names them".to_owned(),
         Origin::Text { .. } => "paths given here are relative to the working folder".to_owned(),
     };
-    // A pipe or a device is there, and of no use.
-    let what = if path.exists() { "is no ordinary file or folder" } else { "does not exist" };
+    // Pipes and devices exist, but cannot be used.
+    let what = if path.exists() { "is not an ordinary file or folder" } else { "does not exist" };
     let near = near.filter(|near| near != text);
     Problem::error(origin.value(), format!("`{key}`: {text} {what}")).suggestion(near).help(help)
 }
@@ -50,7 +50,7 @@ pub(super) fn neighbour(path: &Path, would_do: &dyn Fn(&Path) -> bool) -> Option
     Some(path.with_file_name(similar).display().to_string())
 }
 
-/// Whether a name ends so, in capitals or not.
+/// Whether a file name has this extension, in capitals or not.
 pub(super) fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }

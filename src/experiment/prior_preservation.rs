@@ -28,13 +28,13 @@ pub struct ClassImages {
     /// How many class images.
     #[serde(rename = "images")]
     pub count: usize,
-    /// Seeds the class images; not `train.seed`, so that cells with different training seeds share them.
+    /// Seeds the class images. `train.seed` is another one, so that cells with different training seeds share them.
     pub seed: u64,
-    /// Sampler of the class images; not that of `[generate]`, so that a change there does not retrain.
+    /// Sampler of the class images. `[generate]` has another one, so that a change there does not train again.
     pub sampler: Sampler,
-    /// Its steps.
+    /// Sampler steps of the class images.
     pub steps: usize,
-    /// Its guidance scale.
+    /// Guidance scale of the class images.
     pub guidance_scale: f64,
 }
 

@@ -10,9 +10,9 @@ use super::source::Place;
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// More than this many are counted, not shown.
+    /// At most this many are shown; the others are counted.
     const SHOWN: usize = 30;
-    /// More than this many are not even looked for: each costs time in a file that is nonsense as a whole.
+    /// After this many the search ends: a file with so many is wrong as a whole, and each one costs time.
     const KEPT: usize = 1000;
 
     /// Adds one, unless the same was said before.

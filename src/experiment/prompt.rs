@@ -6,7 +6,7 @@ use super::similar::did_you_mean;
 use super::source::Origin;
 use super::subject::Subject;
 
-/// A prompt longer than this is a mistake; CLIP reads 77 tokens of it anyway.
+/// A prompt longer than this is a mistake; CLIP reads only its first 77 tokens.
 const MAX_CHARS: usize = 10_000;
 /// More prompts in one list than this are a mistake.
 const MAX_PROMPTS: usize = 1_000;
@@ -52,7 +52,7 @@ pub(super) fn fill_or_empty(
                 Problem::error(place, format!("unknown placeholder `{{{word}}}`"))
                     .expected("{identifier}, {class} or {name}")
                     .suggestion(suggestion)
-                    .help("write `{{` and `}}` for braces that shall stay"),
+                    .help("write `{{` and `}}` for braces that should stay"),
             );
             None
         }
@@ -64,7 +64,7 @@ pub(super) fn fill_or_empty(
             None
         }
         Err(Wrong::Brace(brace)) => {
-            let help = format!("write `{brace}{brace}` for a brace that shall stay");
+            let help = format!("write `{brace}{brace}` for a brace that should stay");
             reader.push(Problem::error(origin.inside(brace), format!("a lone `{brace}` in a prompt")).help(help));
             None
         }

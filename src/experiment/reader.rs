@@ -89,12 +89,12 @@ impl Reader<'_> {
         number
     }
 
-    /// As [`Self::whole`], for counts.
+    /// A count: [`Self::whole`] as `usize`.
     pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
         usize::try_from(self.whole(key, range)?).ok()
     }
 
-    /// A number within bounds; a whole number will do.
+    /// A number within bounds; a whole number is accepted, too.
     pub(super) fn number(&mut self, key: &str, bounds: Bounds) -> Option<f64> {
         let Entry { value, origin, .. } = self.required(key, "…")?;
         let number = match &value {
@@ -129,7 +129,7 @@ impl Reader<'_> {
         text
     }
 
-    /// One of a few words.
+    /// One of the words of a choice.
     pub(super) fn choice<T: Choice>(&mut self, key: &str) -> Option<T> {
         let Entry { value, origin, .. } = self.required(key, "…")?;
         let text = as_text(&value, &origin).unwrap_or_default();
@@ -191,7 +191,7 @@ impl Reader<'_> {
     }
 }
 
-/// The text of a value. On the command line `8` may be meant as a text: what was typed counts.
+/// The text of a value. On the command line `8` may be meant as a text, so there the typed characters are the text.
 fn as_text(value: &toml::Value, origin: &Origin) -> Option<String> {
     match (value, origin) {
         (toml::Value::String(text), _) => Some(text.clone()),

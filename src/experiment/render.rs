@@ -76,7 +76,7 @@ impl Problem {
     }
 }
 
-/// The part of a long line around character `at`, and what of it stands before `at`.
+/// The part of a long line around character `at`, and the piece of that part before `at`.
 fn window(line: &str, at: usize) -> (String, String) {
     const WIDTH: usize = 120;
     let count = line.chars().count();
@@ -97,7 +97,7 @@ fn window(line: &str, at: usize) -> (String, String) {
     (shown, before)
 }
 
-/// How many characters of `line`, from character `from`, the next `bytes` bytes cover.
+/// The number of characters that `bytes` bytes of `line` cover, starting at character `from`.
 fn bytes_to_chars(line: &str, from: usize, bytes: usize) -> usize {
     let mut left = bytes;
     let covered = line.chars().skip(from).take_while(|c| {
@@ -108,7 +108,7 @@ fn bytes_to_chars(line: &str, from: usize, bytes: usize) -> usize {
     covered.count()
 }
 
-/// As much empty space as the character takes.
+/// Spaces as wide as the character.
 fn blank(c: char) -> String {
     if c == '\t' { "\t".to_owned() } else { " ".repeat(columns(c)) }
 }

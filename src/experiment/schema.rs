@@ -1,11 +1,11 @@
-//! Which keys exist, and which was meant by another word. Every other key is refused.
+//! Which keys exist, and which of them a wrong key was meant to be.
 
 use std::collections::BTreeSet;
 
 use super::defaults::KEYS;
 use super::similar::did_you_mean;
 
-/// Top-level words that are no settings.
+/// Top-level words that are not settings.
 pub(super) const DIRECTIVES: [&str; 4] = ["extends", "sweep", "cells", "exclude"];
 
 /// Names that other trainers use, and ours.

@@ -5,7 +5,7 @@ use super::settings::Settings;
 use super::subject::Subject;
 use super::{dataset, evaluate, generate, heading, model, subject, train};
 
-/// Reads every element, so that every problem is found.
+/// Reads every section, so that every problem is found.
 pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Settings)> {
     let heading = heading::read(reader);
     let model = model::read(reader);

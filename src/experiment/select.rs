@@ -1,7 +1,7 @@
 //! `--only 'dataset.size=5'`: a part of the grid.
 //!
 //! One `--only` holds conditions that must all be true: `dataset.size=5 train.rank=4`, which is also how cells
-//! are labelled. Of several `--only` one must be true.
+//! are labelled. With several `--only`, a cell must match at least one.
 
 use super::problem::Problem;
 use super::problems::Problems;

@@ -1,6 +1,6 @@
 //! The word that was probably meant.
 
-/// The candidate most like `word`, if one is like it at all.
+/// The candidate that is most similar to `word`, if any is similar enough.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = word.to_lowercase();
     let score = |candidate: &str| {

@@ -1,4 +1,4 @@
-//! A whole study: what its file says, typed and checked.
+//! A study and its cells.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct Experiment {
     pub title: String,
     /// The file it was read from, as the user wrote it.
     pub file: PathBuf,
-    /// Settings without the sweep; what only the sweep gives is as in the first cell.
+    /// Settings without the sweep. A setting that only the sweep gives has its value of the first cell.
     pub settings: Settings,
     /// The axes of the sweep.
     pub axes: Vec<Axis>,

@@ -1,8 +1,8 @@
 //! `[train]`: the fine-tuning.
 //!
-//! `steps` or `epochs`: of two layers the higher one decides, in one layer only one of them may stand.
-//! An epoch is one pass over the training photos, with prior preservation too (diffusers' script makes
-//! it as long as the class images, so that an epoch means something else for every number of photos).
+//! `steps` or `epochs`: one layer may hold only one of them, and the higher layer decides.
+//! An epoch is one pass over the training photos, even with prior preservation. (The script of diffusers passes over
+//! the class images, so its epochs depend on their number.)
 //! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
 
 use super::bounds::{Bounds, MAX_SEED};
@@ -134,7 +134,7 @@ fn instance_prompt(reader: &mut Reader<'_>, subject: &Subject) -> Option<String>
     if !prompt.contains(&subject.identifier) {
         reader.push(
             Problem::warning(origin.value(), format!("`{key}` does not contain the identifier")).help(
-                "without `{identifier}` the photos change what the other words mean, and no word calls the subject",
+                "without `{identifier}` the photos change what the other words mean, and no word names the subject",
             ),
         );
     }

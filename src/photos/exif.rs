@@ -3,16 +3,16 @@
 /// What the orientation tag says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Tag {
-    /// There is none: another source may be asked.
+    /// There is no tag, so another source may be asked.
     Absent,
-    /// It is there, with this value; `None` if it is of a type that is no number. `plain` if it is stored as the
-    /// standard says, one 16-bit number.
+    /// The tag has this value; `None` if its type is not a number. `plain` is true if it is stored as the standard
+    /// says, as one 16-bit number.
     Present { value: Option<f64>, plain: bool },
 }
 
 /// Reads tag 0x0112 of the first directory (TIFF 6.0, section 2), as `PIL.TiffImagePlugin.ImageFileDirectory_v2` does:
-/// the first such tag counts, of several values the first; all kinds of numbers are numbers, bytes and texts are not.
-/// A directory that is cut off counts as far as it goes.
+/// the first such tag counts, and its first value. All types of numbers are accepted, bytes and texts are not. A
+/// directory that is cut off is read as far as it goes.
 pub(super) fn orientation(tiff: &[u8]) -> Tag {
     let Some(reader) = Reader::new(tiff) else { return Tag::Absent };
     reader.find(0x0112).map_or(Tag::Absent, |Entry { kind, count, place, .. }| Tag::Present {
@@ -71,11 +71,11 @@ impl<'a> Reader<'a> {
             let value = self.u32(at + 8)? as usize;
             let length = size(kind).unwrap_or(0).saturating_mul(count);
             let place = if length <= 4 { at + 8 } else { value };
-            // Of an unknown type, without a value, or larger than the file.
+            // The type is unknown, there is no value, or the values do not fit into the file.
             if length == 0 || length > self.bytes.len() {
                 continue;
             }
-            // A place beyond the end: nothing after it is believed.
+            // The place is beyond the end: nothing after it can be trusted.
             place.checked_add(length).filter(|&end| end <= self.bytes.len())?;
             if tag == wanted {
                 return Some(Entry { kind, count, place, length });
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         self.array(at).map(u32::from_le_bytes)
     }
 
-    /// The value at `at`; an orientation is so small that a double holds it exactly.
+    /// The value at `at`; a double holds every orientation exactly.
     #[allow(clippy::cast_precision_loss)]
     fn number(&self, kind: u16, at: usize) -> Option<f64> {
         let signed = |at| self.u32(at).map(|value| f64::from(value as i32));

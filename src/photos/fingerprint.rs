@@ -5,7 +5,7 @@ use image::RgbImage;
 /// Cells from left to right and from top to bottom.
 const SIDE: usize = 16;
 const CELLS: usize = SIDE * SIDE;
-/// Cells of a flatter picture differ by fewer levels (standard deviation): it says nothing of what it shows.
+/// Smallest standard deviation of the cells, in grey levels: a flatter picture has too little detail to compare.
 const LEAST_DETAIL: f64 = 3.0;
 /// One minus the correlation of two pictures of the same photo is at most this. Measured on the 30 photos of
 /// `experiments/data/shinchan`: saved again at quality 20, resized to an eighth, grey, brighter, with other contrast,
@@ -21,7 +21,7 @@ pub(super) struct Fingerprint([i8; CELLS]);
 /// Standard deviation of a fingerprint; four times as much still fits into 8 bits.
 const UNIT: f64 = 31.0;
 
-/// How one picture lies to another that shows the same.
+/// How a picture is turned relative to another one that shows the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Upright, or turned by a multiple of 90°.
@@ -41,14 +41,14 @@ impl Fingerprint {
         Self(cells.map(|v| (v / deviation * UNIT).round().clamp(-127.0, 127.0) as i8))
     }
 
-    /// How `other` shows the same picture, if it does.
+    /// How `other` is turned, if it shows the same picture; otherwise `None`.
     pub(super) fn same_picture(&self, other: &Self) -> Option<Turn> {
         let size = |cells: &[i8; CELLS]| f64::from(dot(cells, cells));
         let norm = (size(&self.0) * size(&other.0)).sqrt();
         if norm == 0.0 {
             return None;
         }
-        // Whatever the turn, the sums of the cells that turns exchange are no more different than the cells.
+        // For every turn, these sums differ by no more than the cells do: a quick first test.
         let (a, b) = (self.folded(), other.folded());
         let apart: f64 = a.iter().zip(&b).map(|(a, b)| (a - b) * (a - b)).sum();
         let furthest = size(&self.0) + size(&other.0) - 2.0 * norm * (1.0 - LARGEST_DISTANCE);
@@ -73,7 +73,7 @@ impl Fingerprint {
         None
     }
 
-    /// For each set of cells that turns and mirrors exchange, their sum over the root of their number.
+    /// One number for each set of cells that turns and mirrors exchange: their sum over the root of their number.
     fn folded(&self) -> [f64; SIDE * SIDE / 4] {
         let mut sums = [0.0; CELLS / 4];
         let mut counts = [0.0f64; CELLS / 4];

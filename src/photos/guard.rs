@@ -1,4 +1,4 @@
-//! Decoders are not ours, and some panic on damaged files: here such a panic becomes an error.
+//! Turns panics of image decoders into errors: some decoders panic on damaged files.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

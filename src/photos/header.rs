@@ -39,8 +39,8 @@ pub(super) fn decoder(bytes: &[u8], format: Format) -> ImageResult<Box<dyn Image
     Ok(Box::new(decoder))
 }
 
-/// A WebP file whose flags announce no metadata: the decoder refuses a file in which an announced block is missing, as
-/// programs leave that remove metadata. Nothing but pixels is asked of it.
+/// A WebP file whose flags announce no metadata. Programs that remove metadata may leave the flags, and the decoder
+/// refuses a file in which an announced block is missing. Only pixels are read from the result.
 fn without_promises(bytes: &[u8], format: Format) -> Cow<'_, [u8]> {
     const FLAGS: usize = 20;
     const METADATA: u8 = 0x20 | 8 | 4;
@@ -60,8 +60,8 @@ pub(super) fn one_line(error: &image::ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What a decoder may allocate: enough for the file and its pixels as 16-bit RGBA. A small file cannot ask for more by
-/// compressed metadata.
+/// What a decoder may allocate: enough for the file and its pixels as 16-bit RGBA. Compressed metadata of a small file
+/// cannot take more.
 fn limits(bytes: &[u8], pixels: u64) -> Limits {
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODER_BYTES + bytes.len() as u64 + 8 * pixels.min(MAX_PIXELS));
@@ -101,7 +101,7 @@ pub(super) fn is_animated(bytes: &[u8], format: Format) -> bool {
     let reader = Cursor::new(bytes);
     match format {
         Format::Gif => {
-            // Frames are told apart by their headers: to decode them takes memory for all pixels, twice.
+            // The headers of the frames are enough; decoding the frames takes memory for all pixels, twice.
             let mut options = gif::DecodeOptions::new();
             options.skip_frame_decoding(true);
             options

@@ -44,7 +44,7 @@ fn next_segment(bytes: &[u8], mut at: usize) -> Option<(Segment<'_>, usize)> {
 
 /// True if the file has an end-of-image marker after its last scan.
 ///
-/// The decoders fill what is missing with grey and say nothing, which would teach a model grey bars.
+/// Without a word, the decoders fill what is missing with grey, and a model would learn grey bars.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {
     segments(bytes).any(|segment| segment.marker == END)
 }
@@ -57,7 +57,7 @@ pub(super) struct Layout {
     /// Identifier, horizontal and vertical sampling factor of each component.
     pub(super) components: Vec<(u8, u8, u8)>,
     progressive: bool,
-    /// A scan holds some of the components only.
+    /// A scan holds only some of the components.
     separate_scans: bool,
     /// The file has a JFIF header.
     pub(super) jfif: bool,
@@ -66,7 +66,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Reads the headers; `Err` says in a fragment which variant of JPEG nobody reads here.
+    /// Reads the headers; `Err` names the variant of JPEG that is not supported, as a fragment of a sentence.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, String> {
         let mut layout = Self::default();
         for Segment { marker, data } in segments(bytes) {
@@ -107,9 +107,9 @@ impl Layout {
         Ok(())
     }
 
-    /// True if the first decoder (zune-jpeg 0.5.15) gives libjpeg's pixels. What it does wrong: baseline files whose
-    /// scans hold some of the components only; sampling factors of three, or those of which the first component's are
-    /// not the largest; headers and names of components that say different things of the colours.
+    /// True if the first decoder (zune-jpeg 0.5.15) gives libjpeg's pixels. It reads wrongly: baseline files
+    /// whose scans hold only some of the components; files with a sampling factor of three, or whose first component
+    /// does not have the largest factors; files whose headers and component names disagree about the colours.
     pub(super) fn is_usual(&self) -> bool {
         let Some(&(_, width, height)) = self.components.first() else { return true };
         let regular = self

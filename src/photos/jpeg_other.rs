@@ -24,7 +24,7 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout) -> Result<RgbImage, String> 
     RgbImage::from_raw(u32::from(info.width), u32::from(info.height), rgb).ok_or_else(|| "too few pixels".into())
 }
 
-/// The colours of the file as libjpeg decides it: the JFIF header, else Adobe's, else the names of the components.
+/// The colour space of the file, decided as in libjpeg: by the JFIF header, else Adobe's, else the component names.
 /// <https://github.com/libjpeg-turbo/libjpeg-turbo/blob/3.0.4/jdapimin.c#L124>
 fn transform(layout: &Layout) -> Option<ColorTransform> {
     let names: Vec<u8> = layout.components.iter().map(|&(id, ..)| id).collect();
@@ -41,7 +41,7 @@ fn transform(layout: &Layout) -> Option<ColorTransform> {
     })
 }
 
-/// Printers' colours, as PIL turns them into RGB: each colour is what black leaves of it.
+/// CMYK as RGB, computed as in PIL: black reduces each of the three colours.
 /// <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/Convert.c#L600>
 fn from_ink([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
     let left = 255 - u32::from(black);

@@ -1,4 +1,4 @@
-//! What decoding found out about photos, remembered by their content: a photo is decoded once, not at every command.
+//! What decoding found out about photos, by their content, so that a photo is decoded once and not at every command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use image::RgbImage;
 
 use super::fingerprint::Fingerprint;
 
-/// First line of the file; another one after a change of the decoders or of the fingerprint.
+/// First line of the file. It changes when the decoders or the fingerprint change.
 const HEAD: &str = "runner photos 1";
 /// With more entries only those of the present photos are kept.
 const MOST_ENTRIES: usize = 20_000;
 /// Hexadecimal digits of the check at the end of a line.
 const CHECK: usize = 16;
 
-/// What the pixels of a photo say.
+/// What the pixels of a photo are known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     /// BLAKE3 of the upright pixels and their size.
@@ -29,7 +29,7 @@ impl Seen {
     }
 }
 
-/// Photos that were decoded before, by the hash of their files. Only those that decode are remembered.
+/// Photos that were decoded before, by the hash of their files. Photos that cannot be decoded are not remembered.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     seen: BTreeMap<String, Seen>,
@@ -47,7 +47,7 @@ impl Memory {
         Self { seen, ..Self::default() }
     }
 
-    /// The text to keep, `None` if it is the one that was read or was kept last.
+    /// The text to keep; `None` if nothing changed since it was read or kept.
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
         if !self.changed {
@@ -62,7 +62,7 @@ impl Memory {
         Some(text)
     }
 
-    /// Says that the text was kept.
+    /// Notes that the text was kept.
     pub fn kept(&mut self) {
         self.changed = false;
     }

@@ -14,8 +14,8 @@ pub fn order(photos: &[Photo], seed: u64) -> Vec<usize> {
     ranked.into_iter().map(|(_, i)| i).collect()
 }
 
-/// Photos are picked in the order of this number, which depends on nothing but the seed and the content: `hash` is
-/// [`Photo::hash`]. Bytes are compared from the first.
+/// Where a photo stands in the order of `seed`, as a big-endian number: [`order`] sorts by it. It depends on nothing
+/// but the seed and the content; `hash` is [`Photo::hash`].
 #[must_use]
 pub fn rank(seed: u64, hash: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();

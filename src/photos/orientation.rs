@@ -1,4 +1,5 @@
-//! Which way up a photo is: every place of a file that may say so, in the order of `PIL.ImageOps.exif_transpose`.
+//! Which way up a photo is. All places of a file that may say so are read in the order of
+//! `PIL.ImageOps.exif_transpose`.
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ pub(super) struct Upright {
 #[derive(Default)]
 struct Sources<'a> {
     exif: Option<Cow<'a, [u8]>>,
-    /// ImageMagick's texts in PNG files; asked if there is no EXIF.
+    /// ImageMagick's texts in PNG files; they count if there is no EXIF.
     profile: Option<Vec<u8>>,
     xmp: Option<Cow<'a, [u8]>>,
 }
@@ -65,10 +66,10 @@ fn strip(block: &[u8]) -> &[u8] {
 
 const XMP_IN_JPEG: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
-/// EXIF beyond 64 kB lies in several segments; of several XMP packets the last counts.
+/// EXIF of more than 64 kB lies in several segments. If there are several XMP packets, the last one counts.
 fn jpeg_sources(bytes: &[u8]) -> Sources<'_> {
     let mut sources = Sources::default();
-    // Segments behind the first scan belong to no header.
+    // Segments after the first scan are not part of the header.
     let headers = jpeg::segments(bytes).take_while(|segment| segment.marker != 0xda);
     for segment in headers.filter(|segment| segment.marker == 0xe1) {
         if let Some(part) = segment.data.strip_prefix(b"Exif\0\0") {
@@ -104,7 +105,7 @@ fn png_sources(bytes: &[u8]) -> Sources<'_> {
             }
         }
     }
-    // PIL does not know these two. They are asked last, so that they contradict nothing.
+    // PIL does not know these two. They are read last, so that they overrule nothing.
     match app1 {
         Some(app1) if app1.starts_with(XMP_IN_JPEG) => rare_xmp = rare_xmp.or(Some(app1)),
         app1 => sources.profile = sources.profile.or(app1),

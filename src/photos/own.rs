@@ -1,4 +1,4 @@
-//! Pictures that this program made: reports, its store, images of `runner generate`. They are no photos.
+//! Recognises pictures that this program made: reports, its store, images of `runner generate`. They are not photos.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -18,7 +18,7 @@ const STORE_FOLDERS: [&str; 2] = [".work", ".locks"];
 /// Most bytes of a list or manifest.
 const MOST_TEXT: u64 = 16 << 20;
 
-/// What this program made of a folder.
+/// What a folder is to this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Other,
@@ -36,7 +36,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Why a folder that is met on the way is not looked into.
+    /// Why a folder that the walk meets is not looked into.
     pub(super) fn folder(&mut self, path: &Path) -> Option<&'static str> {
         match self.kind(path) {
             Kind::Other => None,
@@ -45,8 +45,8 @@ impl Own {
         }
     }
 
-    /// Why a file or folder, whose real place `path` is, is part of a folder above it that this program made. A report
-    /// owns what it lists: a user may have photos beside it.
+    /// Why the file or folder at the real path `path` belongs to a folder above it that this program made. A report
+    /// owns only the files it lists: a user may have photos beside them.
     pub(super) fn part(&mut self, path: &Path) -> Option<&'static str> {
         path.ancestors().skip(1).find_map(|above| match self.kind(above) {
             Kind::Other => None,

@@ -1,11 +1,11 @@
-//! Chunks of a PNG file and the texts in them (PNG 3rd edition, 11.3.3), wherever they stand.
+//! Chunks of a PNG file and the texts in them (PNG 3rd edition, 11.3.3), wherever in the file they are.
 
 use std::borrow::Cow;
 
-/// Most bytes a compressed text may grow to: many times what EXIF or XMP of a photo needs.
+/// The largest size of a decompressed text in bytes: many times what EXIF or XMP of a photo needs.
 const MAX_TEXT: usize = 8 << 20;
 
-/// Kind and content of each chunk up to the end, or as far as the file goes.
+/// Kind and content of each chunk, as far as the file goes.
 pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     let mut rest = bytes.get(8..).unwrap_or_default();
     std::iter::from_fn(move || {
@@ -65,7 +65,7 @@ fn split(data: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The bytes of a profile that ImageMagick wrote as text: a line end, a name, a length, then hexadecimal digits.
 pub(super) fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
-    // As PIL: whatever follows the third line end.
+    // As in PIL, the text is whatever follows the third line end.
     let digits = text.splitn(4, |&byte| byte == b'\n').nth(3)?;
     let digits: Vec<u8> = digits.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let (pairs, rest) = digits.as_chunks::<2>();

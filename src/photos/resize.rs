@@ -1,8 +1,8 @@
 //! PIL's antialiased Lanczos resampling in its 8-bit fixed-point arithmetic, bit for bit.
 //!
 //! Port of <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/Resample.c>: `precompute_coeffs`,
-//! `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`, `ImagingResampleVertical_8bpc`. Only the part of the
-//! result that survives the crop is computed; every pixel of it is the same as after resizing everything.
+//! `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`, `ImagingResampleVertical_8bpc`. Only the part inside the
+//! crop is computed; its pixels are the same as after resizing the whole image.
 
 use image::RgbImage;
 
@@ -37,7 +37,7 @@ pub(super) fn resize_and_crop(image: &RgbImage, x: Span, y: Span) -> RgbImage {
     RgbImage::from_raw(x.length as u32, y.length as u32, pixels).expect("three bytes for every pixel")
 }
 
-/// For every kept position of one axis: the source positions it is made of, and their weights.
+/// The source positions and their weights for every kept position of one axis.
 struct Weights {
     /// (first source position, weights in fixed point)
     taps: Vec<(usize, Vec<i32>)>,

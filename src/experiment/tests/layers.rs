@@ -114,7 +114,7 @@ fn warnings_do_not_stop() {
     study.toml:5:19: warning: `train.instance_prompt` does not contain the identifier
      5 | instance_prompt = "a photo of a {class}!"
        |                   ^^^^^^^^^^^^^^^^^^^^^^^
-       = without `{identifier}` the photos change what the other words mean, and no word calls the subject
+       = without `{identifier}` the photos change what the other words mean, and no word names the subject
 
     study.toml:6:19: warning: `train.lr_warmup_steps` has no effect with `lr_scheduler = "constant"`
      6 | lr_warmup_steps = 10

@@ -256,7 +256,7 @@ fn unknown_placeholder() {
      3 | prompts = ["ok {identifier}", "a {identifer} {class}"]
        |                                  ^^^^^^^^^^^ expected {identifier}, {class} or {name}
        = did you mean `{identifier}`?
-       = write `{{` and `}}` for braces that shall stay
+       = write `{{` and `}}` for braces that should stay
     "#);
 }
 
@@ -266,7 +266,7 @@ fn lone_brace_and_empty_name() {
     study.toml:3:22: a lone `}` in a prompt
      3 | negative_prompt = "a } b"
        |                      ^
-       = write `}}` for a brace that shall stay
+       = write `}}` for a brace that should stay
 
     study.toml:4:24: `{name}` is used but `subject.name` is empty
      4 | baseline_prompts = ["a {name} {class}"]
@@ -281,7 +281,7 @@ fn class_prompt_equal_to_instance_prompt() {
     study.toml:3:19: warning: `train.instance_prompt` does not contain the identifier
      3 | instance_prompt = "a {class}"
        |                   ^^^^^^^^^^^
-       = without `{identifier}` the photos change what the other words mean, and no word calls the subject
+       = without `{identifier}` the photos change what the other words mean, and no word names the subject
 
     study.toml:5:16: `train.prior_preservation.class_prompt` and `train.instance_prompt` are both "a figurine"
      5 | class_prompt = "a {class}"
@@ -366,7 +366,7 @@ fn folder_that_is_no_model() {
 #[test]
 fn pickle_is_refused() {
     assert_snapshot!(errors("[model]\nbase = \"weights.ckpt\""), @r#"
-    study.toml:3:8: weights.ckpt is no .safetensors file
+    study.toml:3:8: weights.ckpt is not a .safetensors file
      3 | base = "weights.ckpt"
        |        ^^^^^^^^^^^^^^ expected a diffusers folder, a .safetensors file or a Hub id such as owner/name or owner/name@revision
        = pickle files can run code when they are opened: convert it to .safetensors first
