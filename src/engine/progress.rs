@@ -137,6 +137,7 @@ impl<'a> Progress<'a> {
             todo: self.todo.max(self.begun),
         });
         self.tell_of_earlier_attempt(job, &workspace);
+        crate::kernels::release_freed_memory();
         store::reset_peak_memory();
         let begun = Instant::now();
         let needs = |stage| {

@@ -1,12 +1,13 @@
 //! A finished piece of work: read-only.
 
 use super::{
-    Key, Manifest, StoreError, StoredFile,
-    error::At,
+    error::{At, StoreError},
     files::read_small,
     intact::Intact,
+    key::Key,
+    manifest::Manifest,
     name::{self, DONE, MANIFEST},
-    stored::is_absent,
+    stored::{StoredFile, is_absent},
 };
 use crate::{hashing::Fingerprint, stage::Stage};
 use std::{

@@ -68,6 +68,19 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Everything under a folder, folders before their content, sorted; symbolic links are not followed.
+pub(super) fn walk(dir: &Path) -> impl Iterator<Item = std::io::Result<walkdir::DirEntry>> {
+    let entries = walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name();
+    entries.into_iter().map(|entry| entry.map_err(std::io::Error::from))
+}
+
+/// Size of everything under a folder in bytes.
+pub(super) fn folder_bytes(dir: &Path) -> u64 {
+    let sizes =
+        walk(dir).filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).filter(|meta| meta.is_file());
+    sizes.map(|meta| meta.len()).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

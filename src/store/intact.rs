@@ -1,6 +1,6 @@
 //! Which files need not be hashed again: those nobody can have touched since.
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::hashing::Fingerprint;
 use std::{
     collections::BTreeMap,

@@ -4,8 +4,7 @@
 //! between leaves the old file, whose line is still there. A file without a matching line is not trusted.
 
 use super::{
-    StoreError,
-    error::At,
+    error::{At, StoreError},
     manifest::FileEntry,
     stored::{StoredFile, open_plain},
 };

@@ -1,6 +1,9 @@
 //! What stands beside every artifact: what it was made from, by what, when, at what cost, and its files.
 
-use super::{Key, KeyInputs, name};
+use super::{
+    key::{Key, KeyInputs},
+    name,
+};
 use crate::stage::Stage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

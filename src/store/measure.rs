@@ -55,9 +55,8 @@ pub fn available_memory_bytes() -> Option<u64> {
     [machine, group(), limit()].into_iter().flatten().min()
 }
 
-/// Starts a new measurement of the peak (Linux; where it is refused the peak of the whole process is reported).
+/// Starts a new measurement of the peak. Linux only; where it is refused, the peak of the whole process is reported.
 pub fn reset_peak_memory() {
-    crate::kernels::release_freed_memory();
     // proc(5): writing 5 to clear_refs resets VmHWM to the current resident size.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }

@@ -1,6 +1,6 @@
 //! Names of files inside an artifact: relative, plain, with forward slashes.
 
-use super::StoreError;
+use super::error::StoreError;
 use std::path::{Path, PathBuf};
 
 /// The folder of a workspace that is not committed.

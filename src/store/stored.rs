@@ -1,6 +1,9 @@
 //! The one way to read a stored file: as a whole, and only if it is what was committed.
 
-use super::{StoreError, error::At, manifest::FileEntry};
+use super::{
+    error::{At, StoreError},
+    manifest::FileEntry,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},

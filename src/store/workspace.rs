@@ -7,14 +7,17 @@
 //! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to rename.
 
 use super::{
-    Artifact, Found, Key, KeyInputs, Made, Manifest, STORE_VERSION, Store, StoreError, StoredFile,
-    artifact::{Depth, done_text},
-    error::At,
-    files::{make_folder, read_small, remove, sync_folder, write_atomic},
+    artifact::{Artifact, Depth, Found, done_text},
+    error::{At, StoreError},
+    files::{make_folder, read_small, remove, sync_folder, walk, write_atomic},
+    intact::Intact,
     journal::{self, JOURNAL},
-    manifest::FileEntry,
+    key::{Key, KeyInputs},
+    manifest::{FileEntry, Made, Manifest, STORE_VERSION},
     measure,
     name::{self, CHECKPOINT, DONE, MANIFEST},
+    places::Places,
+    stored::StoredFile,
 };
 use crate::stage::Stage;
 use serde_json::Value;
@@ -33,7 +36,8 @@ const ATTEMPT: &str = ".attempt";
 /// The folder of one piece of work. Whoever holds it is the only one in any process.
 #[derive(Debug)]
 pub struct Workspace {
-    store: Store,
+    places: Places,
+    intact: Intact,
     stage: Stage,
     key: Key,
     inputs: KeyInputs,
@@ -57,15 +61,17 @@ pub struct Earlier {
 impl Workspace {
     /// Takes over the folder after the lock is held. `Err` side of the inner result: it was complete already.
     pub(super) fn open(
-        store: &Store,
+        places: &Places,
+        intact: &Intact,
         stage: Stage,
         inputs: &KeyInputs,
         lock: File,
     ) -> Result<Result<Self, Artifact>, StoreError> {
         let key = inputs.key(stage);
-        let dir = store.work_dir(stage, &key);
+        let dir = places.work(stage, &key);
         let mut work = Self {
-            store: store.clone(),
+            places: places.clone(),
+            intact: intact.clone(),
             stage,
             key,
             inputs: inputs.clone(),
@@ -235,16 +241,16 @@ impl Workspace {
         for name in [CHECKPOINT, SECONDS, ATTEMPT, JOURNAL] {
             remove(&self.dir.join(name))?;
         }
-        let place = self.store.artifact_dir(self.stage, &self.key);
+        let place = self.places.artifact(self.stage, &self.key);
         let folder = place.parent().unwrap_or(&place);
         make_folder(folder)?;
         // Only a damaged artifact can lie there: a good one is found before work begins.
-        let trash = self.store.move_away(self.stage, &self.key)?;
+        let trash = self.places.move_away(self.stage, &self.key)?;
         std::fs::rename(&self.dir, &place).at("move into place", &self.dir)?;
         sync_folder(folder)?;
         remove(&trash)?;
-        self.store.clear_failure(self.stage, &self.key)?;
-        match self.store.look(self.stage, &self.key)? {
+        remove(&self.places.failure(self.stage, &self.key))?;
+        match Artifact::look(&place, self.stage, &self.key, Depth::Touched(&self.intact))? {
             Found::Done(artifact) => Ok(*artifact),
             Found::Missing => Err(StoreError::Damaged { path: place, what: "it vanished while it was stored".into() }),
             Found::Damaged(what) => Err(StoreError::Damaged { path: place, what }),
@@ -252,22 +258,9 @@ impl Workspace {
     }
 }
 
-/// Everything under a folder, folders before their content, sorted; symbolic links are not followed.
-fn walk(dir: &Path) -> impl Iterator<Item = std::io::Result<walkdir::DirEntry>> {
-    let entries = walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name();
-    entries.into_iter().map(|entry| entry.map_err(std::io::Error::from))
-}
-
 /// `path` below `dir` with forward slashes; `None` if it is not UTF-8.
 fn relative(dir: &Path, path: &Path) -> Option<String> {
     let inner = path.strip_prefix(dir).unwrap_or(path);
     let parts: Option<Vec<&str>> = inner.components().map(|part| part.as_os_str().to_str()).collect();
     parts.map(|parts| parts.join("/"))
-}
-
-/// Size of everything under a folder in bytes.
-pub(super) fn folder_bytes(dir: &Path) -> u64 {
-    let sizes =
-        walk(dir).filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).filter(|meta| meta.is_file());
-    sizes.map(|meta| meta.len()).sum()
 }
