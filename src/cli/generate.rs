@@ -21,7 +21,6 @@ use crate::models::LoraSet;
 use crate::pipeline::{self, ImageRequest};
 use crate::plan::too_long;
 use crate::sampling::samplers::{Sampler, SamplerKind};
-use crate::stage::Stage;
 use crate::term::Terminal;
 use crate::worker::{BaseModel, device};
 use candle_core::Device;
@@ -139,9 +138,9 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     if stop.is_set() {
         return Ok(Exit::Stopped);
     }
-    let (stage, label) = (Stage::Generate, format!("{} with {}", images(targets.len()), args.model));
-    let (key, reason) = (String::new(), format!("on {}", device::class(&device)));
-    terminal.observe(&Event::JobStarted { stage, label: label.clone(), key: key.clone(), reason, index: 1, todo: 1 });
+    let images = targets.len();
+    let device_class = device::class(&device).to_owned();
+    terminal.observe(&Event::DrawingStarted { images, model: args.model.clone(), device: device_class });
     let begun = Instant::now();
     let model = base.load(&device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
     let batch = model.images_at_once(width, height, args.batch_size.get());
@@ -160,8 +159,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
         let mut progress = |done: usize, total: usize| {
             let per_image = total / seeds.len().max(1);
             let (done, total) = (round * batch * per_image + done, args.count as usize * per_image);
-            let (unit, detail) = ("steps".to_owned(), String::new());
-            terminal.observe(&Event::JobProgress { stage, done: done as u64, total: total as u64, unit, detail });
+            terminal.observe(&Event::DrawingProgress { done: done as u64, total: total as u64 });
             if stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let made = pipeline::generate(&model, &request, &lora, &mut progress).or_exit(Exit::Experiment)?;
@@ -184,7 +182,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
             return Ok(Exit::Stopped);
         }
     }
-    terminal.observe(&Event::JobFinished { stage, label, key, seconds: begun.elapsed().as_secs_f64() });
+    terminal.observe(&Event::DrawingFinished { images, seconds: begun.elapsed().as_secs_f64() });
     Ok(Exit::Done)
 }
 
@@ -243,10 +241,6 @@ impl GenerateArgs {
             loras: self.lora.iter().map(|lora| (name(&lora.file), lora.scale)).collect(),
         }
     }
-}
-
-fn images(count: usize) -> String {
-    if count == 1 { "1 image".to_owned() } else { format!("{count} images") }
 }
 
 /// A path that exists, or a Hub id.

@@ -44,7 +44,7 @@ pub(super) struct LastWords<'a>(pub(super) &'a dyn Observer);
 impl Observer for LastWords<'_> {
     fn observe(&self, event: &Event) {
         match event {
-            Event::JobStarted { stage, label, .. } => prepare(&format!("at {stage} {label}")),
+            Event::JobStarted { job, .. } => prepare(&format!("at {} {}", job.stage, job.label)),
             Event::JobFinished { .. } | Event::JobFailed { .. } => prepare("between two jobs"),
             _ => {}
         }

@@ -16,7 +16,10 @@ use crate::{
     worker::{Stages, device},
 };
 use clap::Args;
-use std::{io::Write as _, sync::Arc};
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+/// While work goes on, the report is written at most this often: it takes longer the more cells there are.
+const REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// Run a study: whatever is not in the store yet is made, then the report is written
 ///
@@ -66,7 +69,9 @@ pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failu
         observer: &observer,
         stop: &stop,
         max_fail: args.max_fail.map(|n| n as usize),
+        worker: device_class.clone(),
         device: device_class,
+        report_every: REPORT_EVERY,
     };
     let summary = run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)?;
     Ok(finish(&summary, output))

@@ -1,4 +1,7 @@
 //! A panic is a bug of this program: it becomes one readable sentence, and inside a job it costs only that job.
+//!
+//! A process has one worker, so what the hook notes is of the process and not of a thread: a kernel may panic in any
+//! thread of the pool.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -98,7 +101,7 @@ mod tests {
     #[test]
     fn nobody_sees_a_raw_panic() {
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "run::panics::tests::child", "--ignored", "--nocapture"])
+            .args(["--exact", "engine::panics::tests::child", "--ignored", "--nocapture"])
             .env("RUNNER_TEST_PANIC", "1")
             .env("RUST_BACKTRACE", "0")
             .output()

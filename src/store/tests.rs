@@ -3,11 +3,7 @@
 use super::*;
 use crate::stage::Stage;
 use serde_json::json;
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 fn made() -> Made {
     Made { seconds: 1.5, device: "cpu".into(), threads: 2 }

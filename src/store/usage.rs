@@ -48,7 +48,6 @@ fn open(root: &Path) -> Result<(File, PathBuf), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::store::Store;
 
     #[test]

@@ -8,7 +8,6 @@ use super::{
 use crate::experiment::Settings;
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
-use crate::stage::Stage;
 
 /// Makes the images of the base model.
 pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
@@ -17,5 +16,5 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     images.extend(images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds));
     images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
     let list = ImageList { images, settings: ImageSettings::new(wanted, 0.0) };
-    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::Baseline, ctx)
+    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, ctx)
 }

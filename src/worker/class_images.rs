@@ -11,7 +11,6 @@ use super::{
 use crate::experiment::Settings;
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
-use crate::stage::Stage;
 
 /// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
 pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
@@ -21,7 +20,7 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     let wanted = prior.generate(settings.dataset.resolution, settings.generate.batch_size);
     let images = images::entries(Group::Class, &wanted.prompts, &wanted.seeds);
     let list = ImageList { images, settings: ImageSettings::new(&wanted, wanted.lora_scale) };
-    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, Stage::ClassImages, ctx)?;
+    images::render(model, &list, &LoraSet::empty(), wanted.batch_size, ctx)?;
 
     let mut tensors = BTreeMap::new();
     for (index, entry) in list.images.iter().enumerate() {

@@ -94,7 +94,7 @@ pub(super) fn run(job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
     let mut images = Vec::with_capacity(list.images.len());
     for entry in &list.images {
         let progress = (images.len() as u64, total);
-        ctx.progress(Stage::Evaluate, progress, "images", String::new());
+        ctx.progress(progress, "images", String::new());
         images.push(measure(entry, generated, baseline, &photos, &job.photos.train)?);
         if ctx.stop.is_set() {
             return Err(StageError::Stopped);

@@ -19,7 +19,7 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
     images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
     let list = ImageList { images, settings: ImageSettings::new(wanted, wanted.lora_scale) };
     let adapter = adapter(model, need(ctx, Stage::Train)?, wanted.lora_scale)?;
-    images::render(model, &list, &adapter, wanted.batch_size, Stage::Generate, ctx)
+    images::render(model, &list, &adapter, wanted.batch_size, ctx)
 }
 
 /// The adapter as everybody else would load it: from its file.

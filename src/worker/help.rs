@@ -24,8 +24,9 @@ impl From<candle_core::Error> for StageError {
 
 impl Context<'_> {
     /// Tells how far the job is: `done` of `total` units.
-    pub fn progress(&self, stage: Stage, (done, total): (u64, u64), unit: &str, detail: String) {
-        self.observer.observe(&Event::JobProgress { stage, done, total, unit: unit.to_owned(), detail });
+    pub fn progress(&self, (done, total): (u64, u64), unit: &str, detail: String) {
+        let (job, unit) = (self.job.clone(), unit.to_owned());
+        self.observer.observe(&Event::JobProgress { job, done, total, unit, detail });
     }
 
     /// Says something worth a line.

@@ -11,7 +11,6 @@ use crate::models::LoraSet;
 use crate::models::StableDiffusion;
 use crate::pipeline::{self, ImageRequest};
 use crate::sampling::samplers::SamplerKind;
-use crate::stage::Stage;
 use crate::store::Artifact;
 
 /// What an image is for; the first part of its file name.
@@ -112,7 +111,6 @@ pub fn render(
     list: &ImageList,
     lora: &LoraSet,
     batch_size: usize,
-    stage: Stage,
     ctx: &Context<'_>,
 ) -> Result<(), StageError> {
     let total = list.images.len();
@@ -136,7 +134,7 @@ pub fn render(
             batch_size: seeds.len(),
         };
         let mut progress = |step: usize, steps: usize| {
-            ctx.progress(stage, (done as u64, total as u64), "images", format!("step {step}/{steps}"));
+            ctx.progress((done as u64, total as u64), "images", format!("step {step}/{steps}"));
             if ctx.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let images = pipeline::generate(model, &request, lora, &mut progress)?;
@@ -148,7 +146,7 @@ pub fn render(
             ctx.workspace.write(&entry.file, &bytes)?;
         }
         done += batch.len();
-        ctx.progress(stage, (done as u64, total as u64), "images", String::new());
+        ctx.progress((done as u64, total as u64), "images", String::new());
         if ctx.stop.is_set() && done < total {
             return Err(StageError::Stopped);
         }

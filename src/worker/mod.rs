@@ -21,7 +21,7 @@ pub use stop::StopFlag;
 pub use worker::Stages;
 
 use crate::{
-    event::Observer,
+    event::{JobName, Observer},
     plan::Job,
     stage::Stage,
     store::{Artifact, StoreError, Workspace},
@@ -38,6 +38,8 @@ pub trait Worker {
 
 /// What a job may use.
 pub struct Context<'a> {
+    /// Which job this is, for events.
+    pub job: &'a JobName,
     /// Where its files go; kept between attempts.
     pub workspace: &'a Workspace,
     /// Results of the jobs it needs, by stage.

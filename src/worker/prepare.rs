@@ -9,7 +9,6 @@ use super::{Context, StageError, help::failed, png};
 use crate::experiment::settings::{Crop, Dataset};
 use crate::models::StableDiffusion;
 use crate::photos::{self, Photo, Scan};
-use crate::stage::Stage;
 use crate::store::Artifact;
 use crate::tensors::tensor_file;
 
@@ -64,7 +63,7 @@ pub(super) fn run(
     };
     let total = scan.photos.len() as u64;
     let progress = |done: usize, detail: &str| {
-        ctx.progress(Stage::Prepare, (done as u64, total), "photos", detail.to_owned());
+        ctx.progress((done as u64, total), "photos", detail.to_owned());
     };
     let mut images = Vec::with_capacity(scan.photos.len());
     for photo in &scan.photos {

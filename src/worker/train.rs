@@ -59,7 +59,7 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
         let step = trainer.steps_done();
         let report = trainer.step(&source.batches(step)?).map_err(failed)?;
         log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
-        ctx.progress(Stage::Train, (report.step, steps), "steps", format!("loss {:.4}", report.loss));
+        ctx.progress((report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
         if done || due(report.step, settings.evaluate.probe_every) {
             probes.measure(model, &trainer, &mut log)?;
