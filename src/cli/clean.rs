@@ -1,10 +1,10 @@
 //! `runner clean`: what the store holds, and how to get rid of it.
 
 use super::{
-    arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
+    options::{OutputArgs, ReportsDir},
     output::{emit, emit_json, table},
-    study::StudyArgs,
+    study::DeviceClassArgs,
 };
 use crate::{
     stage::Stage,
@@ -28,7 +28,7 @@ use std::{
         runner clean --keep experiments/shinchan.toml\n                               \
         remove all that this experiment does not need\n  \
         runner clean --all           empty the store\n\nResult: a table; the last line says how much was freed.")]
-pub(super) struct CleanArgs {
+pub struct CleanArgs {
     /// Remove damaged artifacts (every byte is checked), records of failures and work that was begun and not finished
     #[arg(long)]
     broken: bool,
@@ -38,6 +38,8 @@ pub(super) struct CleanArgs {
     /// Remove everything
     #[arg(long, conflicts_with_all = ["broken", "keep"])]
     all: bool,
+    #[command(flatten)]
+    class: DeviceClassArgs,
     #[command(flatten)]
     reports: ReportsDir,
 }
@@ -90,7 +92,7 @@ impl CleanArgs {
     fn needed(&self, output: &OutputArgs) -> Result<BTreeSet<(Stage, Key)>, Failure> {
         let mut needed = BTreeSet::new();
         for experiment in &self.keep {
-            let plan = StudyArgs::of_file(experiment, &self.reports).open(output)?.plan;
+            let plan = self.class.plan_file(experiment, &self.reports, output)?.plan;
             needed.extend(plan.jobs.into_iter().map(|job| (job.stage, job.key)));
         }
         Ok(needed)

@@ -1,8 +1,8 @@
 //! `runner doctor`: what this machine offers, and what is in the way.
 
 use super::{
-    arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure},
+    options::{OutputArgs, ReportsDir},
     output::{emit, emit_json, table},
 };
 use crate::hub::Hub;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Nothing is changed and the network is not used.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner doctor\n\nResult: a table; a line that begins with ! names a problem.")]
-pub(super) struct DoctorArgs {
+pub struct DoctorArgs {
     #[command(flatten)]
     reports: ReportsDir,
 }

@@ -1,6 +1,5 @@
 //! Exit codes, and errors that know theirs.
 
-use crate::hub::HubError;
 use crate::term::{Paint, plain_text};
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
@@ -42,12 +41,6 @@ impl Failure {
     /// An error to be printed, with its exit code.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self { exit, error: Some(error.into()) }
-    }
-
-    /// An error of a base model: a download that was stopped is no fault of the experiment.
-    pub(super) fn of_model(error: anyhow::Error) -> Self {
-        let stopped = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(HubError::Stopped { .. })));
-        Self::new(if stopped { Exit::Stopped } else { Exit::Experiment }, error)
     }
 
     /// Ends the program without another word.

@@ -1,27 +1,28 @@
 //! `runner generate`: a few images from a model and, if wanted, adapters.
 
 use super::{
-    arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
     image_file::{self, Recipe},
     image_output::{ImageOutput, may_make_folder},
-    output::{emit, emit_json, may_write, warn, write_new},
-    signals,
+    lora_arg::LoraArg,
+    options::OutputArgs,
+    output::{emit, emit_json, may_write, tell, warn, write_new},
+    session::Session,
+    study::failure,
 };
 use crate::adapter::file;
-use crate::event::{Event, Observer};
+use crate::event::Event;
 use crate::experiment::{
-    GUIDANCE_SCALES, LORA_SCALES,
+    GUIDANCE_SCALES,
     settings::{self, Base, Dtype},
 };
 use crate::hashing::HashCache;
 use crate::hub_id::ModelId;
-use crate::models::LoraModule;
-use crate::models::LoraSet;
+use crate::models::{LoraModule, LoraSet, StableDiffusion};
 use crate::pipeline::{self, ImageRequest};
 use crate::plan::too_long;
 use crate::sampling::samplers::{Sampler, SamplerKind};
-use crate::term::Terminal;
+use crate::study::StudyError;
 use crate::worker::{BaseModel, device};
 use candle_core::Device;
 use clap::{
@@ -31,9 +32,8 @@ use clap::{
 use serde_json::json;
 use std::{
     num::NonZeroUsize,
-    ops::ControlFlow,
+    ops::{ControlFlow, RangeInclusive},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 
@@ -43,12 +43,12 @@ use std::{
 /// command gives the same bytes on every run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  runner generate --model experiments/models/toyworld --prompt 'a red ball' --output ball.png\n  \
+    after_help = "Examples:\n  runner generate --model experiments/models/toyworld --prompt 'a red ball' \\\n      --output ball.png\n  \
         runner generate --model runwayml/stable-diffusion-v1-5 --lora pytorch_lora_weights.safetensors:0.8 \\\n      \
         --prompt 'a aawxbc figurine on the beach' --seed 7 --count 4 --output images/\n\n\
         Result: PNG files with the parameters inside (text chunk `parameters`); their paths are printed."
 )]
-pub(super) struct GenerateArgs {
+pub struct GenerateArgs {
     /// A diffusers folder, a .safetensors checkpoint or a Hub id (owner/name or owner/name@revision)
     #[arg(long, value_name = "MODEL")]
     model: String,
@@ -59,7 +59,7 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     negative_prompt: String,
     /// An adapter in a diffusers, peft or kohya format, and how strong; repeat to combine
-    #[arg(long, value_name = "FILE[:SCALE]", value_parser = parse_lora)]
+    #[arg(long, value_name = "FILE[:SCALE]", value_parser = LoraArg::parse)]
     lora: Vec<LoraArg>,
     /// Seed of the first image, as for torch.Generator("cpu")
     #[arg(long, default_value_t = 0)]
@@ -94,103 +94,151 @@ pub(super) struct GenerateArgs {
     /// How the model's weights are stored: f32, bf16 or f16
     #[arg(long, default_value = "f32", value_parser = parse_dtype)]
     dtype: Dtype,
-    /// On a CPU: convolutions take less room and more time
+    /// On a CPU: convolutions need less memory and more time
     #[arg(long)]
     low_memory: bool,
-    /// Images per model call, small ones on a CPU more; changes speed and memory only
+    /// Images per model call; changes speed and memory only. On a CPU small images are drawn more at a time
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
     batch_size: NonZeroUsize,
     /// Never use the network
     #[arg(long)]
     offline: bool,
-    /// CPU threads; all cores if not given
-    #[arg(long, short, value_name = "N")]
-    pub(super) jobs: Option<NonZeroUsize>,
-}
-
-/// An adapter file and how strong it is applied.
-#[derive(Clone, Debug, PartialEq)]
-struct LoraArg {
-    file: PathBuf,
-    scale: f64,
 }
 
 pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let seeds = args.seeds()?;
-    let targets: Vec<PathBuf> = seeds.iter().map(|&seed| args.output.target(seed, args.count == 1)).collect();
-    for target in &targets {
-        may_write(target, args.force)?;
-    }
-    targets.first().map_or(Ok(()), |target| may_make_folder(target))?;
+    let images = args.images()?;
     let device = device::open(args.device).or_exit(Exit::Experiment)?;
-    let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
-    let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
-    let mut hashes = HashCache::none();
-    let base = BaseModel::find(&base(&args.model)?, args.offline, &mut hashes, &*terminal, &stop)
-        .map_err(Failure::of_model)?;
-    for warning in args.warnings(&base) {
-        warn(output.error_paint(), &warning);
-    }
+    let session = Session::start(output)?;
+    let base = args.find_model(&session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.lora_modules, &device)?;
+    Drawing { args, base, device, width, height, lora, session }.execute(&images)
+}
 
-    if stop.is_set() {
-        return Ok(Exit::Stopped);
+/// An image to draw.
+struct Image {
+    seed: u64,
+    target: PathBuf,
+}
+
+/// Everything that was checked before the model is loaded.
+struct Drawing<'a> {
+    args: &'a GenerateArgs,
+    base: BaseModel,
+    device: Device,
+    width: usize,
+    height: usize,
+    lora: LoraSet,
+    session: Session,
+}
+
+impl Drawing<'_> {
+    /// Loads the model, then draws and writes image after image until all are there or a signal comes.
+    fn execute(&self, images: &[Image]) -> Result<Exit, Failure> {
+        let Self { args, base, device, session, .. } = self;
+        if session.stop.is_set() {
+            return Ok(Exit::Stopped);
+        }
+        let (number, device_name) = (images.len(), device::name(device));
+        session.tell(&Event::DrawingStarted { images: number, model: args.model.clone(), device: device_name });
+        let begun = Instant::now();
+        let model = base.load(device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
+        let batch = model.images_at_once(self.width, self.height, args.batch_size.get());
+        for (round, images) in images.chunks(batch).enumerate() {
+            self.draw(&model, images, (round * batch, number))?;
+            if session.stop.is_set() {
+                tell("stopped; images whose names were printed are finished, others were not made\n");
+                return Ok(Exit::Stopped);
+            }
+        }
+        session.tell(&Event::DrawingFinished { images: number, seconds: begun.elapsed().as_secs_f64() });
+        Ok(Exit::Done)
     }
-    let images = targets.len();
-    let device_class = device::class(&device).to_owned();
-    terminal.observe(&Event::DrawingStarted { images, model: args.model.clone(), device: device_class });
-    let begun = Instant::now();
-    let model = base.load(&device, args.dtype, args.low_memory).or_exit(Exit::Experiment)?;
-    let batch = model.images_at_once(width, height, args.batch_size.get());
-    for (round, (seeds, targets)) in seeds.chunks(batch).zip(targets.chunks(batch)).enumerate() {
+
+    /// Draws some images in one batch and writes them; `before` of `all` images were drawn earlier.
+    fn draw(&self, model: &StableDiffusion, images: &[Image], (before, all): (usize, usize)) -> Result<(), Failure> {
+        let Self { args, session, .. } = self;
+        let seeds: Vec<u64> = images.iter().map(|image| image.seed).collect();
         let request = ImageRequest {
             prompt: &args.prompt,
             negative_prompt: &args.negative_prompt,
-            seeds,
-            width,
-            height,
+            seeds: &seeds,
+            width: self.width,
+            height: self.height,
             sampler: args.sampler,
             steps: usize::from(args.steps),
             guidance_scale: args.guidance_scale,
-            batch_size: batch,
+            batch_size: seeds.len(),
         };
         let mut progress = |done: usize, total: usize| {
             let per_image = total / seeds.len().max(1);
-            let (done, total) = (round * batch * per_image + done, args.count as usize * per_image);
-            terminal.observe(&Event::DrawingProgress { done: done as u64, total: total as u64 });
-            if stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let (done, total) = (before * per_image + done, all * per_image);
+            session.tell(&Event::DrawingProgress { done: done as u64, total: total as u64 });
+            if session.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let made = pipeline::generate(&model, &request, &lora, &mut progress).or_exit(Exit::Experiment)?;
-        for ((image, seed), target) in made.iter().zip(seeds).zip(targets) {
-            let recipe = args.recipe(&base, *seed, width, height);
-            let png = image_file::encode(image, &recipe).or_exit(Exit::Internal)?;
+        let drawn = pipeline::generate(model, &request, &self.lora, &mut progress).or_exit(Exit::Experiment)?;
+        for (pixels, Image { seed, target }) in drawn.iter().zip(images) {
+            let recipe = self.recipe(*seed);
+            let png = image_file::encode(pixels, &recipe).or_exit(Exit::Internal)?;
             write_new(target, &png, args.force)?;
-            if output.json() {
+            if session.output.json() {
                 emit_json(&json!({"image": target, "seed": seed, "parameters": recipe.text()}))?;
             } else {
                 emit(&format!("{}\n", target.display()))?;
             }
         }
-        if stop.is_set() {
-            // Nobody is left to tell when standard error is closed.
-            let _ = std::io::Write::write_all(
-                &mut std::io::stderr(),
-                b"stopped; images whose names were printed are finished, others were not made\n",
-            );
-            return Ok(Exit::Stopped);
+        Ok(())
+    }
+
+    fn recipe(&self, seed: u64) -> Recipe {
+        let args = self.args;
+        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Recipe {
+            prompt: args.prompt.clone(),
+            negative_prompt: args.negative_prompt.clone(),
+            steps: usize::from(args.steps),
+            sampler: args.sampler.name(),
+            guidance_scale: args.guidance_scale,
+            seed,
+            width: self.width,
+            height: self.height,
+            model: args.model.clone(),
+            model_hash: self.base.hash.clone(),
+            loras: args.lora.iter().map(|lora| (name(&lora.file), lora.scale)).collect(),
         }
     }
-    terminal.observe(&Event::DrawingFinished { images, seconds: begun.elapsed().as_secs_f64() });
-    Ok(Exit::Done)
 }
 
 impl GenerateArgs {
-    fn seeds(&self) -> Result<Vec<u64>, Failure> {
+    /// The images to draw, whose files may be written.
+    fn images(&self) -> Result<Vec<Image>, Failure> {
+        let seeds = self.seeds()?;
+        let image = |seed| Image { seed, target: self.output.target(seed, self.count == 1) };
+        let images: Vec<Image> = seeds.map(image).collect();
+        for image in &images {
+            may_write(&image.target, self.force)?;
+        }
+        images.first().map_or(Ok(()), |image| may_make_folder(&image.target))?;
+        Ok(images)
+    }
+
+    fn seeds(&self) -> Result<RangeInclusive<u64>, Failure> {
         let error = || anyhow::anyhow!("--seed {} is too large for --count {}", self.seed, self.count);
         let last = self.seed.checked_add(u64::from(self.count) - 1).ok_or_else(error).or_exit(Exit::Usage)?;
-        Ok((self.seed..=last).collect())
+        Ok(self.seed..=last)
+    }
+
+    /// Finds the base model, downloads what is missing of it, and tells its warnings.
+    fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
+        let base = base(&self.model)?;
+        let Session { terminal, stop, output } = session;
+        let found = BaseModel::find(&base, self.offline, &mut HashCache::none(), &**terminal, stop);
+        let base = found.map_err(|error| failure(StudyError::Model(error), output))?;
+        for warning in self.warnings(&base) {
+            warn(output.error_paint(), &warning);
+        }
+        Ok(base)
     }
 
     /// What the user should know of the model and of the prompts as it reads them.
@@ -224,23 +272,6 @@ impl GenerateArgs {
         }
         Ok(sum)
     }
-
-    fn recipe(&self, base: &BaseModel, seed: u64, width: usize, height: usize) -> Recipe {
-        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Recipe {
-            prompt: self.prompt.clone(),
-            negative_prompt: self.negative_prompt.clone(),
-            steps: usize::from(self.steps),
-            sampler: self.sampler.name(),
-            guidance_scale: self.guidance_scale,
-            seed,
-            width,
-            height,
-            model: self.model.clone(),
-            model_hash: base.hash.clone(),
-            loras: self.lora.iter().map(|lora| (name(&lora.file), lora.scale)).collect(),
-        }
-    }
 }
 
 /// A path that exists, or a Hub id.
@@ -258,25 +289,6 @@ fn base(text: &str) -> Result<Base, Failure> {
     }
     let error = anyhow::anyhow!("--model {text}: there is no such folder or file, and it is not a Hub id (owner/name)");
     Err(Failure::new(Exit::Experiment, error))
-}
-
-fn parse_lora(text: &str) -> Result<LoraArg, String> {
-    let whole = || LoraArg { file: text.into(), scale: 1.0 };
-    match text.rsplit_once(':') {
-        // A file may really be called that.
-        Some(_) if Path::new(text).is_file() => Ok(whole()),
-        Some((file, scale)) if !file.is_empty() => match scale.trim().parse::<f64>() {
-            Ok(scale) if LORA_SCALES.contains(&scale) => Ok(LoraArg { file: file.into(), scale }),
-            Ok(scale) => {
-                let (low, high) = LORA_SCALES.into_inner();
-                Err(format!("the scale {scale} is not from {low} to {high}; 1 is as strong as the adapter was trained"))
-            }
-            // `C:\adapter.safetensors` has no scale.
-            _ if scale.contains(['/', '\\']) => Ok(whole()),
-            _ => Err(format!("`{scale}` is not a scale; expected a number, e.g. {file}:0.8")),
-        },
-        _ => Ok(whole()),
-    }
 }
 
 fn parse_guidance(text: &str) -> Result<f64, String> {
@@ -330,19 +342,8 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_may_follow_the_file() {
-        let parsed = |text: &str| parse_lora(text).map(|lora| (lora.file.display().to_string(), lora.scale));
-        assert_eq!(parsed("a.safetensors"), Ok(("a.safetensors".into(), 1.0)));
-        assert_eq!(parsed("a.safetensors:-0.5"), Ok(("a.safetensors".into(), -0.5)));
-        assert_eq!(parsed("C:\\x\\a.safetensors"), Ok(("C:\\x\\a.safetensors".into(), 1.0)));
-        assert_eq!(parsed("C:\\a.safetensors:2"), Ok(("C:\\a.safetensors".into(), 2.0)));
-        assert!(parsed("a:11").unwrap_err().contains("from -10 to 10") && parsed("a:-1e30").is_err());
-        assert!(parsed("a:nan").is_err() && parsed("a:strong").unwrap_err().contains("a:0.8"));
-    }
-
-    #[test]
     fn seeds_and_sizes_are_checked() {
-        assert_eq!(args(&["--seed", "5", "--count", "3"]).seeds().ok(), Some(vec![5, 6, 7]));
+        assert_eq!(args(&["--seed", "5", "--count", "3"]).seeds().ok(), Some(5..=7));
         assert!(args(&["--seed", &u64::MAX.to_string(), "--count", "2"]).seeds().is_err());
         assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
         assert!(args(&["--width", "100"]).size(128, 32).is_err());

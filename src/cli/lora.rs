@@ -1,8 +1,8 @@
 //! `runner lora inspect|convert`: adapter files.
 
 use super::{
-    arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
+    options::OutputArgs,
     output::{emit, emit_json, may_write, table, write_new},
 };
 use crate::adapter::file::{self, Format, Summary};
@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum LoraCommand {
+pub enum LoraCommand {
     /// Show what an adapter file holds: format, rank, alpha, layers, norms
     Inspect(InspectArgs),
     /// Convert an adapter file between the formats of diffusers and kohya (ComfyUI, A1111)
@@ -23,7 +23,7 @@ pub(super) enum LoraCommand {
     after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\nResult: a summary; --layers adds a \
                   table of all layers."
 )]
-pub(super) struct InspectArgs {
+pub struct InspectArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,
     /// List every layer
@@ -34,7 +34,7 @@ pub(super) struct InspectArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya --output \
                   shinchan.safetensors\n\nResult: a new file with the same effect; nothing is lost or the command fails.")]
-pub(super) struct ConvertArgs {
+pub struct ConvertArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,
     /// Format of the new file

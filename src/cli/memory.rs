@@ -3,13 +3,14 @@
 //! The allocator ends the program at once, with a signal and without unwinding, so what there is to say is prepared
 //! when a job begins.
 
-use super::study::Study;
 use crate::{
     engine::less_memory,
     event::{Event, Observer},
     experiment::settings::Dtype,
     store,
+    study::Resolved,
 };
+use candle_core::Device;
 use std::{
     io,
     sync::atomic::{AtomicPtr, Ordering},
@@ -17,8 +18,8 @@ use std::{
 
 /// A warning if not even the weights of a base model fit into the memory that is left. A run needs more than its
 /// weights, how much more depends on sizes and settings; so this warns late rather than wrongly.
-pub(super) fn shortage(study: &Study) -> Option<String> {
-    if !study.device.is_cpu() {
+pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
+    if !device.is_cpu() {
         return None;
     }
     let left = store::available_memory_bytes()?;

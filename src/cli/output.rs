@@ -13,8 +13,13 @@ use std::{
 /// Writes a result to standard output. When the reader has gone (`runner plan x.toml | head`), the program ends
 /// quietly.
 pub(super) fn emit(text: &str) -> Result<(), Failure> {
+    emit_bytes(text.as_bytes())
+}
+
+/// Like [`emit`], for bytes.
+pub(super) fn emit_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::silent(Exit::Done)),
         Err(e) => Err(Failure::new(Exit::Internal, anyhow::Error::new(e).context("cannot write to standard output"))),
         Ok(()) => Ok(()),
@@ -26,10 +31,15 @@ pub(super) fn emit_json(value: &serde_json::Value) -> Result<(), Failure> {
     emit(&format!("{value}\n"))
 }
 
+/// Tells something on standard error.
+pub(super) fn tell(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Tells a warning on standard error.
 pub(super) fn warn(paint: Paint, text: &str) {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{} {}", paint.yellow("warning:"), plain_text(text));
+    tell(&format!("{} {}\n", paint.yellow("warning:"), plain_text(text)));
 }
 
 /// Rows as left-aligned columns two spaces apart, without spaces at line ends.
