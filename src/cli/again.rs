@@ -2,7 +2,7 @@
 
 use shlex::try_join;
 
-use crate::term::plain_text;
+use crate::text::plain_text;
 
 /// The command line of this process, quoted for a shell.
 pub(super) fn again() -> String {

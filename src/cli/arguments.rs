@@ -7,7 +7,7 @@ use super::{
     options::{MachineArgs, OutputArgs},
     plan, report, run, status,
 };
-use crate::term::Paint;
+use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 

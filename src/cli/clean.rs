@@ -3,13 +3,13 @@
 use super::{
     exit::{Exit, Failure, OrExit},
     options::{OutputArgs, ReportsDir},
-    output::{emit, emit_json, table},
+    output::{emit, emit_json},
     study::DeviceClassArgs,
 };
 use crate::{
     stage::Stage,
     store::{Entry, Key, State, Store},
-    term::{bytes, plain_text},
+    text::{bytes, plain_text, table},
 };
 use clap::Args;
 use serde_json::json;

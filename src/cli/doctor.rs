@@ -3,11 +3,11 @@
 use super::{
     exit::{Exit, Failure},
     options::{OutputArgs, ReportsDir},
-    output::{emit, emit_json, table},
+    output::{emit, emit_json},
 };
 use crate::hub::Hub;
 use crate::kernels::instruction_sets;
-use crate::term::{bytes, plain_text};
+use crate::text::{bytes, plain_text, table};
 use candle_core::utils;
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Exit codes, and errors that know theirs.
 
-use crate::term::{Paint, plain_text};
+use crate::text::{Paint, plain_text};
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 /// What the shell is told.

@@ -5,25 +5,22 @@ use super::{
     image_file::{self, Recipe},
     image_output::{ImageOutput, may_make_folder},
     lora_arg::LoraArg,
-    options::OutputArgs,
+    options::{OutputArgs, words},
     output::{emit, emit_json, may_write, tell, warn, write_new},
     session::Session,
     study::failure,
 };
 use crate::adapter::file;
+use crate::choice::{self, Choice as _, Dtype, ModelId};
 use crate::event::Event;
-use crate::experiment::{
-    GUIDANCE_SCALES,
-    settings::{self, Base, Dtype},
-};
+use crate::experiment::{GUIDANCE_SCALES, settings::Base};
 use crate::hashing::HashCache;
-use crate::hub_id::ModelId;
 use crate::models::{LoraModule, LoraSet, StableDiffusion};
 use crate::pipeline::{self, ImageRequest};
 use crate::plan::too_long;
-use crate::sampling::samplers::{Sampler, SamplerKind};
+use crate::sampling::samplers::Sampler;
 use crate::study::StudyError;
-use crate::worker::{BaseModel, device};
+use crate::worker::{BaseModel, device, images::sampler_kind};
 use candle_core::Device;
 use clap::{
     Args,
@@ -70,9 +67,9 @@ pub struct GenerateArgs {
     /// How much the prompt counts; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     guidance_scale: f64,
-    /// ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras or unipc
-    #[arg(long, default_value = "dpm++2m", value_parser = parse_sampler)]
-    sampler: SamplerKind,
+    /// How noise becomes an image
+    #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
+    sampler: choice::Sampler,
     /// Pixels; what the model was trained on if not given
     #[arg(long, value_parser = clap::value_parser!(u32).range(8..=8192))]
     width: Option<u32>,
@@ -89,10 +86,10 @@ pub struct GenerateArgs {
     #[arg(long)]
     force: bool,
     /// auto, cpu, cuda, cuda:1 or metal
-    #[arg(long, default_value = "auto", value_parser = parse_device)]
-    device: settings::Device,
-    /// How the model's weights are stored: f32, bf16 or f16
-    #[arg(long, default_value = "f32", value_parser = parse_dtype)]
+    #[arg(long, default_value = "auto")]
+    device: choice::Device,
+    /// How the model's weights are stored
+    #[arg(long, default_value = "f32", value_parser = words::<Dtype>())]
     dtype: Dtype,
     /// On a CPU: convolutions need less memory and more time
     #[arg(long)]
@@ -111,7 +108,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let session = Session::start(output)?;
     let base = args.find_model(&session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
-    Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
+    Sampler::new(sampler_kind(args.sampler), &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.lora_modules, &device)?;
     Drawing { args, base, device, width, height, lora, session }.execute(&images)
 }
@@ -166,7 +163,7 @@ impl Drawing<'_> {
             seeds: &seeds,
             width: self.width,
             height: self.height,
-            sampler: args.sampler,
+            sampler: sampler_kind(args.sampler),
             steps: usize::from(args.steps),
             guidance_scale: args.guidance_scale,
             batch_size: seeds.len(),
@@ -198,7 +195,7 @@ impl Drawing<'_> {
             prompt: args.prompt.clone(),
             negative_prompt: args.negative_prompt.clone(),
             steps: usize::from(args.steps),
-            sampler: args.sampler.name(),
+            sampler: args.sampler.word(),
             guidance_scale: args.guidance_scale,
             seed,
             width: self.width,
@@ -295,33 +292,6 @@ fn parse_guidance(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if GUIDANCE_SCALES.contains(&scale) => Ok(scale),
         _ => Err(format!("expected a number from {} to {}", GUIDANCE_SCALES.start(), GUIDANCE_SCALES.end())),
-    }
-}
-
-fn parse_sampler(text: &str) -> Result<SamplerKind, String> {
-    let names = SamplerKind::ALL.map(SamplerKind::name).join(", ");
-    text.parse().map_err(|_| format!("expected one of {names}"))
-}
-
-fn parse_device(text: &str) -> Result<settings::Device, String> {
-    match text {
-        "auto" => Ok(settings::Device::Auto),
-        "cpu" => Ok(settings::Device::Cpu),
-        "cuda" => Ok(settings::Device::Cuda(0)),
-        "metal" => Ok(settings::Device::Metal),
-        _ => {
-            let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-            number.map(settings::Device::Cuda).ok_or_else(|| "expected auto, cpu, cuda, cuda:1 or metal".to_owned())
-        }
-    }
-}
-
-fn parse_dtype(text: &str) -> Result<Dtype, String> {
-    match text {
-        "f32" => Ok(Dtype::F32),
-        "bf16" => Ok(Dtype::Bf16),
-        "f16" => Ok(Dtype::F16),
-        _ => Err("expected f32, bf16 or f16".to_owned()),
     }
 }
 

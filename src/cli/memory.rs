@@ -31,7 +31,7 @@ pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
     });
     let needed = weights.max()?;
     (needed > left).then(|| {
-        let (needed, left) = (crate::term::bytes(needed), crate::term::bytes(left));
+        let (needed, left) = (crate::text::bytes(needed), crate::text::bytes(left));
         format!("the base model's weights alone need {needed} of memory, and {left} are left; {}", less_memory(None))
     })
 }
@@ -57,7 +57,7 @@ fn prepare(place: &str) {
     let text = format!(
         "error: memory ran out {}\n  nothing that was finished is lost: run again, it goes on from the last checkpoint\n  \
          {}\n",
-        crate::term::plain_text(place),
+        crate::text::plain_text(place),
         less_memory(None)
     );
     // A few hundred bytes for each job are given up.

@@ -2,9 +2,12 @@
 
 use std::{io::stderr, path::PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::term::{ColorChoice, Paint, ProgressMode};
+use crate::choice::Choice;
+use crate::term::{ColorChoice, ProgressMode};
+use crate::text::Paint;
 
 /// Options of every command.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -67,4 +70,9 @@ pub(super) struct MachineArgs {
     /// Use N CPU threads; all cores if not given
     #[arg(long, short, value_name = "N", global = true)]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// Reads a choice by its word; help and errors list the words there are.
+pub(super) fn words<C: Choice + Send + Sync>() -> impl TypedValueParser<Value = C> {
+    PossibleValuesParser::new(C::words()).try_map(|word| C::from_word(&word))
 }

@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::{
-    store,
-    term::{Paint, plain_text},
+    files::write_atomic,
+    text::{Paint, plain_text},
 };
 use std::{
     io::{ErrorKind, Write},
@@ -42,20 +42,6 @@ pub(super) fn warn(paint: Paint, text: &str) {
     tell(&format!("{} {}\n", paint.yellow("warning:"), plain_text(text)));
 }
 
-/// Rows as left-aligned columns two spaces apart, without spaces at line ends.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
-}
-
 /// Refuses to replace a file unless `force`.
 pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
     if !force && path.symlink_metadata().is_ok() {
@@ -69,16 +55,5 @@ pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
 /// Writes a result file as a whole; does not replace one unless `force`.
 pub(super) fn write_new(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     may_write(path, force)?;
-    store::write_atomic(path, bytes).or_exit(Exit::Experiment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_lines_up() {
-        let rows = [vec!["a".into(), "é漫".into(), "x".into()], vec!["bbb".into(), String::new(), "y".into()]];
-        assert_eq!(table(&rows), "a    é漫  x\nbbb      y\n");
-    }
+    write_atomic(path, bytes).or_exit(Exit::Experiment)
 }

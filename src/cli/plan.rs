@@ -6,7 +6,7 @@ use super::{
     output::{emit, emit_json, warn},
     study::PlannedArgs,
 };
-use crate::{plan, report::Owner, store::Store, term::plain_text};
+use crate::{plan, report::Owner, store::Store, text::plain_text};
 use clap::Args;
 
 /// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost

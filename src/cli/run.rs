@@ -17,9 +17,9 @@ use crate::event::{Event, Observer as _};
 use crate::report::{self, Owner};
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved, Study};
-use crate::term::plain_text;
+use crate::text::plain_text;
 use crate::worker::Stages;
-use crate::worker::device::{self, DeviceClass};
+use crate::worker::device;
 
 /// While work goes on, the report is written at most this often: it takes longer the more cells there are.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ impl RunArgs {
         let lookup = Lookup {
             store: &reports.store(),
             hub: if self.study.offline { HubAccess::Cache } else { HubAccess::Download },
-            device_class: Some(DeviceClass::of(&device)),
+            device_class: Some(device::class(&device)),
             observer: &*session.terminal,
             stop: &session.stop,
         };
@@ -108,7 +108,7 @@ impl RunArgs {
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
             worker: device::name(&device),
-            device: study.device_class.name().to_owned(),
+            device: study.device_class.to_string(),
             report_every: REPORT_EVERY,
         };
         let whole = &study.whole;

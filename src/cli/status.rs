@@ -3,14 +3,14 @@
 use super::{
     exit::{Exit, Failure, OrExit},
     options::OutputArgs,
-    output::{emit, emit_json, table},
+    output::{emit, emit_json},
     study::PlannedArgs,
 };
 use crate::{
     plan::{self, JobStatus, Plan},
     stage::Stage,
     store::{Attempt, Store},
-    term::plain_text,
+    text::{plain_text, table},
 };
 use clap::Args;
 use serde_json::json;

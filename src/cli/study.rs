@@ -4,17 +4,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use clap::builder::TypedValueParser as _;
 
 use super::exit::{Exit, Failure};
-use super::options::{OutputArgs, ReportsDir};
+use super::options::{OutputArgs, ReportsDir, words};
 use super::output::warn;
+use crate::choice::DeviceClass;
 use crate::event::Event;
 use crate::experiment::Overrides;
 use crate::study::{HubAccess, Lookup, Resolved, Study, StudyError};
 use crate::worker::StopFlag;
-use crate::worker::device::DeviceClass;
 
 /// Which study, and what is different from its file.
 #[derive(Debug, Args)]
@@ -68,7 +66,7 @@ pub(super) struct PlannedArgs {
 pub(super) struct DeviceClassArgs {
     /// Plan for this class of devices: cpu, cuda or metal. If not given: what the file names, else what the stored
     /// results of the study were made on, else what this machine has
-    #[arg(long, value_name = "CLASS", value_parser = device_class())]
+    #[arg(long, value_name = "CLASS", value_parser = words::<DeviceClass>())]
     device_class: Option<DeviceClass>,
 }
 
@@ -119,11 +117,4 @@ pub(super) fn failure(error: StudyError, output: &OutputArgs) -> Failure {
         error if error.is_stopped() => Failure::new(Exit::Stopped, error.into_cause()),
         error => Failure::new(Exit::Experiment, error.into_cause()),
     }
-}
-
-fn device_class() -> impl clap::builder::TypedValueParser<Value = DeviceClass> {
-    PossibleValuesParser::new(DeviceClass::ALL.map(DeviceClass::name)).map(|word| {
-        let same = |class: &DeviceClass| class.name() == word;
-        DeviceClass::ALL.into_iter().find(same).expect("clap accepts the names of classes only")
-    })
 }

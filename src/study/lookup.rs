@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::choice::DeviceClass;
 use crate::event::Observer;
 use crate::worker::StopFlag;
-use crate::worker::device::DeviceClass;
 
 /// Where base models of the Hub may come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use super::memories::Memories;
 use super::models::{AbsentModel, Models};
 use super::study::Study;
 use super::{class, sampler_steps, sizes};
+use crate::choice::DeviceClass;
 use crate::experiment::settings::Base;
 use crate::photos::Scan;
 use crate::plan::{self, Facts, JobStatus, Plan};
 use crate::store::{Store, StoreError};
 use crate::worker::BaseModel;
-use crate::worker::device::DeviceClass;
 
 /// A study that can be run, shown or reported.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Study {
             Some(class) => class,
             None => class::choose(&self, &facts, &Store::reader(lookup.store))?,
         };
-        facts.device_class = device_class.name().to_owned();
+        facts.device_class = device_class.to_string();
         let whole = plan::make(experiment, &facts)?;
         let plan = whole.clone().only(&self.selected);
         Ok(Resolved {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::StudyError;
-use crate::experiment::settings::Device;
+use crate::choice::Device;
 use crate::experiment::{Experiment, Overrides, Problem};
 
 /// An experiment file that was read and checked, and the cells of it that are wanted.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use super::bar::{Bars, PLAIN_EVERY};
-use super::human::{bytes, duration, plain_text};
+use crate::text::{bytes, duration, plain_text};
 
 /// The file on its way.
 pub(super) struct DownloadView {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use super::bar::{Bars, PLAIN_EVERY};
-use super::human::{duration, plain_text};
 use super::pace::Pace;
+use crate::text::{duration, plain_text};
 
 /// A job that is being worked on.
 pub(super) struct JobView {

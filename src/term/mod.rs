@@ -2,16 +2,14 @@
 
 mod bar;
 mod download;
-mod human;
 mod job;
 mod mode;
 mod pace;
 mod style;
 mod terminal;
 
-pub use human::{bytes, duration, plain_text};
 pub use mode::ProgressMode;
-pub use style::{ColorChoice, Paint};
+pub use style::ColorChoice;
 pub use terminal::Terminal;
 
 #[cfg(test)]

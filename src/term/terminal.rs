@@ -4,11 +4,10 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Mutex, time::In
 
 use super::bar::Bars;
 use super::download::{Arrived, DownloadView};
-use super::human::{count, duration, plain_text};
 use super::job::{JobView, Progress};
 use super::mode::ProgressMode;
-use super::style::Paint;
 use crate::event::{Event, JobName, Observer};
+use crate::text::{Paint, count, duration, plain_text};
 
 /// Shows events. Errors of the streams are ignored: work goes on when nobody listens any more.
 pub struct Terminal {

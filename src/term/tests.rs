@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::{Event, JobName, Observer};
 use crate::stage::Stage;
+use crate::text::Paint;
 use std::{
     io::Write,
     sync::{Arc, Mutex},

@@ -3,7 +3,7 @@
 use candle_core::Device;
 use thiserror::Error;
 
-use crate::experiment::settings;
+use crate::choice::{self, DeviceClass};
 use crate::kernels::cuda_device;
 
 /// The wanted device is not there.
@@ -18,29 +18,29 @@ pub struct DeviceError {
 ///
 /// # Errors
 /// Says whether this build lacks the feature or the machine lacks the device.
-pub fn open(device: settings::Device) -> Result<Device, DeviceError> {
+pub fn open(device: choice::Device) -> Result<Device, DeviceError> {
     let fail = |wanted, error: candle_core::Error| DeviceError { wanted, reason: error.to_string() };
     match device {
-        settings::Device::Cpu => Ok(Device::Cpu),
-        settings::Device::Cuda(number) if candle_core::utils::cuda_is_available() => {
+        choice::Device::Cpu => Ok(Device::Cpu),
+        choice::Device::Cuda(number) if candle_core::utils::cuda_is_available() => {
             cuda_device(number).map_err(|error| fail("cuda", error))
         }
-        settings::Device::Cuda(_) => Err(DeviceError {
+        choice::Device::Cuda(_) => Err(DeviceError {
             wanted: "cuda",
             reason: "this runner was built without CUDA; build it with `cargo build --release --features cuda`, or \
                      use `device = \"auto\"`"
                 .into(),
         }),
-        settings::Device::Metal if candle_core::utils::metal_is_available() => {
+        choice::Device::Metal if candle_core::utils::metal_is_available() => {
             Device::new_metal(0).map_err(|error| fail("metal", error))
         }
-        settings::Device::Metal => Err(DeviceError {
+        choice::Device::Metal => Err(DeviceError {
             wanted: "metal",
             reason: "this runner was built without Metal; build it with `cargo build --release --features metal`, or \
                      use `device = \"auto\"`"
                 .into(),
         }),
-        settings::Device::Auto => {
+        choice::Device::Auto => {
             // A build with CUDA may run on a machine without a GPU: then the CPU serves.
             if candle_core::utils::cuda_is_available()
                 && let Ok(device) = cuda_device(0)
@@ -57,68 +57,25 @@ pub fn open(device: settings::Device) -> Result<Device, DeviceError> {
     }
 }
 
-/// A class of devices: results are reproducible within one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceClass {
-    /// The processor.
-    Cpu,
-    /// GPUs of NVIDIA.
-    Cuda,
-    /// GPUs of Apple.
-    Metal,
-}
-
-impl DeviceClass {
-    /// Every class.
-    pub const ALL: [Self; 3] = [Self::Cpu, Self::Cuda, Self::Metal];
-
-    /// `cpu`, `cuda` or `metal`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Metal => "metal",
-        }
-    }
-
-    /// The class of an open device.
-    #[must_use]
-    pub fn of(device: &Device) -> Self {
-        match device {
-            Device::Cpu => Self::Cpu,
-            Device::Cuda(_) => Self::Cuda,
-            Device::Metal(_) => Self::Metal,
-        }
-    }
-
-    /// The class that a setting names; `None` for `auto`.
-    #[must_use]
-    pub fn of_setting(device: settings::Device) -> Option<Self> {
-        match device {
-            settings::Device::Auto => None,
-            settings::Device::Cpu => Some(Self::Cpu),
-            settings::Device::Cuda(_) => Some(Self::Cuda),
-            settings::Device::Metal => Some(Self::Metal),
-        }
-    }
-
-    /// What `auto` would choose on this machine, as far as it can be known without opening a device.
-    #[must_use]
-    pub fn of_machine() -> Self {
-        if candle_core::utils::cuda_is_available() && has_nvidia_driver() {
-            Self::Cuda
-        } else if candle_core::utils::metal_is_available() {
-            Self::Metal
-        } else {
-            Self::Cpu
-        }
+/// The class of an open device.
+#[must_use]
+pub fn class(device: &Device) -> DeviceClass {
+    match device {
+        Device::Cpu => DeviceClass::Cpu,
+        Device::Cuda(_) => DeviceClass::Cuda,
+        Device::Metal(_) => DeviceClass::Metal,
     }
 }
 
-impl std::fmt::Display for DeviceClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
+/// The class that `auto` would choose on this machine, as far as it can be known without opening a device.
+#[must_use]
+pub fn likely_class() -> DeviceClass {
+    if candle_core::utils::cuda_is_available() && has_nvidia_driver() {
+        DeviceClass::Cuda
+    } else if candle_core::utils::metal_is_available() {
+        DeviceClass::Metal
+    } else {
+        DeviceClass::Cpu
     }
 }
 
@@ -145,14 +102,14 @@ mod tests {
 
     #[test]
     fn auto_always_finds_a_device() {
-        assert!(open(settings::Device::Auto).is_ok());
-        assert_eq!(DeviceClass::of(&open(settings::Device::Cpu).unwrap()), DeviceClass::Cpu);
+        assert!(open(choice::Device::Auto).is_ok());
+        assert_eq!(class(&open(choice::Device::Cpu).unwrap()), DeviceClass::Cpu);
     }
 
     #[test]
     #[cfg(not(feature = "cuda"))]
     fn a_missing_feature_is_named() {
-        let error = open(settings::Device::Cuda(0)).unwrap_err().to_string();
+        let error = open(choice::Device::Cuda(0)).unwrap_err().to_string();
         assert!(error.contains("--features cuda"), "{error}");
     }
 }

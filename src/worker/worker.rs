@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use candle_core::Device;
 
 use super::{
-    BaseModel, Context, Output, StageError, Worker, baseline, class_images, device::DeviceClass, evaluate, generate,
-    prepare, train,
+    BaseModel, Context, Output, StageError, Worker, baseline, class_images, device, evaluate, generate, prepare, train,
 };
 use crate::experiment::settings::{Base, Model};
 use crate::models::StableDiffusion;
@@ -77,7 +76,7 @@ impl Worker for Stages {
         }
         Ok(Output {
             info: serde_json::Value::Null,
-            device: DeviceClass::of(&self.device).name().to_owned(),
+            device: device::class(&self.device).to_string(),
             threads: rayon::current_num_threads(),
         })
     }

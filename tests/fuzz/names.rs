@@ -1,6 +1,6 @@
 //! Short names from the command line and from files: models on the Hub, keys, samplers.
 
-use runner::hub_id::ModelId;
+use runner::choice::ModelId;
 use runner::sampling::samplers::SamplerKind;
 use runner::store::Key;
 
