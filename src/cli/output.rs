@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure, OrExit};
 use crate::{
     files::write_atomic,
+    store::StoreError,
     text::{Paint, plain_text},
 };
 use std::{
@@ -55,5 +56,5 @@ pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
 /// Writes a result file as a whole; does not replace one unless `force`.
 pub(super) fn write_new(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     may_write(path, force)?;
-    write_atomic(path, bytes).or_exit(Exit::Experiment)
+    write_atomic(path, bytes).map_err(StoreError::from).or_exit(Exit::Experiment)
 }

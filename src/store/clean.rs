@@ -5,10 +5,9 @@ use super::{
     error::StoreError,
     files::{folder_bytes, remove},
     key::Key,
-    name::TEMP_PREFIX,
     store::Store,
 };
-use crate::stage::Stage;
+use crate::{files::TEMP_PREFIX, stage::Stage};
 use std::{fs, path::PathBuf};
 
 /// One folder or record in the store.

@@ -29,6 +29,7 @@ mod stored;
 mod usage;
 mod workspace;
 
+pub use crate::files::TEMP_PREFIX;
 pub use artifact::{Artifact, Found};
 pub use clean::{Attempt, Entry, State};
 pub use error::StoreError;
@@ -37,7 +38,7 @@ pub use files::write_atomic;
 pub use key::{Change, Key, KeyInputs};
 pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
 pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory};
-pub use name::{CHECKPOINT, TEMP_PREFIX};
+pub use name::CHECKPOINT;
 pub use store::{Claim, Store};
 pub use stored::StoredFile;
 pub use workspace::{Earlier, Workspace};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::experiment::settings::Base;
+use crate::files::write_atomic;
 use crate::hashing::{HashCache, plain_file};
 use crate::photos::Memory;
-use crate::store::write_atomic;
 
 /// The hashes of files outside of the store, so that a base model is read once and not for each plan.
 const HASHES: &str = ".hashes.json";
