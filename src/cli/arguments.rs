@@ -3,7 +3,7 @@
 use super::{
     clean, completions, doctor,
     exit::Exit,
-    generate, lora, man,
+    generate_args, lora, man,
     options::{MachineArgs, OutputArgs},
     plan, report, run, status,
 };
@@ -53,7 +53,7 @@ pub enum OtherCommand {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
-    Generate(generate::GenerateArgs),
+    Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file.")]
     Defaults,

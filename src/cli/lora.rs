@@ -19,10 +19,8 @@ pub enum LoraCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\nResult: a summary; --layers adds a \
-                  table of all layers."
-)]
+#[command(after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\n\
+                  Result: a summary; --layers adds a table of all layers.")]
 pub struct InspectArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,
@@ -32,8 +30,10 @@ pub struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya --output \
-                  shinchan.safetensors\n\nResult: a new file with the same effect; nothing is lost or the command fails.")]
+#[command(
+    after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya \\\n      --output shinchan.safetensors\n\n\
+                  Result: a new file with the same effect. If something would be lost, the command fails instead."
+)]
 pub struct ConvertArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,

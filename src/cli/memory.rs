@@ -1,4 +1,4 @@
-//! Too little memory: predicted where it can be, and the last words where it could not.
+//! Too little memory: a warning where it can be foreseen, and the last words where it could not.
 //!
 //! The allocator ends the program at once, with a signal and without unwinding, so what there is to say is prepared
 //! when a job begins.
@@ -55,8 +55,8 @@ impl Observer for LastWords<'_> {
 
 fn prepare(place: &str) {
     let text = format!(
-        "error: memory ran out {}\n  nothing that was finished is lost: run again, it goes on from the last checkpoint\n  \
-         {}\n",
+        "error: memory ran out {}\n  \
+         nothing that was finished is lost: run again, it goes on from the last checkpoint\n  {}\n",
         crate::text::plain_text(place),
         less_memory(None)
     );

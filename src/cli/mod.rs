@@ -9,6 +9,7 @@ mod doctor;
 mod execute;
 mod exit;
 mod generate;
+mod generate_args;
 mod image_file;
 mod image_output;
 mod lora;

@@ -11,13 +11,12 @@ use clap::Args;
 
 /// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost
 ///
-/// Checks what a run checks before it loads a model. Opens no device, uses no network and makes no result: it also works
-/// on a laptop or a login node for a study that is run elsewhere.
+/// Checks what a run checks before it loads a model. Opens no device, uses no network and makes no result: it also
+/// works on a laptop or a login node for a study that is run elsewhere.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner plan experiments/shinchan.toml --set train.rank=8\n\nResult: a table of the cells and \
-                  one of the jobs, with the reason for each that is not in the store."
-)]
+#[command(after_help = "Examples:\n  runner plan experiments/shinchan.toml --set train.rank=8\n  \
+                  runner plan experiments/shinchan.toml --device-class cuda\n\n\
+                  Result: a table of the cells and one of the jobs, with the reason for each that is not in the store.")]
 pub struct PlanArgs {
     #[command(flatten)]
     planned: PlannedArgs,

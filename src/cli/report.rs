@@ -18,10 +18,8 @@ use serde_json::json;
 ///
 /// Cells that are not finished are shown as such.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner report experiments/shinchan.toml\n\nResult: reports/<name>/index.html; its path is \
-                        printed."
-)]
+#[command(after_help = "Example:\n  runner report experiments/shinchan.toml\n\n\
+                  Result: reports/<name>/index.html; its path is printed.")]
 pub struct ReportArgs {
     #[command(flatten)]
     planned: PlannedArgs,

@@ -19,10 +19,8 @@ use serde_json::json;
 ///
 /// Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner status experiments/shinchan.toml\n\nResult: a table with one line per cell; below it the \
-                  reasons of failures."
-)]
+#[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
+                  Result: a table with one line per cell; below it the reasons of failures.")]
 pub struct StatusArgs {
     #[command(flatten)]
     planned: PlannedArgs,

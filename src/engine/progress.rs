@@ -222,8 +222,8 @@ impl<'a> Progress<'a> {
         if *died {
             self.tell(&Event::Note {
                 message: format!(
-                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory ran out \
-                     ({})",
+                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory \
+                     ran out ({})",
                     job.stage,
                     job.label,
                     less_memory(Some((&job.settings, &self.run.device)))

@@ -9,7 +9,8 @@ pub fn now() -> String {
     rfc3339(seconds)
 }
 
-/// Seconds since 1970 as RFC 3339. Days to date: Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+/// Seconds since 1970 as RFC 3339. Days become a date as in `civil_from_days` of Hinnant, "chrono-Compatible Low-Level
+/// Date Algorithms": twelve lines, where a crate would bring time zones and formats that nobody needs here.
 fn rfc3339(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
@@ -32,7 +33,8 @@ pub fn peak_memory_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Memory this process can still get, in bytes: what the machine, its control group and its own limit leave. Linux only.
+/// Memory this process can still get, in bytes: what the machine, its control group and its own limit leave. Linux
+/// only.
 #[must_use]
 pub fn available_memory_bytes() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();

@@ -20,7 +20,8 @@ fn inputs(n: u32) -> KeyInputs {
 }
 
 fn work(store: &Store, inputs: &KeyInputs) -> Workspace {
-    // Other tests start programs: between fork and exec such a child holds every lock that was open here, for some milliseconds.
+    // Other tests start programs: between fork and exec such a child holds every lock that was open here, for some
+    // milliseconds.
     for _ in 0..500 {
         match store.claim(Stage::Train, inputs).unwrap() {
             Claim::Work(workspace) => return workspace,

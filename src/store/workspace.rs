@@ -4,7 +4,8 @@
 //! `checkpoint/`. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
 //! written. A commit is: every file compared with what was written, and synced → `manifest.json` → `DONE` (from here
 //! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place. A kill before
-//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to rename.
+//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to
+//! rename.
 
 use super::{
     artifact::{Artifact, Depth, Found, done_text},
@@ -184,8 +185,8 @@ impl Workspace {
     /// After an error (e.g. a full disk) the work is still there for the next attempt.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of the
-    /// work is kept: nobody knows what else is missing.
+    /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of
+    /// the work is kept: nobody knows what else is missing.
     pub fn commit(self, info: Value, made: &Made) -> Result<Artifact, StoreError> {
         let manifest = Manifest {
             store_version: STORE_VERSION,

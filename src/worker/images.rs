@@ -104,8 +104,8 @@ pub fn entries(group: Group, prompts: &[String], seeds: &[u64]) -> Vec<ImageEntr
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`StableDiffusion::images_at_once`]); an image does not depend on
-/// its batch, so an interrupted list ends in the same bytes.
+/// Images of one prompt go through the model `batch_size` at a time, or more ([`StableDiffusion::images_at_once`]). An
+/// image does not depend on its batch, so an interrupted list ends in the same bytes.
 pub fn render(
     model: &StableDiffusion,
     list: &ImageList,

@@ -27,7 +27,8 @@ pub(crate) fn there(x: &Tensor) -> Tensor {
     x.to_device(device()).unwrap()
 }
 
-/// What is asked of this device where a CPU must not be further off than `cpu`: other devices' libraries may sum in another order.
+/// The largest error allowed on this device where a CPU may be off by `cpu`: libraries of other devices may sum in
+/// another order.
 pub(crate) fn tolerance(cpu: f32) -> f32 {
     if device().is_cpu() { cpu } else { cpu.max(1e-4) }
 }
