@@ -70,7 +70,7 @@ pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Fai
     report(&rows, freed, args, output)
 }
 
-/// The store, unless somebody works in it.
+/// Opens the store, unless somebody works in it.
 fn alone(root: &Path) -> Result<Store, Failure> {
     Store::alone(root).or_exit(Exit::Internal)?.ok_or_else(|| {
         let error = anyhow::anyhow!(

@@ -1,4 +1,4 @@
-//! `runner doctor`: what this machine offers, and what is in the way.
+//! `runner doctor`: what this machine offers, and what keeps a study from running on it.
 
 use super::{
     exit::{Exit, Failure},
@@ -26,7 +26,7 @@ pub struct DoctorArgs {
 struct Fact {
     name: &'static str,
     value: String,
-    /// It is in the way of a run.
+    /// Whether it keeps a study from running.
     problem: bool,
 }
 

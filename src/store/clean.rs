@@ -1,4 +1,4 @@
-//! What is in the store and how to get rid of it.
+//! Lists what is in the store, and removes it.
 
 use super::{
     artifact::Found,
@@ -32,13 +32,13 @@ pub enum State {
     Done,
     /// An artifact that cannot be used, and why.
     Damaged(String),
-    /// Work that was begun; with checkpoints to go on from.
+    /// Work that was begun. It may have checkpoints to go on from.
     Unfinished,
     /// Only the record of a failure.
     Failed,
 }
 
-/// What is going on at a piece of work that is not done.
+/// How far a piece of work is that is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// Nothing was begun.
@@ -89,7 +89,7 @@ impl Store {
         entries
     }
 
-    /// Removes an entry. `false`: a process works on it right now, nothing was touched.
+    /// Removes an entry. Returns `false` and removes nothing if a process works on it right now.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
         let Some(_lock) = self.places.lock(entry.stage, &entry.key)? else { return Ok(false) };
         match entry.state {
@@ -99,7 +99,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes what killed processes left: half-written files, and artifacts on their way out.
+    /// Removes what killed processes left: half-written files, and artifacts that were being removed.
     pub fn sweep(&self) -> Result<(), StoreError> {
         remove(&self.root().join(".trash"))?;
         for folder in [self.root().to_path_buf(), self.root().join(".failed")] {

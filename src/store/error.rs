@@ -1,4 +1,4 @@
-//! What can go wrong on disk, said with the path and what to do.
+//! What can go wrong on disk. Each message has the path and says what to do.
 
 use crate::files::FileError;
 use std::{
@@ -39,7 +39,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a file is not what was stored: what it belongs to can be made again.
+    /// Whether a file is not what was stored. Then its artifact can be made again.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })

@@ -35,7 +35,7 @@ pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
-/// Removes a file or a folder with all it holds; nothing there is fine.
+/// Removes a file, or a folder with all it holds. It is no error if there is nothing.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     let gone = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),

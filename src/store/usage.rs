@@ -1,4 +1,4 @@
-//! Who works in a store: everyone who makes or reads artifacts shares a lock that `clean` wants for itself.
+//! The lock that keeps `clean` out while others work: everyone who makes artifacts shares it, `clean` needs it alone.
 
 use super::{
     error::{At, StoreError},
@@ -10,10 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a cleaner waits for readers that are just leaving.
+/// How long `clean` waits for programs that are about to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The lock of one who removes things, held until the file is closed; `None` while another process works in the store.
+/// The lock for removing things, held until the file is closed; `None` while another process works in the store.
 ///
 /// # Errors
 /// A file that cannot be made or locked.
@@ -30,7 +30,7 @@ pub(super) fn alone(root: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
-/// The lock of one who works in the store, held until the file is closed. Waits for a cleaner to end.
+/// The lock for working in the store, held until the file is closed. Waits until a `clean` has ended.
 pub(super) fn share(root: &Path) -> Result<File, StoreError> {
     let (file, path) = open(root)?;
     file.lock_shared().at("lock", &path)?;

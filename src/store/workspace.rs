@@ -31,10 +31,10 @@ use std::{
 
 /// Seconds spent by stopped attempts.
 const SECONDS: &str = ".seconds";
-/// There while somebody works: found by the next attempt only if this one was cut short.
+/// This file is there while somebody works. If the next attempt finds it, the last one was cut short.
 const ATTEMPT: &str = ".attempt";
 
-/// The folder of one piece of work. Whoever holds it is the only one in any process.
+/// The folder of one piece of work. There is at most one value of it in all processes.
 #[derive(Debug)]
 pub struct Workspace {
     places: Places,
@@ -60,7 +60,7 @@ pub struct Earlier {
 }
 
 impl Workspace {
-    /// Takes over the folder after the lock is held. `Err` side of the inner result: it was complete already.
+    /// Takes over the folder after the lock is held. The inner `Err` is the artifact, if the work was complete already.
     pub(super) fn open(
         places: &Places,
         intact: &Intact,
@@ -97,7 +97,7 @@ impl Workspace {
         Ok(Ok(work))
     }
 
-    /// Keeps what an earlier attempt wrote and is as it was written; removes everything else.
+    /// Keeps the files of an earlier attempt that still have the content it wrote, and removes everything else.
     fn take_over(&mut self) -> Result<(), StoreError> {
         let written = journal::read(&self.dir)?;
         let mut kept = BTreeMap::new();
@@ -169,8 +169,8 @@ impl Workspace {
         entry.map(|entry| StoredFile { path, entry }.read()).transpose()
     }
 
-    /// Remembers the time of an attempt that ends without a commit, so that the manifest tells the sum; and that it
-    /// ended in an orderly way.
+    /// Ends an attempt without a commit. Remembers its time, so that the manifest can tell the sum, and that it was not
+    /// cut short.
     pub fn end_attempt(&self, seconds: f64) -> Result<(), StoreError> {
         write_atomic(&self.dir.join(SECONDS), (self.earlier_seconds()? + seconds).to_string().as_bytes())?;
         remove(&self.dir.join(ATTEMPT))
@@ -212,8 +212,8 @@ impl Workspace {
         self.finish()
     }
 
-    /// Everything that was written and belongs to the artifact, after a look whether it is there, unchanged. What else
-    /// lies in the folder is not ours and is removed. Every folder is brought to the disk; files were when written.
+    /// The files that belong to the artifact, after a check that each is there and unchanged. Removes everything else that
+    /// lies in the folder. Syncs every folder to the disk; files were synced when they were written.
     fn checked_files(&self) -> Result<BTreeMap<String, FileEntry>, StoreError> {
         let mut files = self.files().clone();
         files.retain(|name, _| name::is_committed(name));
@@ -237,7 +237,7 @@ impl Workspace {
         Ok(files)
     }
 
-    /// The workspace is complete: drop its checkpoint and rename it to its place. May be repeated after a kill.
+    /// Removes the checkpoint of a complete workspace and renames the folder to its place. Can be repeated after a kill.
     fn finish(self) -> Result<Artifact, StoreError> {
         for name in [CHECKPOINT, SECONDS, ATTEMPT, JOURNAL] {
             remove(&self.dir.join(name))?;

@@ -1,5 +1,5 @@
-//! What is found out once and kept in the store for later commands: hashes of model files, the models of the Hub, which
-//! photos decode and what they show. Without it only time is lost, or a plan for a model that is not here.
+//! What commands remember in the store: hashes of model files, hashes of models of the Hub, which photos decode and what
+//! they show. If it is lost, later commands find it out again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
