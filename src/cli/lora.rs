@@ -30,10 +30,9 @@ pub struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya \\\n      --output shinchan.safetensors\n\n\
-                  Result: a new file with the same effect. If something would be lost, the command fails instead."
-)]
+#[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya \\\n      \
+                  --output shinchan.safetensors\n\n\
+                  Result: a new file with the same effect. If something would be lost, the command fails instead.")]
 pub struct ConvertArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,

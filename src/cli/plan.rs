@@ -16,7 +16,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  runner plan experiments/shinchan.toml --set train.rank=8\n  \
                   runner plan experiments/shinchan.toml --device-class cuda\n\n\
-                  Result: a table of the cells and one of the jobs, with the reason for each that is not in the store.")]
+                  Result: a table of the cells and one of the jobs, with the reason for each that is not in the \
+                  store.")]
 pub struct PlanArgs {
     #[command(flatten)]
     planned: PlannedArgs,

@@ -13,8 +13,8 @@ use std::{
 pub(super) struct Intact(Arc<Mutex<BTreeMap<PathBuf, Fingerprint>>>);
 
 impl Intact {
-    /// Returns true if the file was found intact before and was not touched since. Otherwise calls `check`, and remembers
-    /// the file if the answer is yes.
+    /// Returns true if the file was found intact before and was not touched since. Otherwise calls `check`, and
+    /// remembers the file if the answer is yes.
     pub(super) fn or_check(
         &self,
         path: &Path,

@@ -212,8 +212,8 @@ impl Workspace {
         self.finish()
     }
 
-    /// The files that belong to the artifact, after a check that each is there and unchanged. Removes everything else that
-    /// lies in the folder. Syncs every folder to the disk; files were synced when they were written.
+    /// The files that belong to the artifact, after a check that each is there and unchanged. Removes everything else
+    /// that lies in the folder. Syncs every folder to the disk; files were synced when they were written.
     fn checked_files(&self) -> Result<BTreeMap<String, FileEntry>, StoreError> {
         let mut files = self.files().clone();
         files.retain(|name, _| name::is_committed(name));
@@ -237,7 +237,8 @@ impl Workspace {
         Ok(files)
     }
 
-    /// Removes the checkpoint of a complete workspace and renames the folder to its place. Can be repeated after a kill.
+    /// Removes the checkpoint of a complete workspace and renames the folder to its place. Can be repeated after a
+    /// kill.
     fn finish(self) -> Result<Artifact, StoreError> {
         for name in [CHECKPOINT, SECONDS, ATTEMPT, JOURNAL] {
             remove(&self.dir.join(name))?;

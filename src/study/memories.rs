@@ -1,5 +1,5 @@
-//! What commands remember in the store: hashes of model files, hashes of models of the Hub, which photos decode and what
-//! they show. If it is lost, later commands find it out again.
+//! What commands remember in the store: hashes of model files, hashes of models of the Hub, which photos decode and
+//! what they show. If it is lost, later commands find it out again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
