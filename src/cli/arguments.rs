@@ -37,18 +37,16 @@ pub struct Arguments {
     pub(super) machine: MachineArgs,
 }
 
-/// The sub-commands.
+// The sub-commands. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs)] // the help of each is at its arguments
 pub enum Command {
     Run(run::RunArgs),
     #[command(flatten)]
     Other(OtherCommand),
 }
 
-/// Every sub-command but `run`.
+// Every sub-command but `run`. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs)] // the help of each is at its arguments
 pub enum OtherCommand {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
