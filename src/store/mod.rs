@@ -20,6 +20,7 @@ mod files;
 mod intact;
 mod journal;
 mod key;
+mod known;
 mod manifest;
 mod measure;
 mod name;

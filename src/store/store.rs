@@ -12,6 +12,7 @@ use super::failure::{self, Failure};
 use super::files::{make_folder, remove, write_atomic};
 use super::intact::Intact;
 use super::key::{Key, KeyInputs};
+use super::known::KnownManifests;
 use super::manifest::Manifest;
 use super::places::Places;
 use super::usage;
@@ -24,6 +25,8 @@ pub struct Store {
     pub(super) places: Places,
     /// Files found intact in this process.
     intact: Intact,
+    /// Manifests read by this process.
+    known: KnownManifests,
     /// Held as long as somebody may work here.
     _in_use: Option<Arc<File>>,
 }
@@ -63,7 +66,7 @@ impl Store {
     /// A store to look into only: nothing is written, and a folder that is not there is an empty store.
     #[must_use]
     pub fn reader(root: &Path) -> Self {
-        Self { places: Places::new(root), intact: Intact::default(), _in_use: None }
+        Self { places: Places::new(root), intact: Intact::default(), known: KnownManifests::default(), _in_use: None }
     }
 
     /// The store for one who removes things; `None` while another process works in it. As long as the result lives,
@@ -150,12 +153,13 @@ impl Store {
 
     /// The stored artifact of that stage with the fewest differing inputs (the newest of several), to say why
     /// something is made again. Looks only at keys for which `counts` is true and passes over unreadable ones. Reads
-    /// manifests, but no files.
+    /// each manifest once in a process, and no files.
     #[must_use]
     pub fn nearest(&self, stage: Stage, inputs: &KeyInputs, counts: &dyn Fn(&Key) -> bool) -> Option<Manifest> {
-        let mut best: Option<(usize, Manifest)> = None;
+        let mut best: Option<(usize, Arc<Manifest>)> = None;
         for key in self.places.keys(stage).into_iter().filter(|key| counts(key)) {
-            let Some(manifest) = self.manifest(stage, &key) else { continue };
+            let read = || self.manifest(stage, &key);
+            let Some(manifest) = self.known.get(self.artifact_dir(stage, &key), read) else { continue };
             let differing = inputs.changes_from(&manifest.inputs).len();
             let better = best.as_ref().is_none_or(|(least, old)| {
                 differing < *least || (differing == *least && manifest.created > old.created)
@@ -164,7 +168,7 @@ impl Store {
                 best = Some((differing, manifest));
             }
         }
-        best.map(|(_, manifest)| manifest)
+        best.map(|(_, manifest)| Arc::unwrap_or_clone(manifest))
     }
 
     /// How a stored artifact was made, whether or not its files are intact.

@@ -404,6 +404,11 @@ fn the_nearest_artifact_explains_a_rerun() {
     let old = store.nearest(Stage::Train, &inputs(2), &|_| true).unwrap();
     assert_eq!(old.inputs, inputs(1));
     assert_eq!(new.changes_from(&old.inputs)[0].to_string(), "rate 0.0001 → 0.0002");
+    // A plan asks for every job: each manifest is read once.
+    fs::write(store.artifact_dir(Stage::Train, &inputs(1).key(Stage::Train)).join("manifest.json"), b"{").unwrap();
+    assert_eq!(store.nearest(Stage::Train, &inputs(2), &|_| true).unwrap(), old);
+    let fresh = Store::reader(store.root()).nearest(Stage::Train, &inputs(2), &|_| true).unwrap();
+    assert_eq!(fresh.inputs, inputs(1).with("rate", 0.5));
 }
 
 #[test]
