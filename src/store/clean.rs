@@ -5,7 +5,7 @@ use super::{
     error::StoreError,
     files::{folder_bytes, remove},
     key::Key,
-    store::Store,
+    lookup::Store,
 };
 use crate::{files::TEMP_PREFIX, stage::Stage};
 use std::{fs, path::PathBuf};

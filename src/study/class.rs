@@ -1,6 +1,6 @@
 //! Which class of devices a study is planned for.
 
-use super::study::Study;
+use super::read::Study;
 use crate::choice::{Choice as _, DeviceClass};
 use crate::experiment::Problems;
 use crate::plan::{self, Facts};

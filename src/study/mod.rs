@@ -26,17 +26,17 @@ mod error;
 mod lookup;
 mod memories;
 mod models;
+mod read;
 mod resolve;
 mod sampler_steps;
 mod sizes;
-mod study;
 
 pub use error::StudyError;
 pub use lookup::{HubAccess, Lookup};
 pub use memories::Memories;
 pub use models::AbsentModel;
+pub use read::Study;
 pub use resolve::Resolved;
-pub use study::Study;
 
 #[cfg(test)]
 mod tests;

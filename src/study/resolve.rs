@@ -7,7 +7,7 @@ use super::error::StudyError;
 use super::lookup::Lookup;
 use super::memories::Memories;
 use super::models::{AbsentModel, Models};
-use super::study::Study;
+use super::read::Study;
 use super::{class, sampler_steps, sizes};
 use crate::choice::DeviceClass;
 use crate::experiment::settings::Base;
