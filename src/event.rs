@@ -1,11 +1,26 @@
-//! What the engine says while it works: plain data, one line of JSON each with `--format json`.
+//! What the program tells while it works. Each event is plain data, and one line of JSON with `--format json`.
 //!
-//! The engine never prints; `term` turns these into bars or lines.
+//! The engine never prints: `term` turns these events into bars or lines.
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 use crate::stage::Stage;
+
+/// The job that an event is about, and who works on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobName {
+    /// Index of the job in the plan, from 0.
+    pub job: usize,
+    /// The worker, named by the device it computes on, e.g. `cpu` or `cuda:1`.
+    pub worker: String,
+    /// Which kind of work it is.
+    pub stage: Stage,
+    /// What people call it, e.g. `dataset.size=5`.
+    pub label: String,
+    /// Key of its result in the store.
+    pub key: String,
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,19 +29,53 @@ pub enum Event {
     /// The plan is known and work begins. `todo` of `jobs` pieces of work are not in the store yet.
     RunStarted { name: String, cells: usize, jobs: usize, todo: usize, device: String },
     /// A job's result was found in the store.
-    JobReused { stage: Stage, label: String, key: String },
-    /// Another process is making this result; waiting for it.
-    JobWaiting { stage: Stage, label: String, key: String },
-    /// A job begins; `reason` says why it is not reused, `index` counts from 1 to `todo`.
-    JobStarted { stage: Stage, label: String, key: String, reason: String, index: usize, todo: usize },
+    JobReused {
+        #[serde(flatten)]
+        job: JobName,
+    },
+    /// Another process is making this result; the run waits for it.
+    JobWaiting {
+        #[serde(flatten)]
+        job: JobName,
+    },
+    /// A job begins. `reason` says why it is not reused; `index` counts from 1 to `todo`.
+    JobStarted {
+        #[serde(flatten)]
+        job: JobName,
+        reason: String,
+        index: usize,
+        todo: usize,
+    },
     /// A job moved on: `done` of `total` `unit`s ("images", "steps", "photos"), `detail` e.g. `loss 0.123`.
-    JobProgress { stage: Stage, done: u64, total: u64, unit: String, detail: String },
+    JobProgress {
+        #[serde(flatten)]
+        job: JobName,
+        done: u64,
+        total: u64,
+        unit: String,
+        detail: String,
+    },
     /// A job's result is committed to the store.
-    JobFinished { stage: Stage, label: String, key: String, seconds: f64 },
+    JobFinished {
+        #[serde(flatten)]
+        job: JobName,
+        seconds: f64,
+    },
     /// A job failed; the cells that need it are failed, the others go on.
-    JobFailed { stage: Stage, label: String, reason: String, cells: Vec<String> },
-    /// More of a file of the base model has arrived: `done` of `total` bytes (0: not known), of which an earlier
-    /// attempt had left `resumed`.
+    JobFailed {
+        #[serde(flatten)]
+        job: JobName,
+        reason: String,
+        cells: Vec<String>,
+    },
+    /// `runner generate` begins to draw this many images with a model.
+    DrawingStarted { images: usize, model: String, device: String },
+    /// `done` of `total` sampler steps of all images are done.
+    DrawingProgress { done: u64, total: u64 },
+    /// All images are written.
+    DrawingFinished { images: usize, seconds: f64 },
+    /// More of a file of the base model has arrived: `done` of `total` bytes (0: not known). An earlier attempt had
+    /// left `resumed` of them.
     Download { file: String, done: u64, total: u64, resumed: u64, bytes_per_second: f64 },
     /// A file of the base model cannot be had; the command ends with the reason.
     DownloadFailed { file: String },
@@ -42,18 +91,10 @@ pub enum Event {
     RunFinished { done: usize, failed: usize, skipped: usize, seconds: f64 },
 }
 
-/// Who listens to the engine.
+/// Whoever wants to hear the events.
 pub trait Observer: Sync {
     /// Called on the working thread; must return quickly and must not panic.
     fn observe(&self, event: &Event);
-}
-
-/// Listens to nothing; for tests and library users.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn observe(&self, _: &Event) {}
 }
 
 impl<F: Fn(&Event) + Sync> Observer for F {

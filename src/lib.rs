@@ -7,11 +7,11 @@
 //! | level | modules |
 //! |---|---|
 //! | L9 | `cli` |
-//! | L8 | `engine`, `report` |
+//! | L8 | `engine`, `report`, `study` |
 //! | L7 | `worker` |
 //! | L6 | `training`, `pipeline` |
-//! | L5 | `adapter`, `plan`, `term` |
-//! | L4 | `models` |
+//! | L5 | `adapter`, `plan` |
+//! | L4 | `models`, `term` |
 //! | L3 | `event`, `hub`, `sampling`, `store` |
 //! | L2 | `records`, `stage`, `tensors` |
 //! | L1 | `experiment`, `kernels`, `measures`, `photos` |
@@ -39,6 +39,7 @@ pub mod report;
 pub mod sampling;
 pub mod stage;
 pub mod store;
+pub mod study;
 pub mod tensors;
 pub mod term;
 pub mod text;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use candle_core::Device;
-use runner::event::Silent;
+use runner::event::Event;
 use runner::experiment::settings::{Base, Dtype};
 use runner::hashing::HashCache;
 use runner::worker::{BaseModel, StopFlag};
@@ -46,7 +46,7 @@ impl Model {
             &Base::Folder(self.0.path().to_owned()),
             true,
             &mut HashCache::none(),
-            &Silent,
+            &|_: &Event| {},
             &StopFlag::new(),
         )
     }

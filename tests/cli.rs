@@ -1,5 +1,7 @@
 //! The program as a user meets it: what it prints, and its exit codes.
 
+mod common;
+
 use assert_cmd::{Command, assert::Assert};
 use std::path::{Path, PathBuf};
 
@@ -7,9 +9,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The program in an empty folder, undisturbed by the tester's environment.
 fn runner(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("runner").unwrap();
-    command.current_dir(folder).env_clear().env("HOME", folder);
-    command
+    Command::from_std(common::runner(folder))
 }
 
 /// A study of two cells that takes a few seconds.
@@ -50,7 +50,8 @@ fn folder() -> tempfile::TempDir {
 fn help_is_complete() {
     let dir = folder();
     insta::assert_snapshot!("help", stdout(&runner(dir.path()).arg("-h").assert().code(0)));
-    for command in ["run", "plan", "status", "report", "generate", "lora", "defaults", "doctor", "clean"] {
+    let commands = ["run", "plan", "status", "report", "generate", "lora", "defaults", "doctor", "clean"];
+    for command in commands.into_iter().chain(["completions", "man"]) {
         let help = stdout(&runner(dir.path()).args([command, "--help"]).assert().code(0));
         if command != "lora" {
             assert!(help.contains("Example") && help.contains("Result:"), "{command}: {help}");
@@ -157,6 +158,96 @@ fn plan_and_status_read_only() {
     assert!(!dir.path().join("reports").exists());
 }
 
+/// A login node has no GPU, a laptop has no such build.
+#[test]
+fn a_study_for_another_device_can_be_planned_here() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let on = |command: &str, more: &[&str]| runner(dir.path()).arg(command).arg(&file).args(more).assert();
+    for device in ["cuda:1", "metal"] {
+        for command in ["plan", "status", "report"] {
+            on(command, &["--device", device]).code(0);
+        }
+    }
+    let devices = |more: &[&str]| {
+        let json = stdout(&on("plan", &[&["--format", "json"], more].concat()).code(0));
+        let plan: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let mut devices: Vec<String> =
+            plan["jobs"].as_array().unwrap().iter().map(|job| job["inputs"]["device"].to_string()).collect();
+        devices.dedup();
+        devices
+    };
+    assert_eq!(devices(&["--device", "cuda:1"]), ["\"cuda\""]);
+    assert_eq!(devices(&["--device-class", "metal"]), ["\"metal\""]);
+    let wrong = on("plan", &["--device-class", "gpu"]).code(2);
+    assert!(stderr(&wrong).contains("cuda"), "{}", stderr(&wrong));
+    let keep = ["clean", "--keep", "tiny.toml", "--device-class", "cuda"];
+    runner(dir.path()).args(keep).assert().code(0);
+    if cfg!(not(feature = "cuda")) {
+        assert!(stderr(&on("run", &["--device", "cuda"]).code(96)).contains("--features cuda"));
+    }
+}
+
+#[test]
+fn a_model_that_is_not_downloaded_is_planned_without_the_network() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let base = ["--set", "model.base=\"some-owner/none\""];
+    let on = |command: &str| {
+        let mut program = runner(dir.path());
+        // Nobody listens there: a command that uses the network fails.
+        program.env("HF_ENDPOINT", "http://127.0.0.1:9").arg(command).arg(&file).args(base);
+        program
+    };
+    let plan = on("plan").assert().code(0);
+    let told = stderr(&plan);
+    assert!(told.contains("some-owner/none") && told.contains("a run would download the whole model"), "{told}");
+    assert!(stdout(&plan).contains("the base model is not downloaded yet"), "{}", stdout(&plan));
+    for command in ["status", "report"] {
+        assert!(stderr(&on(command).assert().code(0)).contains("would download"), "{command}");
+    }
+    let run = on("run").arg("--offline").assert().code(96);
+    assert!(stderr(&run).contains("the network is switched off"), "{}", stderr(&run));
+}
+
+#[test]
+fn columns_line_up_for_names_in_every_script() {
+    let dir = folder();
+    let file = study(dir.path(), "generate.negative_prompt = [\"漫画の絵\", \"x\"]\n");
+    for command in ["plan", "status"] {
+        let table = stdout(&runner(dir.path()).arg(command).arg(&file).assert().code(0));
+        let column = |line: &str| line.find("to do").map(|at| runner::text::width(&line[..at]));
+        let jobs = table.lines().filter(|line| line.contains("negative_prompt") && line.contains("to do"));
+        let columns: std::collections::BTreeSet<_> = jobs.map(column).collect();
+        assert_eq!(columns.len(), 1, "{table}");
+        assert!(table.contains("漫画"), "{table}");
+    }
+}
+
+#[test]
+fn shells_and_the_manual_know_every_command() {
+    let dir = folder();
+    let help = stdout(&runner(dir.path()).arg("-h").assert().code(0));
+    let list = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    // A line that goes on is indented further.
+    let lines = list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let commands = lines.filter_map(|line| line.split_whitespace().next());
+    let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
+    assert!(commands.len() >= 11, "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = stdout(&runner(dir.path()).args(["completions", shell]).assert().code(0));
+        assert!(commands.iter().all(|command| script.contains(command)), "{shell}: {script}");
+    }
+    let page = stdout(&runner(dir.path()).arg("man").assert().code(0));
+    assert!(page.starts_with(".ie") || page.contains(".TH runner"), "{page}");
+    let written = stdout(&runner(dir.path()).args(["man", "--out", "pages"]).assert().code(0));
+    for command in commands {
+        assert!(written.contains(&format!("pages/runner-{command}.1")), "{command}: {written}");
+        assert!(dir.path().join(format!("pages/runner-{command}.1")).is_file(), "{command}");
+    }
+    runner(dir.path()).args(["man", "--out", "pages"]).assert().code(2);
+}
+
 #[test]
 fn defaults_can_be_read_back() {
     let dir = folder();
@@ -201,8 +292,8 @@ fn a_closed_pipe_is_not_an_error() {
     for arguments in commands {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runner"));
-        command.current_dir(dir.path()).env_clear().args(arguments);
+        let mut command = common::runner(dir.path());
+        command.args(arguments);
         if arguments == ["plan"] {
             command.arg(&file);
         }

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use runner::experiment::settings::Base;
 use runner::experiment::{Experiment, Overrides};
-use runner::photos::{Memory, PhotoError};
+use runner::photos::Memory;
 use runner::plan::{self, Facts, Plan};
 use runner::stage::Stage;
 
@@ -24,8 +23,9 @@ fn photos(number: u8) -> tempfile::TempDir {
 }
 
 fn make(experiment: &Experiment) -> Plan {
-    let mut hash = |_: &Base| Ok::<_, PhotoError>("base".to_owned());
-    let facts = Facts::gather(experiment, "cpu", &mut Memory::default(), &mut hash).unwrap();
+    let bases = experiment.cells().iter().map(|cell| (cell.settings.model.base.clone(), "base".to_owned()));
+    let photos = Facts::gather(experiment, &mut Memory::default()).unwrap();
+    let facts = Facts { base_hashes: bases.collect(), device_class: "cpu".to_owned(), ..photos };
     plan::make(experiment, &facts).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -18,6 +18,7 @@ fn signalled(study: &Study, before: &str, signals: &[&str]) -> (Option<i32>, Vec
     let mut shell = Command::new("sh");
     shell.current_dir(study.path()).arg("-c").arg(format!("{before} exec \"$0\" \"$@\""));
     shell.arg(runner.get_program()).args(runner.get_args()).stdin(Stdio::null());
+    shell.envs(runner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // Whoever runs the tests may ignore SIGHUP (`nohup`), and a shell cannot undo that.
     // SAFETY: between fork and exec only `signal` is called, which is allowed there.
     unsafe {
@@ -99,6 +100,7 @@ fn a_file_that_may_not_grow_is_a_write_error() {
         .args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""])
         .arg(runner.get_program())
         .args(runner.get_args())
+        .envs(runner.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);

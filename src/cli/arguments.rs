@@ -1,9 +1,15 @@
 //! What may be said on the command line.
 
-use super::{clean, doctor, exit::Exit, generate, lora, plan, report, run, status};
-use crate::term::{ColorChoice, Paint, ProgressMode};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use std::{ffi::OsString, io::stderr, path::PathBuf};
+use super::{
+    clean, completions, doctor,
+    exit::Exit,
+    generate_args, lora, man,
+    options::{MachineArgs, OutputArgs},
+    plan, report, run, status,
+};
+use crate::text::Paint;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// How many photos does a LoRA need? Train, compare and report a whole study from one file.
 #[derive(Debug, Parser)]
@@ -22,82 +28,40 @@ use std::{ffi::OsString, io::stderr, path::PathBuf};
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub(super) command: Command,
-    /// How to say it.
+    pub command: Command,
+    /// How to tell it.
     #[command(flatten)]
-    pub(super) output: OutputArgs,
+    pub output: OutputArgs,
+    /// What to use of the machine.
+    #[command(flatten)]
+    pub(super) machine: MachineArgs,
 }
 
+// The sub-commands. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub enum Command {
     Run(run::RunArgs),
+    #[command(flatten)]
+    Other(OtherCommand),
+}
+
+// Every sub-command but `run`. A doc comment here would become the help of the program.
+#[derive(Debug, Subcommand)]
+pub enum OtherCommand {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
-    Generate(generate::GenerateArgs),
+    Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file.")]
     Defaults,
-    /// Look into an adapter file, or convert it for other programs
+    /// Show what an adapter file holds, or convert it for other programs
     #[command(subcommand)]
     Lora(lora::LoraCommand),
     Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
-}
-
-/// Options of every command.
-#[derive(Debug, Default, Args)]
-pub(super) struct OutputArgs {
-    /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, help_heading = "Output")]
-    pub(super) color: ColorChoice,
-    /// How to show progress
-    #[arg(long, value_enum, value_name = "HOW", default_value_t, global = true, help_heading = "Output")]
-    pub(super) progress: ProgressMode,
-    /// For people, or one JSON value a line on standard output
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, global = true, help_heading = "Output")]
-    pub(super) format: Format,
-}
-
-/// Form of the results.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// Text for people
-    #[default]
-    Text,
-    /// One JSON value a line on standard output
-    Json,
-}
-
-impl OutputArgs {
-    pub(super) fn json(&self) -> bool {
-        self.format == Format::Json
-    }
-
-    /// Colours for standard error.
-    pub(super) fn error_paint(&self) -> Paint {
-        self.color.paint(&stderr())
-    }
-
-    /// Whether standard error is coloured.
-    pub(super) fn error_color(&self) -> bool {
-        self.error_paint().is_on()
-    }
-}
-
-/// Where reports and the store are.
-#[derive(Clone, Debug, Args)]
-pub(super) struct ReportsDir {
-    /// Folder of the reports; the store is its .store
-    #[arg(long, value_name = "DIR", default_value = "reports")]
-    pub(super) reports_dir: PathBuf,
-}
-
-impl ReportsDir {
-    /// The store's folder.
-    pub(super) fn store(&self) -> PathBuf {
-        self.reports_dir.join(".store")
-    }
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Arguments {
@@ -105,19 +69,6 @@ impl Arguments {
     #[must_use]
     pub fn error_paint(&self) -> Paint {
         self.output.error_paint()
-    }
-
-    /// CPU threads asked for.
-    pub(super) fn threads(&self) -> Option<usize> {
-        let study = match &self.command {
-            Command::Run(args) => &args.study,
-            Command::Plan(args) => &args.study,
-            Command::Status(args) => &args.study,
-            Command::Report(args) => &args.study,
-            Command::Generate(args) => return args.jobs.map(usize::from),
-            _ => return None,
-        };
-        study.jobs.map(usize::from)
     }
 }
 

@@ -1,15 +1,15 @@
 //! `runner clean`: what the store holds, and how to get rid of it.
 
 use super::{
-    arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure, OrExit},
-    output::{emit, emit_json, table},
-    study::StudyArgs,
+    options::{OutputArgs, ReportsDir},
+    output::{emit, emit_json},
+    study::DeviceClassArgs,
 };
 use crate::{
     stage::Stage,
     store::{Entry, Key, State, Store},
-    term::{bytes, plain_text},
+    text::{bytes, plain_text, table},
 };
 use clap::Args;
 use serde_json::json;
@@ -28,7 +28,7 @@ use std::{
         runner clean --keep experiments/shinchan.toml\n                               \
         remove all that this experiment does not need\n  \
         runner clean --all           empty the store\n\nResult: a table; the last line says how much was freed.")]
-pub(super) struct CleanArgs {
+pub struct CleanArgs {
     /// Remove damaged artifacts (every byte is checked), records of failures and work that was begun and not finished
     #[arg(long)]
     broken: bool,
@@ -38,6 +38,8 @@ pub(super) struct CleanArgs {
     /// Remove everything
     #[arg(long, conflicts_with_all = ["broken", "keep"])]
     all: bool,
+    #[command(flatten)]
+    class: DeviceClassArgs,
     #[command(flatten)]
     reports: ReportsDir,
 }
@@ -68,7 +70,7 @@ pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Fai
     report(&rows, freed, args, output)
 }
 
-/// The store, unless somebody works in it.
+/// Opens the store, unless somebody works in it.
 fn alone(root: &Path) -> Result<Store, Failure> {
     Store::alone(root).or_exit(Exit::Internal)?.ok_or_else(|| {
         let error = anyhow::anyhow!(
@@ -90,7 +92,7 @@ impl CleanArgs {
     fn needed(&self, output: &OutputArgs) -> Result<BTreeSet<(Stage, Key)>, Failure> {
         let mut needed = BTreeSet::new();
         for experiment in &self.keep {
-            let plan = StudyArgs::of_file(experiment, &self.reports).open(output)?.plan;
+            let plan = self.class.plan_file(experiment, &self.reports, output)?.plan;
             needed.extend(plan.jobs.into_iter().map(|job| (job.stage, job.key)));
         }
         Ok(needed)

@@ -1,13 +1,13 @@
-//! `runner doctor`: what this machine offers, and what is in the way.
+//! `runner doctor`: what this machine offers, and what keeps a study from running on it.
 
 use super::{
-    arguments::{OutputArgs, ReportsDir},
     exit::{Exit, Failure},
-    output::{emit, emit_json, table},
+    options::{OutputArgs, ReportsDir},
+    output::{emit, emit_json},
 };
 use crate::hub::Hub;
 use crate::kernels::instruction_sets;
-use crate::term::{bytes, plain_text};
+use crate::text::{bytes, plain_text, table};
 use candle_core::utils;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Nothing is changed and the network is not used.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner doctor\n\nResult: a table; a line that begins with ! names a problem.")]
-pub(super) struct DoctorArgs {
+pub struct DoctorArgs {
     #[command(flatten)]
     reports: ReportsDir,
 }
@@ -26,7 +26,7 @@ pub(super) struct DoctorArgs {
 struct Fact {
     name: &'static str,
     value: String,
-    /// It is in the way of a run.
+    /// Whether it keeps a study from running.
     problem: bool,
 }
 

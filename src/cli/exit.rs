@@ -1,10 +1,9 @@
-//! Exit codes, and errors that know theirs.
+//! Exit codes, and errors with their exit code.
 
-use crate::hub::HubError;
-use crate::term::{Paint, plain_text};
+use crate::text::{Paint, plain_text};
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
-/// What the shell is told.
+/// The exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -44,13 +43,7 @@ impl Failure {
         Self { exit, error: Some(error.into()) }
     }
 
-    /// An error of a base model: a download that was stopped is no fault of the experiment.
-    pub(super) fn of_model(error: anyhow::Error) -> Self {
-        let stopped = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(HubError::Stopped { .. })));
-        Self::new(if stopped { Exit::Stopped } else { Exit::Experiment }, error)
-    }
-
-    /// Ends the program without another word.
+    /// Ends the program without a message.
     #[must_use]
     pub fn silent(exit: Exit) -> Self {
         Self { exit, error: None }
@@ -67,7 +60,7 @@ impl Failure {
     }
 }
 
-/// `error: what` and its causes, one a line; a cause that the line above already says is left out.
+/// `error: what` and its causes, one per line. A cause that the line above already contains is left out.
 fn chain(error: &anyhow::Error, paint: Paint) -> String {
     let mut said = plain_text(&error.to_string());
     let mut text = format!("{} {said}\n", paint.red("error:"));

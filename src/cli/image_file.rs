@@ -1,4 +1,4 @@
-//! PNG files that say how they were made, in the form other programs read: A1111's `parameters` text chunk.
+//! PNG files that tell how they were made, in the `parameters` text chunk that A1111 and other programs read.
 
 use crate::pipeline::RgbImageData;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ pub(super) struct Recipe {
     pub(super) seed: u64,
     pub(super) width: usize,
     pub(super) height: usize,
-    /// As the user named it.
+    /// The model, as the user named it.
     pub(super) model: String,
     /// BLAKE3 of the model's files.
     pub(super) model_hash: String,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum ImageOutput {
     /// A .png file; several images get their seed in the name.
     File(PathBuf),
-    /// SEED.png each.
+    /// A folder; each file in it is called SEED.png.
     Folder(PathBuf),
 }
 
@@ -16,7 +16,7 @@ impl ImageOutput {
     /// What a path given by the user means.
     ///
     /// # Errors
-    /// The ending of another kind of file: only PNG can hold the parameters losslessly.
+    /// A name that ends like another kind of file: images are PNG files.
     pub(super) fn parse(path: PathBuf) -> Result<Self, String> {
         // Most file systems have names of up to 255 bytes; a number may be added to this one.
         const LONGEST: usize = 200;
@@ -45,7 +45,7 @@ impl ImageOutput {
         }
     }
 
-    /// Where the image with that seed goes; `alone`: it is the only one.
+    /// Where the image with that seed goes. `alone` says that it is the only one.
     pub(super) fn target(&self, seed: u64, alone: bool) -> PathBuf {
         match self {
             Self::File(path) if alone => path.clone(),

@@ -1,17 +1,17 @@
 //! `runner lora inspect|convert`: adapter files.
 
 use super::{
-    arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
-    output::{emit, emit_json, may_write, table, write_new},
+    options::OutputArgs,
+    output::{emit, emit_json, may_write, write_new},
 };
 use crate::adapter::file::{self, Format, Summary};
-use crate::term::{bytes, plain_text};
+use crate::text::{bytes, plain_text, shortened, table};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum LoraCommand {
+pub enum LoraCommand {
     /// Show what an adapter file holds: format, rank, alpha, layers, norms
     Inspect(InspectArgs),
     /// Convert an adapter file between the formats of diffusers and kohya (ComfyUI, A1111)
@@ -19,11 +19,9 @@ pub(super) enum LoraCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\nResult: a summary; --layers adds a \
-                  table of all layers."
-)]
-pub(super) struct InspectArgs {
+#[command(after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\n\
+                  Result: a summary; --layers adds a table of all layers.")]
+pub struct InspectArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,
     /// List every layer
@@ -32,9 +30,10 @@ pub(super) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya --output \
-                  shinchan.safetensors\n\nResult: a new file with the same effect; nothing is lost or the command fails.")]
-pub(super) struct ConvertArgs {
+#[command(after_help = "Example:\n  runner lora convert pytorch_lora_weights.safetensors --to kohya \\\n      \
+                  --output shinchan.safetensors\n\n\
+                  Result: a new file with the same effect. If something would be lost, the command fails instead.")]
+pub struct ConvertArgs {
     /// A .safetensors file in a diffusers, peft or kohya format
     file: PathBuf,
     /// Format of the new file
@@ -83,7 +82,7 @@ fn text(summary: &Summary, layers: bool) -> String {
         vec!["parameters".to_owned(), format!("{} ({} in f32)", summary.parameters, bytes(summary.parameters * 4))],
     ];
     let metadata = summary.metadata.iter();
-    rows.extend(metadata.map(|(key, value)| vec![plain_text(key), plain_text(&shortened(value))]));
+    rows.extend(metadata.map(|(key, value)| vec![plain_text(key), shown(value)]));
     let mut out = table(&rows);
     if !summary.other_tensors.is_empty() {
         out += &match summary.other_tensors.len() {
@@ -91,18 +90,14 @@ fn text(summary: &Summary, layers: bool) -> String {
             many => format!("\n{many} tensors are not part of a complete pair:\n"),
         };
         let others = summary.other_tensors.iter();
-        out += &table(
-            &others
-                .map(|(name, why)| vec![plain_text(&shortened(name)), plain_text(&shortened(why))])
-                .collect::<Vec<_>>(),
-        );
+        out += &table(&others.map(|(name, why)| vec![shown(name), shown(why)]).collect::<Vec<_>>());
     }
     if layers {
         let head = ["part", "layer", "in", "out", "rank", "alpha", "|A|", "|B|", "|update|"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(summary.modules.iter().map(|m| {
             let norms = [m.down_norm, m.up_norm, m.update_norm].map(|norm| format!("{norm:.4}"));
-            let mut row = vec![m.part.to_owned(), plain_text(&shortened(&m.name)), m.in_features.to_string()];
+            let mut row = vec![m.part.to_owned(), shown(&m.name), m.in_features.to_string()];
             row.extend([m.out_features.to_string(), m.rank.to_string(), m.alpha.to_string()]);
             row.extend(norms);
             row
@@ -113,12 +108,8 @@ fn text(summary: &Summary, layers: bool) -> String {
 }
 
 /// Metadata values can be whole JSON documents, and a file chooses its names.
-fn shortened(value: &str) -> String {
-    const LONGEST: usize = 100;
-    match value.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
-    }
+fn shown(value: &str) -> String {
+    plain_text(&shortened(value, 100))
 }
 
 fn convert(args: &ConvertArgs) -> Result<Exit, Failure> {

@@ -1,15 +1,16 @@
-//! Too little memory: predicted where it can be, and the last words where it could not.
+//! Too little memory: a warning where it can be foreseen, and the last words where it could not.
 //!
 //! The allocator ends the program at once, with a signal and without unwinding, so what there is to say is prepared
 //! when a job begins.
 
-use super::study::Study;
 use crate::{
     engine::less_memory,
     event::{Event, Observer},
     experiment::settings::Dtype,
     store,
+    study::Resolved,
 };
+use candle_core::Device;
 use std::{
     io,
     sync::atomic::{AtomicPtr, Ordering},
@@ -17,8 +18,8 @@ use std::{
 
 /// A warning if not even the weights of a base model fit into the memory that is left. A run needs more than its
 /// weights, how much more depends on sizes and settings; so this warns late rather than wrongly.
-pub(super) fn shortage(study: &Study) -> Option<String> {
-    if !study.device.is_cpu() {
+pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
+    if !device.is_cpu() {
         return None;
     }
     let left = store::available_memory_bytes()?;
@@ -30,7 +31,7 @@ pub(super) fn shortage(study: &Study) -> Option<String> {
     });
     let needed = weights.max()?;
     (needed > left).then(|| {
-        let (needed, left) = (crate::term::bytes(needed), crate::term::bytes(left));
+        let (needed, left) = (crate::text::bytes(needed), crate::text::bytes(left));
         format!("the base model's weights alone need {needed} of memory, and {left} are left; {}", less_memory(None))
     })
 }
@@ -44,7 +45,7 @@ pub(super) struct LastWords<'a>(pub(super) &'a dyn Observer);
 impl Observer for LastWords<'_> {
     fn observe(&self, event: &Event) {
         match event {
-            Event::JobStarted { stage, label, .. } => prepare(&format!("at {stage} {label}")),
+            Event::JobStarted { job, .. } => prepare(&format!("at {} {}", job.stage, job.label)),
             Event::JobFinished { .. } | Event::JobFailed { .. } => prepare("between two jobs"),
             _ => {}
         }
@@ -54,9 +55,9 @@ impl Observer for LastWords<'_> {
 
 fn prepare(place: &str) {
     let text = format!(
-        "error: memory ran out {}\n  nothing that was finished is lost: run again, it goes on from the last checkpoint\n  \
-         {}\n",
-        crate::term::plain_text(place),
+        "error: memory ran out {}\n  \
+         nothing that was finished is lost: run again, it goes on from the last checkpoint\n  {}\n",
+        crate::text::plain_text(place),
         less_memory(None)
     );
     // A few hundred bytes for each job are given up.

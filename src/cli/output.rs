@@ -2,8 +2,9 @@
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::{
-    store,
-    term::{Paint, plain_text},
+    files::write_atomic,
+    store::StoreError,
+    text::{Paint, plain_text},
 };
 use std::{
     io::{ErrorKind, Write},
@@ -13,8 +14,13 @@ use std::{
 /// Writes a result to standard output. When the reader has gone (`runner plan x.toml | head`), the program ends
 /// quietly.
 pub(super) fn emit(text: &str) -> Result<(), Failure> {
+    emit_bytes(text.as_bytes())
+}
+
+/// Like [`emit`], for bytes.
+pub(super) fn emit_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::silent(Exit::Done)),
         Err(e) => Err(Failure::new(Exit::Internal, anyhow::Error::new(e).context("cannot write to standard output"))),
         Ok(()) => Ok(()),
@@ -26,24 +32,15 @@ pub(super) fn emit_json(value: &serde_json::Value) -> Result<(), Failure> {
     emit(&format!("{value}\n"))
 }
 
-/// Tells a warning on standard error.
-pub(super) fn warn(paint: Paint, text: &str) {
+/// Tells something on standard error.
+pub(super) fn tell(text: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{} {}", paint.yellow("warning:"), plain_text(text));
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Rows as left-aligned columns two spaces apart, without spaces at line ends.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+/// Tells a warning on standard error.
+pub(super) fn warn(paint: Paint, text: &str) {
+    tell(&format!("{} {}\n", paint.yellow("warning:"), plain_text(text)));
 }
 
 /// Refuses to replace a file unless `force`.
@@ -59,16 +56,5 @@ pub(super) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
 /// Writes a result file as a whole; does not replace one unless `force`.
 pub(super) fn write_new(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     may_write(path, force)?;
-    store::write_atomic(path, bytes).or_exit(Exit::Experiment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_lines_up() {
-        let rows = [vec!["a".into(), "é漫".into(), "x".into()], vec!["bbb".into(), String::new(), "y".into()]];
-        assert_eq!(table(&rows), "a    é漫  x\nbbb      y\n");
-    }
+    write_atomic(path, bytes).map_err(StoreError::from).or_exit(Exit::Experiment)
 }

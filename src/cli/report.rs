@@ -1,40 +1,39 @@
 //! `runner report X.toml`: the report again, from what is in the store.
 
 use super::{
-    arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
+    options::OutputArgs,
     output::{emit, emit_json},
-    study::StudyArgs,
+    study::PlannedArgs,
 };
 use crate::{
     plan::Plan,
-    report,
+    report::{self, Owner},
     store::{Found, Store},
 };
 use clap::Args;
 use serde_json::json;
 
-/// Write the report again from what is in the store; loads no model
+/// Write the report again from what is in the store; loads no model and opens no device
 ///
 /// Cells that are not finished are shown as such.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner report experiments/shinchan.toml\n\nResult: reports/<name>/index.html; its path is \
-                        printed."
-)]
-pub(super) struct ReportArgs {
+#[command(after_help = "Example:\n  runner report experiments/shinchan.toml\n\n\
+                  Result: reports/<name>/index.html; its path is printed.")]
+pub struct ReportArgs {
     #[command(flatten)]
-    pub(super) study: StudyArgs,
+    planned: PlannedArgs,
     /// Replace the report of another experiment of the same name
     #[arg(long)]
     replace: bool,
 }
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let study = args.study.open(output)?;
-    let store = Store::reader(&args.study.reports.store());
-    let folder = args.study.reports.reports_dir.join(&study.plan.name);
-    let owner = study.owner(&args.study.experiment, &folder, args.replace)?;
+    let study = args.planned.open(output)?;
+    let store = Store::reader(&args.planned.study.reports.store());
+    let folder = args.planned.study.reports.reports_dir.join(&study.plan.name);
+    let owner = Owner::new(&study.file, &study.whole, &folder, args.replace);
+    owner.check(&folder).or_exit(Exit::Experiment)?;
     report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {

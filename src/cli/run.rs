@@ -1,22 +1,28 @@
 //! `runner run X.toml`, or just `runner X.toml`: does what is not done yet and writes the report.
 
-use super::{
-    arguments::OutputArgs,
-    exit::{Exit, Failure, OrExit},
-    memory::{self, LastWords},
-    signals,
-    study::StudyArgs,
-};
-use crate::{
-    engine::{Run, Summary},
-    event::{Event, Observer},
-    report,
-    store::Store,
-    term::{Terminal, plain_text},
-    worker::{Stages, device},
-};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use candle_core::Device;
 use clap::Args;
-use std::{io::Write as _, sync::Arc};
+
+use super::again::again;
+use super::exit::{Exit, Failure, OrExit as _};
+use super::memory::{self, LastWords};
+use super::output::tell;
+use super::session::Session;
+use super::study::{StudyArgs, failure};
+use crate::engine::{Run, Summary};
+use crate::event::{Event, Observer as _};
+use crate::report::{self, Owner};
+use crate::store::Store;
+use crate::study::{HubAccess, Lookup, Resolved, Study};
+use crate::text::plain_text;
+use crate::worker::Stages;
+use crate::worker::device;
+
+/// While work goes on, the report is written at most this often: it takes longer the more cells there are.
+const REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// Run a study: whatever is not in the store yet is made, then the report is written
 ///
@@ -26,9 +32,9 @@ use std::{io::Write as _, sync::Arc};
 #[command(after_help = "Examples:\n  runner experiments/shinchan.toml\n  \
         runner run experiments/shinchan.toml --only 'dataset.size=5' --set train.steps=200\n\n\
         Result: reports/<name>/index.html, with every image, number and adapter as a plain file beside it.")]
-pub(super) struct RunArgs {
+pub struct RunArgs {
     #[command(flatten)]
-    pub(super) study: StudyArgs,
+    study: StudyArgs,
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
@@ -37,44 +43,88 @@ pub(super) struct RunArgs {
     replace: bool,
 }
 
-pub(super) fn execute(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let terminal = Arc::new(Terminal::new(output.progress, output.error_paint(), output.json()));
-    let stop = signals::install(Arc::clone(&terminal) as Arc<dyn Observer + Send + Sync>).or_exit(Exit::Internal)?;
-    let mut study = args.study.open_with(output, &*terminal, &stop)?;
-    let reports = &args.study.reports;
-    let folder = reports.reports_dir.join(&study.plan.name);
-    let owner = study.owner(&args.study.experiment, &folder, args.replace)?;
-    let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
-    // The first run of all makes the store only now.
-    study.memories.keep();
-    let mut write_report = || -> anyhow::Result<()> {
-        report::build(&study.whole, &store, &folder, &owner)?;
-        terminal.observe(&Event::ReportWritten { folder: folder.clone() });
-        Ok(())
-    };
-    let device_class = device::class(&study.device).to_owned();
-    let shortage = memory::shortage(&study);
-    let mut worker = Stages::new(study.device, study.facts.photos, study.models);
-    memory::install().or_exit(Exit::Internal)?;
-    let observer = LastWords(&*terminal);
-    if let Some(message) = shortage {
-        observer.observe(&Event::Warning { message });
-    }
-    let run = Run {
-        plan: &study.plan,
-        store: &store,
-        observer: &observer,
-        stop: &stop,
-        max_fail: args.max_fail.map(|n| n as usize),
-        device: device_class,
-    };
-    let summary = run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)?;
-    Ok(finish(&summary, output))
+/// A study that can begin: planned, its device open, its store and the folder of its report ready.
+pub struct Planned {
+    study: Resolved,
+    device: Device,
+    store: Store,
+    report: ReportPlace,
 }
 
-/// Says how the run ended and what can be done.
-fn finish(summary: &Summary, output: &OutputArgs) -> Exit {
-    let paint = output.error_paint();
+/// Where the report goes, and whose it is.
+struct ReportPlace {
+    folder: PathBuf,
+    owner: Owner,
+}
+
+impl RunArgs {
+    /// Reads and checks the experiment file.
+    ///
+    /// # Errors
+    /// A file that is not usable, or no cell that is selected.
+    pub fn read(&self, session: &Session) -> Result<Study, Failure> {
+        self.study.read(&session.output)
+    }
+
+    /// Opens the device, looks up photos and models, downloads what is missing of these, and plans.
+    ///
+    /// # Errors
+    /// A device, photo, model, store or report folder that cannot be used.
+    pub fn plan(&self, study: Study, session: &Session) -> Result<Planned, Failure> {
+        let device = device::open(study.device()).or_exit(Exit::Experiment)?;
+        let reports = &self.study.reports;
+        let lookup = Lookup {
+            store: &reports.store(),
+            hub: if self.study.offline { HubAccess::Cache } else { HubAccess::Download },
+            device_class: Some(device::class(&device)),
+            observer: &*session.terminal,
+            stop: &session.stop,
+        };
+        let mut study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
+        let folder = reports.reports_dir.join(&study.plan.name);
+        let owner = Owner::new(&study.file, &study.whole, &folder, self.replace);
+        owner.check(&folder).or_exit(Exit::Experiment)?;
+        let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
+        // The first run of all makes the store only now.
+        study.memories.keep();
+        Ok(Planned { study, device, store, report: ReportPlace { folder, owner } })
+    }
+
+    /// Makes what is not in the store; writes the report now and then, and at the end.
+    ///
+    /// # Errors
+    /// A store that does not work, e.g. because the disk is full.
+    pub fn work(&self, planned: Planned, session: &Session) -> Result<Summary, Failure> {
+        let Planned { study, device, store, report } = planned;
+        memory::install().or_exit(Exit::Internal)?;
+        let observer = LastWords(&*session.terminal);
+        if let Some(message) = memory::shortage(&study, &device) {
+            observer.observe(&Event::Warning { message });
+        }
+        let run = Run {
+            plan: &study.plan,
+            store: &store,
+            observer: &observer,
+            stop: &session.stop,
+            max_fail: self.max_fail.map(|n| n as usize),
+            worker: device::name(&device),
+            device: study.device_class.to_string(),
+            report_every: REPORT_EVERY,
+        };
+        let whole = &study.whole;
+        let mut write_report = || -> anyhow::Result<()> {
+            report::build(whole, &store, &report.folder, &report.owner)?;
+            session.tell(&Event::ReportWritten { folder: report.folder.clone() });
+            Ok(())
+        };
+        let mut worker = Stages::new(device, study.photos, study.models);
+        run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)
+    }
+}
+
+/// Tells how the run ended and what can be done.
+pub fn finish(summary: &Summary, session: &Session) -> Exit {
+    let paint = session.output.error_paint();
     let mut text = String::new();
     for cell in &summary.failed {
         let (label, reason) = (plain_text(&cell.label), plain_text(&cell.reason));
@@ -90,27 +140,16 @@ fn finish(summary: &Summary, output: &OutputArgs) -> Exit {
     } else if summary.report_error.is_some() {
         text += &format!("all results are kept; mend that and run again:\n  {}\n", again());
     }
-    // Nobody is left to tell when standard error is closed.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    tell(&text);
+    exit(summary)
+}
+
+fn exit(summary: &Summary) -> Exit {
     match summary {
         Summary { stopped: true, .. } => Exit::Stopped,
         Summary { report_error: Some(_), .. } => Exit::Internal,
         Summary { failed, skipped, .. } if failed.is_empty() && skipped.is_empty() => Exit::Done,
         _ => Exit::SomeFailed,
-    }
-}
-
-/// This command line, ready to be pasted into a shell.
-fn again() -> String {
-    std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", plain_text(word).replace('\'', "'\\''"))
     }
 }
 
@@ -120,21 +159,11 @@ mod tests {
     use crate::{engine::FailedCell, stage::Stage};
 
     #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(quoted("experiments/a.toml"), "experiments/a.toml");
-        assert_eq!(quoted("dataset.size=5 train.rank=4"), "'dataset.size=5 train.rank=4'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
-    }
-
-    #[test]
     fn exit_codes_say_how_it_ended() {
-        let output = OutputArgs::default();
         let cell = FailedCell { label: "a".into(), stage: Stage::Train, reason: "x".into() };
-        let exit = |summary: Summary| finish(&summary, &output);
-        assert_eq!(exit(Summary { done: vec!["a".into()], ..Summary::default() }), Exit::Done);
-        assert_eq!(exit(Summary { failed: vec![cell.clone()], ..Summary::default() }), Exit::SomeFailed);
+        assert_eq!(exit(&Summary { done: vec!["a".into()], ..Summary::default() }), Exit::Done);
+        assert_eq!(exit(&Summary { failed: vec![cell.clone()], ..Summary::default() }), Exit::SomeFailed);
         let stopped = Summary { failed: vec![cell], skipped: vec!["b".into()], stopped: true, ..Summary::default() };
-        assert_eq!(exit(stopped), Exit::Stopped);
+        assert_eq!(exit(&stopped), Exit::Stopped);
     }
 }

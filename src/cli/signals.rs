@@ -11,12 +11,12 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-/// What a signal does when the program has been asked to stop before.
+/// What a signal does after the program was asked to stop before.
 #[derive(Clone, Copy)]
 enum Again {
     /// A person is impatient: the program ends at once.
@@ -44,19 +44,16 @@ const ASKING: &[(c_int, &str, Again)] = &[
     (consts::SIGXCPU, "SIGXCPU (the limit of `ulimit -t`)", Again::Nothing),
 ];
 
-/// So long after the first signal a closing terminal has sent its second.
+/// How long after the first signal a closing terminal has sent its second.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Installs the handlers; they only set flags or end the process, which is safe inside a signal handler. A thread
+/// Installs the handlers. They only set flags or end the process, which is safe inside a signal handler. A thread
 /// tells `observer` when the first signal has come. A program that was started to ignore SIGHUP (`nohup`) goes on
 /// ignoring it.
 pub(super) fn install(observer: Arc<dyn Observer + Send + Sync>) -> io::Result<StopFlag> {
     let (stop, settled) = (StopFlag::new(), Arc::new(AtomicBool::new(false)));
-    let which = Arc::new(AtomicUsize::new(0));
-    for (index, (signal, _, again)) in ASKING.iter().enumerate() {
-        if is_ignored_hangup(*signal) {
-            continue;
-        }
+    let asking: Vec<&(c_int, &str, Again)> = ASKING.iter().filter(|(signal, ..)| !is_ignored_hangup(*signal)).collect();
+    for (signal, _, again) in &asking {
         // In this order: the first signal finds the flag not yet set.
         let code = i32::from(Exit::Stopped as u8);
         match again {
@@ -66,22 +63,36 @@ pub(super) fn install(observer: Arc<dyn Observer + Send + Sync>) -> io::Result<S
             #[cfg(unix)]
             Again::Nothing => {}
         }
-        flag::register_usize(*signal, Arc::clone(&which), index + 1)?;
         flag::register(*signal, stop.shared())?;
     }
-    let seen = stop.clone();
+    let first = first_of(asking.iter().map(|(signal, ..)| *signal).collect(), &stop)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        while !seen.is_set() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let Some((_, name, _)) = which.load(Ordering::SeqCst).checked_sub(1).and_then(|index| ASKING.get(index)) else {
-            return;
-        };
+        let came = first();
+        let Some((_, name, _)) = ASKING.iter().find(|(signal, ..)| Some(*signal) == came) else { return };
         observer.observe(&Event::Stopping { signal: (*name).to_owned() });
         std::thread::sleep(SETTLED);
         settled.store(true, Ordering::SeqCst);
     })?;
     Ok(stop)
+}
+
+/// What waits for the first of these signals.
+#[cfg(unix)]
+fn first_of(signals: Vec<c_int>, _: &StopFlag) -> io::Result<impl FnOnce() -> Option<c_int> + Send + 'static> {
+    let mut signals = signal_hook::iterator::Signals::new(signals)?;
+    Ok(move || signals.forever().next())
+}
+
+/// What waits for the first of these signals: where they cannot be waited for, the flag is looked at.
+#[cfg(not(unix))]
+fn first_of(signals: Vec<c_int>, stop: &StopFlag) -> io::Result<impl FnOnce() -> Option<c_int> + Send + 'static> {
+    let stop = stop.clone();
+    Ok(move || {
+        while !stop.is_set() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        signals.first().copied()
+    })
 }
 
 /// Lets a write beyond `ulimit -f` fail with an error that is told, instead of ending the program.

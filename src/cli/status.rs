@@ -1,16 +1,16 @@
 //! `runner status X.toml`: how far each cell is.
 
 use super::{
-    arguments::OutputArgs,
     exit::{Exit, Failure, OrExit},
-    output::{emit, emit_json, table},
-    study::StudyArgs,
+    options::OutputArgs,
+    output::{emit, emit_json},
+    study::PlannedArgs,
 };
 use crate::{
     plan::{self, JobStatus, Plan},
     stage::Stage,
     store::{Attempt, Store},
-    term::plain_text,
+    text::{plain_text, table},
 };
 use clap::Args;
 use serde_json::json;
@@ -19,19 +19,17 @@ use serde_json::json;
 ///
 /// Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  runner status experiments/shinchan.toml\n\nResult: a table with a line a cell; below it the \
-                  reasons of failures."
-)]
-pub(super) struct StatusArgs {
+#[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
+                  Result: a table with one line per cell; below it the reasons of failures.")]
+pub struct StatusArgs {
     #[command(flatten)]
-    pub(super) study: StudyArgs,
+    planned: PlannedArgs,
 }
 
 pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Failure> {
-    let study = args.study.open(output)?;
-    let store = Store::reader(&args.study.reports.store());
-    let statuses = plan::status(&study.plan, &store).or_exit(Exit::Internal)?;
+    let study = args.planned.open(output)?;
+    let store = Store::reader(&args.planned.study.reports.store());
+    let statuses = study.status(&store).or_exit(Exit::Internal)?;
     let words: Vec<&str> =
         study.plan.jobs.iter().zip(&statuses).map(|(job, status)| word(&store, job, status)).collect();
     if output.json() {

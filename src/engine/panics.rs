@@ -1,4 +1,7 @@
 //! A panic is a bug of this program: it becomes one readable sentence, and inside a job it costs only that job.
+//!
+//! The hook notes the last panic of the whole process, not of a thread: a kernel may panic in any thread of the pool,
+//! and a process has one worker.
 
 use std::{
     panic::{self, AssertUnwindSafe},

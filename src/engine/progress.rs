@@ -1,15 +1,17 @@
-//! The state of a run: which jobs are done, which may begin, what happened to the others.
+//! The state of a run, and the way of one job: claim, work, commit.
 
 use super::{
-    FailedCell, Run, Summary,
     advice::{less_memory, with_advice},
     panics,
+    ready::{CellState, JobState, cell_state, drop_hopeless, ready},
+    report_clock::ReportClock,
+    run::{FailedCell, Run, Summary},
 };
 use crate::{
-    event::Event,
+    event::{Event, JobName},
     experiment::Settings,
+    kernels,
     plan::{Job, JobStatus},
-    stage::Stage,
     store::{self, Artifact, Claim, Earlier, Made, StoreError, Workspace},
     worker::{Context, StageError, Worker},
 };
@@ -18,15 +20,6 @@ use std::time::Instant;
 
 /// So often a job is begun again because something is damaged; more means that the disk or the memory is.
 const MOST_REPEATS: u32 = 2;
-
-/// What is known of a job during the run.
-enum State {
-    Pending,
-    Done(Box<Artifact>),
-    Failed(String),
-    /// A job it needs failed, or all its cells did.
-    Dropped,
-}
 
 /// What to do next.
 pub(super) enum Next {
@@ -43,33 +36,35 @@ pub(super) enum Next {
 /// The state of a run.
 pub(super) struct Progress<'a> {
     run: &'a Run<'a>,
-    states: Vec<State>,
+    states: Vec<JobState>,
+    /// Results of the jobs that are done.
+    artifacts: Vec<Option<Artifact>>,
+    /// Why jobs failed.
+    reasons: Vec<Option<String>>,
     statuses: Vec<JobStatus>,
     /// Jobs already announced as worked on by others.
     waited_for: Vec<bool>,
     /// How often a job was begun because something it reads or wrote was damaged.
     repeats: Vec<u32>,
-    /// Cells that had ended when [`Self::cells_ended`] was asked last.
-    ended: usize,
     begun: usize,
     todo: usize,
-    pub(super) report_is_current: bool,
+    pub(super) clock: ReportClock,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(run: &'a Run<'a>, statuses: Vec<JobStatus>, todo: usize) -> Self {
         let n = statuses.len();
-        let states = (0..n).map(|_| State::Pending).collect();
         Self {
             run,
-            states,
+            states: vec![JobState::Pending; n],
+            artifacts: vec![None; n],
+            reasons: vec![None; n],
             statuses,
             waited_for: vec![false; n],
             repeats: vec![0; n],
-            ended: 0,
             begun: 0,
             todo,
-            report_is_current: false,
+            clock: ReportClock::new(run.report_every),
         }
     }
 
@@ -82,77 +77,68 @@ impl<'a> Progress<'a> {
         &self.run.plan.cells[job.cells[0]].settings
     }
 
-    /// The first pending job that can begin now.
+    /// What events call a job.
+    fn name(&self, index: usize) -> JobName {
+        let job = self.job(index);
+        let (worker, label, key) = (self.run.worker.clone(), job.label.clone(), job.key.to_string());
+        JobName { job: index, worker, stage: job.stage, label, key }
+    }
+
+    /// The first job that can begin now, claimed.
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
-        let mut busy = false;
-        for index in 0..self.states.len() {
-            if !matches!(self.states[index], State::Pending) {
-                continue;
-            }
+        drop_hopeless(self.run.plan, &mut self.states);
+        let ready = ready(self.run.plan, &self.states);
+        let busy = !ready.is_empty();
+        for index in ready {
             let job = self.job(index);
-            let dropped = job.needs.iter().any(|&n| matches!(self.states[n], State::Failed(_) | State::Dropped));
-            if dropped || job.cells.iter().all(|&cell| self.failure_of(cell).is_some()) {
-                self.states[index] = State::Dropped;
-                continue;
-            }
-            if !job.needs.iter().all(|&n| matches!(self.states[n], State::Done(_))) {
-                continue;
-            }
             match self.run.store.claim(job.stage, &job.inputs.key_inputs())? {
                 Claim::Done(artifact) => {
-                    self.states[index] = State::Done(Box::new(artifact));
+                    self.done(index, artifact);
                     return Ok(Next::Reused(index));
                 }
                 Claim::Work(workspace) => return Ok(Next::Work(index, Box::new(workspace))),
-                Claim::Busy => {
-                    busy = true;
-                    if !std::mem::replace(&mut self.waited_for[index], true) {
-                        self.tell(&Event::JobWaiting {
-                            stage: job.stage,
-                            label: job.label.clone(),
-                            key: job.key.to_string(),
-                        });
-                    }
+                Claim::Busy if !std::mem::replace(&mut self.waited_for[index], true) => {
+                    self.tell(&Event::JobWaiting { job: self.name(index) });
                 }
+                Claim::Busy => {}
             }
         }
         Ok(if busy { Next::Wait } else { Next::Nothing })
     }
 
+    fn done(&mut self, index: usize, artifact: Artifact) {
+        self.states[index] = JobState::Done;
+        self.artifacts[index] = Some(artifact);
+    }
+
     pub(super) fn reused(&mut self, index: usize) {
-        let job = self.job(index);
-        self.tell(&Event::JobReused { stage: job.stage, label: job.label.clone(), key: job.key.to_string() });
+        self.tell(&Event::JobReused { job: self.name(index) });
     }
 
     /// Does a job and notes its end. An error stops the whole run.
     pub(super) fn work(&mut self, index: usize, workspace: Workspace, worker: &mut dyn Worker) -> anyhow::Result<()> {
         let job = self.job(index);
-        self.report_is_current = false;
+        self.clock.outdate();
+        self.states[index] = JobState::Claimed;
         self.begun += 1;
         let reason = match &self.statuses[index] {
             JobStatus::Cached => "the stored result is gone or damaged".to_owned(),
             JobStatus::Todo { reason } => reason.clone(),
             JobStatus::Failed { reason } => format!("failed last time: {reason}"),
         };
-        self.tell(&Event::JobStarted {
-            stage: job.stage,
-            label: job.label.clone(),
-            key: job.key.to_string(),
-            reason,
-            index: self.begun,
-            todo: self.todo.max(self.begun),
-        });
+        let name = self.name(index);
+        let todo = self.todo.max(self.begun);
+        self.tell(&Event::JobStarted { job: name.clone(), reason, index: self.begun, todo });
         self.tell_of_earlier_attempt(job, &workspace);
+        kernels::release_freed_memory();
         store::reset_peak_memory();
         let begun = Instant::now();
         let needs = |stage| {
-            job.needs.iter().find_map(|&n| match &self.states[n] {
-                State::Done(artifact) if self.job(n).stage == stage => Some(&**artifact),
-                _ => None,
-            })
+            let need = job.needs.iter().find(|&&need| self.job(need).stage == stage)?;
+            self.artifacts[*need].as_ref()
         };
-        let context =
-            Context { workspace: &workspace, needs: &needs, observer: self.run.observer, stop: self.run.stop };
+        let (observer, stop) = (self.run.observer, self.run.stop);
+        let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop };
         let result = panics::catch(|| worker.execute(job, &context)).unwrap_or_else(|bug| Err(StageError::Failed(bug)));
         let seconds = begun.elapsed().as_secs_f64();
         let output = match result {
@@ -170,18 +156,14 @@ impl<'a> Progress<'a> {
             Err(error) if error.is_damage() => return self.repeat(index, &error),
             committed => committed?,
         };
-        self.tell(&Event::JobFinished {
-            stage: job.stage,
-            label: job.label.clone(),
-            key: job.key.to_string(),
-            seconds,
-        });
-        self.states[index] = State::Done(Box::new(artifact));
+        self.tell(&Event::JobFinished { job: name, seconds });
+        self.done(index, artifact);
         Ok(())
     }
 
     fn not_done(&mut self, index: usize, error: StageError) -> anyhow::Result<()> {
         let job = self.job(index);
+        self.states[index] = JobState::Pending;
         match error {
             StageError::Stopped => self.run.stop.stop(),
             StageError::Fatal(error) => {
@@ -199,14 +181,16 @@ impl<'a> Progress<'a> {
         let job = self.job(index);
         self.run.store.record_failure(job.stage, &job.key, reason)?;
         let cells = job.cells.iter().map(|&cell| self.run.plan.cells[cell].label.clone()).collect();
-        self.tell(&Event::JobFailed { stage: job.stage, label: job.label.clone(), reason: reason.to_owned(), cells });
-        self.states[index] = State::Failed(reason.to_owned());
+        self.tell(&Event::JobFailed { job: self.name(index), reason: reason.to_owned(), cells });
+        self.states[index] = JobState::Failed;
+        self.reasons[index] = Some(reason.to_owned());
         Ok(())
     }
 
     /// Something that a job reads or wrote is damaged: what it needs is made again where that is the cause, then the
     /// job is tried again. More than a few times means that the disk or the memory cannot be trusted.
     fn repeat(&mut self, index: usize, error: &StoreError) -> anyhow::Result<()> {
+        self.states[index] = JobState::Pending;
         self.repeats[index] += 1;
         if self.repeats[index] > MOST_REPEATS {
             let reason =
@@ -224,7 +208,7 @@ impl<'a> Progress<'a> {
     pub(super) fn drop_damaged(&mut self) -> anyhow::Result<bool> {
         let mut found = false;
         for index in 0..self.states.len() {
-            found |= matches!(self.states[index], State::Done(_)) && self.drop_if_damaged(index)?;
+            found |= self.states[index] == JobState::Done && self.drop_if_damaged(index)?;
         }
         Ok(found)
     }
@@ -235,7 +219,8 @@ impl<'a> Progress<'a> {
             return Ok(false);
         }
         self.repeats[index] += 1;
-        self.states[index] = State::Pending;
+        self.states[index] = JobState::Pending;
+        self.artifacts[index] = None;
         Ok(true)
     }
 
@@ -245,8 +230,8 @@ impl<'a> Progress<'a> {
         if *died {
             self.tell(&Event::Note {
                 message: format!(
-                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory ran out \
-                     ({})",
+                    "the last attempt at {} {} was cut short: by a second Ctrl-C, a kill, a crash, or because memory \
+                     ran out ({})",
                     job.stage,
                     job.label,
                     less_memory(Some((self.settings(job), &self.run.device)))
@@ -263,40 +248,32 @@ impl<'a> Progress<'a> {
         self.run.observer.observe(event);
     }
 
-    /// The first failed job of a cell.
-    fn failure_of(&self, cell: usize) -> Option<(Stage, &str)> {
-        self.run.plan.cells[cell].jobs.iter().find_map(|(stage, &job)| match &self.states[job] {
-            State::Failed(reason) => Some((*stage, reason.as_str())),
-            _ => None,
-        })
+    fn cell_states(&self) -> impl Iterator<Item = CellState> {
+        (0..self.run.plan.cells.len()).map(|cell| cell_state(self.run.plan, &self.states, cell))
     }
 
-    fn is_done(&self, cell: usize) -> bool {
-        self.run.plan.cells[cell].jobs.values().all(|&job| matches!(self.states[job], State::Done(_)))
-    }
-
-    /// Whether more cells have ended than at the last call.
-    pub(super) fn cells_ended(&mut self) -> bool {
-        let cells = 0..self.run.plan.cells.len();
-        let now = cells.filter(|&cell| self.is_done(cell) || self.failure_of(cell).is_some()).count();
-        std::mem::replace(&mut self.ended, now) < now
+    /// Whether the report is to be written now.
+    pub(super) fn report_is_due(&mut self) -> bool {
+        let ended = self.cell_states().filter(|state| *state != CellState::Open).count();
+        self.clock.is_due(ended, Instant::now())
     }
 
     pub(super) fn too_many_failed(&self) -> bool {
-        let failed = || (0..self.run.plan.cells.len()).filter(|&cell| self.failure_of(cell).is_some()).count();
+        let failed = || self.cell_states().filter(|state| matches!(state, CellState::Failed(_))).count();
         self.run.max_fail.is_some_and(|most| failed() >= most.max(1))
     }
 
     pub(super) fn summary(&self) -> Summary {
         let mut summary = Summary::default();
-        for (index, cell) in self.run.plan.cells.iter().enumerate() {
+        for (cell, state) in self.run.plan.cells.iter().zip(self.cell_states()) {
             let label = cell.label.clone();
-            if self.is_done(index) {
-                summary.done.push(label);
-            } else if let Some((stage, reason)) = self.failure_of(index) {
-                summary.failed.push(FailedCell { label, stage, reason: reason.to_owned() });
-            } else {
-                summary.skipped.push(label);
+            match state {
+                CellState::Done => summary.done.push(label),
+                CellState::Failed(job) => {
+                    let reason = self.reasons[job].clone().unwrap_or_default();
+                    summary.failed.push(FailedCell { label, stage: self.job(job).stage, reason });
+                }
+                CellState::Open => summary.skipped.push(label),
             }
         }
         summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();

@@ -2,11 +2,13 @@
 
 use super::{advice::with_advice, *};
 use crate::{
+    event::{Event, Observer},
     experiment::Settings,
-    plan::{Cell, Job},
+    plan::{Cell, Job, Plan},
+    stage::Stage,
     stage::fixture,
-    store::StoreError,
-    worker::{Context, Output, StageError},
+    store::{Store, StoreError},
+    worker::{Context, Output, StageError, StopFlag, Worker},
 };
 use anyhow::Context as _;
 use serde_json::json;
@@ -14,6 +16,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Duration,
 };
 
 const STEPS: u32 = 3;
@@ -89,11 +92,14 @@ fn settings() -> Settings {
     serde_json::from_value(json!({
         "model": {"base": {"folder": "/m"}, "dtype": "f32", "device": "cpu", "low_memory": false},
         "subject": {"identifier": "aawxbc", "class": "figurine", "name": ""},
-        "dataset": {"images": ["/p"], "size": 5, "held_out": 1, "resolution": 64, "crop": "center", "captions": false, "seed": 0},
-        "train": {"instance_prompt": "a", "steps": 1, "batch_size": 1, "gradient_accumulation": 1, "learning_rate": 1e-4,
-            "lr_scheduler": "constant", "lr_warmup_steps": 0, "lr_cycles": 1, "lr_power": 1.0, "rank": 4, "alpha": 4.0,
+        "dataset": {"images": ["/p"], "size": 5, "held_out": 1, "resolution": 64, "crop": "center",
+            "captions": false, "seed": 0},
+        "train": {"instance_prompt": "a", "steps": 1, "batch_size": 1, "gradient_accumulation": 1,
+            "learning_rate": 1e-4, "lr_scheduler": "constant", "lr_warmup_steps": 0, "lr_cycles": 1, "lr_power": 1.0,
+            "rank": 4, "alpha": 4.0,
             "dropout": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "weight_decay": 0.01,
-            "max_grad_norm": 1.0, "gradient_checkpointing": false, "checkpoint_every": 1, "seed": 0, "prior_preservation": null},
+            "max_grad_norm": 1.0, "gradient_checkpointing": false, "checkpoint_every": 1, "seed": 0,
+            "prior_preservation": null},
         "generate": {"sampler": "ddim", "steps": 1, "guidance_scale": 1.0, "negative_prompt": "", "seeds": [0],
             "baseline_prompts": [], "prompts": ["a"], "width": 64, "height": 64, "lora_scale": 1.0, "batch_size": 1},
         "evaluate": {"probe_every": 0, "probe_timesteps": 1, "probe_photos": 1, "probe_seed": 0, "drift_prompts": []}
@@ -102,7 +108,7 @@ fn settings() -> Settings {
 }
 
 /// One shared baseline; train and generate for each cell; `generate` needs both.
-fn plan(cells: &[&str]) -> Plan {
+pub(super) fn plan(cells: &[&str]) -> Plan {
     let job = |stage, label: &str, needs: Vec<usize>, cells: Vec<usize>| {
         let inputs = fixture::inputs(stage, &settings(), label);
         Job { stage, key: inputs.key_inputs().key(stage), inputs, needs, cells, label: label.to_owned() }
@@ -145,11 +151,16 @@ impl Ran {
 }
 
 fn reused(event: &Event) -> Option<String> {
-    if let Event::JobReused { stage, label, .. } = event { Some(format!("{stage} {label}")) } else { None }
+    if let Event::JobReused { job } = event { Some(format!("{} {}", job.stage, job.label)) } else { None }
 }
 
 fn reasons(event: &Event) -> Option<String> {
     if let Event::JobStarted { reason, .. } = event { Some(reason.clone()) } else { None }
+}
+
+fn run_of<'a>(plan: &'a Plan, store: &'a Store, observer: &'a dyn Observer, stop: &'a StopFlag) -> Run<'a> {
+    let (worker, device) = ("cpu".to_owned(), "cpu".to_owned());
+    Run { plan, store, observer, stop, max_fail: None, worker, device, report_every: Duration::ZERO }
 }
 
 fn run_with(root: &Path, plan: &Plan, trouble: &[(&str, u32, Trouble)], max_fail: Option<usize>) -> Ran {
@@ -159,7 +170,7 @@ fn run_with(root: &Path, plan: &Plan, trouble: &[(&str, u32, Trouble)], max_fail
     let events = Mutex::new(Vec::new());
     let observer = |event: &Event| events.lock().unwrap().push(event.clone());
     let stop = StopFlag::new();
-    let run = Run { plan, store: &store, observer: &observer, stop: &stop, max_fail, device: "cpu".into() };
+    let run = Run { max_fail, ..run_of(plan, &store, &observer, &stop) };
     let mut reports = 0;
     let result = run.execute(&mut worker, &mut || {
         reports += 1;
@@ -198,6 +209,40 @@ fn everything_is_made_once_and_reused() {
     let why = more.names(reasons);
     assert_eq!(why, ["not made yet"; 2]);
     assert!(matches!(more.events[0], Event::RunStarted { cells: 3, jobs: 7, todo: 2, .. }));
+}
+
+/// A report takes the longer the more cells there are.
+#[test]
+fn the_report_is_written_now_and_then_and_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, store, stop) = (plan(&["A", "B", "C"]), Store::open(folder.path()).unwrap(), StopFlag::new());
+    let observer = |_: &Event| {};
+    let run = Run { report_every: Duration::from_secs(3600), ..run_of(&plan, &store, &observer, &stop) };
+    let mut reports = 0;
+    let mut report = || {
+        reports += 1;
+        Ok(())
+    };
+    run.execute(&mut Fake::default(), &mut report).unwrap();
+    assert_eq!(reports, 2, "after the first cell and at the end");
+}
+
+#[test]
+fn every_event_of_a_job_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(&["A"]);
+    let ran = run_with(folder.path(), &plan, &[("generate A", 1, Trouble::Fail)], None);
+    let jobs = ran.events.iter().filter_map(|event| match event {
+        Event::JobStarted { job, .. } | Event::JobFinished { job, .. } | Event::JobFailed { job, .. } => Some(job),
+        _ => None,
+    });
+    let jobs: Vec<_> = jobs.collect();
+    assert_eq!(jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2]);
+    for name in jobs {
+        let job = &plan.jobs[name.job];
+        assert_eq!((name.stage, &name.label, &name.key), (job.stage, &job.label, &job.key.to_string()));
+        assert_eq!(name.worker, "cpu");
+    }
 }
 
 #[test]
@@ -340,14 +385,7 @@ fn a_stop_before_the_first_job_does_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (plan, store, stop) = (plan(&["A"]), Store::open(folder.path()).unwrap(), StopFlag::new());
     stop.stop();
-    let run = Run {
-        plan: &plan,
-        store: &store,
-        observer: &crate::event::Silent,
-        stop: &stop,
-        max_fail: None,
-        device: String::new(),
-    };
+    let run = run_of(&plan, &store, &|_: &Event| {}, &stop);
     let summary = run.execute(&mut Fake::default(), &mut || Ok(())).unwrap();
     assert!(summary.stopped && summary.skipped == ["A"]);
 }
@@ -389,8 +427,7 @@ fn a_damaged_result_is_made_again() {
 /// Runs the plan of cell A with a fake worker and this report.
 fn run_reporting(root: &Path, report: &mut dyn FnMut() -> anyhow::Result<()>) -> (Summary, Vec<String>) {
     let (plan, store, stop) = (plan(&["A"]), Store::open(root).unwrap(), StopFlag::new());
-    let observer = &crate::event::Silent;
-    let run = Run { plan: &plan, store: &store, observer, stop: &stop, max_fail: None, device: String::new() };
+    let run = run_of(&plan, &store, &|_: &Event| {}, &stop);
     let mut worker = Fake::default();
     let summary = run.execute(&mut worker, report).unwrap();
     (summary, worker.log)

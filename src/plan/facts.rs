@@ -25,28 +25,18 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Scans the photo folders, decodes the photos that `memory` does not know, and asks `hash_base` for the hash of each
-    /// base model, each once.
+    /// Scans the photo folders, each once, and decodes the photos that `memory` does not know. The other facts are left
+    /// empty.
     ///
     /// # Errors
-    /// A folder that cannot be read, photos that cannot be decoded, or what `hash_base` says.
-    pub fn gather<E: From<PhotoError>>(
-        experiment: &Experiment,
-        device_class: &str,
-        memory: &mut Memory,
-        hash_base: &mut dyn FnMut(&Base) -> Result<String, E>,
-    ) -> Result<Self, E> {
-        let mut facts = Self { device_class: device_class.to_owned(), ..Self::default() };
-        for cell in experiment.cells() {
-            let images = &cell.settings.dataset.images;
+    /// A folder that cannot be read, or photos that cannot be decoded.
+    pub fn gather(experiment: &Experiment, memory: &mut Memory) -> Result<Self, PhotoError> {
+        let mut facts = Self::default();
+        for images in experiment.cells().iter().map(|cell| &cell.settings.dataset.images) {
             if !facts.photos.contains_key(images) {
                 let mut scan = photos::scan(images)?;
                 photos::examine(&mut scan, memory)?;
                 facts.photos.insert(images.clone(), scan);
-            }
-            let base = &cell.settings.model.base;
-            if !facts.base_hashes.contains_key(base) {
-                facts.base_hashes.insert(base.clone(), hash_base(base)?);
             }
         }
         Ok(facts)

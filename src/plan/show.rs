@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{estimate::Estimate, status::JobStatus, types::Plan};
-use crate::text::count;
+use crate::text::{self, count};
 
 /// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
 #[must_use]
@@ -19,16 +19,12 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String
             writeln!(out, "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)", cell.label, cell.jobs.len());
     }
     out.push('\n');
-    let rows: Vec<[&str; 4]> = plan
-        .jobs
-        .iter()
-        .zip(statuses)
-        .map(|(job, status)| {
-            let (state, reason) = state(status);
-            [job.stage.name(), job.label.as_str(), state, reason]
-        })
-        .collect();
-    columns(&mut out, ["stage", "cells", "state", "reason"], &rows);
+    let mut rows = vec![vec!["stage", "cells", "state", "reason"]];
+    rows.extend(plan.jobs.iter().zip(statuses).map(|(job, status)| {
+        let (state, reason) = state(status);
+        vec![job.stage.name(), job.label.as_str(), state, reason]
+    }));
+    out += &text::table(&rows);
     let cached = statuses.iter().filter(|status| **status == JobStatus::Cached).count();
     let todo = statuses.len() - cached;
     let _ = writeln!(out, "\n{}: {cached} cached, {todo} to do", count(statuses.len(), "job"));
@@ -115,19 +111,6 @@ fn size(bytes: u64) -> String {
         b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
         b if b < 1e9 => format!("{:.0} MB", b / 1e6),
         b => format!("{:.1} GB", b / 1e9),
-    }
-}
-
-/// Left-aligned columns, two spaces apart; the last one is not padded.
-fn columns<const N: usize>(out: &mut String, head: [&str; N], rows: &[[&str; N]]) {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column]).chain([head[column]]);
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    for row in std::iter::once(&head).chain(rows) {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(out, "{}", line.join("  ").trim_end());
     }
 }
 

@@ -1,21 +1,24 @@
-//! A finished piece of work: read-only.
+//! A finished piece of work. It is only read.
 
 use super::{
-    Key, Manifest, StoreError, StoredFile,
-    error::At,
+    error::{At, StoreError},
     files::read_small,
     intact::Intact,
+    manifest::Manifest,
     name::{self, DONE, MANIFEST},
-    stored::is_absent,
+    stored::{StoredFile, is_absent},
 };
-use crate::{hashing::Fingerprint, stage::Stage};
+use crate::{
+    hashing::Fingerprint,
+    stage::{Key, Stage},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// A complete artifact: `DONE` is there, the manifest is the one `DONE` vouches for, every file has its size, and
-/// those that may have been touched since have their content.
+/// A complete artifact: `DONE` is there and holds the hash of the manifest, every file has the size that the manifest
+/// says, and every file that may have been touched since the commit was hashed again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Artifact {
     /// The folder, for messages: files are read by [`Artifact::read`] only.
@@ -41,7 +44,7 @@ pub(super) enum Depth<'a> {
     /// `DONE`, the manifest, and what each file's metadata say. A file whose status changed after `DONE` was written
     /// (it was edited, copied or moved) is hashed, once in a process.
     Touched(&'a Intact),
-    /// Every byte: finds what a failing disk did, too.
+    /// Every byte. This also finds what a failing disk did.
     Everything,
 }
 
@@ -57,7 +60,7 @@ impl Artifact {
         }
     }
 
-    /// The same without a look at the files: for those who want to know how an artifact was made.
+    /// Like [`Self::look`], without a look at the files: tells how an artifact was made.
     pub(super) fn read_manifest(dir: &Path, stage: Stage, key: &Key) -> Result<Found, StoreError> {
         let damaged = |what: String| Ok(Found::Damaged(format!("{}: {what}", dir.display())));
         match fs::symlink_metadata(dir) {
@@ -107,7 +110,7 @@ impl Artifact {
         Ok(None)
     }
 
-    /// One of its files, to be read when it is needed.
+    /// One of its files. Its content is not read yet.
     pub fn file(&self, name: &str) -> Result<StoredFile, StoreError> {
         let path = name::join(&self.dir, name)?;
         match self.manifest.files.get(name) {
@@ -122,7 +125,7 @@ impl Artifact {
     }
 }
 
-/// Content of `DONE`: the hash of the manifest it vouches for.
+/// Content of `DONE`: the hash of the manifest.
 pub(super) fn done_text(manifest: &[u8]) -> String {
     format!("{}\n", blake3::hash(manifest).to_hex())
 }

@@ -1,7 +1,15 @@
-//! What is in the store and how to get rid of it.
+//! Lists what is in the store, and removes it.
 
-use super::{Found, Key, Store, StoreError, files::remove, name::TEMP_PREFIX, workspace::folder_bytes};
-use crate::stage::Stage;
+use super::{
+    artifact::Found,
+    error::StoreError,
+    files::{folder_bytes, remove},
+    lookup::Store,
+};
+use crate::{
+    files::TEMP_PREFIX,
+    stage::{Key, Stage},
+};
 use std::{fs, path::PathBuf};
 
 /// One folder or record in the store.
@@ -26,13 +34,13 @@ pub enum State {
     Done,
     /// An artifact that cannot be used, and why.
     Damaged(String),
-    /// Work that was begun; with checkpoints to go on from.
+    /// Work that was begun. It may have checkpoints to go on from.
     Unfinished,
     /// Only the record of a failure.
     Failed,
 }
 
-/// What is going on at a piece of work that is not done.
+/// How far a piece of work is that is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// Nothing was begun.
@@ -47,12 +55,12 @@ impl Store {
     /// Whether a piece of work was begun, or is being worked on.
     #[must_use]
     pub fn attempt(&self, stage: Stage, key: &Key) -> Attempt {
-        let lock = fs::File::open(self.root().join(".locks").join(format!("{stage}-{key}")));
+        let lock = fs::File::open(self.places.lock_file(stage, key));
         // Held for a moment only; a claim that comes right now is told "busy" and asks again.
         if lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))) {
             return Attempt::Working;
         }
-        if self.work_dir(stage, key).is_dir() { Attempt::Begun } else { Attempt::None }
+        if self.places.work(stage, key).is_dir() { Attempt::Begun } else { Attempt::None }
     }
 
     /// Everything in the store, sorted by stage, key and place. With `closely` every byte of every artifact is read.
@@ -60,7 +68,7 @@ impl Store {
     pub fn list(&self, closely: bool) -> Vec<Entry> {
         let mut entries = Vec::new();
         for stage in Stage::ALL {
-            for key in self.keys(stage) {
+            for key in self.places.keys(stage) {
                 let path = self.artifact_dir(stage, &key);
                 let found = if closely { self.look_closely(stage, &key) } else { self.look(stage, &key) };
                 let (state, bytes) = match found {
@@ -83,17 +91,17 @@ impl Store {
         entries
     }
 
-    /// Removes an entry. `false`: a process works on it right now, nothing was touched.
+    /// Removes an entry. Returns `false` and removes nothing if a process works on it right now.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let Some(_lock) = self.lock(entry.stage, &entry.key)? else { return Ok(false) };
+        let Some(_lock) = self.places.lock(entry.stage, &entry.key)? else { return Ok(false) };
         match entry.state {
-            State::Done | State::Damaged(_) => remove(&self.move_away(entry.stage, &entry.key)?)?,
+            State::Done | State::Damaged(_) => remove(&self.places.move_away(entry.stage, &entry.key)?)?,
             State::Unfinished | State::Failed => remove(&entry.path)?,
         }
         Ok(true)
     }
 
-    /// Removes what killed processes left: half-written files, and artifacts on their way out.
+    /// Removes what killed processes left: half-written files, and artifacts that were being removed.
     pub fn sweep(&self) -> Result<(), StoreError> {
         remove(&self.root().join(".trash"))?;
         for folder in [self.root().to_path_buf(), self.root().join(".failed")] {

@@ -1,5 +1,6 @@
-//! What can go wrong on disk, said with the path and what to do.
+//! What can go wrong on disk. Each message has the path and says what to do.
 
+use crate::files::FileError;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -38,7 +39,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a file is not what was stored: what it belongs to can be made again.
+    /// Whether a file is not what was stored. Then its artifact can be made again.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. })
@@ -47,7 +48,15 @@ impl StoreError {
     /// Whether nothing more can be written: the disk or the quota is full.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        let Self::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
+impl From<FileError> for StoreError {
+    fn from(error: FileError) -> Self {
+        let FileError { action, path, source } = error;
+        Self::Io { action, path, source }
     }
 }
 

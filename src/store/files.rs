@@ -1,39 +1,19 @@
-//! Small durable file operations: write by temp file, fsync and rename.
+//! Small file operations, with errors that name the path.
 
 use super::error::{At, StoreError};
-use super::name::TEMP_PREFIX;
 use super::stored::{is_absent, open_plain};
-use std::{
-    fs::{self, File},
-    io::{Read, Write},
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use crate::files;
+use std::{fs, io::Read, path::Path};
 
 /// Most bytes that are read of a manifest, a failure record or a DONE file.
 const SMALL: u64 = 64 << 20;
 
-/// Writes a file so that a kill at any moment leaves the old or the new content, never a part.
-/// Missing folders on the way are made.
+/// Like [`files::write_atomic`], with the error of the store.
+///
+/// # Errors
+/// A folder that cannot be made or a file that cannot be written.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    // The parent of `a.png` is the empty path: the current folder.
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temp = folder.join(format!("{TEMP_PREFIX}{}-{n}", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&temp)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temp, path)
-    })();
-    if written.is_err() {
-        // The first error matters; a leftover is removed at the next claim.
-        let _ = fs::remove_file(&temp);
-    }
-    written.at("write", path)?;
-    sync_folder(folder)
+    Ok(files::write_atomic(path, bytes)?)
 }
 
 /// Makes a folder and those above it.
@@ -41,9 +21,9 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).at("make the folder", path)
 }
 
-/// Makes renames and new names in a folder survive a power cut. Folders cannot be opened on Windows: nothing there.
+/// Like [`files::sync_folder`], with the error of the store.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) { File::open(path).and_then(|folder| folder.sync_all()).at("write", path) } else { Ok(()) }
+    files::sync_folder(path).at("write", path)
 }
 
 /// The content of a small file, `None` if there is no plain file. A larger one is damaged and is cut off here: its
@@ -55,7 +35,7 @@ pub(super) fn read_small(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
-/// Removes a file or a folder with all it holds; nothing there is fine.
+/// Removes a file, or a folder with all it holds. It is no error if there is nothing.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     let gone = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
@@ -66,6 +46,19 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
         Err(e) if !is_absent(&e) => Err(e).at("remove", path),
         _ => Ok(()),
     }
+}
+
+/// Everything under a folder, folders before their content, sorted; symbolic links are not followed.
+pub(super) fn walk(dir: &Path) -> impl Iterator<Item = std::io::Result<walkdir::DirEntry>> {
+    let entries = walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name();
+    entries.into_iter().map(|entry| entry.map_err(std::io::Error::from))
+}
+
+/// Size of everything under a folder in bytes.
+pub(super) fn folder_bytes(dir: &Path) -> u64 {
+    let sizes =
+        walk(dir).filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).filter(|meta| meta.is_file());
+    sizes.map(|meta| meta.len()).sum()
 }
 
 #[cfg(test)]

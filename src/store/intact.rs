@@ -1,6 +1,6 @@
-//! Which files need not be hashed again: those nobody can have touched since.
+//! Remembers which files were hashed and found intact, so that they are hashed again only after they were touched.
 
-use super::StoreError;
+use super::error::StoreError;
 use crate::hashing::Fingerprint;
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,8 @@ use std::{
 pub(super) struct Intact(Arc<Mutex<BTreeMap<PathBuf, Fingerprint>>>);
 
 impl Intact {
-    /// Whether the file was found intact and was left alone since; else asks `check` and remembers a yes.
+    /// Returns true if the file was found intact before and was not touched since. Otherwise calls `check`, and
+    /// remembers the file if the answer is yes.
     pub(super) fn or_check(
         &self,
         path: &Path,

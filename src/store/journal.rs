@@ -1,11 +1,10 @@
-//! What a piece of work has written so far, so that the next attempt takes over only what is as it was written.
+//! What a piece of work has written so far. The next attempt keeps a file only if it still has that content.
 //!
 //! `.journal` holds one line of JSON for each write, added *before* the file is renamed to its name: a kill in
 //! between leaves the old file, whose line is still there. A file without a matching line is not trusted.
 
 use super::{
-    StoreError,
-    error::At,
+    error::{At, StoreError},
     manifest::FileEntry,
     stored::{StoredFile, open_plain},
 };
@@ -40,7 +39,7 @@ pub(super) fn note(dir: &Path, name: &str, entry: &FileEntry) -> Result<(), Stor
     file.write_all(format!("\n{line}").as_bytes()).at("write", &path)
 }
 
-/// Every content each file was given, by name. Lines that cannot be read are left out.
+/// The contents that were written to each file, by its name. Lines that cannot be read are left out.
 pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Vec<FileEntry>>, StoreError> {
     let path = dir.join(JOURNAL);
     let mut written: BTreeMap<String, Vec<FileEntry>> = BTreeMap::new();
@@ -58,7 +57,7 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, Vec<FileEntry>>, Store
     }
 }
 
-/// What `name` holds, if it is one of the contents it was given.
+/// Size and hash of the file `name`, if it holds one of the contents that were written to it.
 pub(super) fn intact(
     dir: &Path,
     name: &str,

@@ -9,7 +9,8 @@ pub fn now() -> String {
     rfc3339(seconds)
 }
 
-/// Seconds since 1970 as RFC 3339. Days to date: Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
+/// Seconds since 1970 as RFC 3339. Days become a date as in `civil_from_days` of Hinnant, "chrono-Compatible Low-Level
+/// Date Algorithms": twelve lines, where a crate would bring time zones and formats that nobody needs here.
 fn rfc3339(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
@@ -32,7 +33,8 @@ pub fn peak_memory_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Memory this process can still get, in bytes: what the machine, its control group and its own limit leave. Linux only.
+/// Memory this process can still get, in bytes: what the machine, its control group and its own limit leave. Linux
+/// only.
 #[must_use]
 pub fn available_memory_bytes() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
@@ -55,9 +57,8 @@ pub fn available_memory_bytes() -> Option<u64> {
     [machine, group(), limit()].into_iter().flatten().min()
 }
 
-/// Starts a new measurement of the peak (Linux; where it is refused the peak of the whole process is reported).
+/// Starts a new measurement of the peak. Linux only; where it is refused, the peak of the whole process is reported.
 pub fn reset_peak_memory() {
-    crate::kernels::release_freed_memory();
     // proc(5): writing 5 to clear_refs resets VmHWM to the current resident size.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }

@@ -1,6 +1,6 @@
 //! Names of files inside an artifact: relative, plain, with forward slashes.
 
-use super::StoreError;
+use super::error::StoreError;
 use std::path::{Path, PathBuf};
 
 /// The folder of a workspace that is not committed.
@@ -9,8 +9,6 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub(super) const MANIFEST: &str = "manifest.json";
 /// Says that an artifact is complete; holds the BLAKE3 of the manifest; written last.
 pub(super) const DONE: &str = "DONE";
-/// Every half-written file starts with this until it is renamed.
-pub const TEMP_PREFIX: &str = ".tmp-";
 
 /// Whether `name` may stand in an artifact: no `..`, nothing absolute, hidden, or odd on another system.
 fn is_plain(name: &str) -> bool {

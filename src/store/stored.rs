@@ -1,6 +1,9 @@
-//! The one way to read a stored file: as a whole, and only if it is what was committed.
+//! Reads stored files: always as a whole, and only if the content is what was committed.
 
-use super::{StoreError, error::At, manifest::FileEntry};
+use super::{
+    error::{At, StoreError},
+    manifest::FileEntry,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -44,8 +47,8 @@ impl StoredFile {
     }
 }
 
-/// Opens a plain file. `None` if there is nothing, or a folder, a link, a pipe or anything else that no one of us
-/// put there: opening a pipe would wait for ever.
+/// Opens a plain file. `None` if there is no file, or if it is a folder, a link, a pipe or anything else that this
+/// program does not make: opening a pipe would wait for ever.
 pub(super) fn open_plain(path: &Path) -> Result<Option<File>, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_file() => {}

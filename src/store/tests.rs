@@ -1,7 +1,8 @@
 //! The laws of the store: all or nothing, one worker, nothing damaged is used.
 
 use super::*;
-use std::collections::BTreeSet;
+use crate::stage::Stage;
+use std::{collections::BTreeSet, fs, path::Path};
 
 fn made() -> Made {
     Made { seconds: 1.5, device: "cpu".into(), threads: 2 }
@@ -18,7 +19,8 @@ fn inputs(n: u32) -> KeyInputs {
 }
 
 fn work(store: &Store, inputs: &KeyInputs) -> Workspace {
-    // Other tests start programs: between fork and exec such a child holds every lock that was open here, for some milliseconds.
+    // Other tests start programs: between fork and exec such a child holds every lock that was open here, for some
+    // milliseconds.
     for _ in 0..500 {
         match store.claim(Stage::Train, inputs).unwrap() {
             Claim::Work(workspace) => return workspace,
@@ -155,7 +157,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
     let whole = folder.path().join("whole");
     let artifact = commit(&store, &inputs(1));
     copy(&artifact.dir, &whole);
-    let (place, workspace) = (artifact.dir, store.work_dir(Stage::Train, &key));
+    let (place, workspace) = (artifact.dir, store.places.work(Stage::Train, &key));
     let reset = || {
         for path in [&place, &workspace] {
             files::remove(path).unwrap();
@@ -197,7 +199,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
     fs::remove_file(place.join("DONE")).unwrap();
     done_already("a damaged artifact still in the place");
     reset();
-    copy(&whole, &store.trash_dir(Stage::Train, &key));
+    copy(&whole, &store.places.trash(Stage::Train, &key));
     done_already("the damaged artifact moved away, the new one not yet in place");
     reset();
     fs::remove_file(workspace.join("adapter.bin")).unwrap();
@@ -209,7 +211,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
 fn only_what_was_written_is_committed() {
     let (_folder, store) = store();
     let w = work(&store, &inputs(1));
-    let dir = store.work_dir(Stage::Train, &inputs(1).key(Stage::Train));
+    let dir = store.places.work(Stage::Train, &inputs(1).key(Stage::Train));
     assert!(w.write("../x", b"").is_err() && w.write("/x", b"").is_err() && w.write("DONE", b"").is_err());
     w.write("a", b"1").unwrap();
     fs::write(dir.join(".hidden"), b"").unwrap();
@@ -250,7 +252,7 @@ fn a_commit_finds_what_was_done_to_the_files_meanwhile() {
         let w = work(&store, &inputs(1));
         w.write("images/0.png", b"png").unwrap();
         w.write("images/1.png", b"png").unwrap();
-        harm(&store.work_dir(Stage::Train, &w_key()).join("images/0.png"));
+        harm(&store.places.work(Stage::Train, &w_key()).join("images/0.png"));
         w.write("images/2.png", b"png").unwrap();
         let error = w.commit(&made()).unwrap_err();
         assert!(error.is_damage(), "{what}: {error}");
@@ -274,7 +276,7 @@ fn an_attempt_takes_over_only_what_is_as_it_was_written() {
         w.write("checkpoint/state", b"moments").unwrap();
         w.write("images/0.png", b"png").unwrap();
         drop(w);
-        let dir = store.work_dir(Stage::Train, &w_key());
+        let dir = store.places.work(Stage::Train, &w_key());
         harm(&dir.join("checkpoint/state"));
         fs::write(dir.join("stranger"), b"png").unwrap();
         let again = work(&store, &inputs(1));
@@ -293,7 +295,7 @@ fn damage_to_the_journal_costs_work_and_nothing_else() {
         let w = work(&store, &inputs(1));
         w.write("images/0.png", b"png").unwrap();
         drop(w);
-        harm(&store.work_dir(Stage::Train, &w_key()).join(journal::JOURNAL));
+        harm(&store.places.work(Stage::Train, &w_key()).join(journal::JOURNAL));
         let again = work(&store, &inputs(1));
         again.write("images/0.png", b"png").unwrap();
         assert_eq!(again.commit(&made()).unwrap().manifest.files.len(), 1, "{what}");

@@ -1,43 +1,36 @@
-//! Who works in a store: everyone who makes or reads artifacts shares a lock that `clean` wants for itself.
+//! The lock that keeps `clean` out while others work: everyone who makes artifacts shares it, `clean` needs it alone.
 
-use super::{Store, StoreError, error::At};
+use super::{
+    error::{At, StoreError},
+    files::remove,
+};
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-/// How long a cleaner waits for readers that are just leaving.
+/// How long `clean` waits for programs that are about to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-impl Store {
-    /// The store for one who removes things; `None` while another process works in it. As long as the result lives,
-    /// nobody else begins to.
-    ///
-    /// # Errors
-    /// A file that cannot be made or locked.
-    pub fn alone(root: &Path) -> Result<Option<Self>, StoreError> {
-        let mut store = Self::reader(root);
-        if !store.root.is_dir() {
-            return Ok(Some(store));
+/// The lock for removing things, held until the file is closed; `None` while another process works in the store.
+///
+/// # Errors
+/// A file that cannot be made or locked.
+pub(super) fn alone(root: &Path) -> Result<Option<File>, StoreError> {
+    let (file, path) = open(root)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::Error(e)) => return Err(e).at("lock", &path),
         }
-        let (file, path) = open(&store.root)?;
-        let begun = std::time::Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-                Err(TryLockError::Error(e)) => return Err(e).at("lock", &path),
-            }
-        }
-        store._in_use = Some(Arc::new(file));
-        Ok(Some(store))
     }
 }
 
-/// The lock of one who works in the store, held until the file is closed. Waits for a cleaner to end.
+/// The lock for working in the store, held until the file is closed. Waits until a `clean` has ended.
 pub(super) fn share(root: &Path) -> Result<File, StoreError> {
     let (file, path) = open(root)?;
     file.lock_shared().at("lock", &path)?;
@@ -47,7 +40,7 @@ pub(super) fn share(root: &Path) -> Result<File, StoreError> {
 fn open(root: &Path) -> Result<(File, PathBuf), StoreError> {
     let path = root.join(".in-use");
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
-        super::files::remove(&path)?;
+        remove(&path)?;
     }
     let file = File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
     Ok((file, path))
@@ -55,7 +48,7 @@ fn open(root: &Path) -> Result<(File, PathBuf), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::store::Store;
 
     #[test]
     fn a_cleaner_is_alone_or_not_there() {

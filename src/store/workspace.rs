@@ -8,16 +8,18 @@
 //! rename.
 
 use super::{
-    Artifact, Found, Key, KeyInputs, Made, Manifest, STORE_VERSION, Store, StoreError, StoredFile,
-    artifact::{Depth, done_text},
-    error::At,
-    files::{make_folder, read_small, remove, sync_folder, write_atomic},
+    artifact::{Artifact, Depth, Found, done_text},
+    error::{At, StoreError},
+    files::{make_folder, read_small, remove, sync_folder, walk, write_atomic},
+    intact::Intact,
     journal::{self, JOURNAL},
-    manifest::FileEntry,
+    manifest::{FileEntry, Made, Manifest, STORE_VERSION},
     measure,
     name::{self, CHECKPOINT, DONE, MANIFEST},
+    places::Places,
+    stored::StoredFile,
 };
-use crate::stage::Stage;
+use crate::stage::{Key, KeyInputs, Stage};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -27,13 +29,14 @@ use std::{
 
 /// Seconds spent by stopped attempts.
 const SECONDS: &str = ".seconds";
-/// There while somebody works: found by the next attempt only if this one was cut short.
+/// This file is there while somebody works. If the next attempt finds it, the last one was cut short.
 const ATTEMPT: &str = ".attempt";
 
-/// The folder of one piece of work. Whoever holds it is the only one in any process.
+/// The folder of one piece of work. There is at most one value of it in all processes.
 #[derive(Debug)]
 pub struct Workspace {
-    store: Store,
+    places: Places,
+    intact: Intact,
     stage: Stage,
     key: Key,
     inputs: KeyInputs,
@@ -55,17 +58,19 @@ pub struct Earlier {
 }
 
 impl Workspace {
-    /// Takes over the folder after the lock is held. `Err` side of the inner result: it was complete already.
+    /// Takes over the folder after the lock is held. The inner `Err` is the artifact, if the work was complete already.
     pub(super) fn open(
-        store: &Store,
+        places: &Places,
+        intact: &Intact,
         stage: Stage,
         inputs: &KeyInputs,
         lock: File,
     ) -> Result<Result<Self, Artifact>, StoreError> {
         let key = inputs.key(stage);
-        let dir = store.work_dir(stage, &key);
+        let dir = places.work(stage, &key);
         let mut work = Self {
-            store: store.clone(),
+            places: places.clone(),
+            intact: intact.clone(),
             stage,
             key,
             inputs: inputs.clone(),
@@ -90,7 +95,7 @@ impl Workspace {
         Ok(Ok(work))
     }
 
-    /// Keeps what an earlier attempt wrote and is as it was written; removes everything else.
+    /// Keeps the files of an earlier attempt that still have the content it wrote, and removes everything else.
     fn take_over(&mut self) -> Result<(), StoreError> {
         let written = journal::read(&self.dir)?;
         let mut kept = BTreeMap::new();
@@ -162,8 +167,8 @@ impl Workspace {
         entry.map(|entry| StoredFile { path, entry }.read()).transpose()
     }
 
-    /// Remembers the time of an attempt that ends without a commit, so that the manifest tells the sum; and that it
-    /// ended in an orderly way.
+    /// Ends an attempt without a commit. Remembers its time, so that the manifest can tell the sum, and that it was not
+    /// cut short.
     pub fn end_attempt(&self, seconds: f64) -> Result<(), StoreError> {
         write_atomic(&self.dir.join(SECONDS), (self.earlier_seconds()? + seconds).to_string().as_bytes())?;
         remove(&self.dir.join(ATTEMPT))
@@ -204,8 +209,8 @@ impl Workspace {
         self.finish()
     }
 
-    /// Everything that was written and belongs to the artifact, after a look whether it is there, unchanged. What else
-    /// lies in the folder is not ours and is removed. Every folder is brought to the disk; files were when written.
+    /// The files that belong to the artifact, after a check that each is there and unchanged. Removes everything else
+    /// that lies in the folder. Syncs every folder to the disk; files were synced when they were written.
     fn checked_files(&self) -> Result<BTreeMap<String, FileEntry>, StoreError> {
         let mut files = self.files().clone();
         files.retain(|name, _| name::is_committed(name));
@@ -229,21 +234,22 @@ impl Workspace {
         Ok(files)
     }
 
-    /// The workspace is complete: drop its checkpoint and rename it to its place. May be repeated after a kill.
+    /// Removes the checkpoint of a complete workspace and renames the folder to its place. Can be repeated after a
+    /// kill.
     fn finish(self) -> Result<Artifact, StoreError> {
         for name in [CHECKPOINT, SECONDS, ATTEMPT, JOURNAL] {
             remove(&self.dir.join(name))?;
         }
-        let place = self.store.artifact_dir(self.stage, &self.key);
+        let place = self.places.artifact(self.stage, &self.key);
         let folder = place.parent().unwrap_or(&place);
         make_folder(folder)?;
         // Only a damaged artifact can lie there: a good one is found before work begins.
-        let trash = self.store.move_away(self.stage, &self.key)?;
+        let trash = self.places.move_away(self.stage, &self.key)?;
         std::fs::rename(&self.dir, &place).at("move into place", &self.dir)?;
         sync_folder(folder)?;
         remove(&trash)?;
-        self.store.clear_failure(self.stage, &self.key)?;
-        match self.store.look(self.stage, &self.key)? {
+        remove(&self.places.failure(self.stage, &self.key))?;
+        match Artifact::look(&place, self.stage, &self.key, Depth::Touched(&self.intact))? {
             Found::Done(artifact) => Ok(*artifact),
             Found::Missing => Err(StoreError::Damaged { path: place, what: "it vanished while it was stored".into() }),
             Found::Damaged(what) => Err(StoreError::Damaged { path: place, what }),
@@ -251,22 +257,9 @@ impl Workspace {
     }
 }
 
-/// Everything under a folder, folders before their content, sorted; symbolic links are not followed.
-fn walk(dir: &Path) -> impl Iterator<Item = std::io::Result<walkdir::DirEntry>> {
-    let entries = walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name();
-    entries.into_iter().map(|entry| entry.map_err(std::io::Error::from))
-}
-
 /// `path` below `dir` with forward slashes; `None` if it is not UTF-8.
 fn relative(dir: &Path, path: &Path) -> Option<String> {
     let inner = path.strip_prefix(dir).unwrap_or(path);
     let parts: Option<Vec<&str>> = inner.components().map(|part| part.as_os_str().to_str()).collect();
     parts.map(|parts| parts.join("/"))
-}
-
-/// Size of everything under a folder in bytes.
-pub(super) fn folder_bytes(dir: &Path) -> u64 {
-    let sizes =
-        walk(dir).filter_map(Result::ok).filter_map(|entry| entry.metadata().ok()).filter(|meta| meta.is_file());
-    sizes.map(|meta| meta.len()).sum()
 }

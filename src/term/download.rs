@@ -1,15 +1,18 @@
 //! How a file of the base model arrives: a bar on a terminal, a line now and then elsewhere.
 
-use super::{PLAIN_EVERY, bytes, duration, new_bar, plain_text};
-use indicatif::ProgressBar;
 use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use super::bar::{Bars, PLAIN_EVERY};
+use crate::text::{bytes, duration, plain_text};
 
 /// The file on its way.
 pub(super) struct DownloadView {
     file: String,
     begun: Instant,
     last_line: Instant,
-    pub(super) bar: Option<ProgressBar>,
+    bar: Option<ProgressBar>,
 }
 
 /// What is known of it now.
@@ -23,17 +26,17 @@ pub(super) struct Arrived {
 
 impl DownloadView {
     /// A file that begins to arrive.
-    pub(super) fn new(file: &str, with_bar: bool, now: Instant) -> Self {
-        let bar = with_bar.then(|| new_bar(&format!("download {}", plain_text(file))));
+    pub(super) fn new(file: &str, bars: Option<&Bars>, now: Instant) -> Self {
+        let bar = bars.map(|bars| bars.add(&format!("download {}", plain_text(file))));
         Self { file: file.to_owned(), begun: now, last_line: now, bar }
     }
 
-    /// Whether this is another file.
+    /// Whether this is the view of that file.
     pub(super) fn is_of(&self, file: &str) -> bool {
         self.file == file
     }
 
-    /// More has arrived: the line to write, if it is time for one.
+    /// More has arrived: moves the bar, or returns the line to write if it is time for one.
     pub(super) fn update(&mut self, arrived: &Arrived, now: Instant) -> Option<String> {
         let Arrived { done, total, resumed, bytes_per_second } = *arrived;
         let file = plain_text(&self.file);

@@ -1,4 +1,6 @@
-//! Rate and remaining time of a job, from the first progress of this attempt (a resumed one begins mid-way).
+//! Rate and remaining time of a job, from the first progress of this attempt: a resumed one begins mid-way.
+//!
+//! indicatif's own rate serves bars only, and takes the steps of an earlier attempt for work of this one.
 
 use std::time::Instant;
 

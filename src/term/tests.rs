@@ -1,8 +1,14 @@
 //! What a user sees of a run.
 
 use super::*;
+use crate::event::{Event, JobName, Observer};
 use crate::stage::Stage;
-use std::sync::Arc;
+use crate::text::Paint;
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -29,12 +35,25 @@ impl Write for Closed {
     }
 }
 
+fn job(index: usize, worker: &str, stage: Stage, label: &str) -> JobName {
+    let key = "0123456789abcdef0123456789abcdef".to_owned();
+    JobName { job: index, worker: worker.to_owned(), stage, label: label.to_owned(), key }
+}
+
+fn progress(job: JobName, done: u64) -> Event {
+    Event::JobProgress { job, done, total: 400, unit: "steps".into(), detail: "loss 0.123".into() }
+}
+
+fn started(job: JobName) -> Event {
+    Event::JobStarted { job, reason: "first time".into(), index: 1, todo: 2 }
+}
+
 fn events() -> Vec<Event> {
     let label = || "dataset.size=5".to_owned();
-    let key = || "0123456789abcdef0123456789abcdef".to_owned();
-    let (prepare, train) = (Stage::Prepare, Stage::Train);
-    let progress =
-        |done| Event::JobProgress { stage: train, done, total: 400, unit: "steps".into(), detail: "loss 0.123".into() };
+    let prepare = || job(0, "cpu", Stage::Prepare, "30 photos");
+    let train = || job(1, "cpu", Stage::Train, "dataset.size=5");
+    let generate = || job(2, "cpu", Stage::Generate, "dataset.size=5");
+    let progress = |done| progress(train(), done);
     let unet = || "unet/diffusion_pytorch_model.safetensors".to_owned();
     let piece = |file: String, done, resumed| Event::Download {
         file,
@@ -52,35 +71,66 @@ fn events() -> Vec<Event> {
         piece("vae/config.json".into(), 1, 0),
         Event::DownloadFailed { file: "vae/config.json".into() },
         Event::RunStarted { name: "shin\x1bchan".into(), cells: 1, jobs: 3, todo: 2, device: "cpu".into() },
-        Event::JobReused { stage: prepare, label: "30 photos".into(), key: key() },
-        Event::JobStarted { stage: train, label: label(), key: key(), reason: "first time".into(), index: 1, todo: 2 },
+        Event::JobReused { job: prepare() },
+        started(train()),
         progress(120),
         progress(121),
         progress(160),
         progress(400),
-        Event::JobFinished { stage: train, label: label(), key: key(), seconds: 125.0 },
-        Event::JobFailed {
-            stage: Stage::Generate,
-            label: label(),
-            reason: "out of memory".into(),
-            cells: vec![label(), "b".into()],
-        },
+        Event::JobFinished { job: train(), seconds: 125.0 },
+        Event::JobFailed { job: generate(), reason: "out of memory".into(), cells: vec![label(), "b".into()] },
         Event::Warning { message: "odd".into() },
         Event::ReportWritten { folder: "reports/shinchan".into() },
         Event::RunFinished { done: 0, failed: 1, skipped: 2, seconds: 130.0 },
     ]
 }
 
-fn shown(mode: ProgressMode) -> String {
+/// Shows events at these seconds.
+fn shown_at(mode: ProgressMode, events: &[(u64, Event)]) -> String {
     let buffer = Buffer::default();
     let terminal = Terminal::to_writers(mode, Paint::OFF, Box::new(buffer.clone()), None);
     let start = Instant::now();
-    let seconds = [0, 0, 4, 40, 98, 99, 99, 0, 0, 0, 0, 1, 20, 140];
-    for (index, event) in events().iter().enumerate() {
-        let at = start + Duration::from_secs(*seconds.get(index).unwrap_or(&141));
-        terminal.state.lock().unwrap().show(event, at);
+    for (seconds, event) in events {
+        terminal.state.lock().unwrap().show(event, start + Duration::from_secs(*seconds));
     }
-    String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
+    let bytes = buffer.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn jobs_of_two_workers_are_told_apart() {
+    let (one, two) = (job(1, "cuda:0", Stage::Train, "a"), job(2, "cuda:1", Stage::Train, "b"));
+    let at = |seconds, event| (seconds, event);
+    let text = shown_at(
+        ProgressMode::Plain,
+        &[
+            at(0, started(one.clone())),
+            at(0, started(two.clone())),
+            at(0, progress(one.clone(), 100)),
+            at(0, progress(two.clone(), 10)),
+            at(20, progress(two.clone(), 30)),
+            at(20, progress(one.clone(), 200)),
+            at(30, Event::JobFinished { job: one, seconds: 30.0 }),
+            at(40, progress(two, 50)),
+        ],
+    );
+    insta::assert_snapshot!(text, @r"
+    [1/2] train a (first time)
+    [1/2] train b (first time)
+    train a  100/400 steps  loss 0.123
+    train b  10/400 steps  loss 0.123
+    train b  30/400 steps  loss 0.123  1.0 steps/s  ETA 6 min 10 s
+    train a  200/400 steps  loss 0.123  5.0 steps/s  ETA 40 s
+    done train a in 30 s
+    train b  50/400 steps  loss 0.123  1.0 steps/s  ETA 5 min 50 s
+    ");
+}
+
+fn shown(mode: ProgressMode) -> String {
+    let seconds = [0, 0, 4, 40, 98, 99, 99, 0, 0, 0, 0, 1, 20, 140];
+    let at = |index: usize| *seconds.get(index).unwrap_or(&141);
+    let events: Vec<_> = events().into_iter().enumerate().map(|(index, event)| (at(index), event)).collect();
+    shown_at(mode, &events)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{context::Context, error::StageError, images};
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
 use crate::records::images::{Group, ImageEntry};
-use crate::stage::{Baseline, Stage};
+use crate::stage::Baseline;
 
 /// Makes the images of the base model.
 pub(super) fn run(model: &StableDiffusion, wanted: &Baseline, ctx: &Context<'_>) -> Result<(), StageError> {
@@ -14,5 +14,5 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Baseline, ctx: &Context<'_>)
     entries.extend(ImageEntry::all(Group::Prompt, &recipe.prompts, &recipe.seeds));
     entries.extend(ImageEntry::all(Group::Drift, &wanted.evaluate.drift_prompts, &recipe.seeds));
     let list = images::list(entries, recipe, 0.0);
-    images::render(model, &list, &LoraSet::empty(), wanted.hints, Stage::Baseline, ctx)
+    images::render(model, &list, &LoraSet::empty(), wanted.hints, ctx)
 }

@@ -4,14 +4,14 @@ use super::{context::Context, error::StageError, error::failed, images, latents:
 use crate::models::LoraSet;
 use crate::models::StableDiffusion;
 use crate::records::images::{Group, ImageEntry};
-use crate::stage::{ClassImages, Stage};
+use crate::stage::ClassImages;
 
 /// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
 pub(super) fn run(model: &StableDiffusion, wanted: &ClassImages, ctx: &Context<'_>) -> Result<(), StageError> {
     let recipe = wanted.train.prior_preservation.recipe(wanted.dataset.resolution);
     let entries = ImageEntry::all(Group::Class, &recipe.prompts, &recipe.seeds);
     let list = images::list(entries, &recipe, 0.0);
-    images::render(model, &list, &LoraSet::empty(), wanted.hints, Stage::ClassImages, ctx)?;
+    images::render(model, &list, &LoraSet::empty(), wanted.hints, ctx)?;
 
     let mut latents = Latents::default();
     for (index, entry) in list.images.iter().enumerate() {

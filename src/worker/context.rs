@@ -7,13 +7,15 @@ use super::{
     stop::StopFlag,
 };
 use crate::{
-    event::{Event, Observer},
+    event::{Event, JobName, Observer},
     stage::Stage,
     store::{Artifact, Workspace},
 };
 
 /// What a job may use.
 pub struct Context<'a> {
+    /// What events call the job.
+    pub job: &'a JobName,
     /// Where its files go; kept between attempts.
     pub workspace: &'a Workspace,
     /// Results of the jobs it needs, by stage.
@@ -31,8 +33,9 @@ impl<'a> Context<'a> {
     }
 
     /// Tells how far the job is: `done` of `total` units.
-    pub fn progress(&self, stage: Stage, (done, total): (u64, u64), unit: &str, detail: String) {
-        self.observer.observe(&Event::JobProgress { stage, done, total, unit: unit.to_owned(), detail });
+    pub fn progress(&self, (done, total): (u64, u64), unit: &str, detail: String) {
+        let (job, unit) = (self.job.clone(), unit.to_owned());
+        self.observer.observe(&Event::JobProgress { job, done, total, unit, detail });
     }
 
     /// Says something that is worth a line.

@@ -31,7 +31,7 @@ pub(super) fn run(wanted: &Evaluate, ctx: &Context<'_>) -> Result<(), StageError
         let of_subject = prompt[0].group == Group::Prompt;
         let mut pairs = Vec::with_capacity(prompt.len());
         for entry in prompt {
-            ctx.progress(Stage::Evaluate, (done, total), "images", String::new());
+            ctx.progress((done, total), "images", String::new());
             let (image, base) = (png::read(generated, &entry.file)?, png::read(baseline, &entry.file)?);
             pairs.push(ImagePair::new(image, base, if of_subject { &photos } else { &[] }));
             done += 1;

@@ -15,7 +15,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Generate, ctx: &Context<'_>)
     entries.extend(ImageEntry::all(Group::Drift, &wanted.evaluate.drift_prompts, &recipe.seeds));
     let list = images::list(entries, recipe, lora_scale);
     let adapter = adapter(model, ctx.need(Stage::Train)?, lora_scale)?;
-    images::render(model, &list, &adapter, wanted.hints, Stage::Generate, ctx)
+    images::render(model, &list, &adapter, wanted.hints, ctx)
 }
 
 /// The adapter as everybody else would load it: from its file.

@@ -10,7 +10,7 @@ use crate::models::StableDiffusion;
 use crate::pipeline::{self, ImageRequest};
 use crate::records::images::{FILE, ImageEntry, ImageList, ImageSettings};
 use crate::sampling::samplers::SamplerKind;
-use crate::stage::{ImageHints, Stage};
+use crate::stage::ImageHints;
 use crate::store::Artifact;
 
 /// The images and how they are made; `lora_scale` is that of the adapter in use, 0 without one.
@@ -41,7 +41,6 @@ pub(super) fn render(
     list: &ImageList,
     lora: &LoraSet,
     hints: ImageHints,
-    stage: Stage,
     ctx: &Context<'_>,
 ) -> Result<(), StageError> {
     let total = list.images.len();
@@ -65,7 +64,7 @@ pub(super) fn render(
             batch_size: seeds.len(),
         };
         let mut progress = |step: usize, steps: usize| {
-            ctx.progress(stage, (done as u64, total as u64), "images", format!("step {step}/{steps}"));
+            ctx.progress((done as u64, total as u64), "images", format!("step {step}/{steps}"));
             if ctx.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let images = pipeline::generate(model, &request, lora, &mut progress)?;
@@ -77,7 +76,7 @@ pub(super) fn render(
             ctx.workspace.write(&entry.file, &bytes)?;
         }
         done += batch.len();
-        ctx.progress(stage, (done as u64, total as u64), "images", String::new());
+        ctx.progress((done as u64, total as u64), "images", String::new());
         if done < total {
             ctx.stop_here()?;
         }

@@ -4,7 +4,7 @@ use super::{context::Context, error::StageError, error::failed, latents::Latents
 use crate::models::StableDiffusion;
 use crate::photos::{self, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, short};
-use crate::stage::{Prepare, Stage};
+use crate::stage::Prepare;
 
 /// Decodes and crops every photo first, then encodes them one by one.
 pub(super) fn run(model: &StableDiffusion, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
@@ -12,7 +12,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Prepare, scan: &Scan, ctx: &
     let seed = wanted.dataset.seed.unwrap_or_default();
     let total = scan.photos.len() as u64;
     let progress = |done: usize, detail: &str| {
-        ctx.progress(Stage::Prepare, (done as u64, total), "photos", detail.to_owned());
+        ctx.progress((done as u64, total), "photos", detail.to_owned());
     };
     let mut images = Vec::with_capacity(scan.photos.len());
     for photo in &scan.photos {

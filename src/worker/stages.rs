@@ -44,7 +44,7 @@ impl Worker for Stages {
             Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
         }
-        Ok(Output { device: device::class(&models.device).to_owned(), threads: rayon::current_num_threads() })
+        Ok(Output { device: device::class(&models.device).to_string(), threads: rayon::current_num_threads() })
     }
 
     fn reset(&mut self) {

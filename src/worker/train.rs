@@ -16,7 +16,7 @@ use crate::adapter::file::BaseLabel;
 use crate::models::StableDiffusion;
 use crate::records::adapters::{DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
-use crate::stage::{Stage, Train};
+use crate::stage::Train;
 use crate::training::{BatchSource, SamplingConfig, StepReport, Trainer, TrainingConfig};
 
 const CHECKPOINT: &str = "checkpoint/training";
@@ -43,7 +43,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) ->
         let step = trainer.steps_done();
         let report = trainer.step(&source.batches(step)?).map_err(failed)?;
         log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
-        ctx.progress(Stage::Train, (report.step, steps), "steps", format!("loss {:.4}", report.loss));
+        ctx.progress((report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
         if done || due(report.step, wanted.evaluate.probe_every) {
             probes.measure(model, &trainer, &mut log)?;

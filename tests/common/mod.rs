@@ -23,6 +23,22 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The binary in a folder, which is its home, too; unaffected by the tester's environment.
+pub fn runner(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+    command.current_dir(folder).env("HOME", folder).stdin(Stdio::null());
+    let of_tester = |name: &str| {
+        let prefixes = ["RUNNER_", "HF_", "RAYON_", "CANDLE_", "RUST_"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) || ["NO_COLOR", "CI", "TERM"].contains(&name)
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_tester) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A study of two sizes on a tiny random model, a few seconds long, that visits every stage.
 pub const SMALL: &str = r#"
 name = "small"
@@ -93,20 +109,14 @@ impl Study {
     /// Writes a file of the project; `MODEL` stands for the tiny model's folder.
     pub fn write(&self, name: &str, text: &str) {
         let model = tiny_model();
-        let text = text.replace("MODEL", model.to_str().unwrap());
-        let device = device::name();
-        fs::write(self.path().join(name), text.replace("device = \"cpu\"", &format!("device = {device:?}"))).unwrap();
+        fs::write(self.path().join(name), text.replace("MODEL", model.to_str().unwrap())).unwrap();
     }
 
-    /// The binary with arguments, in the folder, unaffected by the tester's environment.
+    /// The binary with arguments, in the folder, on the device the tests compute on.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
-        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
-        for (name, _) in std::env::vars() {
-            if name.starts_with("RUNNER_") || name.starts_with("HF_") || name == "NO_COLOR" || name == "CI" {
-                command.env_remove(name);
-            }
-        }
+        let mut command = runner(self.path());
+        // This wins over the file.
+        command.args(arguments).env("RUNNER_MODEL__DEVICE", device::name());
         command
     }
 

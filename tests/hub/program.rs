@@ -51,6 +51,36 @@ fn progress_is_told_to_people_and_programs() {
     assert!(!out.contains(SECRET) && !err.contains(SECRET) && !err.contains("Signature"));
 }
 
+/// The experiment file of a study with that model; it has far too few photos, which is found after the download.
+fn study(home: &Path) -> &'static str {
+    let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");
+    let text = format!(
+        "[model]\nbase = \"some-owner/tiny\"\ndevice = \"cpu\"\n[subject]\nidentifier = \"aawxbc\"\nclass = \"toy\"\n\
+         [dataset]\nimages = {photos:?}\nsize = 5000\n[generate]\nprompts = [\"a {{identifier}}\"]\n"
+    );
+    std::fs::write(home.join("study.toml"), text).unwrap();
+    "study.toml"
+}
+
+#[test]
+fn a_run_tells_of_its_download_and_a_plan_downloads_nothing() {
+    let (cache, model) = (Cache::new(), toyworld());
+    let server = Server::honest(&model);
+    let file = study(cache.path().parent().unwrap());
+    for command in ["plan", "status", "report"] {
+        let output = runner(&cache, &server).args([command, file, "--set", "dataset.size=2"]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(err.contains("some-owner/tiny is not complete in the Hub cache"), "{command}: {err}");
+        assert!(server.log().is_empty(), "{command} used the network");
+    }
+    let output = runner(&cache, &server).args([file, "--format", "json"]).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(96), "{err}");
+    let told = |line: &str| line.contains("\"event\":\"download\"") && line.contains(WEIGHTS);
+    assert!(out.lines().any(told), "{out}");
+    assert!(err.contains(&format!("downloaded {WEIGHTS}: ")) && err.contains("5000 to train on"), "{err}");
+}
+
 /// Waits for a file to have that many bytes.
 fn wait_for(path: &Path, bytes: u64) {
     let begun = Instant::now();

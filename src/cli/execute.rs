@@ -1,0 +1,25 @@
+//! Which file does which command.
+
+use super::arguments::{Arguments, OtherCommand};
+use super::exit::{Exit, Failure};
+use super::options::OutputArgs;
+use super::{clean, completions, defaults, doctor, generate, lora, man, plan, report, status};
+
+/// Does what was asked for.
+///
+/// # Errors
+/// Whatever keeps the command from doing it, with its exit code.
+pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
+    match command {
+        OtherCommand::Plan(args) => plan::execute(args, output),
+        OtherCommand::Status(args) => status::execute(args, output),
+        OtherCommand::Report(args) => report::execute(args, output),
+        OtherCommand::Generate(args) => generate::execute(args, output),
+        OtherCommand::Defaults => defaults::execute(),
+        OtherCommand::Doctor(args) => doctor::execute(args, output),
+        OtherCommand::Lora(command) => lora::execute(command, output),
+        OtherCommand::Clean(args) => clean::execute(args, output),
+        OtherCommand::Completions(args) => completions::execute::<Arguments>(args),
+        OtherCommand::Man(args) => man::execute::<Arguments>(args),
+    }
+}

@@ -1,0 +1,228 @@
+//! What `runner generate` is asked for, checked.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
+use super::exit::{Exit, Failure, OrExit as _};
+use super::image_output::{ImageOutput, may_make_folder};
+use super::lora_arg::LoraArg;
+use super::options::words;
+use super::output::{may_write, warn};
+use super::session::Session;
+use super::study::failure;
+use crate::adapter::file;
+use crate::choice::{self, Dtype, ModelId};
+use crate::experiment::GUIDANCE_SCALES;
+use crate::experiment::settings::Base;
+use crate::hashing::HashCache;
+use crate::models::{LoraModule, LoraSet};
+use crate::plan::too_long;
+use crate::study::StudyError;
+use crate::worker::BaseModel;
+
+/// As of `generate.steps` in an experiment.
+const STEPS: RangeInclusive<i64> = 1..=1000;
+/// As of `generate.width` in an experiment.
+const SIDES: RangeInclusive<i64> = 8..=8192;
+
+const EXAMPLES: &str = "\
+Examples:
+  runner generate --model experiments/models/toyworld --prompt 'a red ball' --output ball.png
+  runner generate --model runwayml/stable-diffusion-v1-5 --prompt 'a aawxbc figurine on the beach' \\
+      --lora pytorch_lora_weights.safetensors:0.8 --seed 7 --count 4 --output images/
+
+Result: PNG files with the parameters inside (text chunk `parameters`); their paths are printed.";
+
+/// Make a few images with a base model and, if wanted, adapters
+///
+/// Image number i is made with seed + i, and is the same whether it is made alone or with others. On the CPU the same
+/// command gives the same bytes on every run.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct GenerateArgs {
+    /// A diffusers folder, a .safetensors checkpoint or a Hub id (owner/name or owner/name@revision)
+    #[arg(long, value_name = "MODEL")]
+    pub(super) model: String,
+    /// What the images should show
+    #[arg(long, value_name = "TEXT")]
+    pub(super) prompt: String,
+    /// What they should not show
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(super) negative_prompt: String,
+    /// An adapter in a diffusers, peft or kohya format, and how strong; repeat to combine
+    #[arg(long, value_name = "FILE[:SCALE]", value_parser = LoraArg::parse)]
+    pub(super) lora: Vec<LoraArg>,
+    /// Seed of the first image, as for torch.Generator("cpu")
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Sampler steps
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u16).range(STEPS))]
+    pub(super) steps: u16,
+    /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
+    #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
+    pub(super) guidance_scale: f64,
+    /// How noise becomes an image
+    #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
+    pub(super) sampler: choice::Sampler,
+    /// Pixels; what the model was trained on if not given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(SIDES))]
+    pub(super) width: Option<u32>,
+    /// Pixels; what the model was trained on if not given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(SIDES))]
+    pub(super) height: Option<u32>,
+    /// How many images
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) count: u32,
+    /// A .png file (with --count: name-SEED.png), or a folder (then SEED.png)
+    #[arg(long, short, value_name = "PATH", default_value = "image.png", value_parser = image_output())]
+    pub(super) output: ImageOutput,
+    /// Replace images that exist
+    #[arg(long)]
+    pub(super) force: bool,
+    /// auto, cpu, cuda, cuda:1 or metal
+    #[arg(long, default_value = "auto")]
+    pub(super) device: choice::Device,
+    /// How the model's weights are stored
+    #[arg(long, default_value = "f32", value_parser = words::<Dtype>())]
+    pub(super) dtype: Dtype,
+    /// On a CPU: convolutions need less memory and more time
+    #[arg(long)]
+    pub(super) low_memory: bool,
+    /// Images per model call; changes speed and memory only. On a CPU small images are drawn more at a time
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub(super) batch_size: NonZeroUsize,
+    /// Never use the network
+    #[arg(long)]
+    pub(super) offline: bool,
+}
+
+/// An image to draw.
+pub(super) struct Image {
+    pub(super) seed: u64,
+    /// Where it is written.
+    pub(super) target: PathBuf,
+}
+
+impl GenerateArgs {
+    /// The images to draw, whose files may be written.
+    pub(super) fn images(&self) -> Result<Vec<Image>, Failure> {
+        let seeds = self.seeds()?;
+        let image = |seed| Image { seed, target: self.output.target(seed, self.count == 1) };
+        let images: Vec<Image> = seeds.map(image).collect();
+        for image in &images {
+            may_write(&image.target, self.force)?;
+        }
+        images.first().map_or(Ok(()), |image| may_make_folder(&image.target))?;
+        Ok(images)
+    }
+
+    fn seeds(&self) -> Result<RangeInclusive<u64>, Failure> {
+        let error = || anyhow::anyhow!("--seed {} is too large for --count {}", self.seed, self.count);
+        let last = self.seed.checked_add(u64::from(self.count) - 1).ok_or_else(error).or_exit(Exit::Usage)?;
+        Ok(self.seed..=last)
+    }
+
+    /// Finds the base model, downloads what is missing of it, and tells its warnings.
+    pub(super) fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
+        let base = base(&self.model)?;
+        let Session { terminal, stop, output } = session;
+        let found = BaseModel::find(&base, self.offline, &mut HashCache::none(), &**terminal, stop);
+        let base = found.map_err(|error| failure(StudyError::Model(error), output))?;
+        for warning in self.warnings(&base) {
+            warn(output.error_paint(), &warning);
+        }
+        Ok(base)
+    }
+
+    /// What the user should know of the model and of the prompts as it reads them.
+    fn warnings(&self, base: &BaseModel) -> Vec<String> {
+        let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
+        let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
+        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer().read(text)));
+        base.warnings().iter().cloned().chain(too_long).collect()
+    }
+
+    /// Width and height, checked against what the model can do.
+    pub(super) fn size(&self, native: usize, multiple: usize) -> Result<(usize, usize), Failure> {
+        let multiple = multiple.max(1);
+        let pick = |name: &str, given: Option<u32>| {
+            let size = given.map_or(native, |size| size as usize);
+            if size.is_multiple_of(multiple) {
+                return Ok(size);
+            }
+            let error = anyhow::anyhow!("--{name} {size}: this model makes images in multiples of {multiple} pixels");
+            Err(Failure::new(Exit::Usage, error))
+        };
+        Ok((pick("width", self.width)?, pick("height", self.height)?))
+    }
+
+    /// All adapters as one. A file with a tensor that would not be applied is refused.
+    pub(super) fn adapters(&self, modules: &[LoraModule], device: &Device) -> Result<LoraSet, Failure> {
+        let mut sum = LoraSet::empty();
+        for LoraArg { file, scale } in &self.lora {
+            let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;
+            sum = sum.plus(set).or_exit(Exit::Experiment)?;
+        }
+        Ok(sum)
+    }
+}
+
+/// A path that exists, or a Hub id.
+fn base(text: &str) -> Result<Base, Failure> {
+    let path = Path::new(text);
+    if path.is_dir() {
+        return Ok(Base::Folder(path.to_path_buf()));
+    }
+    if path.is_file() {
+        return Ok(Base::File(path.to_path_buf()));
+    }
+    let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())));
+    if text.parse::<ModelId>().is_ok() {
+        return Ok(Base::Hub { id: id.to_owned(), revision });
+    }
+    let error = anyhow::anyhow!("--model {text}: there is no such folder or file, and it is not a Hub id (owner/name)");
+    Err(Failure::new(Exit::Experiment, error))
+}
+
+fn parse_guidance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if GUIDANCE_SCALES.contains(&scale) => Ok(scale),
+        _ => Err(format!("expected a number from {} to {}", GUIDANCE_SCALES.start(), GUIDANCE_SCALES.end())),
+    }
+}
+
+/// Reads `--output`.
+fn image_output() -> impl TypedValueParser<Value = ImageOutput> {
+    PathBufValueParser::new().try_map(ImageOutput::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: GenerateArgs,
+    }
+
+    fn args(more: &[&str]) -> GenerateArgs {
+        let line = ["x", "--model", "m", "--prompt", "p"].iter().chain(more);
+        Line::try_parse_from(line).unwrap_or_else(|e| panic!("{e}")).args
+    }
+
+    #[test]
+    fn seeds_and_sizes_are_checked() {
+        assert_eq!(args(&["--seed", "5", "--count", "3"]).seeds().ok(), Some(5..=7));
+        assert!(args(&["--seed", &u64::MAX.to_string(), "--count", "2"]).seeds().is_err());
+        assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
+        assert!(args(&["--width", "100"]).size(128, 32).is_err());
+        assert!(base("no/such/thing/here").is_err());
+    }
+}

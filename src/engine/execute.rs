@@ -1,0 +1,93 @@
+//! The loop: for each job of the plan, in the store? reuse : work → commit.
+
+use std::time::{Duration, Instant};
+
+use super::progress::{Next, Progress};
+use super::run::{Run, Summary};
+use crate::event::Event;
+use crate::plan::{self, JobStatus};
+use crate::worker::Worker;
+
+/// How often a job of another process is asked for.
+const POLL: Duration = Duration::from_millis(500);
+
+impl Run<'_> {
+    /// Does everything that is not done. Calls `report` after cells have ended by work of this run, at most every
+    /// [`Run::report_every`], and at the end. An error of the last report is told in the summary; if it is due to
+    /// damaged results, these are made again.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written, or a fatal error of the worker: nothing can go on.
+    pub fn execute(
+        &self,
+        worker: &mut dyn Worker,
+        report: &mut dyn FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Summary> {
+        let begun = Instant::now();
+        let statuses = plan::status(self.plan, self.store)?;
+        let todo = statuses.iter().filter(|status| **status != JobStatus::Cached).count();
+        self.observer.observe(&Event::RunStarted {
+            name: self.plan.name.clone(),
+            cells: self.plan.cells.len(),
+            jobs: self.plan.jobs.len(),
+            todo,
+            device: self.device.clone(),
+        });
+        for message in &self.plan.notices {
+            self.observer.observe(&Event::Warning { message: message.clone() });
+        }
+        let mut progress = Progress::new(self, statuses, todo);
+        let report_error = loop {
+            self.work(&mut progress, worker, report)?;
+            if progress.clock.is_current() {
+                break None;
+            }
+            match report() {
+                Ok(()) => break None,
+                Err(_) if progress.drop_damaged()? => {}
+                Err(error) => break Some(format!("{error:#}")),
+            }
+        };
+        let summary = Summary { report_error, ..progress.summary() };
+        self.observer.observe(&Event::RunFinished {
+            done: summary.done.len(),
+            failed: summary.failed.len(),
+            skipped: summary.skipped.len(),
+            seconds: begun.elapsed().as_secs_f64(),
+        });
+        Ok(summary)
+    }
+
+    /// Does one job after the other until none is left that can begin.
+    fn work(
+        &self,
+        progress: &mut Progress<'_>,
+        worker: &mut dyn Worker,
+        report: &mut dyn FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        while !self.stop.is_set() && !progress.too_many_failed() {
+            match progress.next()? {
+                Next::Nothing => break,
+                Next::Wait => self.sleep(),
+                Next::Reused(job) => progress.reused(job),
+                Next::Work(job, workspace) => {
+                    progress.work(job, *workspace, worker)?;
+                    // An error is told at the end if it is still there: the same words after every cell help nobody.
+                    if progress.report_is_due() {
+                        let worked = report().is_ok();
+                        progress.clock.written(worked, Instant::now());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for another process, but not for long after a signal.
+    fn sleep(&self) {
+        let until = Instant::now() + POLL;
+        while Instant::now() < until && !self.stop.is_set() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

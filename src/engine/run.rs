@@ -1,0 +1,55 @@
+//! What a run needs, and how it ended.
+
+use std::time::Duration;
+
+use crate::event::Observer;
+use crate::plan::Plan;
+use crate::stage::Stage;
+use crate::store::Store;
+use crate::worker::StopFlag;
+
+/// Everything a run needs but the worker.
+pub struct Run<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// Where results are and go.
+    pub store: &'a Store,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// Ends the run after the current step.
+    pub stop: &'a StopFlag,
+    /// Begin nothing new after that many failed cells.
+    pub max_fail: Option<usize>,
+    /// What the worker computes on, for its events, e.g. `cpu` or `cuda:1`.
+    pub worker: String,
+    /// The class of that device, `cpu`, `cuda` or `metal`, for the first event and for advice.
+    pub device: String,
+    /// While work goes on, the report is written at most this often.
+    pub report_every: Duration,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Labels of the cells with all results.
+    pub done: Vec<String>,
+    /// The cells that failed.
+    pub failed: Vec<FailedCell>,
+    /// Labels of the cells that were not finished: stopped, or `max_fail` reached.
+    pub skipped: Vec<String>,
+    /// Whether the stop flag ended the run.
+    pub stopped: bool,
+    /// Why the report at the end could not be written.
+    pub report_error: Option<String>,
+}
+
+/// A cell without all its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCell {
+    /// The cell.
+    pub label: String,
+    /// The job that failed first.
+    pub stage: Stage,
+    /// Why, for the user.
+    pub reason: String,
+}

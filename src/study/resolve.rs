@@ -1,0 +1,97 @@
+//! From a study to its plan: photos and models are looked up, then everything is pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::error::StudyError;
+use super::lookup::Lookup;
+use super::memories::Memories;
+use super::models::{AbsentModel, Models};
+use super::read::Study;
+use super::{class, sampler_steps, sizes};
+use crate::choice::DeviceClass;
+use crate::experiment::settings::Base;
+use crate::photos::Scan;
+use crate::plan::{self, Facts, JobStatus, Plan};
+use crate::store::{Store, StoreError};
+use crate::worker::BaseModel;
+
+/// A study that can be run, shown or reported.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The plan of the wanted cells.
+    pub plan: Plan,
+    /// The plan of all cells: a report is about all of them.
+    pub whole: Plan,
+    /// The class of devices it is planned for.
+    pub device_class: DeviceClass,
+    /// What lies in the photo folders, by `dataset.images`.
+    pub photos: BTreeMap<Vec<PathBuf>, Scan>,
+    /// The base models that were found.
+    pub models: BTreeMap<Base, BaseModel>,
+    /// The base models that were not, with `HubAccess::CacheOrAbsent`.
+    pub absent: Vec<AbsentModel>,
+    /// What was found out of model files and photos; kept in the store.
+    pub memories: Memories,
+}
+
+impl Study {
+    /// Checks everything that can be checked without loading a model, and plans. Decodes every photo that was not
+    /// decoded before. Opens no device.
+    ///
+    /// # Errors
+    /// A photo, a model or a setting that cannot be used.
+    pub fn resolve(self, lookup: &Lookup<'_>) -> Result<Resolved, StudyError> {
+        let experiment = &self.experiment;
+        let mut memories = Memories::open(lookup.store);
+        let mut facts = Facts::gather(experiment, &mut memories.photos)?;
+        let models = Models::find(experiment, lookup, &mut memories).map_err(StudyError::Model)?;
+        facts.base_hashes = models.hashes;
+        for (base, model) in &models.found {
+            facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
+        }
+        facts.read_prompts(experiment, &|base, prompt| Some(models.found.get(base)?.tokenizer().read(prompt)));
+        memories.keep();
+        sizes::check(experiment, &models.found)?;
+        sampler_steps::check(experiment, &models.found)?;
+        let device_class = match lookup.device_class {
+            Some(class) => class,
+            None => class::choose(&self, &facts, &Store::reader(lookup.store))?,
+        };
+        facts.device_class = device_class.to_string();
+        let whole = plan::make(experiment, &facts)?;
+        let plan = whole.clone().only(&self.selected);
+        Ok(Resolved {
+            file: self.file().to_path_buf(),
+            plan,
+            whole,
+            device_class,
+            photos: facts.photos,
+            models: models.found,
+            absent: models.absent,
+            memories,
+        })
+    }
+}
+
+impl Resolved {
+    /// What a store already has of the plan, and why the rest is made.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub fn status(&self, store: &Store) -> Result<Vec<JobStatus>, StoreError> {
+        let mut statuses = plan::status(&self.plan, store)?;
+        let is_unknown = |base: &Base| self.absent.iter().any(|model| !model.known && model.base == *base);
+        for (job, status) in self.plan.jobs.iter().zip(&mut statuses) {
+            let mut bases = job.cells.iter().map(|&cell| &self.plan.cells[cell].settings.model.base);
+            if let JobStatus::Todo { reason } = status
+                && bases.any(is_unknown)
+            {
+                *reason = "the base model is not downloaded yet".to_owned();
+            }
+        }
+        Ok(statuses)
+    }
+}

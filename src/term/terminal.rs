@@ -1,0 +1,210 @@
+//! The observer that people and programs see.
+
+use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Mutex, time::Instant};
+
+use super::bar::Bars;
+use super::download::{Arrived, DownloadView};
+use super::job::{JobView, Progress};
+use super::mode::ProgressMode;
+use crate::event::{Event, JobName, Observer};
+use crate::text::{Paint, count, duration, plain_text};
+
+/// Shows events. Errors of the streams are ignored: work goes on when nobody listens any more.
+pub struct Terminal {
+    pub(super) state: Mutex<State>,
+}
+
+/// What a bar or a progress line is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    /// A job of the plan and its worker.
+    Job(String, usize),
+    /// The images of `runner generate`.
+    Drawing,
+}
+
+impl Task {
+    fn of(job: &JobName) -> Self {
+        Self::Job(job.worker.clone(), job.job)
+    }
+}
+
+pub(super) struct State {
+    mode: ProgressMode,
+    paint: Paint,
+    /// Lines for people; standard error.
+    lines: Box<dyn Write + Send>,
+    /// One JSON event a line, if wanted; standard output.
+    json: Option<Box<dyn Write + Send>>,
+    /// There if progress is shown by bars.
+    bars: Option<Bars>,
+    /// The jobs being worked on.
+    jobs: BTreeMap<Task, JobView>,
+    download: Option<DownloadView>,
+    report: Option<PathBuf>,
+}
+
+impl Terminal {
+    /// Lines and bars go to standard error, JSON (if wanted) to standard output.
+    #[must_use]
+    pub fn new(mode: ProgressMode, paint: Paint, json: bool) -> Self {
+        let json: Option<Box<dyn Write + Send>> = json.then(|| Box::new(std::io::stdout()) as _);
+        Self::to_writers(mode, paint, Box::new(std::io::stderr()), json)
+    }
+
+    pub(super) fn to_writers(
+        mode: ProgressMode,
+        paint: Paint,
+        lines: Box<dyn Write + Send>,
+        json: Option<Box<dyn Write + Send>>,
+    ) -> Self {
+        let mode = mode.resolve();
+        let bars = (mode == ProgressMode::Bar).then(Bars::new);
+        let state = State { mode, paint, lines, json, bars, jobs: BTreeMap::new(), download: None, report: None };
+        Self { state: Mutex::new(state) }
+    }
+}
+
+impl Observer for Terminal {
+    fn observe(&self, event: &Event) {
+        // A panic of another thread while it held the lock leaves a state that is good enough to show.
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.write_json(event);
+        state.show(event, Instant::now());
+    }
+}
+
+impl State {
+    fn write_json(&mut self, event: &Event) {
+        if let Some(out) = &mut self.json
+            && let Ok(text) = serde_json::to_string(event)
+            && writeln!(out, "{text}").and_then(|()| out.flush()).is_err()
+        {
+            self.json = None;
+        }
+    }
+
+    pub(super) fn show(&mut self, event: &Event, now: Instant) {
+        let paint = self.paint;
+        match event {
+            Event::RunStarted { name, cells, jobs, todo, device } => {
+                let (cells, jobs) = (count(*cells, "cell"), count(*jobs, "job"));
+                self.info(&format!("{}: {cells}, {jobs}, {todo} to do, on {device}", paint.bold(&plain_text(name))));
+            }
+            Event::JobReused { job } => self.info(&paint.dim(&format!("in the store: {}", title(job)))),
+            Event::JobWaiting { job } => {
+                self.info(&format!("another runner is making {}: waiting for it", title(job)));
+            }
+            Event::JobStarted { job, reason, index, todo } => {
+                let head = format!("[{index}/{todo}] {}", paint.bold(&title(job)));
+                self.info(&format!("{head} {}", paint.dim(&format!("({})", plain_text(reason)))));
+                self.begin(Task::of(job), title(job));
+            }
+            Event::JobProgress { job, done, total, unit, detail } => {
+                self.progress(&Task::of(job), &Progress { done: *done, total: *total, unit, detail }, now);
+            }
+            Event::JobFinished { job, seconds } => {
+                self.jobs.remove(&Task::of(job));
+                self.info(&format!("{} {} in {}", paint.green("done"), title(job), duration(*seconds)));
+            }
+            Event::JobFailed { job, reason, cells } => {
+                self.jobs.remove(&Task::of(job));
+                self.line(&format!("{} {}: {}", paint.red("failed"), title(job), plain_text(reason)));
+                if cells.len() > 1 {
+                    self.line(&format!("       needed by {}", plain_text(&cells.join("; "))));
+                }
+            }
+            Event::DrawingStarted { images, model, device } => {
+                let title = format!("{} with {}", count(*images, "image"), plain_text(model));
+                self.info(&format!("{} {}", paint.bold(&title), paint.dim(&format!("(on {})", plain_text(device)))));
+                self.begin(Task::Drawing, title);
+            }
+            Event::DrawingProgress { done, total } => {
+                let progress = Progress { done: *done, total: *total, unit: "steps", detail: "" };
+                self.progress(&Task::Drawing, &progress, now);
+            }
+            Event::DrawingFinished { images, seconds } => {
+                self.jobs.remove(&Task::Drawing);
+                self.info(&format!("{} {} in {}", paint.green("done"), count(*images, "image"), duration(*seconds)));
+            }
+            Event::Download { file, done, total, resumed, bytes_per_second } => {
+                let (done, total, resumed, bytes_per_second) = (*done, *total, *resumed, *bytes_per_second);
+                self.arrived(file, &Arrived { done, total, resumed, bytes_per_second }, now);
+            }
+            Event::DownloadFailed { .. } => self.download = None,
+            Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
+            Event::Note { message } => self.info(&plain_text(message)),
+            Event::Stopping { signal } => {
+                let how = "stopping after this step; again to stop at once";
+                self.line(&format!("{} {how}", paint.yellow(&format!("{signal}:"))));
+            }
+            Event::ReportWritten { folder } => self.report = Some(folder.clone()),
+            Event::RunFinished { done, failed, skipped, seconds } => self.finished(*done, *failed, *skipped, *seconds),
+        }
+    }
+
+    fn begin(&mut self, task: Task, title: String) {
+        let view = JobView::new(title, self.bars.as_ref());
+        self.jobs.insert(task, view);
+    }
+
+    fn progress(&mut self, task: &Task, progress: &Progress<'_>, now: Instant) {
+        let line = self.jobs.get_mut(task).and_then(|view| view.update(progress, now));
+        if let Some(line) = line {
+            self.info(&line);
+        }
+    }
+
+    fn arrived(&mut self, file: &str, arrived: &Arrived, now: Instant) {
+        let mut view = self
+            .download
+            .take()
+            .filter(|view| view.is_of(file))
+            .unwrap_or_else(|| DownloadView::new(file, self.bars.as_ref(), now));
+        let line = view.update(arrived, now);
+        if arrived.done != arrived.total {
+            self.download = Some(view);
+        }
+        if let Some(line) = line {
+            self.info(&line);
+        }
+    }
+
+    fn finished(&mut self, done: usize, failed: usize, skipped: usize, seconds: f64) {
+        self.jobs.clear();
+        let mut parts = vec![format!("{} done", count(done, "cell"))];
+        if failed > 0 {
+            parts.push(self.paint.red(&format!("{failed} failed")));
+        }
+        if skipped > 0 {
+            parts.push(format!("{skipped} not finished"));
+        }
+        self.info(&format!("{} in {}", parts.join(", "), duration(seconds)));
+        if let Some(folder) = self.report.take() {
+            self.info(&format!("report: {}", folder.join("index.html").display()));
+        }
+    }
+
+    /// A line that `--progress none` leaves out.
+    fn info(&mut self, text: &str) {
+        if self.mode != ProgressMode::None {
+            self.line(text);
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        let lines = &mut self.lines;
+        let mut write = || {
+            let _ = writeln!(lines, "{text}");
+        };
+        match &self.bars {
+            Some(bars) => bars.above(write),
+            None => write(),
+        }
+    }
+}
+
+/// What people call a job, e.g. `train dataset.size=5`.
+fn title(job: &JobName) -> String {
+    format!("{} {}", job.stage, plain_text(&job.label))
+}
