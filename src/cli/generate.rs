@@ -16,7 +16,7 @@ use crate::experiment::{
 };
 use crate::hashing::HashCache;
 use crate::hub_id::ModelId;
-use crate::models::LoraModule;
+use crate::models::AdaptableLayer;
 use crate::models::LoraSet;
 use crate::pipeline::{self, ImageRequest};
 use crate::plan::too_long;
@@ -133,8 +133,8 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
         warn(output.error_paint(), &warning);
     }
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
-    Sampler::new(args.sampler, &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
-    let lora = args.adapters(&base.summary.lora_modules, &device)?;
+    Sampler::new(args.sampler, &base.summary.process, usize::from(args.steps)).or_exit(Exit::Usage)?;
+    let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
 
     if stop.is_set() {
         return Ok(Exit::Stopped);
@@ -218,7 +218,7 @@ impl GenerateArgs {
     }
 
     /// All adapters as one. A file with a tensor that would not be applied is refused.
-    fn adapters(&self, modules: &[LoraModule], device: &Device) -> Result<LoraSet, Failure> {
+    fn adapters(&self, modules: &[AdaptableLayer], device: &Device) -> Result<LoraSet, Failure> {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
             let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;

@@ -3,8 +3,12 @@
 //! Models return `candle_core::Result`; loading returns [`LoadError`](crate::tensors::LoadError), which names the file
 //! and the tensors or keys at fault.
 
+pub mod adaptable;
 pub mod at_once;
+pub mod conditioning;
 pub mod config;
+pub mod denoiser;
+pub mod gradients;
 pub mod layers;
 pub mod lora_set;
 pub mod model;
@@ -17,8 +21,12 @@ pub mod tokenizer;
 pub mod unet;
 pub mod vae;
 
-pub use lora_set::{LoraModule, LoraSet};
-pub use model::{ModelSummary, Parts, StableDiffusion};
+pub use adaptable::{AdaptableLayer, Tokens};
+pub use conditioning::Conditioning;
+pub use denoiser::Denoiser;
+pub use gradients::{LossAndGradients, Recompute};
+pub use lora_set::LoraSet;
+pub use model::{Model, ModelSummary, Parts};
 pub use on_demand::OnDemand;
 pub use text_encoder::ClipTextModel;
 pub use tokenizer::{Reading, Tokenizer};

@@ -1,17 +1,19 @@
-//! A whole Stable Diffusion model: found, checked, loaded.
+//! A whole text-to-image model: found, checked, loaded.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use crate::hashing::HashedFile;
 use crate::kernels::Storage;
 
+use crate::models::AdaptableLayer;
 use crate::models::AutoencoderKl;
 use crate::models::ClipTextModel;
-use crate::models::LoraModule;
+use crate::models::Conditioning;
+use crate::models::Denoiser;
 use crate::models::OnDemand;
 use crate::models::Tokenizer;
 use crate::models::UNet2DConditionModel;
@@ -19,26 +21,27 @@ use crate::models::at_once::at_once;
 use crate::models::config::{self, TextConfig, UNetConfig, VaeConfig};
 use crate::models::layers::check;
 use crate::models::tokenizer::PROMPT_TOKENS;
-use crate::sampling::schedule::{NoiseSchedule, PredictionType};
+use crate::sampling::process::Process;
+use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 use crate::tensors::texts::Texts;
 
-/// A loaded Stable Diffusion 1.x or 2.x model. All weights are frozen. What only the ends of the work need is loaded when it is used.
+/// A loaded text-to-image model. All weights are frozen. The text encoder and the VAE are loaded on first use.
 #[derive(Debug)]
-pub struct StableDiffusion {
+pub struct Model {
     /// Prompt → token ids.
     pub tokenizer: Arc<Tokenizer>,
     /// Token ids → context.
     pub text_encoder: OnDemand<ClipTextModel>,
     /// The denoiser.
-    pub unet: UNet2DConditionModel,
+    pub denoiser: Denoiser,
     /// Images ↔ latents.
     pub vae: OnDemand<AutoencoderKl>,
     /// The VAE's sizes and factors.
     pub vae_config: VaeConfig,
-    /// How the model was trained to denoise.
-    pub schedule: NoiseSchedule,
+    /// How latents become noise, and what the denoiser predicts.
+    pub process: Process,
     /// Where the weights are.
     pub device: Device,
     /// How the frozen weights are stored.
@@ -56,10 +59,8 @@ pub struct ModelSummary {
     pub native_size: usize,
     /// Width and height of images must be multiples of this many pixels: `vae_scale_factor` times the UNet's downsampling.
     pub unet_multiple: usize,
-    /// What the UNet predicts.
+    /// What the denoiser predicts.
     pub prediction_type: PredictionType,
-    /// Training timesteps, 1000.
-    pub train_timesteps: usize,
     /// Width of the text encoder's output.
     pub cross_attention_dim: usize,
     /// Numbers in the UNet's tensors.
@@ -68,10 +69,10 @@ pub struct ModelSummary {
     pub text_encoder_parameters: u64,
     /// Numbers in the VAE's tensors.
     pub vae_parameters: u64,
-    /// How the model was trained to denoise; samplers are laid out on it.
-    pub schedule: NoiseSchedule,
+    /// How latents become noise; samplers are laid out on it.
+    pub process: Process,
     /// The layers an adapter can change, sorted by name.
-    pub lora_modules: Vec<LoraModule>,
+    pub adaptable_layers: Vec<AdaptableLayer>,
 }
 
 impl ModelSummary {
@@ -95,26 +96,36 @@ pub struct Parts {
     pub text_encoder: (TextConfig, Weights),
     /// Prompt → token ids.
     pub tokenizer: Arc<Tokenizer>,
-    /// How the model was trained to denoise.
-    pub schedule: NoiseSchedule,
+    /// How latents become noise, and what the denoiser predicts.
+    pub process: Process,
     /// Hash of each text that was read, by its name in a diffusers folder: configurations and vocabulary.
     pub texts: BTreeMap<String, blake3::Hash>,
     /// What the user should know of the model's configurations, each a plain sentence.
     pub warnings: Vec<String>,
 }
 
-impl StableDiffusion {
-    /// How many images of that size go through the UNet at once, where `wanted` were asked for: small ones together on a CPU, where no image depends on its
-    /// neighbours.
+impl Model {
+    /// How many images of that size go through the denoiser at once, where `wanted` were asked for. On a CPU, small
+    /// images go together, because no image depends on its neighbours there.
     #[must_use]
     pub fn images_at_once(&self, width: usize, height: usize, wanted: usize) -> usize {
         at_once(&self.device, width * height / self.vae_config.scale().pow(2), wanted)
     }
 
-    /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `storage` says (a dtype will do: f32, bf16 or f16).
+    /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on the model's device.
     ///
     /// # Errors
-    /// Everything [`StableDiffusion::check`] finds, and a device without room.
+    /// A full device.
+    pub fn encode_prompt(&self, prompt: &str) -> candle_core::Result<Conditioning> {
+        let ids = Tensor::new(self.tokenizer.encode(prompt), &self.device)?.unsqueeze(0)?;
+        Ok(self.text_encoder.get()?.forward(&ids)?.into())
+    }
+
+    /// Loads a diffusers folder or a single-file checkpoint onto `device`, its weights stored as `storage` says (a dtype
+    /// will do: f32, bf16 or f16).
+    ///
+    /// # Errors
+    /// Everything [`Model::check`] finds, and a device without room.
     pub fn load(model: &Path, device: &Device, storage: impl Into<Storage>) -> Result<Self, LoadError> {
         Parts::open(model)?.load(device, storage)
     }
@@ -154,7 +165,7 @@ impl Parts {
         let vae_config = VaeConfig::parse(&texts.path(vae), texts.need(vae)?)?;
         let text_config = TextConfig::parse(&texts.path(text), texts.need(text)?)?;
         let scheduler = "scheduler/scheduler_config.json";
-        let (schedule, mut warnings) = NoiseSchedule::with_warnings(texts.need(scheduler)?)
+        let (process, mut warnings) = config::scheduler::process(texts.need(scheduler)?)
             .map_err(|e| LoadError::Invalid { file: texts.path(scheduler), reason: e.to_string() })?;
         warnings.extend(config::unread(unet, texts.need(unet)?, &config::UNET_KEYS));
         warnings.extend(config::unread(vae, texts.need(vae)?, &[&config::VAE_KEYS]));
@@ -169,7 +180,7 @@ impl Parts {
             text_encoder: (text_config, Weights::open_folder(&folder.join("text_encoder"), "model")?),
             texts: hashes.filter(|(name, _)| tokenizer.depends_on(name)).collect(),
             tokenizer: Arc::new(tokenizer),
-            schedule,
+            process,
             warnings,
         })
     }
@@ -195,7 +206,7 @@ impl Parts {
     /// Checks that every tensor is there and that the parts fit together.
     ///
     /// # Errors
-    /// As [`StableDiffusion::check`].
+    /// As [`Model::check`].
     pub fn check(&self) -> Result<ModelSummary, LoadError> {
         self.fit()?;
         let (unet, unet_size) = check(&self.unet.1, |at| UNet2DConditionModel::new(&self.unet.0, at))?;
@@ -206,35 +217,34 @@ impl Parts {
             vae_scale_factor: self.vae.0.scale(),
             native_size: self.unet.0.sample_size * self.vae.0.scale(),
             unet_multiple: self.vae.0.scale() << (self.unet.0.blocks.len() - 1),
-            prediction_type: self.schedule.prediction_type,
-            train_timesteps: self.schedule.train_timesteps(),
+            prediction_type: self.process.prediction_type(),
             cross_attention_dim: self.unet.0.cross_attention_dim,
             unet_parameters: unet_size.parameters,
             text_encoder_parameters: text_size.parameters,
             vae_parameters: vae_size.parameters,
-            schedule: self.schedule.clone(),
-            lora_modules: unet.lora_modules(),
+            process: self.process.clone(),
+            adaptable_layers: unet.adaptable_layers(),
         })
     }
 
     /// Loads the UNet; the other parts when they are used.
     ///
     /// # Errors
-    /// As [`StableDiffusion::load`].
-    pub fn load(self, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
+    /// As [`Model::load`].
+    pub fn load(self, device: &Device, storage: impl Into<Storage>) -> Result<Model, LoadError> {
         self.check()?;
         let storage = storage.into();
         let unet = UNet2DConditionModel::load(&self.unet.0, &self.unet.1, device, storage)?;
         let vae_config = self.vae.0.clone();
         let (text, vae) = (self.text_encoder, self.vae);
         let (text_device, vae_device) = (device.clone(), device.clone());
-        Ok(StableDiffusion {
+        Ok(Model {
             text_encoder: OnDemand::new(move || ClipTextModel::load(&text.0, &text.1, &text_device, storage)),
-            unet,
+            denoiser: unet.into(),
             vae: OnDemand::new(move || AutoencoderKl::load(&vae.0, &vae.1, &vae_device, storage)),
             vae_config,
             tokenizer: self.tokenizer,
-            schedule: self.schedule,
+            process: self.process,
             device: device.clone(),
             dtype: storage.dtype,
         })

@@ -14,9 +14,9 @@ use crate::experiment::settings::{Base, Dtype};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
 use crate::kernels::{Packing, Storage};
+use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
-use crate::models::StableDiffusion;
 use crate::models::Tokenizer;
 use crate::models::single_file;
 
@@ -65,7 +65,7 @@ impl BaseModel {
     ///
     /// # Errors
     /// A file that changed since it was hashed, a device without room.
-    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<StableDiffusion> {
+    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<Model> {
         let dtype = match dtype {
             Dtype::F32 => candle_core::DType::F32,
             Dtype::Bf16 => candle_core::DType::BF16,

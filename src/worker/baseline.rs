@@ -7,11 +7,11 @@ use super::{
 };
 use crate::experiment::Settings;
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::stage::Stage;
 
 /// Makes the images of the base model.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
     let wanted = &settings.generate;
     let mut images = images::entries(Group::Baseline, &wanted.baseline_prompts, &wanted.seeds);
     images.extend(images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds));

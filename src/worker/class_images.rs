@@ -10,11 +10,11 @@ use super::{
 };
 use crate::experiment::Settings;
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::stage::Stage;
 
 /// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
     let Some(prior) = &settings.train.prior_preservation else {
         return Err(StageError::Failed("class images are not wanted: prior preservation is off".into()));
     };

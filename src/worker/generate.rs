@@ -8,12 +8,12 @@ use super::{
 };
 use crate::adapter;
 use crate::experiment::Settings;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::stage::Stage;
 use crate::store::Artifact;
 
 /// Makes the images of one adapter.
-pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, settings: &Settings, ctx: &Context<'_>) -> Result<(), StageError> {
     let wanted = &settings.generate;
     let mut images = images::entries(Group::Prompt, &wanted.prompts, &wanted.seeds);
     images.extend(images::entries(Group::Drift, &settings.evaluate.drift_prompts, &wanted.seeds));
@@ -23,8 +23,8 @@ pub(super) fn run(model: &StableDiffusion, settings: &Settings, ctx: &Context<'_
 }
 
 /// The adapter as everybody else would load it: from its file.
-fn adapter(model: &StableDiffusion, train: &Artifact, scale: f64) -> Result<crate::models::LoraSet, StageError> {
+fn adapter(model: &Model, train: &Artifact, scale: f64) -> Result<crate::models::LoraSet, StageError> {
     let file = train.file(ADAPTER)?;
-    let modules = model.unet.lora_modules();
+    let modules = model.denoiser.adaptable_layers();
     adapter::file::load_bytes(&file.read()?, &file.path, &modules, scale, &model.device).map_err(failed)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, StageError, help::failed, png};
 use crate::experiment::settings::{Generate, Sampler};
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::pipeline::{self, ImageRequest};
 use crate::sampling::samplers::SamplerKind;
 use crate::stage::Stage;
@@ -105,10 +105,10 @@ pub fn entries(group: Group, prompts: &[String], seeds: &[u64]) -> Vec<ImageEntr
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`StableDiffusion::images_at_once`]); an image does not depend on
+/// Images of one prompt go through the model `batch_size` at a time, or more ([`Model::images_at_once`]); an image does not depend on
 /// its batch, so an interrupted list ends in the same bytes.
 pub fn render(
-    model: &StableDiffusion,
+    model: &Model,
     list: &ImageList,
     lora: &LoraSet,
     batch_size: usize,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, StageError, help::failed, png};
 use crate::experiment::settings::{Crop, Dataset};
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::photos::{self, Photo, Scan};
 use crate::stage::Stage;
 use crate::store::Artifact;
@@ -52,12 +52,7 @@ pub fn short(hash: &str) -> &str {
 }
 
 /// Decodes and crops every photo first, then encodes them one by one.
-pub(super) fn run(
-    model: &StableDiffusion,
-    dataset: &Dataset,
-    scan: &Scan,
-    ctx: &Context<'_>,
-) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, dataset: &Dataset, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
     let crop = match dataset.crop {
         Crop::Center => photos::Crop::Center,
         Crop::Random => photos::Crop::Random,
@@ -110,7 +105,7 @@ fn entry(photo: &Photo, captions: bool) -> PhotoEntry {
 }
 
 /// Mean and standard deviation `(1, 4, h, w)` f32, unscaled, on the CPU.
-pub fn encode(model: &StableDiffusion, image: &image::RgbImage) -> Result<(Tensor, Tensor), StageError> {
+pub fn encode(model: &Model, image: &image::RgbImage) -> Result<(Tensor, Tensor), StageError> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels: Vec<f32> = image.as_raw().iter().map(|value| f32::from(*value) / 127.5 - 1.0).collect();
     let pixels = Tensor::from_vec(pixels, (1, height, width, 3), &Device::Cpu)?

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::{
     Context, StageError,
@@ -19,14 +19,12 @@ use crate::experiment::{
     Settings,
     settings::{LrScheduler, Train},
 };
-use crate::models::StableDiffusion;
-use crate::models::unet::Recompute;
-use crate::pipeline::encode_prompt;
+use crate::models::{Conditioning, Model, Recompute};
 use crate::plan::Job;
 use crate::stage::Stage;
-use crate::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use crate::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use crate::training::{
-    BatchSource, ProbeSet, SamplingConfig, StepReport, Trainer, TrainingConfig, TrainingItem, probe_loss,
+    BatchConfig, BatchSource, ProbeSet, StepReport, Trainer, TrainingConfig, TrainingItem, probe_loss,
 };
 
 /// The adapter as diffusers names it.
@@ -36,7 +34,7 @@ pub const KOHYA: &str = "lora_kohya.safetensors";
 const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
-pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, job: &Job, ctx: &Context<'_>) -> Result<(), StageError> {
     let settings = &job.settings;
     let items = Items::gather(model, job, ctx)?;
     // All pictures and prompts are encoded now.
@@ -44,10 +42,10 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     model.text_encoder.release();
     let probes = Probes::new(model, settings, &items);
     let source = batch_source(model, settings, items)?;
-    let modules = model.unet.lora_modules();
+    let layers = model.denoiser.adaptable_layers();
     let wanted = &settings.train;
-    let adapter = Adapter::init(&modules, wanted.rank, wanted.alpha, wanted.seed, &model.device)?;
-    let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
+    let adapter = Adapter::init(&layers, wanted.rank, wanted.alpha, wanted.seed, &model.device)?;
+    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, ctx, wanted.steps)?;
     let steps = wanted.steps as u64;
@@ -74,7 +72,7 @@ pub(super) fn run(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Resu
     }
     log.write(ctx.workspace)?;
     ctx.workspace.write(ADAPTER, &adapter::file::save_diffusers(trainer.adapter())?)?;
-    let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
+    let mut metadata = BaseLabel::of_model(&model.denoiser, &model.process).metadata();
     metadata.extend(kohya_metadata(settings)?);
     ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
     Ok(())
@@ -109,7 +107,7 @@ struct Items {
 }
 
 impl Items {
-    fn gather(model: &StableDiffusion, job: &Job, ctx: &Context<'_>) -> Result<Self, StageError> {
+    fn gather(model: &Model, job: &Job, ctx: &Context<'_>) -> Result<Self, StageError> {
         let settings = &job.settings;
         let prepared = need(ctx, Stage::Prepare)?;
         let list: PhotoList = serde_json::from_slice(&prepared.read("photos.json")?).map_err(failed)?;
@@ -137,33 +135,31 @@ impl Items {
 
 /// Text embeddings, each prompt encoded once.
 struct Prompts<'a> {
-    model: &'a StableDiffusion,
-    known: BTreeMap<String, Tensor>,
+    model: &'a Model,
+    known: BTreeMap<String, Conditioning>,
 }
 
 impl Prompts<'_> {
     fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let context = encode_prompt(self.model, prompt)?.squeeze(0)?;
-            let context = context.to_dtype(candle_core::DType::F32)?.to_device(&Device::Cpu)?;
-            self.known.insert(prompt.to_owned(), context);
+            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            self.known.insert(prompt.to_owned(), conditioning);
         }
-        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, context: self.known[prompt].clone() })
+        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning: self.known[prompt].clone() })
     }
 }
 
-fn batch_source(model: &StableDiffusion, settings: &Settings, items: Items) -> Result<BatchSource, StageError> {
+fn batch_source(model: &Model, settings: &Settings, items: Items) -> Result<BatchSource, StageError> {
     let train = &settings.train;
-    let config = SamplingConfig {
+    let config = BatchConfig {
         batch_size: train.batch_size,
         gradient_accumulation: train.gradient_accumulation,
         dropout: train.dropout,
         scaling_factor: model.vae_config.scaling_factor,
-        train_timesteps: model.schedule.train_timesteps(),
-        unet_levels: model.unet.config().blocks.len(),
         seed: train.seed,
     };
-    Ok(BatchSource::new(config, items.train, items.class, model.unet.lora_modules(), &model.device)?)
+    let layers = model.denoiser.adaptable_layers();
+    Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
 }
 
 fn config(train: &Train) -> TrainingConfig {
@@ -182,12 +178,12 @@ fn config(train: &Train) -> TrainingConfig {
             warmup_steps: train.lr_warmup_steps,
             total_steps: train.steps,
         },
-        adamw: AdamWConfig {
+        optimizer: OptimizerConfig::AdamW(AdamWConfig {
             beta1: train.adam_beta1,
             beta2: train.adam_beta2,
             epsilon: train.adam_epsilon,
             weight_decay: train.weight_decay,
-        },
+        }),
         max_grad_norm: train.max_grad_norm,
         prior_weight: train.prior_preservation.as_ref().map_or(0.0, |prior| prior.weight),
         recompute: if train.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
@@ -213,7 +209,7 @@ struct Probes {
 }
 
 impl Probes {
-    fn new(model: &StableDiffusion, settings: &Settings, items: &Items) -> Self {
+    fn new(model: &Model, settings: &Settings, items: &Items) -> Self {
         let wanted = &settings.evaluate;
         let mut sets = Vec::new();
         for (split, items) in
@@ -221,7 +217,7 @@ impl Probes {
         {
             let first = items.iter().take(wanted.probe_photos).cloned().collect();
             let factor = model.vae_config.scaling_factor;
-            let set = ProbeSet::new(first, wanted.probe_timesteps, &model.schedule, factor, wanted.probe_seed);
+            let set = ProbeSet::new(first, wanted.probe_timesteps, &model.process, factor, wanted.probe_seed);
             if !set.is_empty() {
                 sets.push((split, set));
             }
@@ -230,10 +226,10 @@ impl Probes {
         Self { sets, batch_size: settings.train.batch_size }
     }
 
-    fn measure(&self, model: &StableDiffusion, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
+    fn measure(&self, model: &Model, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
         let adapter = trainer.adapter().frozen_set(1.0)?;
         for (split, set) in &self.sets {
-            let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;
+            let loss = probe_loss(&model.denoiser, &model.process, set, &adapter, self.batch_size, &model.device)?;
             log.probe(ProbeRow { step: trainer.steps_done(), split: *split, loss });
         }
         Ok(())

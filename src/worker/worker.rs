@@ -8,7 +8,7 @@ use super::{
     BaseModel, Context, Output, StageError, Worker, baseline, class_images, device, evaluate, generate, prepare, train,
 };
 use crate::experiment::settings::{Base, Model};
-use crate::models::StableDiffusion;
+use crate::models;
 use crate::photos::Scan;
 use crate::plan::Job;
 use crate::stage::Stage;
@@ -19,7 +19,7 @@ pub struct Stages {
     device: Device,
     photos: BTreeMap<Vec<PathBuf>, Scan>,
     models: BTreeMap<Base, BaseModel>,
-    loaded: Option<(Model, StableDiffusion)>,
+    loaded: Option<(Model, models::Model)>,
 }
 
 impl Stages {
@@ -30,7 +30,7 @@ impl Stages {
     }
 
     /// The loaded model of these settings; one is kept at a time.
-    fn model(&mut self, wanted: &Model, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
+    fn model(&mut self, wanted: &Model, ctx: &Context<'_>) -> Result<&models::Model, StageError> {
         if !self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == wanted) {
             // The old one goes first: two do not fit on most GPUs.
             self.loaded = None;

@@ -5,7 +5,9 @@
 //! loaded model, so a wrong label is worse than none.
 
 use super::key::Part;
+use crate::models::Denoiser;
 use crate::models::config::UNetConfig;
+use crate::sampling::process::Process;
 use crate::sampling::schedule::PredictionType;
 use std::collections::BTreeMap;
 
@@ -37,7 +39,13 @@ const PREDICTION: &str = "modelspec.prediction_type";
 impl BaseLabel {
     /// The label of a model that is there.
     #[must_use]
-    pub fn of_model(config: &UNetConfig, prediction: PredictionType) -> Self {
+    pub fn of_model(denoiser: &Denoiser, process: &Process) -> Self {
+        match denoiser {
+            Denoiser::UNet(unet) => Self::of_unet(unet.config(), process.prediction_type()),
+        }
+    }
+
+    fn of_unet(config: &UNetConfig, prediction: PredictionType) -> Self {
         let family = match Family::of_context(config.cross_attention_dim) {
             Some(family) => family,
             None if config.use_linear_projection => Family::Sd2,
@@ -216,7 +224,7 @@ mod tests {
             UNetConfig::parse(std::path::Path::new("config.json"), &text).unwrap()
         };
         let version = |context, linear, prediction| {
-            BaseLabel::of_model(&config(context, linear), prediction).metadata()[VERSION].clone()
+            BaseLabel::of_unet(&config(context, linear), prediction).metadata()[VERSION].clone()
         };
         assert_eq!(version(768, false, PredictionType::Epsilon), "sd_v1");
         assert_eq!(version(1024, true, PredictionType::Epsilon), "sd_v2");

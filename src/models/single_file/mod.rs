@@ -17,12 +17,13 @@ use candle_core::Device;
 use crate::kernels::Storage;
 
 use crate::hub::{Hub, ModelId};
+use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
-use crate::models::StableDiffusion;
 use crate::models::Tokenizer;
+use crate::models::config::scheduler;
 use crate::models::config::{TextConfig, UNetConfig, VaeConfig};
-use crate::sampling::schedule::{NoiseSchedule, PredictionType};
+use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 use crate::tensors::texts::Texts;
@@ -53,7 +54,7 @@ pub struct Architecture {
 ///
 /// # Errors
 /// Everything [`check`] finds, and a device without room.
-pub fn load(file: &Path, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
+pub fn load(file: &Path, device: &Device, storage: impl Into<Storage>) -> Result<Model, LoadError> {
     open(file)?.load(device, storage)
 }
 
@@ -81,7 +82,7 @@ pub fn open(file: &Path) -> Result<Parts, LoadError> {
 pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadError> {
     let mut weights = open_file(file)?;
     let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
-    let schedule = NoiseSchedule::from_config_json(&configs::scheduler(prediction))
+    let (process, _) = scheduler::process(&configs::scheduler(prediction))
         .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
     let Architecture { family, unet, vae, text_encoder } = architecture.clone();
     let layers = unet.blocks.first().map_or(1, |block| block.layers);
@@ -101,7 +102,7 @@ pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadEr
         texts: words.hashes("tokenizer/").filter(|(name, _)| tokenizer.depends_on(name)).collect(),
         warnings: tokenizer.warnings().to_vec(),
         tokenizer: Arc::new(tokenizer),
-        schedule,
+        process,
     })
 }
 

@@ -10,7 +10,7 @@ pub(super) struct Grid {
 
 /// The model's spacing or the sampler's own default.
 pub(super) fn spacing(schedule: &NoiseSchedule, default: TimestepSpacing) -> TimestepSpacing {
-    schedule.sampling().timestep_spacing.unwrap_or(default)
+    schedule.sampler().timestep_spacing.unwrap_or(default)
 }
 
 /// `numpy.linspace(0, last, count)`.
@@ -36,7 +36,7 @@ pub(super) fn trailing(total: usize, steps: usize) -> Vec<f64> {
 
 /// `count` multiples of `ratio` plus the model's offset, descending.
 pub(super) fn leading(schedule: &NoiseSchedule, ratio: usize, count: usize) -> Vec<f64> {
-    (0..count).rev().map(|i| (i * ratio + schedule.sampling().steps_offset) as f64).collect()
+    (0..count).rev().map(|i| (i * ratio + schedule.sampler().steps_offset) as f64).collect()
 }
 
 /// `numpy.interp(timesteps, 0..n, sigmas)` and the last noise level, as f32.
@@ -61,7 +61,7 @@ pub(super) fn interpolate(schedule: &NoiseSchedule, timesteps: &[f64]) -> Vec<f3
 
 /// The noise level after the last step.
 fn last_sigma(schedule: &NoiseSchedule) -> f32 {
-    match schedule.sampling().final_sigma {
+    match schedule.sampler().final_sigma {
         FinalSigma::Zero => 0.0,
         FinalSigma::SigmaMin => schedule.sigmas().first().copied().unwrap_or(0.0),
     }
@@ -80,7 +80,7 @@ pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Grid {
         .iter()
         .map(|sigma| {
             let t = timestep_of(*sigma, &logs);
-            (if schedule.sampling().cosine { t.trunc() } else { t.round_ties_even() }) as f32
+            (if schedule.sampler().cosine { t.trunc() } else { t.round_ties_even() }) as f32
         })
         .collect();
     let sigmas = levels.into_iter().map(|sigma| sigma as f32).chain([last_sigma(schedule)]).collect();

@@ -1,7 +1,7 @@
 //! Loss and adapter gradients, with or without recomputing the blocks in the backward pass.
 //!
-//! On a CPU and on CUDA the kernels are recorded and the recording is run backwards ([`record`]); elsewhere nothing is recorded and
-//! candle's graph does it all. With [`Recompute::Blocks`] the forward pass runs without either and keeps only the feature map that
+//! On a CPU and on CUDA the kernels are recorded and the recording is run backwards ([`record`]); elsewhere nothing is
+//! recorded and candle's graph does it all. With [`Recompute::Blocks`] the forward pass runs without either and keeps only the feature map that
 //! enters each step (a residual block with its transformer, a downsampling or an upsampling); the
 //! backward pass goes through the steps from the last to the first, computes each again, recorded,
 //! and pushes the gradient of its result through it (Chen et al. 2016, <https://arxiv.org/abs/1604.06174>).
@@ -9,57 +9,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var};
 
-use super::UNet2DConditionModel;
-use super::step::{Conditioning, Slot, Visit, walk};
-use crate::kernels::{Gradients, LoraPair, add, on_deep_stack, record};
-use crate::models::LoraSet;
-
-/// What is computed twice to save memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Recompute {
-    /// Nothing: all activations are kept.
-    #[default]
-    Nothing,
-    /// Activations inside a block: the forward pass twice for less memory (README, "How fast is it?").
-    Blocks,
-}
-
-/// What a training step needs to know.
-#[derive(Debug)]
-pub struct LossAndGradients {
-    /// The loss, a scalar f32.
-    pub loss: Tensor,
-    /// Module name → gradients of A `(rank, in)` and B `(out, rank)`, f32; one entry for each pair of the adapter.
-    pub gradients: BTreeMap<String, (Tensor, Tensor)>,
-}
+use super::model::UNet2DConditionModel;
+use super::step::{Shared, Slot, Visit, walk};
+use crate::kernels::{Gradients, add, on_deep_stack, record};
+use crate::models::conditioning::Conditioning;
+use crate::models::gradients::{Collected, LossAndGradients, Recompute};
+use crate::models::lora_set::LoraSet;
 
 impl UNet2DConditionModel {
-    /// Runs the model, takes `loss` (a scalar) of its prediction `(B,4,h,w)` f32, and differentiates it by
-    /// every A and B in `lora`, whose tensors must be those of `Var`s. Arguments as in
-    /// [`forward`](UNet2DConditionModel::forward). Both ways give the same loss, and gradients that differ by rounding only.
+    /// Runs the model, takes `loss` (a scalar) of its prediction `(B,4,h,w)` f32, and differentiates it by every tensor
+    /// of `lora`, which must be those of `Var`s. Arguments are as in [`forward`](UNet2DConditionModel::forward). Both
+    /// ways of [`Recompute`] give the same loss, and gradients that differ by rounding only.
     ///
     /// # Errors
-    /// If shapes do not agree, or a pair in `lora` gets no gradient: its module is not in this model, or it is not a `Var`.
+    /// Shapes that do not agree, or a tensor of `lora` that gets no gradient: its layer is not in this model, or it is
+    /// not a `Var`.
     pub fn loss_and_gradients(
         &self,
         latents: &Tensor,
         timesteps: &[f32],
-        context: &Tensor,
+        conditioning: &Conditioning,
         lora: &LoraSet,
         recompute: Recompute,
         loss: impl FnOnce(&Tensor) -> Result<Tensor> + Send,
     ) -> Result<LossAndGradients> {
         on_deep_stack(|| match recompute {
             Recompute::Nothing => {
-                let (prediction, recording) = record(|| self.forward(latents, timesteps, context, lora))?;
+                let (prediction, recording) = record(|| self.forward(latents, timesteps, conditioning, lora))?;
                 let loss = loss(&prediction)?;
-                let mut sum = Sum::default();
-                sum.add(&mut recording.backward(&loss)?, lora.iter());
+                let mut sum = Collected::default();
+                sum.take(&mut recording.backward(&loss)?, lora.iter());
                 Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
             }
-            Recompute::Blocks => self.recompute_blocks(latents, timesteps, context, lora, loss),
+            Recompute::Blocks => self.recompute_blocks(latents, timesteps, conditioning, lora, loss),
         })
     }
 
@@ -67,20 +51,20 @@ impl UNet2DConditionModel {
         &self,
         latents: &Tensor,
         timesteps: &[f32],
-        context: &Tensor,
+        conditioning: &Conditioning,
         lora: &LoraSet,
         loss: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<LossAndGradients> {
-        let (first, time, context) = self.enter(latents, timesteps, context)?;
-        let frozen: LoraSet = lora.iter().map(|(name, pair)| (name.to_owned(), detached(pair))).collect();
-        let on = Conditioning { time: &time, context: &context, lora: &frozen };
+        let (first, time, context) = self.enter(latents, timesteps, conditioning)?;
+        let frozen = lora.detached();
+        let on = Shared { time: &time, context: &context, lora: &frozen };
 
         // Forward without a graph, noting the inputs of each step and which results depend on an adapter.
         let mut visits: Vec<Visit> = Vec::new();
         let mut adapted = BTreeSet::new();
         let last = walk(&self.steps, first, |visit| {
             let value = visit.step.forward(&visit.x.value, visit.skip.as_ref().map(|s| &s.value), visit.size, on)?;
-            let has_adapter = visit.step.lora_modules().any(|m| lora.get(&m.name).is_some());
+            let has_adapter = visit.step.adaptable_layers().any(|m| lora.get(&m.name).is_some());
             let inputs = [Some(&visit.x), visit.skip.as_ref()];
             if has_adapter || inputs.into_iter().flatten().any(|s| adapted.contains(&s.id)) {
                 adapted.insert(visit.x.id + 1);
@@ -89,7 +73,7 @@ impl UNet2DConditionModel {
             Ok(value)
         })?;
 
-        let mut sum = Sum::default();
+        let mut sum = Collected::default();
         // Gradients of the loss by the feature maps still to be visited, by slot.
         let mut by_slot = BTreeMap::new();
         let result = tracked(&last, &adapted)?;
@@ -98,7 +82,7 @@ impl UNet2DConditionModel {
         collect(&mut by_slot, &mut recording.backward(&loss)?, &[(last.id, &result)])?;
         drop((prediction, last, result));
 
-        let on = Conditioning { lora, ..on };
+        let on = Shared { lora, ..on };
         while let Some(visit) = visits.pop() {
             let Some(gradient) = by_slot.remove(&(visit.x.id + 1)) else { continue };
             let x = tracked(&visit.x, &adapted)?;
@@ -106,18 +90,14 @@ impl UNet2DConditionModel {
             let (again, recording) = record(|| visit.step.forward(&x, skip.as_ref(), visit.size, on))?;
             let mut gradients = recording.backward_from(&again, &gradient)?;
             drop((again, gradient));
-            let here = visit.step.lora_modules().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
-            sum.add(&mut gradients, here);
+            let here = visit.step.adaptable_layers().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
+            sum.take(&mut gradients, here);
             let skip = visit.skip.as_ref().zip(skip.as_ref()).map(|(slot, value)| (slot.id, value));
             let inputs: Vec<_> = std::iter::once((visit.x.id, &x)).chain(skip).collect();
             collect(&mut by_slot, &mut gradients, &inputs)?;
         }
         Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
     }
-}
-
-fn detached(pair: &LoraPair) -> LoraPair {
-    LoraPair { down: pair.down.detach(), up: pair.up.detach(), ..pair.clone() }
 }
 
 /// The slot's value, as a variable if an adapter acted before it.
@@ -139,24 +119,4 @@ fn collect(
         by_slot.insert(*id, sum);
     }
     Ok(())
-}
-
-#[derive(Default)]
-struct Sum(BTreeMap<String, (Tensor, Tensor)>);
-
-impl Sum {
-    fn add<'a>(&mut self, gradients: &mut Gradients, pairs: impl Iterator<Item = (&'a str, &'a LoraPair)>) {
-        for (name, pair) in pairs {
-            if let (Some(down), Some(up)) = (gradients.remove(&pair.down), gradients.remove(&pair.up)) {
-                self.0.insert(name.to_owned(), (down, up));
-            }
-        }
-    }
-
-    fn complete(self, lora: &LoraSet) -> Result<BTreeMap<String, (Tensor, Tensor)>> {
-        if let Some((name, _)) = lora.iter().find(|(name, _)| !self.0.contains_key(*name)) {
-            bail!("no gradient reached the adapter of {name}: the model has no such module, or it is not trainable");
-        }
-        Ok(self.0)
-    }
 }
