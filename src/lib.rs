@@ -15,20 +15,23 @@
 //! | L3 | `event`, `hub`, `sampling`, `store` |
 //! | L2 | `measures`, `photos`, `stage`, `tensors` |
 //! | L1 | `experiment`, `kernels` |
-//! | L0 | `hashing`, `hub_id` |
+//! | L0 | `choice`, `files`, `hashing`, `picture`, `text` |
 
 pub mod adapter;
+pub mod choice;
 pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod experiment;
+pub mod files;
 pub mod hashing;
 pub mod hub;
-pub mod hub_id;
+
 pub mod kernels;
 pub mod measures;
 pub mod models;
 pub mod photos;
+pub mod picture;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
@@ -37,5 +40,6 @@ pub mod stage;
 pub mod store;
 pub mod tensors;
 pub mod term;
+pub mod text;
 pub mod training;
 pub mod worker;

@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Result, Tensor, bail};
 
+use crate::choice;
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
 use crate::models::{Conditioning, LoraSet, Model};
 use crate::sampling::noise::TorchRng;
-use crate::sampling::samplers::{Sampler, SamplerKind};
+use crate::sampling::samplers::Sampler;
 
 /// What to draw: one image per seed.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub struct ImageRequest<'a> {
     /// Pixels; a multiple of the VAE's factor, 8.
     pub height: usize,
     /// The method.
-    pub sampler: SamplerKind,
+    pub sampler: choice::Sampler,
     /// Sampler steps.
     pub steps: usize,
     /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
+use runner::choice::Sampler as Kind;
 use runner::models::config::scheduler;
 use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
-use runner::sampling::samplers::{Sampler, SamplerKind};
+use runner::sampling::samplers::Sampler;
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -73,7 +74,7 @@ fn loops_equal_diffusers() {
     for case in &golden.loops {
         let Loop { config, sampler: name, steps, .. } = case;
         let label = format!("{config}/{name}/{steps}");
-        let kind: SamplerKind = name.parse().unwrap();
+        let kind: Kind = name.parse().unwrap();
         let mut sampler = Sampler::new(kind, &process(&golden, config), *steps).unwrap();
         assert_eq!(sampler.timesteps(), case.timesteps, "{label}");
         let got = sampler.sigmas();
@@ -99,10 +100,8 @@ fn loops_equal_diffusers() {
         let entry = worst.entry((name.clone(), config.clone())).or_default();
         *entry = entry.max(error);
         // Two corners lose digits in diffusers itself, which starts from latents of size 4096 or divides by ᾱ = 2e-9.
-        let corner = matches!(
-            (config.as_str(), kind),
-            ("zero_snr", SamplerKind::Euler | SamplerKind::EulerA) | ("cosine", SamplerKind::Pndm)
-        );
+        let corner =
+            matches!((config.as_str(), kind), ("zero_snr", Kind::Euler | Kind::EulerA) | ("cosine", Kind::Pndm));
         let allowed = if corner { 1e-3 } else { 1e-5 };
         assert!(error <= allowed, "{label}: relative error {error:e}");
     }

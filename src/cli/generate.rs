@@ -9,18 +9,18 @@ use super::{
     signals,
 };
 use crate::adapter::file;
+use crate::choice::{Choice, ModelId};
 use crate::event::{Event, Observer};
 use crate::experiment::{
     GUIDANCE_SCALES, LORA_SCALES,
     settings::{self, Base, Dtype},
 };
 use crate::hashing::HashCache;
-use crate::hub_id::ModelId;
 use crate::models::AdaptableLayer;
 use crate::models::LoraSet;
 use crate::pipeline::{self, ImageRequest};
 use crate::plan::too_long;
-use crate::sampling::samplers::{Sampler, SamplerKind};
+use crate::sampling::samplers::Sampler;
 use crate::stage::Stage;
 use crate::term::Terminal;
 use crate::worker::{BaseModel, device};
@@ -73,7 +73,7 @@ pub(super) struct GenerateArgs {
     guidance_scale: f64,
     /// ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras or unipc
     #[arg(long, default_value = "dpm++2m", value_parser = parse_sampler)]
-    sampler: SamplerKind,
+    sampler: settings::Sampler,
     /// Pixels; what the model was trained on if not given
     #[arg(long, value_parser = clap::value_parser!(u32).range(8..=8192))]
     width: Option<u32>,
@@ -233,7 +233,7 @@ impl GenerateArgs {
             prompt: self.prompt.clone(),
             negative_prompt: self.negative_prompt.clone(),
             steps: usize::from(self.steps),
-            sampler: self.sampler.name(),
+            sampler: self.sampler.word(),
             guidance_scale: self.guidance_scale,
             seed,
             width,
@@ -292,8 +292,8 @@ fn parse_guidance(text: &str) -> Result<f64, String> {
     }
 }
 
-fn parse_sampler(text: &str) -> Result<SamplerKind, String> {
-    let names = SamplerKind::ALL.map(SamplerKind::name).join(", ");
+fn parse_sampler(text: &str) -> Result<settings::Sampler, String> {
+    let names = settings::Sampler::words().collect::<Vec<_>>().join(", ");
     text.parse().map_err(|_| format!("expected one of {names}"))
 }
 

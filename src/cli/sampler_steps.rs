@@ -3,7 +3,7 @@
 use crate::experiment::{Experiment, Problem, Problems, settings};
 use crate::sampling::process::Process;
 use crate::sampling::samplers::Sampler;
-use crate::worker::{BaseModel, images::sampler_kind};
+use crate::worker::BaseModel;
 use std::collections::BTreeMap;
 
 /// Checks every cell's sampler; each impossible one is told once.
@@ -27,12 +27,11 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
 
 /// Why a sampler cannot do that, and what it can.
 fn impossible(sampler: settings::Sampler, process: &Process, steps: usize) -> Option<(String, String)> {
-    let kind = sampler_kind(sampler);
-    let error = Sampler::new(kind, process, steps).err()?;
+    let error = Sampler::new(sampler, process, steps).err()?;
     let fewer = (1..steps.min(process.most_steps() + 1)).rev();
-    let help = match fewer.into_iter().find(|fewer| Sampler::new(kind, process, *fewer).is_ok()) {
-        Some(most) => format!("with this model {kind} does at most {most} steps; 20 to 50 are usual"),
-        None => format!("set another sampler than {kind}"),
+    let help = match fewer.into_iter().find(|fewer| Sampler::new(sampler, process, *fewer).is_ok()) {
+        Some(most) => format!("with this model {sampler} does at most {most} steps; 20 to 50 are usual"),
+        None => format!("set another sampler than {sampler}"),
     };
     Some((error.to_string(), help))
 }

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::reader::{Reader, resolve};
 use super::settings::{Base, Device, Dtype, Model};
 use super::source::Origin;
-use crate::hub_id::ModelId;
+use crate::choice::ModelId;
 
 pub(super) const KEYS: &[&str] = &["model.base", "model.dtype", "model.device", "model.low_memory"];
 

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Sampler};
+
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,30 +56,6 @@ pub enum Base {
     },
 }
 
-/// Storage type of frozen weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Dtype {
-    F32,
-    Bf16,
-    F16,
-}
-
-/// Where tensors live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// CUDA or Metal when compiled in and present, else the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The CUDA device of that number.
-    Cuda(usize),
-    /// Apple's GPU.
-    Metal,
-}
-
 /// `[subject]`: the words of the study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,16 +86,6 @@ pub struct Dataset {
     pub captions: bool,
     /// Orders the photos: the first `size` are trained on, the last `held_out` are held out.
     pub seed: u64,
-}
-
-/// Where the square is cut out of the resized photo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Crop {
-    /// The middle.
-    Center,
-    /// A place drawn from the dataset seed and the photo's content; fixed for the whole study.
-    Random,
 }
 
 /// `[train]`: the fine-tuning.
@@ -166,19 +134,6 @@ pub struct Train {
     pub seed: u64,
     /// Prior preservation; `None` when `images = 0`.
     pub prior_preservation: Option<PriorPreservation>,
-}
-
-/// Shape of the learning rate over the optimizer steps, as in `diffusers.optimization.get_scheduler`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum LrScheduler {
-    Constant,
-    ConstantWithWarmup,
-    Linear,
-    Cosine,
-    CosineWithRestarts,
-    Polynomial,
 }
 
 /// `[train.prior_preservation]`
@@ -248,26 +203,6 @@ pub struct Generate {
     pub lora_scale: f64,
     /// Images per forward pass; changes speed and memory, never the images.
     pub batch_size: usize,
-}
-
-/// The samplers, named as people name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub enum Sampler {
-    #[serde(rename = "ddim")]
-    Ddim,
-    #[serde(rename = "pndm")]
-    Pndm,
-    #[serde(rename = "euler")]
-    Euler,
-    #[serde(rename = "euler-a")]
-    EulerA,
-    #[serde(rename = "dpm++2m")]
-    DpmPp2m,
-    #[serde(rename = "dpm++2m-karras")]
-    DpmPp2mKarras,
-    #[serde(rename = "unipc")]
-    UniPc,
 }
 
 /// `[evaluate]`: the measurements.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::hub_id::IdError;
+use crate::choice::IdError;
 
 use super::fault::{Fault, Kind};
 

@@ -40,7 +40,7 @@ use listing::Listing;
 use stream::Stream;
 use url::Url;
 
-pub use crate::hub_id::ModelId;
+pub use crate::choice::ModelId;
 pub use error::HubError;
 pub use limits::Limits;
 pub use news::{Download, News, Watch};

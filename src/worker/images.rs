@@ -10,7 +10,6 @@ use crate::experiment::settings::{Generate, Sampler};
 use crate::models::LoraSet;
 use crate::models::Model;
 use crate::pipeline::{self, ImageRequest};
-use crate::sampling::samplers::SamplerKind;
 use crate::stage::Stage;
 use crate::store::Artifact;
 
@@ -105,8 +104,8 @@ pub fn entries(group: Group, prompts: &[String], seeds: &[u64]) -> Vec<ImageEntr
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`Model::images_at_once`]); an image does not depend on
-/// its batch, so an interrupted list ends in the same bytes.
+/// Images of one prompt go through the model `batch_size` at a time, or more ([`Model::images_at_once`]); an image does
+/// not depend on its batch, so an interrupted list ends in the same bytes.
 pub fn render(
     model: &Model,
     list: &ImageList,
@@ -130,7 +129,7 @@ pub fn render(
             seeds: &seeds,
             width: list.settings.width,
             height: list.settings.height,
-            sampler: sampler_kind(list.settings.sampler),
+            sampler: list.settings.sampler,
             steps: list.settings.steps,
             guidance_scale: list.settings.guidance_scale,
             batch_size: seeds.len(),
@@ -154,20 +153,6 @@ pub fn render(
         }
     }
     ctx.write_json("images.json", list)
-}
-
-/// The sampler of that name.
-#[must_use]
-pub fn sampler_kind(sampler: Sampler) -> SamplerKind {
-    match sampler {
-        Sampler::Ddim => SamplerKind::Ddim,
-        Sampler::Pndm => SamplerKind::Pndm,
-        Sampler::Euler => SamplerKind::Euler,
-        Sampler::EulerA => SamplerKind::EulerA,
-        Sampler::DpmPp2m => SamplerKind::DpmPp2m,
-        Sampler::DpmPp2mKarras => SamplerKind::DpmPp2mKarras,
-        Sampler::UniPc => SamplerKind::UniPc,
-    }
 }
 
 /// Cuts a list into runs of one prompt, `limit` entries at most.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use runner::choice::{self, Choice};
 use runner::models::Model;
 use runner::models::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, scheduler};
 use runner::sampling::process::Process;
-use runner::sampling::samplers::{Sampler, SamplerKind};
+use runner::sampling::samplers::Sampler;
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};
@@ -75,7 +76,7 @@ fn configs() {
 
 /// A sampler on the process; a sampler may refuse, its timesteps must be the model's.
 fn sample(process: &Process, number: usize) -> String {
-    let kind = SamplerKind::ALL[number % SamplerKind::ALL.len()];
+    let (_, kind) = choice::Sampler::ALL[number % choice::Sampler::ALL.len()];
     match Sampler::new(kind, process, 1 + number % 60) {
         Err(error) => error.to_string(),
         Ok(sampler) => {

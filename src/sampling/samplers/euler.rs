@@ -34,31 +34,27 @@ pub(super) fn ancestral(schedule: &NoiseSchedule, steps: usize) -> Result<Layout
 
 fn layout(schedule: &NoiseSchedule, grid: grid::Grid, ancestral: bool) -> Result<Layout> {
     let grid::Grid { timesteps, sigmas } = grid;
-    let init_noise_sigma = init_noise_sigma(schedule, &sigmas);
+    let init_noise_sigma = grid::init_noise_sigma(schedule, &sigmas);
     let method = Box::new(Euler { prediction: schedule.prediction_type, sigmas: sigmas.clone(), ancestral });
     Ok(Layout { timesteps, init_noise_sigma, sigmas, divides_by_distance: false, method })
 }
 
-/// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
-pub(super) fn init_noise_sigma(schedule: &NoiseSchedule, sigmas: &[f32]) -> f32 {
-    let max = sigmas.iter().copied().fold(0.0, f32::max);
-    match grid::spacing(schedule, TimestepSpacing::Linspace) {
-        TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
-        TimestepSpacing::Trailing | TimestepSpacing::Linspace => max,
-    }
-}
-
-/// Timesteps (fractional with linspace spacing) and noise levels; the ancestral sampler always ends at σ = 0.
-pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
+/// Timesteps, fractional with linspace spacing, descending; those of every method that goes from σ to σ.
+pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f64> {
     let total = schedule.train_timesteps();
-    let timesteps: Vec<f64> = match grid::spacing(schedule, TimestepSpacing::Linspace) {
+    match grid::spacing(schedule, TimestepSpacing::Linspace) {
         TimestepSpacing::Leading => grid::leading(schedule, total / steps, steps),
         TimestepSpacing::Trailing => grid::trailing(total, steps),
         // numpy is asked for f32 here
         TimestepSpacing::Linspace => {
             grid::linspace((total - 1) as f64, steps).into_iter().rev().map(|t| f64::from(t as f32)).collect()
         }
-    };
+    }
+}
+
+/// Timesteps and noise levels; the ancestral sampler always ends at σ = 0.
+fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
+    let timesteps = timesteps(schedule, steps);
     let mut sigmas = grid::interpolate(schedule, &timesteps);
     if !may_end_at_sigma_min && let Some(last) = sigmas.last_mut() {
         *last = 0.0;

@@ -39,24 +39,35 @@ pub(super) fn leading(schedule: &NoiseSchedule, ratio: usize, count: usize) -> V
     (0..count).rev().map(|i| (i * ratio + schedule.sampler().steps_offset) as f64).collect()
 }
 
-/// `numpy.interp(timesteps, 0..n, sigmas)` and the last noise level, as f32.
+/// The noise levels of the timesteps and the last noise level, as f32.
 pub(super) fn interpolate(schedule: &NoiseSchedule, timesteps: &[f64]) -> Vec<f32> {
-    let sigmas = schedule.sigmas();
-    let last = sigmas.len() - 1;
-    let mut levels: Vec<f32> = timesteps
-        .iter()
-        .map(|t| {
-            let low = t.floor().clamp(0.0, last as f64);
-            let index = low as usize;
-            if index == last {
-                return sigmas[last];
-            }
-            let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
-            ((to - from) * (t.max(0.0) - low) + from) as f32
-        })
-        .collect();
+    let mut levels = levels(&schedule.sigmas(), timesteps);
     levels.push(last_sigma(schedule));
     levels
+}
+
+/// `numpy.interp(timesteps, 0..n, sigmas)`, as f32.
+pub(super) fn levels(sigmas: &[f32], timesteps: &[f64]) -> Vec<f32> {
+    let last = sigmas.len() - 1;
+    let level = |t: &f64| {
+        let low = t.floor().clamp(0.0, last as f64);
+        let index = low as usize;
+        if index == last {
+            return sigmas[last];
+        }
+        let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
+        ((to - from) * (t.max(0.0) - low) + from) as f32
+    };
+    timesteps.iter().map(level).collect()
+}
+
+/// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
+pub(super) fn init_noise_sigma(schedule: &NoiseSchedule, sigmas: &[f32]) -> f32 {
+    let max = sigmas.iter().copied().fold(0.0, f32::max);
+    match spacing(schedule, TimestepSpacing::Linspace) {
+        TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
+        TimestepSpacing::Trailing | TimestepSpacing::Linspace => max,
+    }
 }
 
 /// The noise level after the last step.

@@ -15,69 +15,10 @@ mod unipc;
 use candle_core::{Result, Tensor, bail};
 
 use super::process::Process;
+use crate::choice;
 use method::{Layout, Method};
 
 pub use method::NoiseSource;
-
-/// The samplers, by the names people use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SamplerKind {
-    /// DDIM with η = 0.
-    Ddim,
-    /// PNDM without Runge-Kutta steps (PLMS): one model call more than steps.
-    Pndm,
-    /// Euler's method on σ.
-    Euler,
-    /// Euler's method with ancestral noise: the only one that draws noise while it samples.
-    EulerA,
-    /// DPM-Solver++ of second order, multistep.
-    DpmPp2m,
-    /// The same on the noise levels of Karras et al.
-    DpmPp2mKarras,
-    /// UniPC, B(h) version 2, of second order.
-    UniPc,
-}
-
-impl SamplerKind {
-    /// Every sampler.
-    pub const ALL: [Self; 7] =
-        [Self::Ddim, Self::Pndm, Self::Euler, Self::EulerA, Self::DpmPp2m, Self::DpmPp2mKarras, Self::UniPc];
-
-    /// The name in experiment files and on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ddim => "ddim",
-            Self::Pndm => "pndm",
-            Self::Euler => "euler",
-            Self::EulerA => "euler-a",
-            Self::DpmPp2m => "dpm++2m",
-            Self::DpmPp2mKarras => "dpm++2m-karras",
-            Self::UniPc => "unipc",
-        }
-    }
-}
-
-impl std::fmt::Display for SamplerKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A sampler name nobody knows; says which exist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown sampler \"{name}\"; there are {}", SamplerKind::ALL.map(SamplerKind::name).join(", "))]
-pub struct UnknownSampler {
-    name: String,
-}
-
-impl std::str::FromStr for SamplerKind {
-    type Err = UnknownSampler;
-
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownSampler> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownSampler { name: name.to_owned() })
-    }
-}
 
 /// One run of a sampler. Call [`Self::scale_model_input`], the model and [`Self::step`] for every index of
 /// [`Self::timesteps`], in order.
@@ -97,20 +38,20 @@ impl Sampler {
     /// # Errors
     /// No steps, more steps than training timesteps, a prediction type the method is not defined for, and step counts
     /// with which it would divide by zero.
-    pub fn new(kind: SamplerKind, process: &Process, steps: usize) -> Result<Self> {
+    pub fn new(kind: choice::Sampler, process: &Process, steps: usize) -> Result<Self> {
         let Process::Ddpm(schedule) = process;
         let total = process.most_steps();
         if steps == 0 || steps > total {
             bail!("{steps} sampler steps; a model with {total} timesteps allows 1 to that");
         }
         let Layout { timesteps, init_noise_sigma, sigmas, divides_by_distance, method } = match kind {
-            SamplerKind::Ddim => ddim::layout(schedule, steps)?,
-            SamplerKind::Pndm => pndm::layout(schedule, steps)?,
-            SamplerKind::Euler => euler::plain(schedule, steps)?,
-            SamplerKind::EulerA => euler::ancestral(schedule, steps)?,
-            SamplerKind::DpmPp2m => dpm::plain(schedule, steps),
-            SamplerKind::DpmPp2mKarras => dpm::karras(schedule, steps),
-            SamplerKind::UniPc => unipc::layout(schedule, steps),
+            choice::Sampler::Ddim => ddim::layout(schedule, steps)?,
+            choice::Sampler::Pndm => pndm::layout(schedule, steps)?,
+            choice::Sampler::Euler => euler::plain(schedule, steps)?,
+            choice::Sampler::EulerA => euler::ancestral(schedule, steps)?,
+            choice::Sampler::DpmPp2m => dpm::plain(schedule, steps),
+            choice::Sampler::DpmPp2mKarras => dpm::karras(schedule, steps),
+            choice::Sampler::UniPc => unipc::layout(schedule, steps),
         };
         if let Some(t) = timesteps.iter().find(|t| !(0.0..total as f32).contains(*t)) {
             bail!("{steps} steps of {kind} reach timestep {t}, which the model does not have; use fewer steps");
@@ -171,6 +112,7 @@ mod tests {
         BetaSchedule, FinalSigma, NoiseSchedule, PredictionType, SamplerDefaults, ScheduleSettings, TimestepSpacing,
     };
     use super::*;
+    use crate::choice::{Choice, Sampler as Kind};
     use candle_core::{DType, Device};
 
     fn ddpm(settings: ScheduleSettings) -> Process {
@@ -183,17 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_back() {
-        for kind in SamplerKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-        }
-        let error = "dpm".parse::<SamplerKind>().unwrap_err().to_string();
-        assert!(error.contains("unknown sampler \"dpm\"; there are ddim, pndm, euler, euler-a"), "{error}");
-    }
-
-    #[test]
     fn impossible_step_counts_are_errors() {
-        for kind in SamplerKind::ALL {
+        for (_, kind) in Kind::ALL.iter().copied() {
             assert!(Sampler::new(kind, &process(), 0).is_err());
             assert!(Sampler::new(kind, &process(), 1001).is_err());
             assert!(Sampler::new(kind, &process(), 1).is_ok(), "{kind}");
@@ -243,7 +176,7 @@ mod tests {
     #[test]
     fn every_step_count_that_is_allowed_stays_finite() {
         for process in processes() {
-            for kind in SamplerKind::ALL {
+            for (_, kind) in Kind::ALL.iter().copied() {
                 for steps in (1..=5).chain([14, 15, 61, 498, 499, 500, 998, 999, 1000]) {
                     let Ok(sampler) = Sampler::new(kind, &process, steps) else { continue };
                     let latents = run(sampler);
@@ -258,17 +191,17 @@ mod tests {
         for (index, process) in processes().iter().enumerate() {
             let last = process.most_steps();
             let offset = index == 1;
-            for kind in SamplerKind::ALL {
+            for (_, kind) in Kind::ALL.iter().copied() {
                 let allowed = (1..=last).rev().find(|steps| Sampler::new(kind, process, *steps).is_ok()).unwrap();
                 let every = (1..=allowed).all(|steps| Sampler::new(kind, process, steps).is_ok());
                 let expected = match kind {
                     // The last noise levels need not be timesteps.
-                    SamplerKind::DpmPp2mKarras => last,
+                    Kind::DpmPp2mKarras => last,
                     // With a timestep more than steps, all of them are visited only by trailing spacing.
-                    SamplerKind::DpmPp2m | SamplerKind::UniPc if index == 3 => last,
-                    SamplerKind::DpmPp2m | SamplerKind::UniPc => last - 1 - usize::from(offset),
+                    Kind::DpmPp2m | Kind::UniPc if index == 3 => last,
+                    Kind::DpmPp2m | Kind::UniPc => last - 1 - usize::from(offset),
                     // Leading timesteps with an offset reach one beyond the last.
-                    SamplerKind::Ddim | SamplerKind::Pndm if index == 0 => last - 1,
+                    Kind::Ddim | Kind::Pndm if index == 0 => last - 1,
                     _ => last - usize::from(offset),
                 };
                 assert!(every && allowed == expected, "{kind} of process {index}: at most {allowed}, all: {every}");
@@ -283,9 +216,9 @@ mod tests {
         let settings =
             ScheduleSettings { rescale_betas_zero_snr: true, sampler: trailing, ..ScheduleSettings::default() };
         let process = ddpm(settings);
-        let error = Sampler::new(SamplerKind::Ddim, &process, 10).unwrap_err().to_string();
+        let error = Sampler::new(Kind::Ddim, &process, 10).unwrap_err().to_string();
         assert!(error.contains("pure noise"), "{error}");
-        for kind in SamplerKind::ALL.into_iter().filter(|kind| *kind != SamplerKind::Ddim) {
+        for kind in Kind::ALL.iter().map(|(_, kind)| *kind).filter(|kind| *kind != Kind::Ddim) {
             let latents = run(Sampler::new(kind, &process, 10).unwrap());
             assert!(latents.iter().all(|v| v.is_finite()), "{kind}");
         }

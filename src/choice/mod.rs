@@ -1,0 +1,20 @@
+//! The words of the experiment file and of the command line, each once: what may be chosen, and how it is written.
+//!
+//! Every choice has one table of words ([`Choice::ALL`]). The experiment file, the command line, messages, help texts,
+//! stored files and keys use it. A new choice is a variant and a line in its table.
+
+mod crop;
+mod device;
+mod dtype;
+mod lr_scheduler;
+mod model_id;
+mod sampler;
+mod words;
+
+pub use crop::Crop;
+pub use device::{Device, DeviceClass};
+pub use dtype::Dtype;
+pub use lr_scheduler::LrScheduler;
+pub use model_id::{IdError, ModelId};
+pub use sampler::Sampler;
+pub use words::{Choice, UnknownWord};

@@ -1,0 +1,58 @@
+//! The samplers, by the names that people use.
+
+use super::words::{Choice, written_as_word};
+
+/// How noise becomes an image. The methods are in `sampling::samplers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// DDIM with η = 0.
+    Ddim,
+    /// PNDM without Runge-Kutta steps (PLMS): one model call more than steps.
+    Pndm,
+    /// Euler's method on σ.
+    Euler,
+    /// Euler's method with ancestral noise: the only one that draws noise while it samples.
+    EulerA,
+    /// DPM-Solver++ of second order, multistep.
+    DpmPp2m,
+    /// The same on the noise levels of Karras et al.
+    DpmPp2mKarras,
+    /// UniPC, B(h) version 2, of second order.
+    UniPc,
+}
+
+impl Choice for Sampler {
+    const NOUN: &'static str = "sampler";
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("ddim", Self::Ddim),
+        ("pndm", Self::Pndm),
+        ("euler", Self::Euler),
+        ("euler-a", Self::EulerA),
+        ("dpm++2m", Self::DpmPp2m),
+        ("dpm++2m-karras", Self::DpmPp2mKarras),
+        ("unipc", Self::UniPc),
+    ];
+}
+
+written_as_word!(Sampler);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for (word, sampler) in Sampler::ALL {
+            assert_eq!(word.parse(), Ok(*sampler));
+            assert_eq!(sampler.to_string(), *word);
+            assert_eq!(serde_json::to_value(sampler).unwrap(), *word);
+            assert_eq!(serde_json::from_value::<Sampler>((*word).into()).unwrap(), *sampler);
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_told_with_those_there_are() {
+        let error = "dpm".parse::<Sampler>().unwrap_err().to_string();
+        assert!(error.contains("unknown sampler \"dpm\"; there are ddim, pndm, euler, euler-a"), "{error}");
+    }
+}

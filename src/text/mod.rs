@@ -1,0 +1,11 @@
+//! Texts as people read them: the one cupboard for words, numbers, columns and colours.
+
+mod paint;
+mod quantity;
+mod table;
+mod words;
+
+pub use paint::Paint;
+pub use quantity::{bytes, duration, measurement, number};
+pub use table::{table, width};
+pub use words::{count, list, plain_text, shortened};
