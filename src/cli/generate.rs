@@ -71,7 +71,7 @@ pub(super) struct GenerateArgs {
     /// How much the prompt counts; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     guidance_scale: f64,
-    /// ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras or unipc
+    /// ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc or heun
     #[arg(long, default_value = "dpm++2m", value_parser = parse_sampler)]
     sampler: settings::Sampler,
     /// Pixels; what the model was trained on if not given

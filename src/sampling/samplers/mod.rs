@@ -8,6 +8,7 @@ mod ddim;
 mod dpm;
 mod euler;
 mod grid;
+mod heun;
 mod method;
 mod pndm;
 mod unipc;
@@ -52,6 +53,7 @@ impl Sampler {
             choice::Sampler::DpmPp2m => dpm::plain(schedule, steps),
             choice::Sampler::DpmPp2mKarras => dpm::karras(schedule, steps),
             choice::Sampler::UniPc => unipc::layout(schedule, steps),
+            choice::Sampler::Heun => heun::layout(schedule, steps),
         };
         if let Some(t) = timesteps.iter().find(|t| !(0.0..total as f32).contains(*t)) {
             bail!("{steps} steps of {kind} reach timestep {t}, which the model does not have; use fewer steps");
