@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
 use runner::models::LoraSet;
-use runner::models::Model;
+use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
 use runner::models::{AdaptableLayer, Tokens};
@@ -153,7 +153,7 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
     assert!(distance(&predict(&merged, &inputs, &LoraSet::empty()), &live) < 1e-5);
 
     // For check_file.py: what we compute and draw with the adapter.
-    let model = Model::load(&golden("models/sd1"), &Device::Cpu, DType::F32).unwrap();
+    let model = Parts::open(&golden("models/sd1")).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap();
     let request = ImageRequest {
         prompt: "a red house on the beach",
         negative_prompt: "",

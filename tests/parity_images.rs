@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
 use runner::models::LoraSet;
-use runner::models::Model;
+use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, RgbImageData, generate};
 
 #[derive(serde::Deserialize)]
@@ -61,7 +61,7 @@ fn model(name: &str) -> Model {
         "toyworld" => root().join("experiments/models/toyworld"),
         other => root().join("tests/golden/models").join(other),
     };
-    Model::load(&folder, device(), DType::F32).unwrap()
+    Parts::open(&folder).and_then(|parts| parts.load(device(), DType::F32)).unwrap()
 }
 
 fn adapter(name: &str, model: &Model) -> LoraSet {

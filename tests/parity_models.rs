@@ -12,9 +12,9 @@ use candle_core::{DType, Device, Tensor, Var};
 use device::device;
 use runner::kernels::{LoraPair, Packing, Storage};
 use runner::models::LoraSet;
-use runner::models::Model;
 use runner::models::Tokenizer;
 use runner::models::{Conditioning, Recompute};
+use runner::models::{Model, Parts};
 use runner::tensors::LoadError;
 
 fn root() -> PathBuf {
@@ -65,7 +65,7 @@ fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
 }
 
 fn load(name: &str, storage: impl Into<Storage>) -> (Model, Golden) {
-    (Model::load(&folder(name), device(), storage).unwrap(), Golden::load(name))
+    (Parts::open(&folder(name)).and_then(|parts| parts.load(device(), storage)).unwrap(), Golden::load(name))
 }
 
 /// Every output of a model against the golden numbers.
@@ -329,10 +329,10 @@ proptest::proptest! {
 
 #[test]
 fn summary() {
-    let sd2 = Model::check(&folder("sd2")).unwrap();
+    let sd2 = Parts::open(&folder("sd2")).and_then(|parts| parts.check()).unwrap();
     assert_eq!((sd2.latent_channels, sd2.vae_scale_factor, sd2.unet_multiple), (4, 4, 16));
     assert_eq!(sd2.adaptable_layers.len() % 8, 0);
-    let toy = Model::check(&folder("toyworld")).unwrap();
+    let toy = Parts::open(&folder("toyworld")).and_then(|parts| parts.check()).unwrap();
     assert_eq!((toy.vae_scale_factor, toy.unet_multiple, toy.cross_attention_dim), (8, 32, 128));
     // Half the bytes of the file less its header, and what diffusers counts.
     assert_eq!(toy.unet_parameters, 14_060_644);
@@ -372,8 +372,10 @@ fn every_tensor_that_does_not_fit_is_named() {
         tensors.insert("conv_out.bias".to_owned(), Tensor::zeros(4, DType::U8, &Device::Cpu).unwrap());
         tensors.insert("ema.decay".to_owned(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
     });
-    for error in [Model::check(dir.path()).unwrap_err(), Model::load(dir.path(), &Device::Cpu, DType::F32).unwrap_err()]
-    {
+    for error in [
+        Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err(),
+        Parts::open(dir.path()).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap_err(),
+    ] {
         let text = error.to_string();
         let LoadError::Tensors { file, problems } = error else { panic!("{text}") };
         assert!(file.ends_with(UNET));
@@ -396,7 +398,7 @@ fn damaged_folders_are_refused() {
     let file = dir.path().join(UNET);
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() - 100]).unwrap();
-    let text = Model::check(dir.path()).unwrap_err().to_string();
+    let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
     assert!(text.contains(&whole.len().to_string()) && text.contains(&(whole.len() - 100).to_string()), "{text}");
     std::fs::write(&file, &whole).unwrap();
 
@@ -421,13 +423,13 @@ fn damaged_folders_are_refused() {
             assert!(good.contains(from), "{path} has no {from}");
             std::fs::write(&file, good.replace(from, to)).unwrap();
         }
-        let text = Model::check(dir.path()).unwrap_err().to_string();
+        let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
         assert!(text.contains(wanted), "{path} {to}: {text}");
         std::fs::write(&file, good).unwrap();
     }
-    Model::check(dir.path()).unwrap();
+    Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap();
     std::fs::rename(dir.path().join(UNET), dir.path().join("unet/diffusion_pytorch_model.bin")).unwrap();
-    let text = Model::check(dir.path()).unwrap_err().to_string();
+    let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
     assert!(text.contains("pickle"), "{text}");
 }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use runner::models::LoraSet;
-use runner::models::Model;
 use runner::models::config::{TextConfig, UNetConfig, VaeConfig};
-use runner::models::single_file::{self, Architecture, Family};
+use runner::models::families::Family;
+use runner::models::single_file::{self, Architecture};
+use runner::models::{Model, Parts};
 use runner::sampling::noise::TorchRng;
 use runner::sampling::schedule::PredictionType;
 use runner::tensors::tensor_file;
@@ -79,8 +80,8 @@ fn same(name: &str, family: Family) {
         vae: VaeConfig::read(&folder.join("vae/config.json")).unwrap(),
         text_encoder: TextConfig::read(&folder.join("text_encoder/config.json")).unwrap(),
     };
-    let single = single_file::open_as(&file, &architecture).unwrap().load(&Device::Cpu, DType::F32).unwrap();
-    let expected = Model::load(&folder, &Device::Cpu, DType::F32).unwrap();
+    let single = single_file::open_as(&file, &architecture, &|_| None).unwrap().load(&Device::Cpu, DType::F32).unwrap();
+    let expected = Parts::open(&folder).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap();
     assert_eq!(single.process, expected.process);
 
     let run = |model: &Model| -> [Vec<f32>; 4] {
@@ -147,7 +148,7 @@ fn real_headers_are_understood() {
     ] {
         let file = dir.path().join(format!("{name}_{spread}.safetensors"));
         hollow(&file, &headers[name], spread.then_some((TELLING, SPREAD)));
-        let summary = Model::check(&file).unwrap();
+        let summary = Parts::open(&file).and_then(|parts| parts.check()).unwrap();
         assert_eq!(summary.prediction_type, prediction, "{name}");
         assert_eq!(summary.unet_parameters, unet);
         assert_eq!(summary.vae_parameters, 83_653_863);
@@ -165,7 +166,7 @@ fn other_files_are_refused_with_advice() {
         let file = dir.path().join(name);
         let shapes = shapes.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
         hollow(&file, &shapes, None);
-        Model::check(&file).unwrap_err().to_string()
+        Parts::open(&file).and_then(|parts| parts.check()).unwrap_err().to_string()
     };
     for (name, shapes, advice) in [
         ("a.ckpt", &[(input, &[4usize, 4, 3, 3][..])][..], "pickle"),

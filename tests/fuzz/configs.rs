@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use runner::choice::{self, Choice};
-use runner::models::Model;
+use runner::models::Parts;
 use runner::models::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, scheduler};
 use runner::sampling::process::Process;
 use runner::sampling::samplers::Sampler;
@@ -66,7 +66,9 @@ fn configs() {
             for (name, part) in NAMES.into_iter().zip(input) {
                 files.put(name, part);
             }
-            Model::check(files.folder()).map_or_else(|e| e.to_string(), |_| "a model".to_owned())
+            Parts::open(files.folder())
+                .and_then(|parts| parts.check())
+                .map_or_else(|e| e.to_string(), |_| "a model".to_owned())
         } else {
             String::new()
         };

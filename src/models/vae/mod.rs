@@ -3,13 +3,14 @@
 mod attention;
 mod decoder;
 mod encoder;
+mod sizes;
 mod tiling;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::kernels::{Linear, Storage, linear, on_workers};
 use crate::models::config::VaeConfig;
-use crate::models::layers::Layers;
+use crate::models::layers::{self, Layers};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 use decoder::Decoder;
@@ -28,13 +29,6 @@ pub struct AutoencoderKl {
     tiling: Tiling,
 }
 
-/// Epsilon of every group norm in the autoencoder.
-const GROUP_NORM_EPS: f64 = 1e-6;
-
-/// Levels of the highest resolutions, which large images pass tile by tile. Those of the lower ones, and so the attention, see all of
-/// an image.
-const TILED: usize = 2;
-
 /// Pixels of the longest side that is not cut into tiles: at 768 × 768 Stable Diffusion's decoder needs some 2 GB.
 const UNTILED: usize = 768;
 
@@ -50,7 +44,7 @@ impl AutoencoderKl {
         device: &Device,
         storage: impl Into<Storage>,
     ) -> std::result::Result<Self, LoadError> {
-        super::layers::load(weights, device, storage.into(), |at| Self::new(config, at))
+        layers::load(weights, device, storage.into(), |at| Self::new(config, at))
     }
 
     pub(crate) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
@@ -117,9 +111,4 @@ impl AutoencoderKl {
         }
         on_workers(|| self.decoder.forward(&x, self.tiling))?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }
-}
-
-/// A residual block's sizes in the VAE.
-fn resnet_size(input: usize, output: usize, config: &VaeConfig) -> super::resnet::ResnetSize {
-    super::resnet::ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None }
 }

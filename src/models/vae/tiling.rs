@@ -22,7 +22,7 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
-    /// Tiles of at most `limit` pixels for [`TILED`](super::TILED) levels of `layers` residual blocks, or one more.
+    /// Tiles of at most `limit` pixels for [`TILED`](super::sizes::TILED) levels of `layers` residual blocks, or one more.
     pub(super) fn new(limit: usize, layers: usize) -> Self {
         // Two 3×3 convolutions in a block and one beside them, on pixels and on units of 2 × 2; the first or last of all.
         Self { limit, margin: (2 * (layers + 1) + 1) * (1 + 2) + 1 }
