@@ -57,12 +57,6 @@ impl Adapter {
         self.modules.iter().flat_map(|(layer, pair)| tensor_names(layer).into_iter().zip([&pair.down, &pair.up]))
     }
 
-    /// Number of trainable numbers.
-    #[must_use]
-    pub fn parameter_count(&self) -> usize {
-        self.modules.values().map(|pair| pair.down.elem_count() + pair.up.elem_count()).sum()
-    }
-
     /// The adapter as a forward pass of training uses it: gradients reach A and B.
     #[must_use]
     pub fn tracked_set(&self) -> LoraSet {
@@ -135,7 +129,7 @@ mod tests {
         let modules = stable_diffusion_1_5();
         assert_eq!(modules.len(), 128);
         let adapter = Adapter::init(&modules, 4, 4.0, 0, &Device::Cpu).unwrap();
-        assert_eq!(adapter.parameter_count(), 797_184);
+        assert_eq!(adapter.variables().map(|(_, variable)| variable.elem_count()).sum::<usize>(), 797_184);
         assert_eq!(adapter.variables().count(), 256);
         let bytes = crate::adapter::file::save_diffusers(&adapter).unwrap().len();
         assert!((3_188_736..3_250_000).contains(&bytes), "{bytes} bytes");

@@ -48,8 +48,8 @@ pub use limits::Limits;
 pub use news::{Download, News, Watch};
 pub use token::Token;
 
-/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are those that
-/// the model must have.
+/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are those
+/// that the model must have.
 ///
 /// # Errors
 /// See [`HubError`]; each says what to do.

@@ -16,8 +16,8 @@ pub enum Denoiser {
 }
 
 impl Denoiser {
-    /// The prediction `(B, C, h, w)` f32 for noisy `latents` `(B, C, h, w)`, the time of each sample in the words of the
-    /// model's process, and the conditions of as many samples. `lora` is what is added to the frozen layers.
+    /// The prediction `(B, C, h, w)` f32 for noisy `latents` `(B, C, h, w)`, the time of each sample in the words of
+    /// the model's process, and the conditions of as many samples. `lora` is what is added to the frozen layers.
     ///
     /// # Errors
     /// Shapes that do not agree, a full device.
@@ -34,8 +34,8 @@ impl Denoiser {
     }
 
     /// Runs the network, takes `loss` (a scalar) of its prediction `(B, C, h, w)` f32, and differentiates it by every
-    /// tensor of `lora`, which must be those of `Var`s. Other arguments are as in [`forward`](Self::forward). Both ways of [`Recompute`] give the same loss, and
-    /// gradients that differ by rounding only.
+    /// tensor of `lora`, which must be those of `Var`s. Other arguments are as in [`forward`](Self::forward). Both ways
+    /// of [`Recompute`] give the same loss, and gradients that differ by rounding only.
     ///
     /// # Errors
     /// Shapes that do not agree, or a tensor of the adapter that gets no gradient: its layer is not in this network,

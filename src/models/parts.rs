@@ -31,7 +31,8 @@ pub struct ModelSummary {
     pub vae_scale_factor: usize,
     /// Width and height in pixels of the images the model was trained on, e.g. 512.
     pub native_size: usize,
-    /// Width and height of images must be multiples of this many pixels: `vae_scale_factor` times the UNet's downsampling.
+    /// Width and height of images must be multiples of this many pixels: `vae_scale_factor` times the UNet's
+    /// downsampling.
     pub unet_multiple: usize,
     /// What the denoiser predicts.
     pub prediction_type: PredictionType,
@@ -102,8 +103,8 @@ impl Parts {
         }
     }
 
-    /// Checks that every tensor is there and that the parts fit together. Reads headers only: this takes milliseconds and
-    /// no memory for weights.
+    /// Checks that every tensor is there and that the parts fit together. Reads headers only: this takes milliseconds
+    /// and no memory for weights.
     ///
     /// # Errors
     /// Names the file and the key, or every tensor that is missing, superfluous or of the wrong shape.

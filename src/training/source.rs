@@ -53,7 +53,8 @@ pub struct BatchSource {
 }
 
 impl BatchSource {
-    /// Items on any device, batches on `device`; `layers` are those that an adapter can change. No `class_images` means no prior preservation.
+    /// Items on any device, batches on `device`; `layers` are those that an adapter can change. No `class_images` means
+    /// no prior preservation.
     ///
     /// # Errors
     /// If there is no photo, a batch of nothing is asked for, or the items differ in shape.

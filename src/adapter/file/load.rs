@@ -1,3 +1,5 @@
+//! Reading an adapter file for a model.
+
 use super::alphas::Alphas;
 use super::error::LoraFileError;
 use super::key::Part;
@@ -13,9 +15,9 @@ use std::path::Path;
 
 /// Reads an adapter for a UNet with these modules, `strength` times as strong as the file says.
 ///
-/// Understands the names of diffusers (new and old), peft and kohya, and of layers those of the original code; alpha comes from the file's alpha tensors, its
-/// `lora_adapter_metadata` or an `adapter_config.json` beside it, else it is the rank. Matrices are widened to f32
-/// and put on `device`.
+/// Understands the names of diffusers (new and old), peft and kohya, and the original code's names of layers. Alpha comes
+/// from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside it; else it is the
+/// rank. Matrices are widened to f32 and put on `device`.
 ///
 /// # Errors
 /// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,

@@ -24,8 +24,8 @@ pub use architecture::Architecture;
 /// Finds the folder of a model by its Hub id, `None` if it is not on this machine.
 pub type FindModel<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
 
-/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, or of a
-/// model of the family that `find` knows.
+/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, or
+/// of a model of the family that `find` knows.
 ///
 /// # Errors
 /// Files of other families (SDXL, inpainting, LoRA files, pickles), with advice.

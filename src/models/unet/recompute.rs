@@ -1,11 +1,12 @@
 //! Loss and adapter gradients, with or without recomputing the blocks in the backward pass.
 //!
 //! On a CPU and on CUDA the kernels are recorded and the recording is run backwards ([`record`]); elsewhere nothing is
-//! recorded and candle's graph does it all. With [`Recompute::Blocks`] the forward pass runs without either and keeps only the feature map that
-//! enters each step (a residual block with its transformer, a downsampling or an upsampling); the
-//! backward pass goes through the steps from the last to the first, computes each again, recorded,
-//! and pushes the gradient of its result through it (Chen et al. 2016, <https://arxiv.org/abs/1604.06174>).
-//! Steps before the first adapter are not visited.
+//! recorded and candle's graph does it all.
+//!
+//! With [`Recompute::Blocks`] the forward pass runs without either and keeps only the feature map that enters each step
+//! (a residual block with its transformer, a downsampling or an upsampling). The backward pass goes through the steps
+//! from the last to the first, computes each again, recorded, and pushes the gradient of its result through it (Chen et
+//! al. 2016, <https://arxiv.org/abs/1604.06174>). Steps before the first adapter are not visited.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -33,8 +33,8 @@ pub struct AutoencoderKl {
 const UNTILED: usize = 768;
 
 impl AutoencoderKl {
-    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). The attention's layers may have their names of before
-    /// 2023 (`query`, `key`, `value`, `proj_attn`).
+    /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). The attention's layers may
+    /// have the names that they had before 2023 (`query`, `key`, `value`, `proj_attn`).
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.
@@ -60,10 +60,11 @@ impl AutoencoderKl {
         })
     }
 
-    /// Images with a side of more than `pixels` (768 if not said) pass the two levels of the highest resolution, which need most of the
-    /// memory, in overlapping tiles of about so many. That takes somewhat more than twice the time. No border shows, but pixels differ a
-    /// little from those of the whole image (56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by `tests/vae_tiles.rs`), as group norms normalise by statistics that are pooled from
-    /// the tiles. An input that needs a gradient is never cut.
+    /// Images with a side of more than `pixels` (768 if not said) pass the two levels of the highest resolution, which
+    /// need most of the memory, in overlapping tiles of about that size. That takes somewhat more than twice the time.
+    /// No border shows, but pixels differ a little from those of the whole image, because group norms use statistics
+    /// that are pooled from the tiles: 56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by
+    /// `tests/vae_tiles.rs`. An input that needs a gradient is never cut.
     #[must_use]
     pub fn with_tiles_of(self, pixels: usize) -> Self {
         Self { tiling: Tiling::new(pixels, self.config.layers), ..self }
