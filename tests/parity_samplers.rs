@@ -102,7 +102,13 @@ fn loops_equal_diffusers() {
         // Two corners lose digits in diffusers itself, which starts from latents of size 4096 or divides by ᾱ = 2e-9.
         let corner =
             matches!((config.as_str(), kind), ("zero_snr", Kind::Euler | Kind::EulerA) | ("cosine", Kind::Pndm));
-        let allowed = if corner { 1e-3 } else { 1e-5 };
+        // Heun's second slope is the small difference of x and x − σ·ε, divided by σ; in a long step to a small σ, as in
+        // two steps, rounding is that much larger in diffusers, too.
+        let allowed = match kind {
+            _ if corner => 1e-3,
+            Kind::Heun => 3e-5,
+            _ => 1e-5,
+        };
         assert!(error <= allowed, "{label}: relative error {error:e}");
     }
     for ((sampler, config), error) in worst {
