@@ -1,6 +1,6 @@
 //! Images from prompts: text encoder, sampler with classifier-free guidance, VAE.
 //!
-//! Follows [`StableDiffusionPipeline`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/pipelines/stable_diffusion/pipeline_stable_diffusion.py)
+//! Follows [`ModelPipeline`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/pipelines/stable_diffusion/pipeline_stable_diffusion.py)
 //! with a CPU generator per image, so the same seed gives the same picture there and here.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Result, Tensor, bail};
 
+use crate::choice;
 use crate::kernels::activation_dtype;
-use crate::models::LoraSet;
-use crate::models::StableDiffusion;
 use crate::models::overflow::other_dtype;
+use crate::models::{Conditioning, LoraSet, Model};
 use crate::sampling::noise::TorchRng;
-use crate::sampling::samplers::{Sampler, SamplerKind};
+use crate::sampling::samplers::Sampler;
 
 /// What to draw: one image per seed.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +29,13 @@ pub struct ImageRequest<'a> {
     /// Pixels; a multiple of the VAE's factor, 8.
     pub height: usize,
     /// The method.
-    pub sampler: SamplerKind,
+    pub sampler: choice::Sampler,
     /// Sampler steps.
     pub steps: usize,
     /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
     pub guidance_scale: f64,
-    /// Images per model call, see [`StableDiffusion::images_at_once`]. On a CPU an image does not depend on its neighbours to the bit.
+    /// Images per model call, see [`Model::images_at_once`]. On a CPU not one bit of an image depends on its
+    /// neighbours.
     pub batch_size: usize,
 }
 
@@ -57,7 +58,7 @@ pub struct RgbImageData {
 /// # Errors
 /// Sizes that do not fit the VAE, step counts the sampler does not allow, numbers that overflow, a full device.
 pub fn generate(
-    model: &StableDiffusion,
+    model: &Model,
     request: &ImageRequest<'_>,
     lora: &LoraSet,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
@@ -67,25 +68,24 @@ pub fn generate(
     if width == 0 || height == 0 || width % factor != 0 || height % factor != 0 {
         bail!("an image of {width} × {height} pixels: width and height must be multiples of {factor}");
     }
-    let sampler = Sampler::new(request.sampler, &model.schedule, request.steps)?;
+    let sampler = || Sampler::new(request.sampler, &model.process, request.steps);
+    let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
     let prompts: &[&str] = if guided { &[request.negative_prompt, request.prompt] } else { &[request.prompt] };
-    let contexts = encode_prompts(model, prompts)?;
-    let contexts: Vec<&Tensor> = prompts.iter().filter_map(|prompt| contexts.get(*prompt)).collect();
+    let conditions = encode_prompts(model, prompts)?;
+    let conditions: Vec<&Conditioning> = prompts.iter().filter_map(|prompt| conditions.get(*prompt)).collect();
     let mut run = Run {
         model,
         lora,
-        sampler,
-        contexts,
+        conditions,
         guidance: guided.then_some(request.guidance_scale),
-        shape: [1, model.unet.config().in_channels, height / factor, width / factor],
+        shape: [1, model.denoiser.channels(), height / factor, width / factor],
         done: 0,
-        total: 0,
+        total: request.seeds.len() * calls,
     };
-    run.total = request.seeds.len() * run.sampler.timesteps().len();
     let mut images = Vec::with_capacity(request.seeds.len());
     for seeds in request.seeds.chunks(request.batch_size.max(1)) {
-        match run.latents(seeds, progress)? {
+        match run.latents(sampler()?, seeds, progress)? {
             Some(latents) => images.extend(decode_latents(model, &latents, !lora.is_empty())?),
             None => break,
         }
@@ -93,41 +93,29 @@ pub fn generate(
     Ok(images)
 }
 
-/// The context `(1, 77, D)` of every distinct prompt, each encoded once and alone.
-///
-/// # Errors
-/// A full device.
-pub fn encode_prompts<'a>(model: &StableDiffusion, prompts: &[&'a str]) -> Result<BTreeMap<&'a str, Tensor>> {
-    let mut contexts = BTreeMap::new();
+/// The conditions of every distinct prompt, each encoded once and alone.
+fn encode_prompts<'a>(model: &Model, prompts: &[&'a str]) -> Result<BTreeMap<&'a str, Conditioning>> {
+    let mut conditions = BTreeMap::new();
     for prompt in prompts {
-        if !contexts.contains_key(prompt) {
-            contexts.insert(*prompt, encode_prompt(model, prompt)?);
+        if !conditions.contains_key(prompt) {
+            conditions.insert(*prompt, model.encode_prompt(prompt)?);
         }
     }
-    Ok(contexts)
+    Ok(conditions)
 }
 
-/// The context `(1, 77, D)` of a prompt, in the activations' type on the model's device.
-///
-/// # Errors
-/// A full device.
-pub fn encode_prompt(model: &StableDiffusion, prompt: &str) -> Result<Tensor> {
-    let ids = model.tokenizer.encode(prompt);
-    model.text_encoder.get()?.forward(&Tensor::new(ids, &model.device)?.unsqueeze(0)?)
-}
-
-/// Images of latents `(B, 4, h, w)` as the UNet sees them: divided by the VAE's factor, decoded one by one,
+/// Images of latents `(B, 4, h, w)` as the denoiser sees them: divided by the VAE's factor, decoded one by one,
 /// `clamp(x/2 + ½, 0, 1)·255` rounded half to even. `adapted`: an adapter made them, for the advice.
 ///
 /// # Errors
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
-fn decode_latents(model: &StableDiffusion, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
+fn decode_latents(model: &Model, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
     let (vae, config) = (model.vae.get()?, &model.vae_config);
     let unscaled = latents.affine(1.0 / config.scaling_factor, 0.0)?;
     (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }
 
-fn to_rgb8(model: &StableDiffusion, image: &Tensor, adapted: bool) -> Result<RgbImageData> {
+fn to_rgb8(model: &Model, image: &Tensor, adapted: bool) -> Result<RgbImageData> {
     let (_, _, height, width) = image.dims4()?;
     let values = image.squeeze(0)?.permute((1, 2, 0))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -145,12 +133,10 @@ fn to_rgb8(model: &StableDiffusion, image: &Tensor, adapted: bool) -> Result<Rgb
 
 /// What is the same for all batches of a request.
 struct Run<'a> {
-    model: &'a StableDiffusion,
+    model: &'a Model,
     lora: &'a LoraSet,
-    /// In its first state; cloned for every batch.
-    sampler: Sampler,
-    /// Negative prompt and prompt, or the prompt alone; each `(1, 77, D)`.
-    contexts: Vec<&'a Tensor>,
+    /// Negative prompt and prompt, or the prompt alone; one sample each.
+    conditions: Vec<&'a Conditioning>,
     guidance: Option<f64>,
     /// Of one image's latents.
     shape: [usize; 4],
@@ -159,9 +145,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The finished latents `(B, 4, h, w)` of a batch; `None` if `progress` stopped it.
+    /// The finished latents `(B, 4, h, w)` of a batch; `None` if `progress` stopped it. `sampler` is a new one.
     fn latents(
         &mut self,
+        mut sampler: Sampler,
         seeds: &[u64],
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Option<Tensor>> {
@@ -171,21 +158,20 @@ impl Run<'_> {
             let draws = generators.iter_mut().map(|rng| rng.randn_tensor(&one)).collect::<Result<Vec<_>>>()?;
             Tensor::cat(&draws, 0)?.to_device(&self.model.device)
         };
-        let mut sampler = self.sampler.clone();
         let mut shape = self.shape;
         shape[0] = seeds.len();
         let mut x = (noise(&shape)? * f64::from(sampler.init_noise_sigma()))?;
-        // the order of diffusers: every unconditional sample, then every conditional one
-        let contexts: Vec<&Tensor> =
-            self.contexts.iter().flat_map(|context| std::iter::repeat_n(*context, seeds.len())).collect();
-        let context = Tensor::cat(&contexts, 0)?;
-        for (i, t) in self.sampler.timesteps().iter().enumerate() {
+        // The order of diffusers: every unconditional sample, then every conditional one.
+        let each = self.conditions.iter().flat_map(|one| std::iter::repeat_n(*one, seeds.len()));
+        let conditioning = Conditioning::stack(each)?;
+        for (i, t) in sampler.timesteps().to_vec().into_iter().enumerate() {
             let input = sampler.scale_model_input(&x, i)?;
             let output = match self.guidance {
-                None => self.model.unet.forward(&input, &vec![*t; seeds.len()], &context, self.lora)?,
+                None => self.model.denoiser.forward(&input, &vec![t; seeds.len()], &conditioning, self.lora)?,
                 Some(scale) => {
                     let both = Tensor::cat(&[&input, &input], 0)?;
-                    let both = self.model.unet.forward(&both, &vec![*t; 2 * seeds.len()], &context, self.lora)?;
+                    let times = vec![t; 2 * seeds.len()];
+                    let both = self.model.denoiser.forward(&both, &times, &conditioning, self.lora)?;
                     let without = both.narrow(0, 0, seeds.len())?;
                     let with = both.narrow(0, seeds.len(), seeds.len())?;
                     (&without + ((with - &without)? * scale)?)?

@@ -76,7 +76,7 @@ impl Model {
     }
 }
 
-fn load(model: &BaseModel) -> anyhow::Result<runner::models::StableDiffusion> {
+fn load(model: &BaseModel) -> anyhow::Result<runner::models::Model> {
     model.load(&Device::Cpu, Dtype::F32, false)
 }
 
@@ -110,9 +110,8 @@ fn configurations_and_headers_are_those_that_were_hashed() {
     let model = Model::new();
     let found = model.find().unwrap();
     // What was read when the model was found is not read again.
-    let schedule = load(&found).unwrap().schedule;
-    let later =
-        model.with("scheduler/scheduler_config.json", "beta_end", json!(0.5), || load(&found).unwrap().schedule);
+    let schedule = load(&found).unwrap().process;
+    let later = model.with("scheduler/scheduler_config.json", "beta_end", json!(0.5), || load(&found).unwrap().process);
     assert_eq!(later, schedule);
     let other = model.with("scheduler/scheduler_config.json", "beta_end", json!(0.5), || model.find().unwrap());
     assert_ne!(other.hash, found.hash);

@@ -238,6 +238,16 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 #[test]
+fn models_know_neither_the_environment_nor_the_hub() {
+    let tree = Tree::read();
+    for (module, source) in tree.files.iter().filter(|(module, _)| module.first().is_some_and(|top| top == "models")) {
+        assert!(!source.code.contains("std::env"), "{} names std::env", source.file.display());
+        let hub = source.used.iter().find(|path| path.first().is_some_and(|top| top == "hub"));
+        assert!(hub.is_none(), "{} uses {hub:?}: what {module:?} needs is handed in", source.file.display());
+    }
+}
+
+#[test]
 fn paths_are_found() {
     let module = |text: &str| -> Module { text.split("::").map(str::to_owned).collect() };
     let modules: BTreeSet<Module> = ["a", "a::b", "a::c", "d"].map(module).into();

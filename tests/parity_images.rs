@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
 use runner::models::LoraSet;
-use runner::models::StableDiffusion;
+use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, RgbImageData, generate};
 
 #[derive(serde::Deserialize)]
@@ -56,17 +56,17 @@ fn golden() -> (Vec<Case>, std::collections::HashMap<String, Tensor>) {
     (cases, candle_core::safetensors::load(folder.join("images.safetensors"), &Device::Cpu).unwrap())
 }
 
-fn model(name: &str) -> StableDiffusion {
+fn model(name: &str) -> Model {
     let folder = match name {
         "toyworld" => root().join("experiments/models/toyworld"),
         other => root().join("tests/golden/models").join(other),
     };
-    StableDiffusion::load(&folder, device(), DType::F32).unwrap()
+    Parts::open(&folder).and_then(|parts| parts.load(device(), DType::F32)).unwrap()
 }
 
-fn adapter(name: &str, model: &StableDiffusion) -> LoraSet {
+fn adapter(name: &str, model: &Model) -> LoraSet {
     let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
-    file::load(&path, &model.unet.lora_modules(), 1.0, device()).unwrap()
+    file::load(&path, &model.denoiser.adaptable_layers(), 1.0, device()).unwrap()
 }
 
 /// Peak signal-to-noise ratio in dB; equal images have 99.

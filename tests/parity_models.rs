@@ -12,9 +12,9 @@ use candle_core::{DType, Device, Tensor, Var};
 use device::device;
 use runner::kernels::{LoraPair, Packing, Storage};
 use runner::models::LoraSet;
-use runner::models::StableDiffusion;
 use runner::models::Tokenizer;
-use runner::models::unet::Recompute;
+use runner::models::{Conditioning, Recompute};
+use runner::models::{Model, Parts};
 use runner::tensors::LoadError;
 
 fn root() -> PathBuf {
@@ -64,8 +64,8 @@ fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
     assert!(error <= tolerance, "{what}: error {error:e} > {tolerance:e}");
 }
 
-fn load(name: &str, storage: impl Into<Storage>) -> (StableDiffusion, Golden) {
-    (StableDiffusion::load(&folder(name), device(), storage).unwrap(), Golden::load(name))
+fn load(name: &str, storage: impl Into<Storage>) -> (Model, Golden) {
+    (Parts::open(&folder(name)).and_then(|parts| parts.load(device(), storage)).unwrap(), Golden::load(name))
 }
 
 /// Every output of a model against the golden numbers.
@@ -83,11 +83,16 @@ fn outputs_and_image(name: &str, storage: impl Into<Storage>, tolerance: f32, de
     let ids = golden.get("ids").to_dtype(DType::U32).unwrap();
     close(&label("text encoder"), &text_encoder.forward(&ids).unwrap(), golden.get("context"), tolerance);
 
-    let context = golden.get("context");
+    let context = &Conditioning::from(golden.get("context").clone());
     let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
-    let prediction = model.unet.forward(golden.get("latents"), &steps, context, &none).unwrap();
+    let prediction = model.denoiser.forward(golden.get("latents"), &steps, context, &none).unwrap();
     close(&label("unet"), &prediction, golden.get("prediction"), tolerance);
-    let odd = model.unet.forward(golden.get("odd.latents"), &[500.0], &context.narrow(0, 0, 1).unwrap(), &none);
+    let odd = model.denoiser.forward(
+        golden.get("odd.latents"),
+        &[500.0],
+        &context.tokens.narrow(0, 0, 1).unwrap().into(),
+        &none,
+    );
     close(&label("unet, odd size"), &odd.unwrap(), golden.get("odd.prediction"), tolerance);
 
     let (mean, std) = vae.encode(golden.get("image")).unwrap();
@@ -156,36 +161,41 @@ fn set(adapter: &BTreeMap<String, (Var, Var)>) -> LoraSet {
     adapter.iter().map(|(name, vars)| (name.clone(), pair(vars))).collect()
 }
 
+/// The names of an adapter's variables, sorted.
+fn variables(vars: &BTreeMap<String, (Var, Var)>) -> Vec<String> {
+    vars.keys().flat_map(|layer| ["down", "up"].map(|part| format!("{layer}.{part}"))).collect()
+}
+
 fn gradients(name: &str) {
     let (model, golden) = load(name, DType::F32);
     let vars = adapter(&golden);
     let lora = set(&vars);
-    assert_eq!(model.unet.lora_modules().iter().map(|m| &m.name).collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
-    for module in model.unet.lora_modules() {
+    assert_eq!(
+        model.denoiser.adaptable_layers().iter().map(|m| &m.name).collect::<Vec<_>>(),
+        vars.keys().collect::<Vec<_>>()
+    );
+    for module in model.denoiser.adaptable_layers() {
         let (down, up) = &vars[&module.name];
         assert_eq!((down.dims()[1], up.dims()[0]), (module.in_features, module.out_features));
     }
 
     let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
-    let (latents, context) = (golden.get("latents"), golden.get("context"));
-    let adapted = model.unet.forward(latents, &steps, context, &lora).unwrap();
+    let (latents, context) = (golden.get("latents"), &Conditioning::from(golden.get("context").clone()));
+    let adapted = model.denoiser.forward(latents, &steps, context, &lora).unwrap();
     close(&format!("{name} prediction with adapter"), &adapted, golden.get("lora.prediction"), 1e-5);
     assert!(error(&adapted, golden.get("prediction")) > 1e-2, "the adapter changes nothing");
 
     for recompute in [Recompute::Nothing, Recompute::Blocks] {
         let loss = |p: &Tensor| (p - golden.get("target"))?.sqr()?.mean_all();
-        let result = model.unet.loss_and_gradients(latents, &steps, context, &lora, recompute, loss).unwrap();
+        let result = model.denoiser.loss_and_gradients(latents, &steps, context, &lora, recompute, loss).unwrap();
         close(&format!("{name} {recompute:?} loss"), &result.loss, golden.get("lora.loss"), 1e-5);
-        assert_eq!(result.gradients.keys().collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
+        assert_eq!(result.gradients.keys().cloned().collect::<Vec<_>>(), variables(&vars));
         let mut worst = 0f32;
-        for (module, (down, up)) in &result.gradients {
-            for (ours, key) in [(down, "down"), (up, "up")] {
-                let reference = golden.get(&format!("grad.{module}.{key}"));
-                let error = error(ours, reference);
-                assert!(numbers(ours).iter().all(|g| *g != 0.0), "{module}.{key} has a zero gradient");
-                assert!(error <= 1e-3, "{name} {recompute:?} {module}.{key}: error {error:e}");
-                worst = worst.max(error);
-            }
+        for (variable, ours) in &result.gradients {
+            let error = error(ours, golden.get(&format!("grad.{variable}")));
+            assert!(numbers(ours).iter().all(|g| *g != 0.0), "{variable} has a zero gradient");
+            assert!(error <= 1e-3, "{name} {recompute:?} {variable}: error {error:e}");
+            worst = worst.max(error);
         }
         println!("{name} {recompute:?} worst of {} gradients: {worst:.1e}", 2 * vars.len());
     }
@@ -210,16 +220,14 @@ fn half_precision_gradients_are_close() {
         let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
         for recompute in [Recompute::Nothing, Recompute::Blocks] {
             let loss = |p: &Tensor| (p.to_dtype(DType::F32)? - golden.get("target"))?.sqr()?.mean_all();
-            let inputs = (golden.get("latents"), golden.get("context"));
+            let inputs = (golden.get("latents"), &Conditioning::from(golden.get("context").clone()));
             let result =
-                model.unet.loss_and_gradients(inputs.0, &steps, inputs.1, &set(&vars), recompute, loss).unwrap();
+                model.denoiser.loss_and_gradients(inputs.0, &steps, inputs.1, &set(&vars), recompute, loss).unwrap();
             let (mut difference, mut all) = (0., 0.);
-            for (module, (down, up)) in &result.gradients {
-                for (ours, key) in [(down, "down"), (up, "up")] {
-                    let reference = numbers(golden.get(&format!("grad.{module}.{key}")));
-                    all += reference.iter().map(|g| g * g).sum::<f32>();
-                    difference += numbers(ours).iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-                }
+            for (variable, ours) in &result.gradients {
+                let reference = numbers(golden.get(&format!("grad.{variable}")));
+                all += reference.iter().map(|g| g * g).sum::<f32>();
+                difference += numbers(ours).iter().zip(&reference).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
             }
             let error = (difference / all).sqrt();
             println!("{name} {dtype:?} {recompute:?} gradients: {error:.1e}");
@@ -240,13 +248,13 @@ fn recomputing_works_for_part_of_the_modules() {
     let steps = golden.get("timesteps").to_vec1::<f32>().unwrap();
     let run = |recompute| {
         let loss = |p: &Tensor| (p - golden.get("target"))?.sqr()?.mean_all();
-        let inputs = (golden.get("latents"), golden.get("context"));
-        model.unet.loss_and_gradients(inputs.0, &steps, inputs.1, &lora, recompute, loss).unwrap().gradients
+        let inputs = (golden.get("latents"), &Conditioning::from(golden.get("context").clone()));
+        model.denoiser.loss_and_gradients(inputs.0, &steps, inputs.1, &lora, recompute, loss).unwrap().gradients
     };
     let (plain, again) = (run(Recompute::Nothing), run(Recompute::Blocks));
-    assert_eq!(plain.keys().collect::<Vec<_>>(), vars.keys().collect::<Vec<_>>());
-    for (name, (down, up)) in &plain {
-        assert!(error(&again[name].0, down) < 1e-5 && error(&again[name].1, up) < 1e-5, "{name}");
+    assert_eq!(plain.keys().cloned().collect::<Vec<_>>(), variables(&vars));
+    for (name, gradient) in &plain {
+        assert!(error(&again[name], gradient) < 1e-5, "{name}");
     }
 }
 
@@ -266,9 +274,9 @@ fn an_adapter_that_cannot_learn_is_an_error() {
     let stranger = set(&BTreeMap::from([("down_blocks.9.attn1.to_q".to_owned(), pair.clone())]));
     for (lora, name) in [(frozen, first.as_str()), (stranger, "down_blocks.9.attn1.to_q")] {
         for recompute in [Recompute::Nothing, Recompute::Blocks] {
-            let inputs = (golden.get("latents"), golden.get("context"));
+            let inputs = (golden.get("latents"), &Conditioning::from(golden.get("context").clone()));
             let error = model
-                .unet
+                .denoiser
                 .loss_and_gradients(inputs.0, &steps, inputs.1, &lora, recompute, |p| p.sqr()?.mean_all())
                 .unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
@@ -279,11 +287,13 @@ fn an_adapter_that_cannot_learn_is_an_error() {
 #[test]
 fn wrong_inputs_are_errors() {
     let (model, golden) = load("sd1", DType::F32);
-    let (latents, context) = (golden.get("latents"), golden.get("context"));
+    let (latents, context) = (golden.get("latents"), &Conditioning::from(golden.get("context").clone()));
     let none = LoraSet::empty();
-    assert!(model.unet.forward(latents, &[1.0], context, &none).is_err());
-    assert!(model.unet.forward(&latents.narrow(1, 0, 3).unwrap(), &[1.0, 2.0], context, &none).is_err());
-    assert!(model.unet.forward(latents, &[1.0, 2.0], &context.narrow(2, 0, 8).unwrap(), &none).is_err());
+    assert!(model.denoiser.forward(latents, &[1.0], context, &none).is_err());
+    assert!(model.denoiser.forward(&latents.narrow(1, 0, 3).unwrap(), &[1.0, 2.0], context, &none).is_err());
+    assert!(
+        model.denoiser.forward(latents, &[1.0, 2.0], &context.tokens.narrow(2, 0, 8).unwrap().into(), &none).is_err()
+    );
     let (text_encoder, vae) = (model.text_encoder.get().unwrap(), model.vae.get().unwrap());
     assert!(vae.encode(&golden.get("image").narrow(2, 0, 11).unwrap()).is_err());
     assert!(vae.decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
@@ -319,10 +329,10 @@ proptest::proptest! {
 
 #[test]
 fn summary() {
-    let sd2 = StableDiffusion::check(&folder("sd2")).unwrap();
+    let sd2 = Parts::open(&folder("sd2")).and_then(|parts| parts.check()).unwrap();
     assert_eq!((sd2.latent_channels, sd2.vae_scale_factor, sd2.unet_multiple), (4, 4, 16));
-    assert_eq!(sd2.lora_modules.len() % 8, 0);
-    let toy = StableDiffusion::check(&folder("toyworld")).unwrap();
+    assert_eq!(sd2.adaptable_layers.len() % 8, 0);
+    let toy = Parts::open(&folder("toyworld")).and_then(|parts| parts.check()).unwrap();
     assert_eq!((toy.vae_scale_factor, toy.unet_multiple, toy.cross_attention_dim), (8, 32, 128));
     // Half the bytes of the file less its header, and what diffusers counts.
     assert_eq!(toy.unet_parameters, 14_060_644);
@@ -363,8 +373,8 @@ fn every_tensor_that_does_not_fit_is_named() {
         tensors.insert("ema.decay".to_owned(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
     });
     for error in [
-        StableDiffusion::check(dir.path()).unwrap_err(),
-        StableDiffusion::load(dir.path(), &Device::Cpu, DType::F32).unwrap_err(),
+        Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err(),
+        Parts::open(dir.path()).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap_err(),
     ] {
         let text = error.to_string();
         let LoadError::Tensors { file, problems } = error else { panic!("{text}") };
@@ -388,7 +398,7 @@ fn damaged_folders_are_refused() {
     let file = dir.path().join(UNET);
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() - 100]).unwrap();
-    let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+    let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
     assert!(text.contains(&whole.len().to_string()) && text.contains(&(whole.len() - 100).to_string()), "{text}");
     std::fs::write(&file, &whole).unwrap();
 
@@ -413,13 +423,13 @@ fn damaged_folders_are_refused() {
             assert!(good.contains(from), "{path} has no {from}");
             std::fs::write(&file, good.replace(from, to)).unwrap();
         }
-        let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+        let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
         assert!(text.contains(wanted), "{path} {to}: {text}");
         std::fs::write(&file, good).unwrap();
     }
-    StableDiffusion::check(dir.path()).unwrap();
+    Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap();
     std::fs::rename(dir.path().join(UNET), dir.path().join("unet/diffusion_pytorch_model.bin")).unwrap();
-    let text = StableDiffusion::check(dir.path()).unwrap_err().to_string();
+    let text = Parts::open(dir.path()).and_then(|parts| parts.check()).unwrap_err().to_string();
     assert!(text.contains("pickle"), "{text}");
 }
 

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
+use runner::choice::Sampler as Kind;
+use runner::models::config::scheduler;
 use runner::sampling::noise::TorchRng;
-use runner::sampling::samplers::{Sampler, SamplerKind};
-use runner::sampling::schedule::NoiseSchedule;
+use runner::sampling::process::Process;
+use runner::sampling::samplers::Sampler;
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -38,8 +40,8 @@ fn tensors(name: &str) -> std::collections::HashMap<String, Tensor> {
     candle_core::safetensors::load(folder().join(name), &Device::Cpu).unwrap()
 }
 
-fn schedule(golden: &Golden, name: &str) -> NoiseSchedule {
-    NoiseSchedule::from_config_json(&golden.configs[name].to_string()).unwrap()
+fn process(golden: &Golden, name: &str) -> Process {
+    scheduler::process(&golden.configs[name].to_string()).unwrap().0
 }
 
 /// `fake_model` of make.py.
@@ -54,7 +56,8 @@ fn schedules_equal_torch() {
     let golden = golden();
     for (name, expected) in tensors("schedules.safetensors") {
         let expected = expected.to_vec1::<f32>().unwrap();
-        let got = schedule(&golden, &name).alphas_cumprod;
+        let Process::Ddpm(schedule) = process(&golden, &name);
+        let got = schedule.alphas_cumprod;
         assert_eq!(got.len(), expected.len(), "{name}");
         let worst = got.iter().zip(&expected).map(|(a, b)| a.to_bits().abs_diff(b.to_bits())).max().unwrap();
         // rescaling to zero SNR subtracts nearly equal roots, and torch's vectorised root is not always the nearest
@@ -71,10 +74,11 @@ fn loops_equal_diffusers() {
     for case in &golden.loops {
         let Loop { config, sampler: name, steps, .. } = case;
         let label = format!("{config}/{name}/{steps}");
-        let kind: SamplerKind = name.parse().unwrap();
-        let mut sampler = Sampler::new(kind, &schedule(&golden, config), *steps).unwrap();
+        let kind: Kind = name.parse().unwrap();
+        let mut sampler = Sampler::new(kind, &process(&golden, config), *steps).unwrap();
         assert_eq!(sampler.timesteps(), case.timesteps, "{label}");
-        if let (Some(got), Some(expected)) = (sampler.sigmas(), &case.sigmas) {
+        let got = sampler.sigmas();
+        if let Some(expected) = case.sigmas.as_ref().filter(|_| !got.is_empty()) {
             assert_eq!(got.len(), expected.len(), "{label}");
             for (a, b) in got.iter().zip(expected) {
                 assert!((a - b).abs() <= 1e-6 * b.abs(), "{label}: sigma {a} instead of {b}");
@@ -96,11 +100,15 @@ fn loops_equal_diffusers() {
         let entry = worst.entry((name.clone(), config.clone())).or_default();
         *entry = entry.max(error);
         // Two corners lose digits in diffusers itself, which starts from latents of size 4096 or divides by ᾱ = 2e-9.
-        let corner = matches!(
-            (config.as_str(), kind),
-            ("zero_snr", SamplerKind::Euler | SamplerKind::EulerA) | ("cosine", SamplerKind::Pndm)
-        );
-        let allowed = if corner { 1e-3 } else { 1e-5 };
+        let corner =
+            matches!((config.as_str(), kind), ("zero_snr", Kind::Euler | Kind::EulerA) | ("cosine", Kind::Pndm));
+        // Heun's second slope is the small difference of x and x − σ·ε, divided by σ; in a long step to a small σ, as in
+        // two steps, rounding is that much larger in diffusers, too.
+        let allowed = match kind {
+            _ if corner => 1e-3,
+            Kind::Heun => 3e-5,
+            _ => 1e-5,
+        };
         assert!(error <= allowed, "{label}: relative error {error:e}");
     }
     for ((sampler, config), error) in worst {

@@ -8,15 +8,15 @@ mod device;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
-use runner::models::UNet2DConditionModel;
-use runner::models::config::UNetConfig;
-use runner::models::unet::Recompute;
+use runner::models::config::{UNetConfig, scheduler};
+use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
-use runner::sampling::schedule::NoiseSchedule;
+use runner::sampling::process::Process;
+use runner::sampling::schedule::{NoiseSchedule, ScheduleSettings};
 use runner::tensors::Weights;
-use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
-    Batch, BatchSource, Gradients, ProbeSet, SamplingConfig, Trainer, TrainingConfig, TrainingError, TrainingItem,
+    Batch, BatchConfig, BatchSource, Gradients, ProbeSet, Trainer, TrainingConfig, TrainingError, TrainingItem,
     probe_loss,
 };
 use std::collections::BTreeMap;
@@ -62,13 +62,19 @@ fn cases() -> BTreeMap<String, Case> {
     serde_json::from_str(&std::fs::read_to_string(golden("training/cases.json")).unwrap()).unwrap()
 }
 
-fn model(name: &str) -> (UNet2DConditionModel, NoiseSchedule) {
+/// Width of the tokens that the network attends to.
+fn width(denoiser: &Denoiser) -> usize {
+    let Denoiser::UNet(unet) = denoiser;
+    unet.config().cross_attention_dim
+}
+
+fn model(name: &str) -> (Denoiser, Process) {
     let folder = golden("models").join(name);
     let config = UNetConfig::read(&folder.join("unet/config.json")).unwrap();
     let weights = Weights::open_folder(&folder.join("unet"), "diffusion_pytorch_model").unwrap();
     let unet = UNet2DConditionModel::load(&config, &weights, device(), DType::F32).unwrap();
     let schedule = std::fs::read_to_string(folder.join("scheduler/scheduler_config.json")).unwrap();
-    (unet, NoiseSchedule::from_config_json(&schedule).unwrap())
+    (unet.into(), scheduler::process(&schedule).unwrap().0)
 }
 
 fn randn(seed: u64, shape: &[usize]) -> Tensor {
@@ -76,8 +82,8 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 }
 
 impl Case {
-    fn adapter(&self, unet: &UNet2DConditionModel) -> Adapter {
-        let adapter = Adapter::init(&unet.lora_modules(), self.rank, self.alpha, 0, device()).unwrap();
+    fn adapter(&self, denoiser: &Denoiser) -> Adapter {
+        let adapter = Adapter::init(&denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
         for (i, (name, variable)) in adapter.variables().enumerate() {
             let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
             variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();
@@ -100,14 +106,17 @@ impl Case {
                 warmup_steps: self.warmup,
                 total_steps: STEPS,
             },
-            adamw: AdamWConfig { weight_decay: self.weight_decay, ..AdamWConfig::default() },
+            optimizer: OptimizerConfig::AdamW(AdamWConfig {
+                weight_decay: self.weight_decay,
+                ..AdamWConfig::default()
+            }),
             max_grad_norm: self.max_grad_norm,
             prior_weight: self.prior.unwrap_or(0.0),
             recompute,
         }
     }
 
-    fn batches(&self, unet: &UNet2DConditionModel, step: usize) -> Vec<Batch> {
+    fn batches(&self, denoiser: &Denoiser, step: usize) -> Vec<Batch> {
         (0..self.accumulation)
             .map(|pass| {
                 let seed = 100_000 + 100 * (step * self.accumulation + pass) as u64;
@@ -117,17 +126,17 @@ impl Case {
                 Batch {
                     latents: there(&(randn(seed, &shape) * 0.8).unwrap()),
                     noise: there(&randn(seed + 1, &shape)),
-                    timesteps: (0..total).map(|_| timesteps.below(1000)).collect(),
-                    context: there(&randn(seed + 2, &[total, 7, unet.config().cross_attention_dim])),
+                    times: (0..total).map(|_| timesteps.below(1000) as f32).collect(),
+                    conditioning: there(&randn(seed + 2, &[total, 7, width(denoiser)])).into(),
                     photos: self.batch_size,
-                    dropout_masks: self.masks(unet, seed, total),
+                    dropout_masks: self.masks(denoiser, seed, total),
                 }
             })
             .collect()
     }
 
-    fn masks(&self, unet: &UNet2DConditionModel, seed: u64, total: usize) -> BTreeMap<String, Tensor> {
-        let widths: BTreeMap<_, _> = unet.lora_modules().into_iter().map(|m| (m.name, m.in_features)).collect();
+    fn masks(&self, denoiser: &Denoiser, seed: u64, total: usize) -> BTreeMap<String, Tensor> {
+        let widths: BTreeMap<_, _> = denoiser.adaptable_layers().into_iter().map(|m| (m.name, m.in_features)).collect();
         let mask = |(i, (name, tokens)): (usize, (&String, &usize))| {
             let shape = [total, *tokens, widths[name]];
             let keep = 1.0 / (1.0 - self.dropout as f32);
@@ -162,13 +171,13 @@ fn bits(trainer: &Trainer<'_>) -> Vec<Vec<f32>> {
 
 fn follow(name: &str, recompute: Recompute) {
     let case = &cases()[name];
-    let (unet, schedule) = model(&case.model);
+    let (denoiser, process) = model(&case.model);
     let golden = candle_core::safetensors::load(golden(&format!("training/{name}.safetensors")), device()).unwrap();
-    let start = case.adapter(&unet);
+    let start = case.adapter(&denoiser);
     let start: BTreeMap<_, _> = start.variables().map(|(name, v)| (name, v.as_tensor().detach())).collect();
-    let mut trainer = Trainer::new(&unet, &schedule, case.config(recompute), case.adapter(&unet));
+    let mut trainer = Trainer::new(&denoiser, &process, case.config(recompute), case.adapter(&denoiser));
 
-    let gradients = trainer.gradients(&case.batches(&unet, 0)).unwrap();
+    let gradients = trainer.gradients(&case.batches(&denoiser, 0)).unwrap();
     let mut gradient_error = 0f64;
     for (key, gradient) in &gradients.tensors {
         let expected = &golden[&format!("gradient.{key}")];
@@ -178,7 +187,7 @@ fn follow(name: &str, recompute: Recompute) {
     }
     let (mut loss_error, mut norm_error, mut weight_error, mut update_error) = (0f64, 0f64, 0f64, 0f64);
     for (step, expected) in case.steps.iter().enumerate() {
-        let report = trainer.step(&case.batches(&unet, step)).unwrap();
+        let report = trainer.step(&case.batches(&denoiser, step)).unwrap();
         assert_eq!(report.step, step as u64 + 1);
         assert!((report.learning_rate - expected.learning_rate).abs() < 1e-15);
         let relative = |a: f64, b: f64| (a / b - 1.0).abs();
@@ -236,35 +245,29 @@ fn dropout_on_odd_sizes_follows_peft_and_torch() {
     follow("dropout", Recompute::Nothing);
 }
 
-fn items(count: usize, unet: &UNet2DConditionModel, seed: u64) -> Vec<TrainingItem> {
+fn items(count: usize, denoiser: &Denoiser, seed: u64) -> Vec<TrainingItem> {
     (0..count as u64)
         .map(|i| TrainingItem {
             mean: (randn(seed + 10 * i, &[4, 7, 5]) * 5.0).unwrap(),
             std: (randn(seed + 10 * i + 1, &[4, 7, 5]).abs().unwrap() * 0.1).unwrap(),
-            context: randn(seed + 10 * i + 2, &[7, unet.config().cross_attention_dim]),
+            conditioning: randn(seed + 10 * i + 2, &[1, 7, width(denoiser)]).into(),
         })
         .collect()
 }
 
-fn source(unet: &UNet2DConditionModel, batch_size: usize, accumulation: usize, dropout: f64) -> BatchSource {
-    let config = SamplingConfig {
-        batch_size,
-        gradient_accumulation: accumulation,
-        dropout,
-        scaling_factor: 0.182_15,
-        train_timesteps: 1000,
-        unet_levels: unet.config().blocks.len(),
-        seed: 3,
-    };
-    let (photos, class_images) = (items(3, unet, 500), items(4, unet, 900));
-    BatchSource::new(config, photos, class_images, unet.lora_modules(), device()).unwrap()
+fn source(denoiser: &Denoiser, batch_size: usize, accumulation: usize, dropout: f64) -> BatchSource {
+    let config =
+        BatchConfig { batch_size, gradient_accumulation: accumulation, dropout, scaling_factor: 0.182_15, seed: 3 };
+    let (photos, class_images) = (items(3, denoiser, 500), items(4, denoiser, 900));
+    let process = Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap());
+    BatchSource::new(config, &process, photos, class_images, denoiser.adaptable_layers(), device()).unwrap()
 }
 
 #[test]
 fn our_dropout_masks_have_the_shapes_peft_saw() {
     let case = &cases()["dropout"];
-    let (unet, _) = model(&case.model);
-    let batch = source(&unet, 1, 1, 0.25).batches(0).unwrap().remove(0);
+    let (denoiser, _) = model(&case.model);
+    let batch = source(&denoiser, 1, 1, 0.25).batches(0).unwrap().remove(0);
     assert!(batch.dropout_masks.keys().eq(case.mask_tokens.keys()));
     for (name, mask) in &batch.dropout_masks {
         assert_eq!(mask.dim(1).unwrap(), case.mask_tokens[name], "{name}");
@@ -274,9 +277,9 @@ fn our_dropout_masks_have_the_shapes_peft_saw() {
 #[test]
 fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     let case = &cases()["accumulation"];
-    let (unet, schedule) = model(&case.model);
-    let source = source(&unet, 1, 2, 0.3);
-    let new = || Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
+    let (denoiser, process) = model(&case.model);
+    let source = source(&denoiser, 1, 2, 0.3);
+    let new = || Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
     let train = |trainer: &mut Trainer<'_>, steps: u64| {
         (0..steps).map(|_| trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap()).collect::<Vec<_>>()
     };
@@ -300,8 +303,8 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     second.load_state(&fresh).unwrap();
     assert_eq!(train(&mut second, 10), reports);
 
-    let other = Adapter::init(&unet.lora_modules(), case.rank + 1, case.alpha, 0, device()).unwrap();
-    let mut other = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), other);
+    let other = Adapter::init(&denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
+    let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other);
     let error = other.load_state(&state).unwrap_err();
     assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
     for cut in [0, 7, 100, state.len() / 2, state.len() - 1] {
@@ -313,13 +316,13 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
 #[test]
 fn accumulated_passes_and_single_samples_average_to_the_batch() {
     let case = &cases()["prior"];
-    let (unet, schedule) = model(&case.model);
-    let adapter = Case { up_deviation: 0.1, ..cases().remove("prior").unwrap() }.adapter(&unet);
-    let trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), adapter);
+    let (denoiser, process) = model(&case.model);
+    let adapter = Case { up_deviation: 0.1, ..cases().remove("prior").unwrap() }.adapter(&denoiser);
+    let trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), adapter);
     for dropout in [0.0, 0.5] {
-        let large = trainer.gradients(&source(&unet, 4, 1, dropout).batches(1).unwrap()).unwrap();
+        let large = trainer.gradients(&source(&denoiser, 4, 1, dropout).batches(1).unwrap()).unwrap();
         for (batch_size, accumulation) in [(2, 2), (1, 4)] {
-            let small = source(&unet, batch_size, accumulation, dropout).batches(1).unwrap();
+            let small = source(&denoiser, batch_size, accumulation, dropout).batches(1).unwrap();
             let small = trainer.gradients(&small).unwrap();
             assert!((small.loss / large.loss - 1.0).abs() < 1e-6);
             let error = gradient_distance(&small, &large);
@@ -331,15 +334,15 @@ fn accumulated_passes_and_single_samples_average_to_the_batch() {
 #[test]
 fn numbers_that_are_not_finite_stop_with_step_and_module() {
     let case = &cases()["prior"];
-    let (unet, schedule) = model(&case.model);
-    let module = unet.lora_modules()[5].name.clone();
-    let source = source(&unet, 1, 1, 0.0);
-    let mut trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
+    let (denoiser, process) = model(&case.model);
+    let module = denoiser.adaptable_layers()[5].name.clone();
+    let source = source(&denoiser, 1, 1, 0.0);
+    let mut trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
     trainer.step(&source.batches(0).unwrap()).unwrap();
     let before = bits(&trainer);
 
     let mut batches = source.batches(1).unwrap();
-    batches[0].context = (&batches[0].context * f64::NAN).unwrap();
+    batches[0].conditioning = (&batches[0].conditioning.tokens * f64::NAN).unwrap().into();
     let error = trainer.step(&batches).unwrap_err().to_string();
     assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
     assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
@@ -353,16 +356,16 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
 #[test]
 fn wrong_batches_are_refused() {
     let case = &cases()["prior"];
-    let (unet, schedule) = model(&case.model);
-    let trainer = Trainer::new(&unet, &schedule, case.config(Recompute::Nothing), case.adapter(&unet));
-    let good = source(&unet, 1, 1, 0.0).batches(0).unwrap().remove(0);
+    let (denoiser, process) = model(&case.model);
+    let trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
+    let good = source(&denoiser, 1, 1, 0.0).batches(0).unwrap().remove(0);
     assert!(trainer.gradients(&[]).is_err());
     for bad in [
         Batch { photos: 0, ..good.clone() },
         Batch { photos: 3, ..good.clone() },
-        Batch { timesteps: vec![1], ..good.clone() },
+        Batch { times: vec![1.0], ..good.clone() },
         Batch { noise: good.noise.narrow(0, 0, 1).unwrap(), ..good.clone() },
-        Batch { timesteps: vec![1, 1000], ..good.clone() },
+        Batch { times: vec![1.0, 1000.0], ..good.clone() },
         Batch { dropout_masks: BTreeMap::from([("nowhere".to_owned(), good.noise.clone())]), ..good.clone() },
     ] {
         assert!(trainer.gradients(&[bad]).is_err());
@@ -377,13 +380,13 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
     }
     for name in ["prior", "velocity"] {
         let case = &cases()[name];
-        let (unet, schedule) = model(&case.model);
-        let adapter = Case { up_deviation: 0.1, ..cases().remove(name).unwrap() }.adapter(&unet);
+        let (denoiser, process) = model(&case.model);
+        let adapter = Case { up_deviation: 0.1, ..cases().remove(name).unwrap() }.adapter(&denoiser);
         let lora = adapter.frozen_set(1.0).unwrap();
-        let items = items(3, &unet, 100);
+        let items = items(3, &denoiser, 100);
         let loss = |items: &[TrainingItem], batch_size| {
-            let set = ProbeSet::new(items.to_vec(), 4, &schedule, 0.182_15, 1);
-            probe_loss(&unet, &schedule, &set, &lora, batch_size, device()).unwrap()
+            let set = ProbeSet::new(items.to_vec(), 4, &process, 0.182_15, 1);
+            probe_loss(&denoiser, &process, &set, &lora, batch_size, device()).unwrap()
         };
         let one = loss(&items, 1);
         for batch_size in [2, 3, 5, 12, 100] {
@@ -393,16 +396,16 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
 
         // The same number from the training loss at the same triples.
         let config = case.config(Recompute::Nothing);
-        let trainer = Trainer::new(&unet, &schedule, config, adapter);
-        let (mut mean, timesteps) = (0.0, [125, 375, 625, 875]);
+        let trainer = Trainer::new(&denoiser, &process, config, adapter);
+        let (mut mean, timesteps) = (0.0, [125.0, 375.0, 625.0, 875.0]);
         for (photo, item) in items.iter().enumerate() {
             for (place, timestep) in timesteps.into_iter().enumerate() {
                 let seed = runner::sampling::noise::derive(1, "probe/noise", place as u64, photo as u64);
                 let batch = Batch {
                     latents: there(&(item.mean.unsqueeze(0).unwrap() * 0.182_15).unwrap()),
                     noise: there(&randn(seed, &[1, 4, 7, 5])),
-                    timesteps: vec![timestep],
-                    context: there(&item.context.unsqueeze(0).unwrap()),
+                    times: vec![timestep],
+                    conditioning: item.conditioning.to_device(device()).unwrap(),
                     photos: 1,
                     dropout_masks: BTreeMap::new(),
                 };

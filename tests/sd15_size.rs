@@ -15,7 +15,7 @@ use std::{
     process::Command,
 };
 
-use runner::models::StableDiffusion;
+use runner::models::Parts;
 use runner::tensors::LoadError;
 
 const LIMIT_BYTES: u64 = 12 << 30;
@@ -64,7 +64,7 @@ fn model() -> PathBuf {
         write_weights(&folder.join(part).join(file), &[]);
     }
     // A model without weights is refused with the names and shapes of all it needs, one part at a time.
-    while let Err(error) = StableDiffusion::check(&folder) {
+    while let Err(error) = Parts::open(&folder).and_then(|parts| parts.check()) {
         let LoadError::Tensors { file, problems } = error else { panic!("{error}") };
         assert!(problems.unexpected.is_empty() && problems.misshapen.is_empty(), "{problems}");
         let path = if file.is_dir() { panic!("{}", file.display()) } else { file };

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use runner::models::LoraSet;
-use runner::models::StableDiffusion;
 use runner::models::config::{TextConfig, UNetConfig, VaeConfig};
-use runner::models::single_file::{self, Architecture, Family};
+use runner::models::families::Family;
+use runner::models::single_file::{self, Architecture};
+use runner::models::{Model, Parts};
 use runner::sampling::noise::TorchRng;
 use runner::sampling::schedule::PredictionType;
 use runner::tensors::tensor_file;
@@ -79,17 +80,17 @@ fn same(name: &str, family: Family) {
         vae: VaeConfig::read(&folder.join("vae/config.json")).unwrap(),
         text_encoder: TextConfig::read(&folder.join("text_encoder/config.json")).unwrap(),
     };
-    let single = single_file::open_as(&file, &architecture).unwrap().load(&Device::Cpu, DType::F32).unwrap();
-    let expected = StableDiffusion::load(&folder, &Device::Cpu, DType::F32).unwrap();
-    assert_eq!(single.schedule, expected.schedule);
+    let single = single_file::open_as(&file, &architecture, &|_| None).unwrap().load(&Device::Cpu, DType::F32).unwrap();
+    let expected = Parts::open(&folder).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap();
+    assert_eq!(single.process, expected.process);
 
-    let run = |model: &StableDiffusion| -> [Vec<f32>; 4] {
+    let run = |model: &Model| -> [Vec<f32>; 4] {
         let mut rng = TorchRng::new(5);
         let latents = rng.randn_tensor(&[1, 4, 8, 8]).unwrap();
         let image = rng.randn_tensor(&[1, 3, 16, 16]).unwrap();
         let ids = Tensor::new(model.tokenizer.encode("a photo of the red house"), &Device::Cpu).unwrap();
         let context = model.text_encoder.get().unwrap().forward(&ids.unsqueeze(0).unwrap()).unwrap();
-        let noise = model.unet.forward(&latents, &[401.0], &context, &LoraSet::empty()).unwrap();
+        let noise = model.denoiser.forward(&latents, &[401.0], &context.clone().into(), &LoraSet::empty()).unwrap();
         let decoded = model.vae.get().unwrap().decode(&latents).unwrap();
         let encoded = model.vae.get().unwrap().encode(&image).unwrap().0;
         [context, noise, decoded, encoded].map(|t| t.flatten_all().unwrap().to_vec1().unwrap())
@@ -147,12 +148,12 @@ fn real_headers_are_understood() {
     ] {
         let file = dir.path().join(format!("{name}_{spread}.safetensors"));
         hollow(&file, &headers[name], spread.then_some((TELLING, SPREAD)));
-        let summary = StableDiffusion::check(&file).unwrap();
+        let summary = Parts::open(&file).and_then(|parts| parts.check()).unwrap();
         assert_eq!(summary.prediction_type, prediction, "{name}");
         assert_eq!(summary.unet_parameters, unet);
         assert_eq!(summary.vae_parameters, 83_653_863);
         assert_eq!(summary.text_encoder_parameters, text);
-        assert_eq!(summary.lora_modules.len(), 128);
+        assert_eq!(summary.adaptable_layers.len(), 128);
     }
 }
 
@@ -165,7 +166,7 @@ fn other_files_are_refused_with_advice() {
         let file = dir.path().join(name);
         let shapes = shapes.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
         hollow(&file, &shapes, None);
-        StableDiffusion::check(&file).unwrap_err().to_string()
+        Parts::open(&file).and_then(|parts| parts.check()).unwrap_err().to_string()
     };
     for (name, shapes, advice) in [
         ("a.ckpt", &[(input, &[4usize, 4, 3, 3][..])][..], "pickle"),

@@ -25,7 +25,7 @@ use runner::models::LoraSet;
 use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
-use runner::models::unet::{LossAndGradients, Recompute};
+use runner::models::{Conditioning, LossAndGradients, Recompute};
 use runner::training::optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm};
 
 /// As in compare.py.
@@ -107,7 +107,8 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let storage = Storage { dtype, packing };
     let inputs = candle_core::safetensors::load(&arguments.inputs, device)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
-    let (latents, target, context) = (input("latents")?, input("target")?, input("context")?);
+    let (latents, target) = (input("latents")?, input("target")?);
+    let context = &Conditioning::from(input("context")?.clone());
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     // As in a study: only what this work needs.
     let load_unet = || UNet2DConditionModel::load(&parts.unet.0, &parts.unet.1, device, storage);
@@ -137,11 +138,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
 
 /// The gradients' norm; with an optimizer also clipping and its step.
 fn finish_step(done: LossAndGradients, adapter: &Adapter, optimizer: Option<&mut AdamW>) -> Result<Done> {
-    let mut gradients = BTreeMap::new();
-    for (name, (down, up)) in done.gradients {
-        gradients.insert(format!("{name}.down"), down);
-        gradients.insert(format!("{name}.up"), up);
-    }
+    let mut gradients = done.gradients;
     let norm = gradient_norm(gradients.values())?;
     if let Some(optimizer) = optimizer {
         let factor = clip_factor(norm, 1.0);

@@ -1,7 +1,8 @@
 //! The trainable weights of an adapter.
 
 use crate::kernels::LoraPair;
-use crate::models::{LoraModule, LoraSet};
+use crate::models::lora_set::tensor_names;
+use crate::models::{AdaptableLayer, LoraSet};
 use crate::sampling::noise::{TorchRng, derive};
 use candle_core::{Device, Result, Tensor, Var};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ impl Adapter {
     ///
     /// Each A is drawn on the host from a stream of its own, seeded by `seed` and the module's name, so a
     /// module starts the same whatever other modules there are.
-    pub fn init(modules: &[LoraModule], rank: usize, alpha: f64, seed: u64, device: &Device) -> Result<Self> {
+    pub fn init(modules: &[AdaptableLayer], rank: usize, alpha: f64, seed: u64, device: &Device) -> Result<Self> {
         if rank == 0 {
             candle_core::bail!("an adapter of rank 0 has no weights");
         }
@@ -53,15 +54,7 @@ impl Adapter {
     ///
     /// The order in which norms are summed and states are saved.
     pub fn variables(&self) -> impl Iterator<Item = (String, &Var)> {
-        self.modules
-            .iter()
-            .flat_map(|(name, pair)| [(format!("{name}.down"), &pair.down), (format!("{name}.up"), &pair.up)])
-    }
-
-    /// Number of trainable numbers.
-    #[must_use]
-    pub fn parameter_count(&self) -> usize {
-        self.modules.values().map(|pair| pair.down.elem_count() + pair.up.elem_count()).sum()
+        self.modules.iter().flat_map(|(layer, pair)| tensor_names(layer).into_iter().zip([&pair.down, &pair.up]))
     }
 
     /// The adapter as a forward pass of training uses it: gradients reach A and B.
@@ -100,9 +93,10 @@ impl Adapter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Tokens;
 
     /// The attention layers of Stable Diffusion 1.5's UNet: 16 transformer blocks, cross attention to 768.
-    fn stable_diffusion_1_5() -> Vec<LoraModule> {
+    fn stable_diffusion_1_5() -> Vec<AdaptableLayer> {
         let channels = [320, 640, 1280];
         let mut blocks = Vec::new();
         for (level, channels) in channels.into_iter().enumerate() {
@@ -114,10 +108,11 @@ mod tests {
         for (block, width) in blocks {
             for (attention, context) in [("attn1", width), ("attn2", 768)] {
                 for (layer, input) in [("to_q", width), ("to_k", context), ("to_v", context), ("to_out.0", width)] {
-                    modules.push(LoraModule {
+                    modules.push(AdaptableLayer {
                         name: format!("{block}.transformer_blocks.0.{attention}.{layer}"),
                         in_features: input,
                         out_features: width,
+                        tokens: if input == 768 { Tokens::Context } else { Tokens::Grid(0) },
                     });
                 }
             }
@@ -134,7 +129,7 @@ mod tests {
         let modules = stable_diffusion_1_5();
         assert_eq!(modules.len(), 128);
         let adapter = Adapter::init(&modules, 4, 4.0, 0, &Device::Cpu).unwrap();
-        assert_eq!(adapter.parameter_count(), 797_184);
+        assert_eq!(adapter.variables().map(|(_, variable)| variable.elem_count()).sum::<usize>(), 797_184);
         assert_eq!(adapter.variables().count(), 256);
         let bytes = crate::adapter::file::save_diffusers(&adapter).unwrap().len();
         assert!((3_188_736..3_250_000).contains(&bytes), "{bytes} bytes");
@@ -142,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_has_deviation_one_over_rank_and_b_is_zero() {
-        let module = LoraModule { name: "m".into(), in_features: 4096, out_features: 3 };
+        let module = AdaptableLayer { name: "m".into(), in_features: 4096, out_features: 3, tokens: Tokens::Context };
         let adapter = Adapter::init(&[module], 8, 8.0, 1, &Device::Cpu).unwrap();
         let a = values(&adapter.modules["m"].down);
         let variance = a.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / a.len() as f64;

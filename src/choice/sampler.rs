@@ -19,6 +19,8 @@ pub enum Sampler {
     DpmPp2mKarras,
     /// UniPC, B(h) version 2, of second order.
     UniPc,
+    /// Heun's method on σ: twice as many model calls as steps, less one.
+    Heun,
 }
 
 impl Choice for Sampler {
@@ -31,6 +33,7 @@ impl Choice for Sampler {
         ("dpm++2m", Self::DpmPp2m),
         ("dpm++2m-karras", Self::DpmPp2mKarras),
         ("unipc", Self::UniPc),
+        ("heun", Self::Heun),
     ];
 }
 

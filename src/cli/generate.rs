@@ -15,10 +15,9 @@ use super::output::{emit, emit_json, tell, write_new};
 use super::session::Session;
 use crate::choice::Choice as _;
 use crate::event::Event;
-use crate::models::{LoraSet, StableDiffusion};
+use crate::models::{LoraSet, Model};
 use crate::pipeline::{self, ImageRequest};
 use crate::sampling::samplers::Sampler;
-use crate::worker::images::sampler_kind;
 use crate::worker::{BaseModel, device};
 
 pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, Failure> {
@@ -27,8 +26,8 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let session = Session::start(output)?;
     let base = args.find_model(&session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
-    Sampler::new(sampler_kind(args.sampler), &base.summary.schedule, usize::from(args.steps)).or_exit(Exit::Usage)?;
-    let lora = args.adapters(&base.summary.lora_modules, &device)?;
+    Sampler::new(args.sampler, &base.summary.process, usize::from(args.steps)).or_exit(Exit::Usage)?;
+    let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
     Drawing { args, base, device, width, height, lora, session }.execute(&images)
 }
 
@@ -67,7 +66,7 @@ impl Drawing<'_> {
     }
 
     /// Draws some images in one batch and writes them; `before` of `all` images were drawn earlier.
-    fn draw(&self, model: &StableDiffusion, images: &[Image], (before, all): (usize, usize)) -> Result<(), Failure> {
+    fn draw(&self, model: &Model, images: &[Image], (before, all): (usize, usize)) -> Result<(), Failure> {
         let Self { args, session, .. } = self;
         let seeds: Vec<u64> = images.iter().map(|image| image.seed).collect();
         let request = ImageRequest {
@@ -76,7 +75,7 @@ impl Drawing<'_> {
             seeds: &seeds,
             width: self.width,
             height: self.height,
-            sampler: sampler_kind(args.sampler),
+            sampler: args.sampler,
             steps: usize::from(args.steps),
             guidance_scale: args.guidance_scale,
             batch_size: seeds.len(),

@@ -20,7 +20,7 @@ use crate::choice::{self, Dtype, ModelId};
 use crate::experiment::GUIDANCE_SCALES;
 use crate::experiment::settings::Base;
 use crate::hashing::HashCache;
-use crate::models::{LoraModule, LoraSet};
+use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::too_long;
 use crate::study::StudyError;
 use crate::worker::BaseModel;
@@ -162,7 +162,7 @@ impl GenerateArgs {
     }
 
     /// All adapters as one. A file with a tensor that would not be applied is refused.
-    pub(super) fn adapters(&self, modules: &[LoraModule], device: &Device) -> Result<LoraSet, Failure> {
+    pub(super) fn adapters(&self, modules: &[AdaptableLayer], device: &Device) -> Result<LoraSet, Failure> {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
             let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;

@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::ModelId;
 use super::names::is_commit;
+use crate::choice::ModelId;
 use crate::hashing::plain_file;
 
 /// The part of the cache that belongs to one model.

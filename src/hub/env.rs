@@ -2,16 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::HubError;
 use super::token::Token;
 use super::url::Url;
-use super::{Hub, HubError};
 
 /// The Hub itself.
-const ENDPOINT: &str = "https://huggingface.co";
+pub(super) const ENDPOINT: &str = "https://huggingface.co";
+
+/// What the environment says.
+pub(super) struct Settings {
+    /// The folder with `models--owner--name` in it.
+    pub(super) cache: PathBuf,
+    /// The server's URL.
+    pub(super) endpoint: String,
+    /// Access token for private and gated models.
+    pub(super) token: Option<Token>,
+    /// Never use the network.
+    pub(super) offline: bool,
+}
 
 /// Reads the environment; `offline` or a set `HF_HUB_OFFLINE` switches the network off. A token and an endpoint are
 /// checked when they are used: a model that is complete in the cache needs neither.
-pub(super) fn read(offline: bool) -> Result<Hub, HubError> {
+pub(super) fn read(offline: bool) -> Result<Settings, HubError> {
     let home = path("HF_HOME").or_else(|| {
         let cache = path("XDG_CACHE_HOME").or_else(|| Some(std::env::home_dir()?.join(".cache")));
         cache.map(|cache| cache.join("huggingface"))
@@ -25,7 +37,7 @@ pub(super) fn read(offline: bool) -> Result<Hub, HubError> {
     let token = if is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN") { None } else { Token::from_env("HF_TOKEN").or_else(stored) };
     let endpoint = std::env::var_os("HF_ENDPOINT").map(|value| value.to_string_lossy().trim().to_owned());
     let endpoint = endpoint.filter(|value| !value.is_empty()).unwrap_or_else(|| ENDPOINT.to_owned());
-    Ok(Hub { endpoint, token, offline: offline || is_on("HF_HUB_OFFLINE"), ..Hub::new(cache) })
+    Ok(Settings { cache, endpoint, token, offline: offline || is_on("HF_HUB_OFFLINE") })
 }
 
 /// The URL requests begin with.

@@ -3,33 +3,18 @@
 use std::path::Path;
 
 use super::{names, sound};
-
-/// A component with weights: folder and the stem of its weight file.
-const COMPONENTS: [(&str, &str); 3] =
-    [("text_encoder", "model"), ("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model")];
-
-/// Configurations without which nothing can be loaded.
-const CONFIGS: [&str; 5] = [
-    "model_index.json",
-    "scheduler/scheduler_config.json",
-    "text_encoder/config.json",
-    "unet/config.json",
-    "vae/config.json",
-];
-
-/// What a tokenizer's folder can have.
-const TOKENIZER: [&str; 5] =
-    ["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+use crate::tensors::{ModelFolder, WeightsPart};
 
 /// What a folder lacks; `has` says whether it has a file. A list of shards counts as weights: the shards
 /// themselves are checked when the weights are opened.
-pub(super) fn missing(has: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let mut missing: Vec<String> = CONFIGS.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
+pub(super) fn missing(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut missing: Vec<String> =
+        model.configs.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
     let vocabulary = has("tokenizer/vocab.json") && has("tokenizer/merges.txt");
     if !vocabulary && !has("tokenizer/tokenizer.json") {
         missing.push("tokenizer/vocab.json and tokenizer/merges.txt".to_owned());
     }
-    for (folder, stem) in COMPONENTS {
+    for WeightsPart { folder, stem } in model.weights {
         if weight_files(folder, stem).iter().all(|name| !has(name)) {
             missing.push(format!("{folder}/{stem}.safetensors"));
         }
@@ -38,13 +23,14 @@ pub(super) fn missing(has: &dyn Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
-pub(super) fn incomplete(folder: &Path) -> Vec<String> {
+pub(super) fn incomplete(model: &ModelFolder, folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    let mut lacking = missing(&there);
-    let mut names: Vec<String> = CONFIGS.map(str::to_owned).to_vec();
-    names.extend(TOKENIZER.map(|name| format!("tokenizer/{name}")));
+    let mut lacking = missing(model, &there);
+    let mut names: Vec<String> = model.configs.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(model.tokenizer.iter().map(|name| format!("tokenizer/{name}")));
     // Of the weights the first that is there is the one that is opened.
-    names.extend(COMPONENTS.iter().filter_map(|(part, stem)| weight_files(part, stem).into_iter().find(|n| there(n))));
+    let first = |part: &WeightsPart| weight_files(part.folder, part.stem).into_iter().find(|name| there(name));
+    names.extend(model.weights.iter().filter_map(first));
     names.retain(|name| there(name));
     for list in names.clone().iter().filter(|name| name.contains(".safetensors.index.")) {
         let part = list.split('/').next().unwrap_or_default();
@@ -68,14 +54,15 @@ fn weight_files(folder: &str, stem: &str) -> [String; 4] {
 }
 
 /// The files to download of those the repository lists: sorted, each a plain relative path.
-pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
+pub(super) fn wanted<'a>(model: &ModelFolder, listed: &'a [String]) -> Vec<&'a str> {
     let has = |name: &str| listed.iter().any(|n| n == name);
-    let mut chosen: Vec<&str> = Vec::new();
-    for (folder, stem) in COMPONENTS {
+    let mut chosen: Vec<&'a str> = Vec::new();
+    for WeightsPart { folder, stem } in model.weights {
         let Some(first) = weight_files(folder, stem).into_iter().position(|name| has(&name)) else { continue };
         let name = &weight_files(folder, stem)[first];
         chosen.extend(listed.iter().map(String::as_str).filter(|n| n == name));
-        // The shards are `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a variant.
+        // The shards are `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a
+        // variant.
         let (sharded, half) = (first % 2 == 1, first >= 2);
         chosen.extend(listed.iter().map(String::as_str).filter(|n| {
             sharded
@@ -85,8 +72,8 @@ pub(super) fn wanted(listed: &[String]) -> Vec<&str> {
         }));
     }
     chosen.extend(listed.iter().map(String::as_str).filter(|name| {
-        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| TOKENIZER.contains(&file));
-        tokenizer || CONFIGS.contains(name)
+        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| model.tokenizer.contains(&file));
+        tokenizer || model.configs.contains(name)
     }));
     chosen.retain(|name| is_plain(name));
     chosen.sort_unstable();
@@ -103,8 +90,18 @@ fn is_plain(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const MODEL: ModelFolder = ModelFolder {
+        weights: &[
+            WeightsPart { folder: "text_encoder", stem: "model" },
+            WeightsPart { folder: "unet", stem: "diffusion_pytorch_model" },
+            WeightsPart { folder: "vae", stem: "diffusion_pytorch_model" },
+        ],
+        configs: &["model_index.json", "scheduler/scheduler_config.json", "unet/config.json"],
+        tokenizer: &["vocab.json", "merges.txt", "tokenizer.json"],
+    };
+
     fn listing(names: &[&str]) -> Vec<String> {
-        CONFIGS.iter().chain(names).map(|n| (*n).to_owned()).collect()
+        MODEL.configs.iter().chain(names).map(|n| (*n).to_owned()).collect()
     }
 
     #[test]
@@ -123,18 +120,18 @@ mod tests {
             "vae/diffusion_pytorch_model-00002-of-00002.safetensors",
             "vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
         ]);
-        let wanted = wanted(&names);
-        assert_eq!(wanted.len(), CONFIGS.len() + 2 + 1 + 1 + 3, "{wanted:?}");
+        let wanted = wanted(&MODEL, &names);
+        assert_eq!(wanted.len(), MODEL.configs.len() + 2 + 1 + 1 + 3, "{wanted:?}");
         assert!(wanted.contains(&"text_encoder/model.safetensors"));
         assert!(!wanted.contains(&"text_encoder/model.fp16.safetensors"));
         assert!(wanted.contains(&"unet/diffusion_pytorch_model.fp16.safetensors"));
-        assert!(missing(&|name| names.iter().any(|n| n == name)).is_empty());
+        assert!(missing(&MODEL, &|name| names.iter().any(|n| n == name)).is_empty());
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let names = listing(&["unet/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.safetensors"]);
-        let lacking = missing(&|name| names.iter().any(|n| n == name));
+        let lacking = missing(&MODEL, &|name| names.iter().any(|n| n == name));
         assert_eq!(
             lacking,
             [
@@ -154,6 +151,6 @@ mod tests {
         ]
         .map(String::from)
         .to_vec();
-        assert_eq!(wanted(&names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
+        assert_eq!(wanted(&MODEL, &names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
     }
 }

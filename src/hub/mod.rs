@@ -40,22 +40,31 @@ use listing::Listing;
 use stream::Stream;
 use url::Url;
 
+use crate::tensors::ModelFolder;
+
 pub use crate::choice::ModelId;
 pub use error::HubError;
 pub use limits::Limits;
 pub use news::{Download, News, Watch};
 pub use token::Token;
 
-/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment.
+/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are those
+/// that the model must have.
 ///
 /// # Errors
 /// See [`HubError`]; each says what to do.
-pub fn resolve(id: &str, revision: Option<&str>, offline: bool, watch: Watch<'_>) -> Result<PathBuf, HubError> {
+pub fn resolve(
+    id: &str,
+    revision: Option<&str>,
+    files: &ModelFolder,
+    offline: bool,
+    watch: Watch<'_>,
+) -> Result<PathBuf, HubError> {
     let mut id: ModelId = id.parse()?;
     if let Some(revision) = revision {
         id = id.at(revision)?;
     }
-    Hub::from_env(offline)?.resolve(&id, watch)
+    Hub::from_env(offline)?.resolve(&id, files, watch)
 }
 
 /// A cache folder and the server behind it.
@@ -77,7 +86,7 @@ impl Hub {
     /// The public Hub with a cache folder, without a token.
     #[must_use]
     pub fn new(cache: PathBuf) -> Self {
-        let endpoint = "https://huggingface.co".to_owned();
+        let endpoint = env::ENDPOINT.to_owned();
         Self { cache, endpoint, token: None, offline: false, limits: Limits::default() }
     }
 
@@ -86,23 +95,24 @@ impl Hub {
     /// # Errors
     /// There is neither a cache folder nor a home folder.
     pub fn from_env(offline: bool) -> Result<Self, HubError> {
-        env::read(offline)
+        let env::Settings { cache, endpoint, token, offline } = env::read(offline)?;
+        Ok(Self { endpoint, token, offline, ..Self::new(cache) })
     }
 
-    /// The model's folder. `watch` hears of every piece that arrives.
+    /// The model's folder, with `files` in it. `watch` hears of every piece that arrives.
     ///
     /// # Errors
     /// See [`HubError`].
-    pub fn resolve(&self, id: &ModelId, watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    pub fn resolve(&self, id: &ModelId, files: &ModelFolder, watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let cached = self.cached_folder(id);
         let missing = match &cached {
-            Some(folder) => files::incomplete(folder),
+            Some(folder) => files::incomplete(files, folder),
             None => vec!["the whole model".to_owned()],
         };
         match cached {
             Some(folder) if missing.is_empty() => Ok(folder),
             _ if self.offline => Err(HubError::Offline { id: id.to_string(), cache: self.cache.clone(), missing }),
-            _ => self.download(id, watch),
+            _ => self.download(id, files, watch),
         }
     }
 
@@ -138,11 +148,11 @@ impl Hub {
         Ok(Arc::new(Client::new(endpoint, token, &self.limits)))
     }
 
-    fn download(&self, id: &ModelId, watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    fn download(&self, id: &ModelId, files: &ModelFolder, watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let client = self.client(watch)?;
         let failed = |fault: Fault| HubError::of(fault, &id.to_string(), &self.cache);
         let listing = retry(&self.limits, watch, || self.list(&client, id, watch)).map_err(failed)?;
-        let lacking = files::missing(&|name| listing.names.iter().any(|n| n == name));
+        let lacking = files::missing(files, &|name| listing.names.iter().any(|n| n == name));
         if !lacking.is_empty() {
             return Err(HubError::Unusable { id: id.to_string(), missing: lacking });
         }
@@ -151,7 +161,7 @@ impl Hub {
         // All files are asked for by the commit's own hash: they are of one state, whatever is pushed meanwhile.
         let commit = &listing.commit;
         let fetcher = Fetcher { client: &client, cache: &cache, repo: &repo, commit, limits: &self.limits, watch };
-        for name in files::wanted(&listing.names) {
+        for name in files::wanted(files, &listing.names) {
             match sound::fault(&folder.join(name)) {
                 None => continue,
                 Some("missing") => {}
@@ -173,7 +183,7 @@ impl Hub {
             source,
         })?;
         // Not whether they are sound: what has the right checksum is what the repository has.
-        match files::missing(&|name| folder.join(name).is_file()) {
+        match files::missing(files, &|name| folder.join(name).is_file()) {
             missing if missing.is_empty() => Ok(folder),
             missing => Err(HubError::Unusable { id: id.to_string(), missing }),
         }

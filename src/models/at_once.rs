@@ -1,13 +1,13 @@
-//! How many samples go through the UNet at once.
+//! How many samples go through the denoiser at once.
 
 use candle_core::Device;
 
 /// Latents of one image of 512 × 512 pixels.
 const ONE_LARGE_IMAGE: usize = 64 * 64;
 
-/// How many samples of `latents` (height times width) go through the UNet at once, where `wanted` were asked for. Never less on a CPU than
-/// take no more room than one image of 512 × 512 pixels: no number there depends on its neighbours in a batch, and small samples alone
-/// are too little work for many threads.
+/// How many samples of `latents` places (height times width) go through the denoiser at once, where `wanted` were asked
+/// for. On a CPU, small samples are batched until they fill the space of one image of 512 × 512 pixels: results do not
+/// depend on the batch there, and single small samples leave threads idle.
 #[must_use]
 pub(crate) fn at_once(device: &Device, latents: usize, wanted: usize) -> usize {
     let fitting = if device.is_cpu() { ONE_LARGE_IMAGE / latents.max(1) } else { 1 };

@@ -58,12 +58,25 @@ pub(crate) fn load<T>(
     weights: &Weights,
     device: &Device,
     storage: Storage,
-    build: impl Fn(&Layers) -> Result<T, LoadError>,
+    make: impl Fn(&Layers) -> Result<T, LoadError>,
 ) -> Result<T, LoadError> {
-    check(weights, &build)?;
+    check(weights, &make)?;
+    build(weights, device, storage, make)
+}
+
+/// Builds a model whose tensors were checked.
+///
+/// # Errors
+/// A tensor that is gone, a file that cannot be read, a device without room.
+pub(crate) fn build<T>(
+    weights: &Weights,
+    device: &Device,
+    storage: Storage,
+    make: impl Fn(&Layers) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
     let state = RefCell::new(State::default());
     let mode = Mode::Real { device: device.clone(), storage };
-    build(&Layers { weights, mode: &mode, state: &state, prefix: String::new() })
+    make(&Layers { weights, mode: &mode, state: &state, prefix: String::new() })
 }
 
 #[derive(Debug, Default)]

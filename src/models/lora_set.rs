@@ -1,18 +1,21 @@
-//! The adapter as a model sees it: module name → pair of small matrices.
+//! The adapter as a model sees it: layer name → pair of small matrices.
+//!
+//! What a pair adds to a layer and how its tensors are called stands here only.
 
-use crate::kernels::LoraPair;
-use candle_core::{Result, Tensor};
+use crate::kernels::{Linear, LoraPair, linear, lora_linear};
+use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
 
-/// A linear layer of the UNet that an adapter can change.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LoraModule {
-    /// Path in the UNet with dots, e.g. `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`.
-    pub name: String,
-    /// Width of the layer's input.
-    pub in_features: usize,
-    /// Width of the layer's output.
-    pub out_features: usize,
+/// The tensors of a layer's pair and their names: `<layer>.down` is A, `<layer>.up` is B.
+pub(super) fn tensors<'a>(layer: &str, pair: &'a LoraPair) -> [(String, &'a Tensor); 2] {
+    let [down, up] = tensor_names(layer);
+    [(down, &pair.down), (up, &pair.up)]
+}
+
+/// How the tensors of a layer's pair are called: A, then B.
+#[must_use]
+pub(crate) fn tensor_names(layer: &str) -> [String; 2] {
+    ["down", "up"].map(|part| format!("{layer}.{part}"))
 }
 
 /// What a forward pass adds to the base model: one [`LoraPair`] per changed module, in order of name.
@@ -30,6 +33,32 @@ impl LoraSet {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&LoraPair> {
         self.0.get(name)
+    }
+
+    /// The layer called `name` with what the adapter adds to it: `x` `(..., in)` → `(..., out)`.
+    pub(super) fn linear(&self, name: &str, x: &Tensor, weights: &Linear) -> Result<Tensor> {
+        match self.get(name) {
+            Some(pair) => lora_linear(x, weights, pair),
+            None => linear(x, weights),
+        }
+    }
+
+    /// The same with dropout masks for some layers' inputs.
+    ///
+    /// # Errors
+    /// A mask for a layer that the adapter leaves alone.
+    pub fn with_dropout(mut self, masks: &BTreeMap<String, Tensor>) -> Result<Self> {
+        for (name, mask) in masks {
+            let Some(pair) = self.0.get_mut(name) else { bail!("a dropout mask for {name}, which has no adapter") };
+            pair.dropout_mask = Some(mask.clone());
+        }
+        Ok(self)
+    }
+
+    /// The same without gradients.
+    pub(super) fn detached(&self) -> Self {
+        let detached = |pair: &LoraPair| LoraPair { down: pair.down.detach(), up: pair.up.detach(), ..pair.clone() };
+        Self(self.0.iter().map(|(name, pair)| (name.clone(), detached(pair))).collect())
     }
 
     /// Number of changed modules.

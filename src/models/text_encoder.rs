@@ -34,7 +34,8 @@ struct Layer {
 }
 
 impl ClipTextModel {
-    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). Names may start with `text_model.` or not.
+    /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). Names may start with
+    /// `text_model.` or not.
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.

@@ -1,9 +1,7 @@
 //! What the report knows about single settings: how people call them, and which of them are special.
 
+use crate::experiment::axis::{is_usual, noun};
 use crate::report::data::Setting;
-
-/// The setting whose values count training photos.
-const SIZE: &str = "dataset.size";
 
 /// Seeds, which repeat a condition with other photos or other noise. No value of a seed is better than another.
 const REPEATS: [&str; 2] = ["train.seed", "dataset.seed"];
@@ -15,29 +13,31 @@ pub(crate) fn is_repeat(key: &str) -> bool {
 
 /// Whether the values count training photos: the axis that a study is about if it is swept.
 pub(crate) fn counts_photos(key: &str) -> bool {
-    key == SIZE
+    is_usual(key)
 }
 
 /// The label of the setting's axis in a chart.
 pub(crate) fn label(key: &str) -> String {
-    if counts_photos(key) { "training photos".to_owned() } else { name(key) }
+    noun(key).map_or_else(|| name(key), |noun| format!("training {noun}s"))
 }
 
 /// A swept setting as people say it.
 pub(crate) fn say(key: &str, value: &str) -> String {
-    match key {
-        SIZE if value == "1" => "1 photo".to_owned(),
-        SIZE => format!("{value} photos"),
-        "dataset.images" => format!("photos of {value}"),
-        "dataset.held_out" => format!("{value} held out"),
+    match (key, noun(key)) {
+        (_, Some(noun)) if value == "1" => format!("1 {noun}"),
+        (_, Some(noun)) => format!("{value} {noun}s"),
+        ("dataset.images", _) => format!("photos of {value}"),
+        ("dataset.held_out", _) => format!("{value} held out"),
         _ => format!("{} {value}", name(key)),
     }
 }
 
 /// A setting's dotted name as people say it.
 pub(crate) fn name(key: &str) -> String {
+    if let Some(noun) = noun(key) {
+        return format!("number of {noun}s");
+    }
     match key {
-        SIZE => "number of photos".to_owned(),
         "train.seed" => "training seed".to_owned(),
         "dataset.seed" => "photo seed".to_owned(),
         "dataset.images" => "photo folder".to_owned(),

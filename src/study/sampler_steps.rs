@@ -1,9 +1,9 @@
 //! Whether a study's samplers can do as many steps as it wants, on the models it names.
 
 use crate::experiment::{Experiment, Problem, Problems, settings};
+use crate::sampling::process::Process;
 use crate::sampling::samplers::Sampler;
-use crate::sampling::schedule::NoiseSchedule;
-use crate::worker::{BaseModel, images::sampler_kind};
+use crate::worker::BaseModel;
 use std::collections::BTreeMap;
 
 /// Checks every cell's sampler; each impossible one is told once.
@@ -16,7 +16,7 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
         let uses = std::iter::once(("generate", generate.images.sampler, generate.images.steps))
             .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampler, prior.images.steps)));
         for (section, sampler, steps) in uses {
-            if let Some((message, help)) = impossible(sampler, &model.summary.schedule, steps) {
+            if let Some((message, help)) = impossible(sampler, &model.summary.process, steps) {
                 let place = experiment.place(&format!("{section}.steps"), Some(index));
                 problems.push(Problem::error(place, format!("`{section}.steps`: {message}")).help(help));
             }
@@ -26,13 +26,12 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
 }
 
 /// Why a sampler cannot do that, and what it can.
-fn impossible(sampler: settings::Sampler, schedule: &NoiseSchedule, steps: usize) -> Option<(String, String)> {
-    let kind = sampler_kind(sampler);
-    let error = Sampler::new(kind, schedule, steps).err()?;
-    let fewer = (1..steps.min(schedule.train_timesteps() + 1)).rev();
-    let help = match fewer.into_iter().find(|fewer| Sampler::new(kind, schedule, *fewer).is_ok()) {
-        Some(most) => format!("with this model {kind} does at most {most} steps; 20 to 50 are usual"),
-        None => format!("set another sampler than {kind}"),
+fn impossible(sampler: settings::Sampler, process: &Process, steps: usize) -> Option<(String, String)> {
+    let error = Sampler::new(sampler, process, steps).err()?;
+    let fewer = (1..steps.min(process.most_steps() + 1)).rev();
+    let help = match fewer.into_iter().find(|fewer| Sampler::new(sampler, process, *fewer).is_ok()) {
+        Some(most) => format!("with this model {sampler} does at most {most} steps; 20 to 50 are usual"),
+        None => format!("set another sampler than {sampler}"),
     };
     Some((error.to_string(), help))
 }

@@ -1,3 +1,5 @@
+//! Why a file of tensors cannot be used.
+
 use std::fmt;
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod fields;
+pub mod folder;
 pub mod looks;
 pub mod tensor_file;
 pub mod texts;
@@ -9,4 +10,5 @@ pub mod unique_names;
 pub mod weights;
 
 pub use error::{LoadError, TensorProblems};
+pub use folder::{ModelFolder, WeightsPart};
 pub use weights::Weights;

@@ -13,25 +13,6 @@ use crate::tensors::looks::looks_like;
 /// More bytes than any vocabulary has; CLIP's is 1 MB.
 const LARGEST: u64 = 64 << 20;
 
-/// Those of a diffusers folder.
-const MODEL: [&str; 5] = [
-    "model_index.json",
-    "scheduler/scheduler_config.json",
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-];
-
-/// Those of its `tokenizer` folder.
-const TOKENIZER: [&str; 6] = [
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-];
-
 /// The text files below one folder, by name.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
@@ -40,17 +21,11 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Those of a whole model but for its tokenizer.
-    pub(crate) fn of_model(folder: &Path) -> Result<Self, LoadError> {
-        Self::read(folder, &MODEL)
-    }
-
-    /// Those of a tokenizer.
-    pub(crate) fn of_tokenizer(folder: &Path) -> Result<Self, LoadError> {
-        Self::read(folder, &TOKENIZER)
-    }
-
-    fn read(folder: &Path, names: &[&'static str]) -> Result<Self, LoadError> {
+    /// Those of these names that are there.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn of(folder: &Path, names: &[&'static str]) -> Result<Self, LoadError> {
         let mut files = BTreeMap::new();
         for name in names {
             let file = folder.join(name);

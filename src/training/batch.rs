@@ -1,3 +1,6 @@
+//! One forward pass of training.
+
+use crate::models::Conditioning;
 use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
 
@@ -8,10 +11,10 @@ pub struct Batch {
     pub latents: Tensor,
     /// ε, of the same shape, f32.
     pub noise: Tensor,
-    /// One timestep per sample.
-    pub timesteps: Vec<u32>,
-    /// Text embeddings `(B, tokens, D)` f32.
-    pub context: Tensor,
+    /// One time per sample, in the words of the model's process.
+    pub times: Vec<f32>,
+    /// The conditions of the `B` samples, f32.
+    pub conditioning: Conditioning,
     /// The first so many samples are photos; the rest are class images for prior preservation.
     pub photos: usize,
     /// Module name → dropout mask on that module's input, `(B, tokens, in)` f32. Empty without dropout.
@@ -22,24 +25,24 @@ impl Batch {
     /// Number of samples.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.timesteps.len()
+        self.times.len()
     }
 
     /// True if there is no sample.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.timesteps.is_empty()
+        self.times.is_empty()
     }
 
     /// Refuses counts that do not fit each other.
     pub(super) fn check(&self) -> Result<()> {
         let count = self.len();
-        let (latents, noise, context) = (self.latents.dims(), self.noise.dims(), self.context.dims());
+        let (latents, noise) = (self.latents.dims(), self.noise.dims());
         if self.photos == 0 || self.photos > count || latents != noise || latents.first() != Some(&count) {
-            bail!("a batch of {} photos among {count} timesteps, latents {latents:?} and noise {noise:?}", self.photos);
+            bail!("a batch of {} photos among {count} times, latents {latents:?} and noise {noise:?}", self.photos);
         }
-        if context.first() != Some(&count) {
-            bail!("a batch of {count} samples with text embeddings {context:?}");
+        if self.conditioning.samples()? != count {
+            bail!("a batch of {count} samples with conditions {:?}", self.conditioning.shapes());
         }
         Ok(())
     }

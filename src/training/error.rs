@@ -1,3 +1,5 @@
+//! Why a training stops.
+
 /// Why training cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingError {

@@ -15,5 +15,5 @@ mod trainer;
 pub use batch::Batch;
 pub use error::TrainingError;
 pub use probe::{ProbeSet, probe_loss};
-pub use source::{BatchSource, SamplingConfig, TrainingItem};
+pub use source::{BatchConfig, BatchSource, TrainingItem};
 pub use trainer::{Gradients, StepReport, Trainer, TrainingConfig};

@@ -1,21 +1,20 @@
 //! The probe loss: the training loss on fixed questions, so that two moments or two adapters can be compared.
 
 use super::source::TrainingItem;
-use crate::models::LoraSet;
-use crate::models::UNet2DConditionModel;
 use crate::models::at_once::at_once;
+use crate::models::{Conditioning, Denoiser, LoraSet};
 use crate::sampling::noise::{TorchRng, derive};
-use crate::sampling::schedule::NoiseSchedule;
+use crate::sampling::process::Process;
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-/// Fixed (photo, timestep, noise) triples.
+/// Fixed (photo, time, noise) triples.
 ///
 /// Latents are the posterior's mean, not a draw. The noise of a triple depends on the seed, the photo's place in the
-/// list and the timestep's number alone: a longer list of photos begins with the same questions.
+/// list and the time's number alone: a longer list of photos begins with the same questions.
 #[derive(Clone, Debug)]
 pub struct ProbeSet {
     items: Vec<TrainingItem>,
-    timesteps: Vec<u32>,
+    times: Vec<f32>,
     scaling_factor: f64,
     seed: u64,
 }
@@ -25,28 +24,20 @@ struct Triple<'a> {
     item: &'a TrainingItem,
     latents: Tensor,
     noise: Tensor,
-    timestep: u32,
+    time: f32,
 }
 
 impl ProbeSet {
-    /// Each of `items` at `timesteps` places of the schedule: the midpoints of as many equal parts of
-    /// `0..train_timesteps`.
+    /// Each of `items` at `times` times: the midpoints of as many equal parts of the process.
     #[must_use]
-    pub fn new(
-        items: Vec<TrainingItem>,
-        timesteps: usize,
-        schedule: &NoiseSchedule,
-        scaling_factor: f64,
-        seed: u64,
-    ) -> Self {
-        let timesteps = midpoints(timesteps, schedule.train_timesteps());
-        Self { items, timesteps, scaling_factor, seed }
+    pub fn new(items: Vec<TrainingItem>, times: usize, process: &Process, scaling_factor: f64, seed: u64) -> Self {
+        Self { items, times: process.midpoints(times), scaling_factor, seed }
     }
 
     /// Number of triples.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.len() * self.timesteps.len()
+        self.items.len() * self.times.len()
     }
 
     /// True if there is nothing to ask.
@@ -56,30 +47,26 @@ impl ProbeSet {
     }
 
     fn triple(&self, number: usize) -> Result<Triple<'_>> {
-        let (photo, place) = (number / self.timesteps.len(), number % self.timesteps.len());
+        let (photo, place) = (number / self.times.len(), number % self.times.len());
         let item = &self.items[photo];
         let latents = item.mean.to_device(&Device::Cpu)?.affine(self.scaling_factor, 0.0)?;
         let seed = derive(self.seed, "probe/noise", place as u64, photo as u64);
         let noise = TorchRng::new(seed).randn_tensor(latents.dims())?;
-        Ok(Triple { item, latents, noise, timestep: self.timesteps[place] })
+        Ok(Triple { item, latents, noise, time: self.times[place] })
     }
 }
 
-fn midpoints(count: usize, length: usize) -> Vec<u32> {
-    (0..count).map(|k| ((2 * k + 1) * length / (2 * count)) as u32).collect()
-}
-
-/// Mean squared error of the UNet's prediction over all triples of `set`; no gradients.
+/// Mean squared error of the denoiser's prediction over all triples of `set`; no gradients.
 ///
-/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes nothing on a CPU; on other
-/// devices it may change the last bits.
+/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes nothing on a
+/// CPU; on other devices it may change the last bits.
 /// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::adapter::Adapter::frozen_set)).
 ///
 /// # Errors
 /// An empty set has no mean.
 pub fn probe_loss(
-    unet: &UNet2DConditionModel,
-    schedule: &NoiseSchedule,
+    denoiser: &Denoiser,
+    process: &Process,
     set: &ProbeSet,
     lora: &LoraSet,
     batch_size: usize,
@@ -96,12 +83,11 @@ pub fn probe_loss(
         let stack =
             |part: &dyn Fn(&Triple<'_>) -> Tensor| Tensor::stack(&triples.iter().map(part).collect::<Vec<_>>(), 0);
         let (latents, noise) = (stack(&|t| t.latents.clone())?, stack(&|t| t.noise.clone())?);
-        let context = stack(&|t| t.item.context.clone())?.to_device(device)?;
-        let timesteps: Vec<u32> = triples.iter().map(|t| t.timestep).collect();
-        let noisy = schedule.add_noise(&latents, &noise, &timesteps)?.to_device(device)?;
-        let target = schedule.target(&latents, &noise, &timesteps)?;
-        let times: Vec<f32> = timesteps.iter().map(|t| *t as f32).collect();
-        let prediction = unet.forward(&noisy, &times, &context, lora)?.to_device(&Device::Cpu)?;
+        let conditioning = Conditioning::stack(triples.iter().map(|t| &t.item.conditioning))?.to_device(device)?;
+        let times: Vec<f32> = triples.iter().map(|t| t.time).collect();
+        let noisy = process.noisy(&latents, &noise, &times)?.to_device(device)?;
+        let target = process.target(&latents, &noise, &times)?;
+        let prediction = denoiser.forward(&noisy, &times, &conditioning, lora)?.to_device(&Device::Cpu)?;
         let rows = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>();
         for (prediction, target) in rows(&prediction)?.iter().zip(rows(&target)?) {
             let squares = prediction.iter().zip(&target).map(|(p, t)| f64::from(p - t).powi(2));
@@ -109,17 +95,4 @@ pub fn probe_loss(
         }
     }
     Ok(sum / set.len() as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timesteps_are_midpoints_of_equal_parts() {
-        assert_eq!(midpoints(1, 1000), [500]);
-        assert_eq!(midpoints(4, 1000), [125, 375, 625, 875]);
-        assert_eq!(midpoints(3, 1000), [166, 500, 833]);
-        assert_eq!(midpoints(1000, 1000)[999], 999);
-    }
 }

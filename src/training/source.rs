@@ -3,8 +3,9 @@
 use super::batch::Batch;
 use super::dropout;
 use crate::experiment::settings::TrainRecipe;
-use crate::models::LoraModule;
+use crate::models::{AdaptableLayer, Conditioning};
 use crate::sampling::noise::{TorchRng, derive};
+use crate::sampling::process::Process;
 use candle_core::{Device, Result, Tensor, bail};
 use std::collections::BTreeMap;
 
@@ -15,40 +16,34 @@ pub struct TrainingItem {
     pub mean: Tensor,
     /// Its standard deviation, of the same shape.
     pub std: Tensor,
-    /// Text embedding of its prompt, `(tokens, D)` f32.
-    pub context: Tensor,
+    /// What its prompt becomes, one sample, f32.
+    pub conditioning: Conditioning,
 }
 
 /// How batches are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SamplingConfig {
+pub struct BatchConfig {
     /// Photos per forward pass; with prior preservation as many class images come on top.
     pub batch_size: usize,
     /// Forward passes per optimizer step.
     pub gradient_accumulation: usize,
     /// Probability that an adapter's input is dropped, 0 to <1.
     pub dropout: f64,
-    /// The VAE's factor between its latents and the UNet's, 0.18215 for Stable Diffusion.
+    /// The VAE's factor between its latents and the denoiser's, 0.18215 for Stable Diffusion.
     pub scaling_factor: f64,
-    /// Timesteps are uniform in `0..train_timesteps`.
-    pub train_timesteps: usize,
-    /// Resolutions of the UNet (its down blocks); only for the shapes of dropout masks.
-    pub unet_levels: usize,
-    /// Seeds data order, latents, noise, timesteps and dropout.
+    /// Seeds data order, latents, noise, times and dropout.
     pub seed: u64,
 }
 
-impl SamplingConfig {
+impl BatchConfig {
     /// The settings of a training, on a model with these numbers.
     #[must_use]
-    pub fn new(recipe: &TrainRecipe, scaling_factor: f64, train_timesteps: usize, unet_levels: usize) -> Self {
+    pub fn new(recipe: &TrainRecipe, scaling_factor: f64) -> Self {
         Self {
             batch_size: recipe.batch_size,
             gradient_accumulation: recipe.gradient_accumulation,
             dropout: recipe.dropout,
             scaling_factor,
-            train_timesteps,
-            unet_levels,
             seed: recipe.seed,
         }
     }
@@ -62,42 +57,46 @@ impl SamplingConfig {
 /// meet the same noise and timesteps.
 #[derive(Clone, Debug)]
 pub struct BatchSource {
-    config: SamplingConfig,
+    config: BatchConfig,
+    /// Draws the times.
+    process: Process,
     photos: Vec<TrainingItem>,
     class_images: Vec<TrainingItem>,
-    /// Modules that get a dropout mask.
-    modules: Vec<LoraModule>,
+    /// Layers that get a dropout mask.
+    layers: Vec<AdaptableLayer>,
     device: Device,
 }
 
 impl BatchSource {
-    /// Items on any device, batches on `device`. No `class_images` means no prior preservation.
+    /// Items on any device, batches on `device`; `layers` are those that an adapter can change. No `class_images` means
+    /// no prior preservation.
     ///
     /// # Errors
     /// If there is no photo, a batch of nothing is asked for, or the items differ in shape.
     pub fn new(
-        config: SamplingConfig,
+        config: BatchConfig,
+        process: &Process,
         photos: Vec<TrainingItem>,
         class_images: Vec<TrainingItem>,
-        modules: Vec<LoraModule>,
+        layers: Vec<AdaptableLayer>,
         device: &Device,
     ) -> Result<Self> {
-        let SamplingConfig { batch_size, gradient_accumulation, dropout, train_timesteps, .. } = config;
-        if photos.is_empty() || batch_size == 0 || gradient_accumulation == 0 || train_timesteps == 0 {
-            bail!("training needs at least one photo, a batch of one, one pass per step and one timestep");
+        let BatchConfig { batch_size, gradient_accumulation, dropout, .. } = config;
+        if photos.is_empty() || batch_size == 0 || gradient_accumulation == 0 {
+            bail!("training needs at least one photo, a batch of one and one pass per step");
         }
         if !(0.0..1.0).contains(&dropout) {
             bail!("dropout must be at least 0 and less than 1, not {dropout}");
         }
-        let shape = |item: &TrainingItem| [item.mean.dims().to_vec(), item.context.dims().to_vec()];
+        let shape = |item: &TrainingItem| (item.mean.dims().to_vec(), item.conditioning.shapes());
         let first = shape(&photos[0]);
         for item in photos.iter().chain(&class_images) {
             if shape(item) != first || item.std.dims() != item.mean.dims() {
                 bail!("training items differ in shape: {:?} and {first:?}", shape(item));
             }
         }
-        let modules = if dropout > 0.0 { modules } else { Vec::new() };
-        Ok(Self { config, photos, class_images, modules, device: device.clone() })
+        let layers = if dropout > 0.0 { layers } else { Vec::new() };
+        Ok(Self { config, process: process.clone(), photos, class_images, layers, device: device.clone() })
     }
 
     /// The batches of optimizer step `step`, counted from 0: one per forward pass.
@@ -127,31 +126,32 @@ impl BatchSource {
             Tensor::stack(&parts, 0)?.to_device(&self.device)
         };
         let [_, height, width] = self.photos[0].mean.dims() else { bail!("latents must be (channels, h, w)") };
-        let context_tokens = self.photos[0].context.dim(0)?;
+        let context = self.photos[0].conditioning.token_count()?;
         let mut dropout_masks = BTreeMap::new();
-        for module in &self.modules {
-            let Some(tokens) =
-                dropout::tokens(&module.name, self.config.unet_levels, (*height, *width), context_tokens)
-            else {
-                bail!("dropout: {} is not a UNet module", module.name)
-            };
+        for layer in &self.layers {
+            let tokens = layer.tokens.count((*height, *width), context);
             let masks = samples
                 .iter()
                 .map(|sample| {
-                    let seed = sample.stream(&format!("dropout/{}", module.name));
-                    dropout::mask(tokens, module.in_features, self.config.dropout, seed)
+                    let seed = sample.stream(&format!("dropout/{}", layer.name));
+                    dropout::mask(tokens, layer.in_features, self.config.dropout, seed)
                 })
                 .collect::<Result<Vec<_>>>()?;
-            dropout_masks.insert(module.name.clone(), Tensor::cat(&masks, 0)?.to_device(&self.device)?);
+            dropout_masks.insert(layer.name.clone(), Tensor::cat(&masks, 0)?.to_device(&self.device)?);
         }
         Ok(Batch {
             latents: collect(&|sample| sample.latents(self.config.scaling_factor))?,
             noise: collect(&|sample| TorchRng::new(sample.stream("noise")).randn_tensor(sample.item().mean.dims()))?,
-            timesteps: samples.iter().map(|sample| sample.timestep(self.config.train_timesteps)).collect(),
-            context: collect(&|sample| sample.item().context.to_device(&Device::Cpu))?,
+            times: samples.iter().map(|sample| self.process.draw_time(sample.stream("timestep"))).collect(),
+            conditioning: self.conditioning(&samples)?,
             photos: self.config.batch_size,
             dropout_masks,
         })
+    }
+
+    fn conditioning(&self, samples: &[Sample<'_>]) -> Result<Conditioning> {
+        let each = samples.iter().map(|sample| sample.item().conditioning.to_device(&Device::Cpu));
+        Conditioning::stack(&each.collect::<Result<Vec<_>>>()?)?.to_device(&self.device)
     }
 }
 
@@ -181,11 +181,6 @@ impl Sample<'_> {
         let drawn = (mean.to_device(&Device::Cpu)? + (std.to_device(&Device::Cpu)? * noise)?)?;
         drawn.affine(scaling_factor, 0.0)
     }
-
-    fn timestep(&self, count: usize) -> u32 {
-        // The high half of a 64 × 64 bit product is uniform below `count`, to one part in 2⁵⁴.
-        ((u128::from(self.stream("timestep")) * count as u128) >> 64) as u32
-    }
 }
 
 /// A shuffle of `0..count` for one epoch.
@@ -198,28 +193,30 @@ fn epoch_order(count: usize, epoch: u64, seed: u64, kind: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Tokens;
+    use crate::sampling::schedule::{NoiseSchedule, ScheduleSettings};
     use candle_core::DType;
 
     fn item(value: f32, std: f32) -> TrainingItem {
         let full = |v: f32| Tensor::full(v, (4, 4, 4), &Device::Cpu).unwrap();
-        TrainingItem { mean: full(value), std: full(std), context: Tensor::full(value, (3, 2), &Device::Cpu).unwrap() }
+        TrainingItem {
+            mean: full(value),
+            std: full(std),
+            conditioning: Tensor::full(value, (1, 3, 2), &Device::Cpu).unwrap().into(),
+        }
+    }
+
+    fn process() -> Process {
+        Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap())
     }
 
     fn source(batch_size: usize, gradient_accumulation: usize, class_images: usize) -> BatchSource {
-        let config = SamplingConfig {
-            batch_size,
-            gradient_accumulation,
-            dropout: 0.5,
-            scaling_factor: 2.0,
-            train_timesteps: 1000,
-            unet_levels: 2,
-            seed: 7,
-        };
+        let config = BatchConfig { batch_size, gradient_accumulation, dropout: 0.5, scaling_factor: 2.0, seed: 7 };
         let photos = (0..5).map(|i| item(i as f32, 0.0)).collect();
         let class_images = (0..class_images).map(|i| item(100.0 + i as f32, 1.0)).collect();
-        let module = |name: &str| LoraModule { name: name.into(), in_features: 6, out_features: 6 };
-        let modules = vec![module("down_blocks.1.a.attn1.to_q"), module("mid_block.a.attn2.to_k")];
-        BatchSource::new(config, photos, class_images, modules, &Device::Cpu).unwrap()
+        let layer = |name: &str, tokens| AdaptableLayer { name: name.into(), in_features: 6, out_features: 6, tokens };
+        let layers = vec![layer("a.to_q", Tokens::Grid(1)), layer("b.to_k", Tokens::Context)];
+        BatchSource::new(config, &process(), photos, class_images, layers, &Device::Cpu).unwrap()
     }
 
     fn bits(tensor: &Tensor) -> Vec<f32> {
@@ -252,12 +249,12 @@ mod tests {
             for step in [0, 1, 9] {
                 let (small, large) = (small.batches(step).unwrap(), &large.batches(step).unwrap()[0]);
                 for (place, one) in small.iter().enumerate() {
-                    assert_eq!(one.timesteps[0], large.timesteps[place]);
-                    let mask = "mid_block.a.attn2.to_k";
+                    assert_eq!(one.times[0], large.times[place]);
+                    let mask = "b.to_k";
                     for (one, all) in [
                         (&one.latents, &large.latents),
                         (&one.noise, &large.noise),
-                        (&one.context, &large.context),
+                        (&one.conditioning.tokens, &large.conditioning.tokens),
                         (&one.dropout_masks[mask], &large.dropout_masks[mask]),
                     ] {
                         let mut places = vec![place];
@@ -275,14 +272,14 @@ mod tests {
     fn class_images_follow_the_photos() {
         let batch = source(2, 1, 3).batches(4).unwrap().remove(0);
         assert_eq!((batch.len(), batch.photos), (4, 2));
-        let context = bits(&batch.context);
+        let context = bits(&batch.conditioning.tokens);
         assert!(context[..12].iter().all(|x| *x < 100.0) && context[12..].iter().all(|x| *x >= 100.0));
         // Class images have a posterior to draw from here, photos have not.
         let latents = bits(&batch.latents);
         assert!(latents[..64].iter().all(|x| *x == latents[0]));
         assert!(latents[128..192].iter().any(|x| *x != latents[128]));
-        assert_eq!(batch.dropout_masks["down_blocks.1.a.attn1.to_q"].dims(), [4, 4, 6]);
-        assert_eq!(batch.dropout_masks["mid_block.a.attn2.to_k"].dims(), [4, 3, 6]);
+        assert_eq!(batch.dropout_masks["a.to_q"].dims(), [4, 4, 6]);
+        assert_eq!(batch.dropout_masks["b.to_k"].dims(), [4, 3, 6]);
     }
 
     #[test]
@@ -292,7 +289,7 @@ mod tests {
         let mut noises = std::collections::BTreeSet::new();
         for step in 0..250 {
             let batch = source.batches(step).unwrap().remove(0);
-            batch.timesteps.iter().for_each(|t| counts[*t as usize / 100] += 1);
+            batch.times.iter().for_each(|t| counts[*t as usize / 100] += 1);
             noises.extend(bits(&batch.noise).chunks(64).map(|sample| sample[0].to_bits()));
         }
         assert!(counts.iter().all(|n| (140..=260).contains(n)), "{counts:?}");
@@ -302,12 +299,13 @@ mod tests {
     #[test]
     fn impossible_requests_are_errors() {
         let good = source(1, 1, 0).config;
-        let new = |config, photos| BatchSource::new(config, photos, vec![], vec![], &Device::Cpu).map(drop);
+        let new = |config, photos| BatchSource::new(config, &process(), photos, vec![], vec![], &Device::Cpu).map(drop);
         assert!(new(good, vec![item(0.0, 0.0)]).is_ok());
         assert!(new(good, vec![]).is_err());
-        assert!(new(SamplingConfig { batch_size: 0, ..good }, vec![item(0.0, 0.0)]).is_err());
-        assert!(new(SamplingConfig { dropout: 1.0, ..good }, vec![item(0.0, 0.0)]).is_err());
-        let small = TrainingItem { context: Tensor::zeros((2, 2), DType::F32, &Device::Cpu).unwrap(), ..item(0., 0.) };
+        assert!(new(BatchConfig { batch_size: 0, ..good }, vec![item(0.0, 0.0)]).is_err());
+        assert!(new(BatchConfig { dropout: 1.0, ..good }, vec![item(0.0, 0.0)]).is_err());
+        let short = Tensor::zeros((1, 2, 2), DType::F32, &Device::Cpu).unwrap();
+        let small = TrainingItem { conditioning: short.into(), ..item(0., 0.) };
         assert!(new(good, vec![item(0.0, 0.0), small]).is_err());
     }
 }

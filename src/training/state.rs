@@ -3,26 +3,22 @@
 use super::error::TrainingError;
 use super::trainer::Trainer;
 use crate::tensors::tensor_file;
-use crate::training::optimizer::Moments;
 use candle_core::{DType, Device, Result, Tensor, Var};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 const KIND: &str = "runner training state 1";
 
 impl Trainer<'_> {
-    /// Weights, moments and step as the bytes of a safetensors file. The same training gives the same bytes.
+    /// Weights, the optimizer's state and step as the bytes of a safetensors file. The same training gives the same bytes.
     pub fn save_state(&self) -> Result<Vec<u8>> {
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
         for (name, variable) in self.adapter.variables() {
             tensors.insert(format!("weight.{name}"), variable.as_tensor().detach());
         }
-        for (name, Moments { first, second }) in &self.optimizer.moments {
-            tensors.insert(format!("first.{name}"), first.clone());
-            tensors.insert(format!("second.{name}"), second.clone());
-        }
+        tensors.extend(self.optimizer.state());
         let metadata = [
             ("kind", KIND.to_owned()),
-            ("steps", self.optimizer.steps.to_string()),
+            ("steps", self.optimizer.steps().to_string()),
             ("alpha", self.adapter.alpha.to_string()),
         ];
         tensor_file::write(&tensors, &metadata.map(|(key, value)| (key.to_owned(), value)).into())
@@ -37,23 +33,22 @@ impl Trainer<'_> {
         let steps = self.read_header(bytes).map_err(state)?;
         let mut tensors =
             candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(|e| state(e.to_string()))?;
-        let (mut weights, mut moments) = (Vec::new(), BTreeMap::new());
+        let mut take = |name: &str, like: &Var| {
+            let tensor = tensors.remove(name).ok_or_else(|| format!("{name} is missing"))?;
+            fitting(name, &tensor, like)
+        };
+        let mut weights = Vec::new();
         for (name, variable) in self.adapter.variables() {
-            weights.push((variable.clone(), take(&mut tensors, &format!("weight.{name}"), variable).map_err(state)?));
-            if steps > 0 {
-                let first = take(&mut tensors, &format!("first.{name}"), variable).map_err(state)?;
-                let second = take(&mut tensors, &format!("second.{name}"), variable).map_err(state)?;
-                moments.insert(name, Moments { first, second });
-            }
+            weights.push((variable.clone(), take(&format!("weight.{name}"), variable).map_err(state)?));
         }
+        let optimizer = self.optimizer.restored(steps, self.adapter.variables(), &mut take).map_err(state)?;
         if let Some(name) = tensors.keys().min() {
             return Err(state(format!("{name} is not in this adapter")));
         }
         for (variable, value) in weights {
             variable.set(&value).map_err(|e| state(e.to_string()))?;
         }
-        self.optimizer.moments = moments;
-        self.optimizer.steps = steps;
+        self.optimizer = optimizer;
         Ok(())
     }
 
@@ -71,9 +66,8 @@ impl Trainer<'_> {
     }
 }
 
-/// Removes the tensor called `name`, which must be f32 and shaped like `variable`, and puts it on that one's device.
-fn take(tensors: &mut HashMap<String, Tensor>, name: &str, variable: &Var) -> std::result::Result<Tensor, String> {
-    let tensor = tensors.remove(name).ok_or_else(|| format!("{name} is missing"))?;
+/// The tensor on the variable's device; it must be f32 and have the variable's shape.
+fn fitting(name: &str, tensor: &Tensor, variable: &Var) -> std::result::Result<Tensor, String> {
     if tensor.dims() != variable.dims() || tensor.dtype() != DType::F32 {
         return Err(format!("{name} is {:?} {:?}, not F32 {:?}", tensor.dtype(), tensor.dims(), variable.dims()));
     }

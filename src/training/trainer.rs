@@ -2,15 +2,12 @@
 
 use super::batch::Batch;
 use super::error::TrainingError;
+use super::optimizer::{LrSchedule, Optimizer, OptimizerConfig, clip_factor, gradient_norm};
 use crate::adapter::Adapter;
 use crate::experiment::settings::TrainRecipe;
-use crate::kernels::LoraPair;
-use crate::models::LoraSet;
-use crate::models::UNet2DConditionModel;
 use crate::models::overflow::other_dtype;
-use crate::models::unet::Recompute;
-use crate::sampling::schedule::NoiseSchedule;
-use crate::training::optimizer::{AdamW, AdamWConfig, LrSchedule, clip_factor, gradient_norm};
+use crate::models::{Denoiser, Recompute};
+use crate::sampling::process::Process;
 use candle_core::{DType, Result, Tensor};
 use std::collections::BTreeMap;
 
@@ -20,7 +17,7 @@ pub struct TrainingConfig {
     /// Learning rate of every step.
     pub learning_rate: LrSchedule,
     /// The optimizer.
-    pub adamw: AdamWConfig,
+    pub optimizer: OptimizerConfig,
     /// Limit of the joint gradient norm; 0 switches clipping off.
     pub max_grad_norm: f64,
     /// Weight of the class images' loss.
@@ -34,7 +31,7 @@ impl From<&TrainRecipe> for TrainingConfig {
     fn from(recipe: &TrainRecipe) -> Self {
         Self {
             learning_rate: recipe.into(),
-            adamw: recipe.into(),
+            optimizer: OptimizerConfig::AdamW(recipe.into()),
             max_grad_norm: recipe.max_grad_norm,
             prior_weight: 0.0,
             recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
@@ -68,30 +65,25 @@ pub struct Gradients {
     pub instance_loss: f64,
     /// See [`StepReport::prior_loss`].
     pub prior_loss: Option<f64>,
-    /// `<module>.down` and `<module>.up` → gradient, f32, mean over the forward passes.
+    /// Name of an adapter's variable → its gradient, f32, mean over the forward passes.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-/// Trains one adapter on a frozen UNet.
+/// Trains one adapter on a frozen denoiser.
 #[derive(Debug)]
 pub struct Trainer<'a> {
-    unet: &'a UNet2DConditionModel,
-    schedule: &'a NoiseSchedule,
+    denoiser: &'a Denoiser,
+    process: &'a Process,
     config: TrainingConfig,
     pub(super) adapter: Adapter,
-    pub(super) optimizer: AdamW,
+    pub(super) optimizer: Optimizer,
 }
 
 impl<'a> Trainer<'a> {
     /// A training that has done no step.
     #[must_use]
-    pub fn new(
-        unet: &'a UNet2DConditionModel,
-        schedule: &'a NoiseSchedule,
-        config: TrainingConfig,
-        adapter: Adapter,
-    ) -> Self {
-        Self { unet, schedule, config, adapter, optimizer: AdamW::new(config.adamw) }
+    pub fn new(denoiser: &'a Denoiser, process: &'a Process, config: TrainingConfig, adapter: Adapter) -> Self {
+        Self { denoiser, process, config, adapter, optimizer: Optimizer::new(config.optimizer) }
     }
 
     /// The adapter as it is now.
@@ -103,7 +95,7 @@ impl<'a> Trainer<'a> {
     /// Optimizer steps done.
     #[must_use]
     pub fn steps_done(&self) -> u64 {
-        self.optimizer.steps
+        self.optimizer.steps()
     }
 
     /// One optimizer step on the mean loss of these forward passes.
@@ -166,16 +158,16 @@ impl<'a> Trainer<'a> {
 
     fn gradients_of(&self, batch: &Batch) -> Result<Gradients> {
         batch.check()?;
-        let noisy = self.schedule.add_noise(&batch.latents, &batch.noise, &batch.timesteps)?;
-        let target = self.schedule.target(&batch.latents, &batch.noise, &batch.timesteps)?;
-        let timesteps: Vec<f32> = batch.timesteps.iter().map(|t| *t as f32).collect();
+        let noisy = self.process.noisy(&batch.latents, &batch.noise, &batch.times)?;
+        let target = self.process.target(&batch.latents, &batch.noise, &batch.times)?;
+        let lora = self.adapter.tracked_set().with_dropout(&batch.dropout_masks)?;
         let class_images = batch.len() - batch.photos;
         let (mut instance, mut prior) = (None, None);
-        let result = self.unet.loss_and_gradients(
+        let result = self.denoiser.loss_and_gradients(
             &noisy,
-            &timesteps,
-            &batch.context,
-            &self.training_set(batch)?,
+            &batch.times,
+            &batch.conditioning,
+            &lora,
             self.config.recompute,
             |prediction| {
                 let errors = (prediction.to_dtype(DType::F32)? - &target)?.sqr()?;
@@ -191,25 +183,10 @@ impl<'a> Trainer<'a> {
         )?;
         let number = |loss: Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?));
         let loss = number(result.loss)?;
-        let mut tensors = BTreeMap::new();
-        for (module, (down, up)) in result.gradients {
-            tensors.insert(format!("{module}.down"), down.to_dtype(DType::F32)?);
-            tensors.insert(format!("{module}.up"), up.to_dtype(DType::F32)?);
-        }
+        let f32 = |(name, gradient): (String, Tensor)| Ok((name, gradient.to_dtype(DType::F32)?));
+        let tensors = result.gradients.into_iter().map(f32).collect::<Result<_>>()?;
         let instance_loss = instance.map(number).transpose()?.unwrap_or(loss);
         Ok(Gradients { loss, instance_loss, prior_loss: prior.map(number).transpose()?, tensors })
-    }
-
-    /// The trainable adapter with this batch's dropout masks.
-    fn training_set(&self, batch: &Batch) -> Result<LoraSet> {
-        let set = self.adapter.tracked_set();
-        if let Some(name) = batch.dropout_masks.keys().find(|name| set.get(name).is_none()) {
-            candle_core::bail!("a dropout mask for {name}, which has no adapter");
-        }
-        let masked = |(name, pair): (&str, &LoraPair)| {
-            (name.to_owned(), LoraPair { dropout_mask: batch.dropout_masks.get(name).cloned(), ..pair.clone() })
-        };
-        Ok(set.iter().map(masked).collect())
     }
 
     /// Words for the first thing that is not finite among what goes into the loss.
@@ -219,15 +196,14 @@ impl<'a> Trainer<'a> {
             return Ok(format!("the first such weight is in {name}; a smaller learning rate may help"));
         }
         for batch in batches {
-            for (name, tensor) in
-                [("latents", &batch.latents), ("noise", &batch.noise), ("text embeddings", &batch.context)]
-            {
+            let inputs = [("latents", &batch.latents), ("noise", &batch.noise)];
+            for (name, tensor) in inputs.into_iter().chain(batch.conditioning.tensors()) {
                 if !is_finite(tensor)? {
                     return Ok(format!("the {name} of the batch already are not"));
                 }
             }
         }
-        let or_dtype = other_dtype(self.unet.activation_dtype());
+        let or_dtype = other_dtype(self.denoiser.activation_dtype());
         Ok(format!(
             "adapter weights and inputs are, so activations overflow: a smaller learning rate may help{or_dtype}"
         ))

@@ -14,11 +14,11 @@ use crate::experiment::settings::{Base, Dtype};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
 use crate::kernels::{Packing, Storage};
+use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
-use crate::models::StableDiffusion;
 use crate::models::Tokenizer;
-use crate::models::single_file;
+use crate::models::families::FOLDER;
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl BaseModel {
             hashes.push(*hashed.hash());
             files.insert(file, Arc::new(hashed));
         }
-        hashes.extend(TEXTS.iter().filter_map(|name| parts.texts.get(*name)));
+        hashes.extend(parts.text_hashes());
         parts.seal(&files);
         Ok(Self { path, summary, hash: combined(&hashes), parts: Arc::new(parts) })
     }
@@ -65,7 +65,7 @@ impl BaseModel {
     ///
     /// # Errors
     /// A file that changed since it was hashed, a device without room.
-    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<StableDiffusion> {
+    pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<Model> {
         let dtype = match dtype {
             Dtype::F32 => candle_core::DType::F32,
             Dtype::Bf16 => candle_core::DType::BF16,
@@ -88,26 +88,12 @@ impl BaseModel {
     }
 }
 
-/// The texts that results depend on, in the order in which they are hashed, behind the weights.
-const TEXTS: [&str; 10] = [
-    "scheduler/scheduler_config.json",
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "tokenizer/tokenizer_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-    "tokenizer/tokenizer.json",
-    "tokenizer/special_tokens_map.json",
-    "tokenizer/added_tokens.json",
-];
-
 fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<PathBuf> {
     let news = |news| observer.observe(&event(news));
     let watch = hub::Watch { news: &news, stop: &|| stop.is_set() };
     Ok(match base {
         Base::Folder(path) | Base::File(path) => path.clone(),
-        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), offline, watch)?,
+        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), &FOLDER, offline, watch)?,
     })
 }
 
@@ -124,7 +110,8 @@ fn event(news: hub::News) -> Event {
 }
 
 fn parts(path: &Path) -> Result<Parts> {
-    Ok(if path.is_dir() { Parts::from_folder(path)? } else { single_file::open(path)? })
+    let cached = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
+    Ok(if path.is_dir() { Parts::from_folder(path)? } else { Parts::open_with(path, &cached)? })
 }
 
 /// Hash of the files' hashes in the order given; names and places do not count.

@@ -3,12 +3,12 @@
 
 use super::{context::Context, error::StageError, images};
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::records::images::{Group, ImageEntry};
 use crate::stage::Baseline;
 
 /// Makes the images of the base model.
-pub(super) fn run(model: &StableDiffusion, wanted: &Baseline, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, wanted: &Baseline, ctx: &Context<'_>) -> Result<(), StageError> {
     let recipe = &wanted.generate.images;
     let mut entries = ImageEntry::all(Group::Baseline, &wanted.generate.baseline_prompts, &recipe.seeds);
     entries.extend(ImageEntry::all(Group::Prompt, &recipe.prompts, &recipe.seeds));

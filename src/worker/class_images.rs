@@ -2,12 +2,12 @@
 
 use super::{context::Context, error::StageError, error::failed, images, latents::Latents, png};
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::records::images::{Group, ImageEntry};
 use crate::stage::ClassImages;
 
 /// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
-pub(super) fn run(model: &StableDiffusion, wanted: &ClassImages, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, wanted: &ClassImages, ctx: &Context<'_>) -> Result<(), StageError> {
     let recipe = wanted.train.prior_preservation.recipe(wanted.dataset.resolution);
     let entries = ImageEntry::all(Group::Class, &recipe.prompts, &recipe.seeds);
     let list = images::list(entries, &recipe, 0.0);

@@ -27,7 +27,7 @@ pub(super) fn run(wanted: &Evaluate, ctx: &Context<'_>) -> Result<(), StageError
     let total = list.images.len() as u64;
 
     let (mut evaluation, mut done) = (Evaluation::default(), 0);
-    for prompt in list.images.chunk_by(|a, b| (a.group, &a.prompt) == (b.group, &b.prompt)) {
+    for prompt in list.images.chunk_by(|a, b| (a.group, a.prompt_index) == (b.group, b.prompt_index)) {
         let of_subject = prompt[0].group == Group::Prompt;
         let mut pairs = Vec::with_capacity(prompt.len());
         for entry in prompt {

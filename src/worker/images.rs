@@ -4,12 +4,11 @@
 use std::ops::ControlFlow;
 
 use super::{context::Context, error::StageError, error::failed, png};
-use crate::experiment::settings::{ImageRecipe, Sampler};
+use crate::experiment::settings::ImageRecipe;
 use crate::models::LoraSet;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::pipeline::{self, ImageRequest};
 use crate::records::images::{FILE, ImageEntry, ImageList, ImageSettings};
-use crate::sampling::samplers::SamplerKind;
 use crate::stage::ImageHints;
 use crate::store::Artifact;
 
@@ -34,10 +33,10 @@ pub(super) fn read(artifact: &Artifact) -> Result<ImageList, StageError> {
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`StableDiffusion::images_at_once`]). An
+/// Images of one prompt go through the model `batch_size` at a time, or more ([`Model::images_at_once`]). An
 /// image does not depend on its batch, so an interrupted list ends in the same bytes.
 pub(super) fn render(
-    model: &StableDiffusion,
+    model: &Model,
     list: &ImageList,
     lora: &LoraSet,
     hints: ImageHints,
@@ -58,7 +57,7 @@ pub(super) fn render(
             seeds: &seeds,
             width: list.settings.width,
             height: list.settings.height,
-            sampler: sampler_kind(list.settings.sampler),
+            sampler: list.settings.sampler,
             steps: list.settings.steps,
             guidance_scale: list.settings.guidance_scale,
             batch_size: seeds.len(),
@@ -82,20 +81,6 @@ pub(super) fn render(
         }
     }
     ctx.write_json(FILE, list)
-}
-
-/// The sampler of that name.
-#[must_use]
-pub fn sampler_kind(sampler: Sampler) -> SamplerKind {
-    match sampler {
-        Sampler::Ddim => SamplerKind::Ddim,
-        Sampler::Pndm => SamplerKind::Pndm,
-        Sampler::Euler => SamplerKind::Euler,
-        Sampler::EulerA => SamplerKind::EulerA,
-        Sampler::DpmPp2m => SamplerKind::DpmPp2m,
-        Sampler::DpmPp2mKarras => SamplerKind::DpmPp2mKarras,
-        Sampler::UniPc => SamplerKind::UniPc,
-    }
 }
 
 /// Cuts a list into runs of one prompt, `limit` entries at most.

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
 use super::{context::Context, error::StageError};
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::store::Artifact;
 use crate::tensors::tensor_file;
 
@@ -18,7 +18,7 @@ pub(super) struct Latents(BTreeMap<String, Tensor>);
 
 impl Latents {
     /// Encodes a picture: mean and standard deviation `(1, 4, h, w)` f32, unscaled, on the CPU.
-    pub(super) fn add(&mut self, model: &StableDiffusion, name: &str, image: &RgbImage) -> Result<(), StageError> {
+    pub(super) fn add(&mut self, model: &Model, name: &str, image: &RgbImage) -> Result<(), StageError> {
         let (width, height) = (image.width() as usize, image.height() as usize);
         let pixels: Vec<f32> = image.as_raw().iter().map(|value| f32::from(*value) / 127.5 - 1.0).collect();
         let pixels = Tensor::from_vec(pixels, (1, height, width, 3), &Device::Cpu)?

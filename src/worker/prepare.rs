@@ -1,13 +1,13 @@
 //! Photos → square crops and latents. Shared by every cell that uses the same photos.
 
 use super::{context::Context, error::StageError, error::failed, latents::Latents, png};
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::photos::{self, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, short};
 use crate::stage::Prepare;
 
 /// Decodes and crops every photo first, then encodes them one by one.
-pub(super) fn run(model: &StableDiffusion, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
     // The seed is there if it is used.
     let seed = wanted.dataset.seed.unwrap_or_default();
     let total = scan.photos.len() as u64;

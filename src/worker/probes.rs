@@ -1,7 +1,7 @@
 //! The probe loss of a training, measured while it goes on.
 
 use super::{error::StageError, train_log::TrainLog, training_items::Items};
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::records::rows::{ProbeRow, Split};
 use crate::stage::Train;
 use crate::training::{ProbeSet, Trainer, probe_loss};
@@ -13,7 +13,7 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn new(model: &StableDiffusion, wanted: &Train, items: &Items) -> Self {
+    pub(super) fn new(model: &Model, wanted: &Train, items: &Items) -> Self {
         let probe = &wanted.evaluate;
         let mut sets = Vec::new();
         for (split, items) in
@@ -21,7 +21,7 @@ impl Probes {
         {
             let first = items.iter().take(probe.probe_photos).cloned().collect();
             let factor = model.vae_config.scaling_factor;
-            let set = ProbeSet::new(first, probe.probe_timesteps, &model.schedule, factor, probe.probe_seed);
+            let set = ProbeSet::new(first, probe.probe_timesteps, &model.process, factor, probe.probe_seed);
             if !set.is_empty() {
                 sets.push((split, set));
             }
@@ -30,15 +30,10 @@ impl Probes {
     }
 
     /// Adds the loss on each set to the log.
-    pub(super) fn measure(
-        &self,
-        model: &StableDiffusion,
-        trainer: &Trainer<'_>,
-        log: &mut TrainLog,
-    ) -> Result<(), StageError> {
+    pub(super) fn measure(&self, model: &Model, trainer: &Trainer<'_>, log: &mut TrainLog) -> Result<(), StageError> {
         let adapter = trainer.adapter().frozen_set(1.0)?;
         for (split, set) in &self.sets {
-            let loss = probe_loss(&model.unet, &model.schedule, set, &adapter, self.batch_size, &model.device)?;
+            let loss = probe_loss(&model.denoiser, &model.process, set, &adapter, self.batch_size, &model.device)?;
             log.probe(ProbeRow { step: trainer.steps_done(), split: *split, loss });
         }
         Ok(())

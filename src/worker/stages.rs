@@ -9,7 +9,7 @@ use super::{
     interface::Output, interface::Worker, prepare, train,
 };
 use crate::experiment::settings::Base;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::photos::Scan;
 use crate::plan::Job;
 use crate::stage::{Inputs, ModelInputs};
@@ -57,12 +57,12 @@ impl Worker for Stages {
 struct Models {
     device: Device,
     found: BTreeMap<Base, BaseModel>,
-    loaded: Option<(ModelInputs, StableDiffusion)>,
+    loaded: Option<(ModelInputs, Model)>,
 }
 
 impl Models {
     /// The model of these inputs, loaded unless it is the one that is loaded already.
-    fn load(&mut self, wanted: &ModelInputs, ctx: &Context<'_>) -> Result<&StableDiffusion, StageError> {
+    fn load(&mut self, wanted: &ModelInputs, ctx: &Context<'_>) -> Result<&Model, StageError> {
         if !self.loaded.as_ref().is_some_and(|(loaded, _)| loaded == wanted) {
             // The old one goes first: two do not fit on most GPUs.
             self.loaded = None;

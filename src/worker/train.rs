@@ -13,16 +13,16 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::models::StableDiffusion;
+use crate::models::Model;
 use crate::records::adapters::{DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
 use crate::stage::Train;
-use crate::training::{BatchSource, SamplingConfig, StepReport, Trainer, TrainingConfig};
+use crate::training::{BatchConfig, BatchSource, StepReport, Trainer, TrainingConfig};
 
 const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
-pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) -> Result<(), StageError> {
+pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<(), StageError> {
     let items = Items::gather(model, wanted, ctx)?;
     // All pictures and prompts are encoded now.
     model.vae.release();
@@ -30,8 +30,9 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) ->
     let probes = Probes::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
-    let adapter = Adapter::init(&model.unet.lora_modules(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
-    let mut trainer = Trainer::new(&model.unet, &model.schedule, config(wanted), adapter);
+    let adapter =
+        Adapter::init(&model.denoiser.adaptable_layers(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, ctx, recipe.steps)?;
     let steps = recipe.steps as u64;
@@ -58,7 +59,7 @@ pub(super) fn run(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) ->
     }
     log.write(ctx.workspace)?;
     ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(trainer.adapter())?)?;
-    let mut metadata = BaseLabel::of_model(model.unet.config(), model.schedule.prediction_type).metadata();
+    let mut metadata = BaseLabel::of_model(&model.denoiser, &model.process).metadata();
     metadata.extend(kohya_metadata(wanted));
     ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
     Ok(())
@@ -85,14 +86,10 @@ fn due(step: u64, every: usize) -> bool {
     every > 0 && step.is_multiple_of(every as u64)
 }
 
-fn batch_source(model: &StableDiffusion, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
-    let config = SamplingConfig::new(
-        &wanted.train.recipe,
-        model.vae_config.scaling_factor,
-        model.schedule.train_timesteps(),
-        model.unet.config().blocks.len(),
-    );
-    Ok(BatchSource::new(config, items.train, items.class, model.unet.lora_modules(), &model.device)?)
+fn batch_source(model: &Model, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
+    let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.scaling_factor);
+    let layers = model.denoiser.adaptable_layers();
+    Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
 }
 
 fn config(wanted: &Train) -> TrainingConfig {

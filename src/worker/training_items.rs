@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::{context::Context, error::StageError, error::failed, images, latents};
-use crate::models::StableDiffusion;
-use crate::pipeline::encode_prompt;
+use crate::models::{Conditioning, Model};
 use crate::records::photos::short;
 use crate::stage::{Stage, Train};
 use crate::training::TrainingItem;
@@ -20,7 +19,7 @@ pub(super) struct Items {
 
 impl Items {
     /// Reads latents from the store and encodes prompts.
-    pub(super) fn gather(model: &StableDiffusion, wanted: &Train, ctx: &Context<'_>) -> Result<Self, StageError> {
+    pub(super) fn gather(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<Self, StageError> {
         let latents = latents::read(ctx.need(Stage::Prepare)?)?;
         let mut prompts = Prompts { model, known: BTreeMap::new() };
         let mut photo = |hash: &String| {
@@ -46,17 +45,16 @@ impl Items {
 
 /// Text embeddings, each prompt encoded once.
 struct Prompts<'a> {
-    model: &'a StableDiffusion,
-    known: BTreeMap<String, Tensor>,
+    model: &'a Model,
+    known: BTreeMap<String, Conditioning>,
 }
 
 impl Prompts<'_> {
     fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let context = encode_prompt(self.model, prompt)?.squeeze(0)?;
-            let context = context.to_dtype(candle_core::DType::F32)?.to_device(&Device::Cpu)?;
-            self.known.insert(prompt.to_owned(), context);
+            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            self.known.insert(prompt.to_owned(), conditioning);
         }
-        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, context: self.known[prompt].clone() })
+        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning: self.known[prompt].clone() })
     }
 }

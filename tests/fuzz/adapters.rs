@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device};
 use runner::adapter::file::{Format, convert, inspect, load};
-use runner::models::StableDiffusion;
+use runner::models::Parts;
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};
@@ -49,7 +49,8 @@ fn seeds() -> Vec<Input> {
 #[test]
 fn adapters() {
     let files = Files::new();
-    let modules = StableDiffusion::check(&golden_path("models/sd1")).expect("a model").lora_modules;
+    let modules =
+        Parts::open(&golden_path("models/sd1")).and_then(|parts| parts.check()).expect("a model").adaptable_layers;
     let parts = &[Kind::Tensors, Kind::Json];
     let target = Target { name: "adapters", parts, seeds: seeds(), inputs: 3000, memory: MEMORY };
     fuzz(target, |input| {

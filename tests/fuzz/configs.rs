@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use runner::models::StableDiffusion;
-use runner::models::config::{TextConfig, UNetConfig, VaeConfig, check_model_index};
-use runner::sampling::samplers::{Sampler, SamplerKind};
-use runner::sampling::schedule::NoiseSchedule;
+use runner::choice::{self, Choice};
+use runner::models::Parts;
+use runner::models::config::{TextConfig, UNetConfig, VaeConfig, check_model_index, scheduler};
+use runner::sampling::process::Process;
+use runner::sampling::samplers::Sampler;
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};
@@ -57,15 +58,17 @@ fn configs() {
         let unet = UNetConfig::parse(here, &text(1)).map_or_else(|e| e.to_string(), |_| String::new());
         let vae = VaeConfig::parse(here, &text(2)).map_or_else(|e| e.to_string(), |vae| vae.scale().to_string());
         let encoder = TextConfig::parse(here, &text(3)).map_or_else(|e| e.to_string(), |_| String::new());
-        let schedule = match NoiseSchedule::from_config_json(&text(4)) {
+        let schedule = match scheduler::process(&text(4)) {
             Err(error) => error.to_string(),
-            Ok(schedule) => sample(&schedule, number),
+            Ok((process, _)) => sample(&process, number),
         };
         let whole = if number.is_multiple_of(WHOLE) {
             for (name, part) in NAMES.into_iter().zip(input) {
                 files.put(name, part);
             }
-            StableDiffusion::check(files.folder()).map_or_else(|e| e.to_string(), |_| "a model".to_owned())
+            Parts::open(files.folder())
+                .and_then(|parts| parts.check())
+                .map_or_else(|e| e.to_string(), |_| "a model".to_owned())
         } else {
             String::new()
         };
@@ -73,15 +76,15 @@ fn configs() {
     });
 }
 
-/// A sampler on the schedule; a sampler may refuse, its timesteps must be the model's.
-fn sample(schedule: &NoiseSchedule, number: usize) -> String {
-    let kind = SamplerKind::ALL[number % SamplerKind::ALL.len()];
-    match Sampler::new(kind, schedule, 1 + number % 60) {
+/// A sampler on the process; a sampler may refuse, its timesteps must be the model's.
+fn sample(process: &Process, number: usize) -> String {
+    let (_, kind) = choice::Sampler::ALL[number % choice::Sampler::ALL.len()];
+    match Sampler::new(kind, process, 1 + number % 60) {
         Err(error) => error.to_string(),
         Ok(sampler) => {
-            let range = 0.0..schedule.train_timesteps() as f32;
+            let range = 0.0..process.most_steps() as f32;
             assert!(sampler.timesteps().iter().all(|t| range.contains(t)), "{kind}: {:?}", sampler.timesteps());
-            format!("{:?}", schedule.prediction_type)
+            format!("{:?}", process.prediction_type())
         }
     }
 }

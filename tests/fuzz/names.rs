@@ -1,7 +1,6 @@
 //! Short names from the command line and from files: models on the Hub, keys, samplers.
 
-use runner::choice::ModelId;
-use runner::sampling::samplers::SamplerKind;
+use runner::choice::{ModelId, Sampler};
 use runner::store::Key;
 
 use crate::harness::{MEMORY, Target, fuzz};
@@ -22,7 +21,7 @@ fn names() {
             // Without the name, which would make every message another outcome.
             Err(error) => error.to_string().replace(&*text, ""),
         };
-        let sampler = text.parse::<SamplerKind>().is_ok();
+        let sampler = text.parse::<Sampler>().is_ok();
         format!("{id} {sampler} {}", Key::parse(&text).is_some())
     });
 }

@@ -1,7 +1,7 @@
 //! Checkpoints in one file: whose names they use, and what of them is missing.
 
 use candle_core::DType;
-use runner::models::StableDiffusion;
+use runner::models::Parts;
 
 use crate::files::{Files, golden};
 use crate::harness::{MEMORY, Target, fuzz};
@@ -61,6 +61,8 @@ fn single_files() {
     let seeds = [checkpoint(&SD1, 768), checkpoint(&SD2, 1024)].map(|file| vec![file]).to_vec();
     fuzz(Target { name: "single_files", parts: &[Kind::Tensors], seeds, inputs: 3000, memory: MEMORY }, |input| {
         let path = files.put("model.safetensors", &input[0]);
-        StableDiffusion::check(&path).map_or_else(|error| error.to_string(), |_| "a model".to_owned())
+        Parts::open(&path)
+            .and_then(|parts| parts.check())
+            .map_or_else(|error| error.to_string(), |_| "a model".to_owned())
     });
 }

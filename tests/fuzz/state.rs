@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
 use runner::adapter::Adapter;
+use runner::models::Recompute;
 use runner::models::UNet2DConditionModel;
-use runner::models::config::UNetConfig;
-use runner::models::unet::Recompute;
+use runner::models::config::{UNetConfig, scheduler};
 use runner::sampling::noise::TorchRng;
-use runner::sampling::schedule::NoiseSchedule;
 use runner::tensors::Weights;
-use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule};
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{Batch, Trainer, TrainingConfig};
 
 use crate::files::{golden, golden_path};
@@ -23,8 +22,8 @@ fn batch(width: usize) -> Batch {
     Batch {
         latents: draw(&[1, 4, 8, 8]),
         noise: draw(&[1, 4, 8, 8]),
-        timesteps: vec![500],
-        context: draw(&[1, 7, width]),
+        times: vec![500.0],
+        conditioning: draw(&[1, 7, width]).into(),
         photos: 1,
         dropout_masks: BTreeMap::new(),
     }
@@ -36,16 +35,17 @@ fn state() {
     let weights = Weights::open_folder(&golden_path("models/sd1/unet"), "diffusion_pytorch_model").expect("weights");
     let unet = UNet2DConditionModel::load(&config, &weights, &Device::Cpu, DType::F32).expect("a UNet");
     let schedule = String::from_utf8(golden("models/sd1/scheduler/scheduler_config.json")).expect("text");
-    let schedule = NoiseSchedule::from_config_json(&schedule).expect("a schedule");
-    let adapter = Adapter::init(&unet.lora_modules()[..2], 2, 4.0, 0, &Device::Cpu).expect("an adapter");
+    let (process, _) = scheduler::process(&schedule).expect("a schedule");
+    let adapter = Adapter::init(&unet.adaptable_layers()[..2], 2, 4.0, 0, &Device::Cpu).expect("an adapter");
     let settings = TrainingConfig {
         learning_rate: LrSchedule { curve: LrCurve::Constant, peak: 1e-3, warmup_steps: 0, total_steps: 4 },
-        adamw: AdamWConfig::default(),
+        optimizer: OptimizerConfig::AdamW(AdamWConfig::default()),
         max_grad_norm: 1.0,
         prior_weight: 0.0,
         recompute: Recompute::Nothing,
     };
-    let mut trainer = Trainer::new(&unet, &schedule, settings, adapter);
+    let denoiser = unet.into();
+    let mut trainer = Trainer::new(&denoiser, &process, settings, adapter);
     let fresh = trainer.save_state().expect("a state");
     trainer.step(&[batch(config.cross_attention_dim)]).expect("a step");
     let good = trainer.save_state().expect("a state");

@@ -1,3 +1,5 @@
+//! From one format of adapter files to another.
+
 use super::error::LoraFileError;
 use super::key::Part;
 use super::label::{BaseLabel, Family};

@@ -1,3 +1,5 @@
+//! Why an adapter file cannot be used.
+
 use std::fmt;
 use std::path::PathBuf;
 

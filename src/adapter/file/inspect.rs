@@ -1,3 +1,5 @@
+//! What an adapter file holds, without a model.
+
 use super::error::LoraFileError;
 use super::key::Part;
 use super::names;

@@ -5,20 +5,30 @@
 //! loaded model, so a wrong label is worse than none.
 
 use super::key::Part;
+use crate::models::Denoiser;
 use crate::models::config::UNetConfig;
+use crate::models::families::{self, Label};
+use crate::sampling::process::Process;
 use crate::sampling::schedule::PredictionType;
 use std::collections::BTreeMap;
 
-/// A family of base models.
+/// A family of base models, among them those whose adapter files are converted but cannot be used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Stable Diffusion 1.x.
-    Sd1,
-    /// Stable Diffusion 2.x.
-    Sd2,
+    /// A family that this program knows.
+    Known(families::Family),
     /// Stable Diffusion XL.
     Sdxl,
 }
+
+/// Stable Diffusion XL's words.
+const SDXL: Label = Label {
+    version: "sdxl_base_v1-0",
+    version_v: "sdxl_base_v1-0",
+    v2: false,
+    architecture: "stable-diffusion-xl-v1-base/lora",
+    architecture_v: "stable-diffusion-xl-v1-base/lora",
+};
 
 /// The base model of an adapter, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +39,9 @@ pub struct BaseLabel {
     pub v_prediction: Option<bool>,
 }
 
+const SD1: Family = Family::Known(families::Family::Sd1);
+const SD2: Family = Family::Known(families::Family::Sd2);
+
 const VERSION: &str = "ss_base_model_version";
 const V2: &str = "ss_v2";
 const ARCHITECTURE: &str = "modelspec.architecture";
@@ -37,11 +50,17 @@ const PREDICTION: &str = "modelspec.prediction_type";
 impl BaseLabel {
     /// The label of a model that is there.
     #[must_use]
-    pub fn of_model(config: &UNetConfig, prediction: PredictionType) -> Self {
+    pub fn of_model(denoiser: &Denoiser, process: &Process) -> Self {
+        match denoiser {
+            Denoiser::UNet(unet) => Self::of_unet(unet.config(), process.prediction_type()),
+        }
+    }
+
+    fn of_unet(config: &UNetConfig, prediction: PredictionType) -> Self {
         let family = match Family::of_context(config.cross_attention_dim) {
             Some(family) => family,
-            None if config.use_linear_projection => Family::Sd2,
-            None => Family::Sd1,
+            None if config.use_linear_projection => SD2,
+            None => SD1,
         };
         let v_prediction = match prediction {
             PredictionType::Epsilon => Some(false),
@@ -54,23 +73,15 @@ impl BaseLabel {
     /// The metadata that says so.
     #[must_use]
     pub fn metadata(self) -> BTreeMap<String, String> {
-        let v = self.v_prediction;
-        let version = match (self.family, v) {
-            (Family::Sd1, Some(true)) => "sd_v1_v",
-            (Family::Sd1, _) => "sd_v1",
-            (Family::Sd2, Some(true)) => "sd_v2_v",
-            (Family::Sd2, _) => "sd_v2",
-            (Family::Sdxl, _) => "sdxl_base_v1-0",
-        };
-        let architecture = match (self.family, v) {
-            (Family::Sd1, _) => Some("stable-diffusion-v1/lora"),
-            (Family::Sd2, Some(true)) => Some("stable-diffusion-v2-768-v/lora"),
-            (Family::Sd2, Some(false)) => Some("stable-diffusion-v2-512/lora"),
+        let (label, v) = (self.family.label(), self.v_prediction);
+        let version = if v == Some(true) { label.version_v } else { label.version };
+        let architecture = match v {
+            Some(true) => Some(label.architecture_v),
+            Some(false) => Some(label.architecture),
             // ModelSpec has no word for "one of the two".
-            (Family::Sd2, None) => None,
-            (Family::Sdxl, _) => Some("stable-diffusion-xl-v1-base/lora"),
+            None => (label.architecture == label.architecture_v).then_some(label.architecture),
         };
-        let mut entries = vec![(VERSION, version), (V2, if self.family == Family::Sd2 { "True" } else { "False" })];
+        let mut entries = vec![(VERSION, version), (V2, if label.v2 { "True" } else { "False" })];
         entries.extend(architecture.map(|architecture| (ARCHITECTURE, architecture)));
         entries.extend(v.map(|v| (PREDICTION, if v { "v" } else { "epsilon" })));
         entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -83,7 +94,7 @@ impl BaseLabel {
         if let Some(family) = family {
             for key in [VERSION, V2, ARCHITECTURE] {
                 let wrong = said(metadata, key).is_some_and(|said| said != family)
-                    || (key == V2 && family == Family::Sd2 && metadata.get(V2).is_some_and(|v| v == "False"));
+                    || (key == V2 && family.label().v2 && metadata.get(V2).is_some_and(|v| v == "False"));
                 if wrong {
                     metadata.remove(key);
                 }
@@ -98,13 +109,19 @@ impl BaseLabel {
 }
 
 impl Family {
+    /// What other programs call it.
+    fn label(self) -> &'static Label {
+        match self {
+            Self::Known(family) => &family.data().label,
+            Self::Sdxl => &SDXL,
+        }
+    }
+
     /// The family whose text encoders give a context of that width.
     fn of_context(width: usize) -> Option<Self> {
         match width {
-            768 => Some(Self::Sd1),
-            1024 => Some(Self::Sd2),
             2048 => Some(Self::Sdxl),
-            _ => None,
+            width => families::Family::of_context(width).map(Self::Known),
         }
     }
 
@@ -120,9 +137,9 @@ impl Family {
                     context = context.or(Self::of_context(width));
                 }
                 // SD 1 has 1×1 convolutions here, the others linear layers.
-                Part::Unet if name.ends_with(".proj_in") && down.len() == 4 => convolution = Some(Self::Sd1),
+                Part::Unet if name.ends_with(".proj_in") && down.len() == 4 => convolution = Some(SD1),
                 // The first text encoder of SDXL is that of SD 1: its width of 768 shows nothing.
-                Part::TextEncoder if name.ends_with(".q_proj") && width == 1024 => text = Some(Self::Sd2),
+                Part::TextEncoder if name.ends_with(".q_proj") && width == 1024 => text = Some(SD2),
                 _ => {}
             }
         }
@@ -132,15 +149,15 @@ impl Family {
     /// The family that a metadata value names.
     fn of_word(key: &str, value: &str) -> Option<Self> {
         if key == V2 {
-            return (value == "True").then_some(Self::Sd2);
+            return (value == "True").then_some(SD2);
         }
         const BEGINNINGS: [(&str, Family); 6] = [
             ("sdxl", Family::Sdxl),
             ("stable-diffusion-xl", Family::Sdxl),
-            ("sd_v2", Family::Sd2),
-            ("stable-diffusion-v2", Family::Sd2),
-            ("sd_v1", Family::Sd1),
-            ("stable-diffusion-v1", Family::Sd1),
+            ("sd_v2", SD2),
+            ("stable-diffusion-v2", SD2),
+            ("sd_v1", SD1),
+            ("stable-diffusion-v1", SD1),
         ];
         BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, family)| *family)
     }
@@ -175,31 +192,31 @@ mod tests {
     #[test]
     fn layers_show_the_family() {
         let of = |layers: &[(Part, &str, &[usize])]| Family::of_layers(layers.iter().copied());
-        assert_eq!(of(&[(Part::Unet, KEY, &[2, 768])]), Some(Family::Sd1));
-        assert_eq!(of(&[(Part::Unet, KEY, &[2, 1024])]), Some(Family::Sd2));
+        assert_eq!(of(&[(Part::Unet, KEY, &[2, 768])]), Some(SD1));
+        assert_eq!(of(&[(Part::Unet, KEY, &[2, 1024])]), Some(SD2));
         assert_eq!(of(&[(Part::Unet, KEY, &[2, 2048])]), Some(Family::Sdxl));
         assert_eq!(of(&[(Part::Unet, KEY, &[2, 128])]), None);
         assert_eq!(of(&[(Part::Unet, "a.attn2.to_q", &[2, 1024])]), None);
-        assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320, 1, 1])]), Some(Family::Sd1));
+        assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320, 1, 1])]), Some(SD1));
         assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320])]), None);
         assert_eq!(of(&[(Part::Unet, "add_embedding.linear_1", &[2, 2816])]), Some(Family::Sdxl));
         assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 768])]), None);
-        assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 1024])]), Some(Family::Sd2));
+        assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 1024])]), Some(SD2));
         assert_eq!(of(&[(Part::TextEncoder, "a", &[2, 768]), (Part::TextEncoder2, "a", &[2, 8])]), Some(Family::Sdxl));
     }
 
     #[test]
     fn a_label_that_contradicts_the_tensors_goes() {
         let wrong = [(VERSION, "sd_v1"), (V2, "False"), (ARCHITECTURE, "stable-diffusion-v1/lora"), ("title", "x")];
-        let sd2 = completed(&wrong, Some(Family::Sd2));
+        let sd2 = completed(&wrong, Some(SD2));
         assert_eq!((sd2[VERSION].as_str(), sd2[V2].as_str(), sd2["title"].as_str()), ("sd_v2", "True", "x"));
         assert!(!sd2.contains_key(ARCHITECTURE));
         let xl = completed(&wrong, Some(Family::Sdxl));
         assert_eq!((xl[VERSION].as_str(), xl[V2].as_str()), ("sdxl_base_v1-0", "False"));
         assert_eq!(xl[ARCHITECTURE], "stable-diffusion-xl-v1-base/lora");
         // More exact than ours, and right.
-        assert_eq!(completed(&[(VERSION, "sd_v1-5")], Some(Family::Sd1))[VERSION], "sd_v1-5");
-        let v = completed(&[(VERSION, "sd_v2_v")], Some(Family::Sd2));
+        assert_eq!(completed(&[(VERSION, "sd_v1-5")], Some(SD1))[VERSION], "sd_v1-5");
+        let v = completed(&[(VERSION, "sd_v2_v")], Some(SD2));
         assert_eq!((v[ARCHITECTURE].as_str(), v[PREDICTION].as_str()), ("stable-diffusion-v2-768-v/lora", "v"));
     }
 
@@ -216,7 +233,7 @@ mod tests {
             UNetConfig::parse(std::path::Path::new("config.json"), &text).unwrap()
         };
         let version = |context, linear, prediction| {
-            BaseLabel::of_model(&config(context, linear), prediction).metadata()[VERSION].clone()
+            BaseLabel::of_unet(&config(context, linear), prediction).metadata()[VERSION].clone()
         };
         assert_eq!(version(768, false, PredictionType::Epsilon), "sd_v1");
         assert_eq!(version(1024, true, PredictionType::Epsilon), "sd_v2");

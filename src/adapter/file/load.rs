@@ -1,3 +1,5 @@
+//! Reading an adapter file for a model.
+
 use super::alphas::Alphas;
 use super::error::LoraFileError;
 use super::key::Part;
@@ -5,7 +7,7 @@ use super::names;
 use super::pair::{Pair, RawModule};
 use super::parsed::{Parsed, parse, read};
 use crate::kernels::LoraPair;
-use crate::models::LoraModule;
+use crate::models::AdaptableLayer;
 use crate::models::LoraSet;
 use candle_core::{DType, Device};
 use std::collections::BTreeMap;
@@ -13,14 +15,14 @@ use std::path::Path;
 
 /// Reads an adapter for a UNet with these modules, `strength` times as strong as the file says.
 ///
-/// Understands the names of diffusers (new and old), peft and kohya, and of layers those of the original code; alpha comes from the file's alpha tensors, its
-/// `lora_adapter_metadata` or an `adapter_config.json` beside it, else it is the rank. Matrices are widened to f32
-/// and put on `device`.
+/// Understands the names of diffusers (new and old), peft and kohya, and the original code's names of layers. Alpha comes
+/// from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside it; else it is the
+/// rank. Matrices are widened to f32 and put on `device`.
 ///
 /// # Errors
 /// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,
 /// without its partner, not finite, or of a shape for another architecture.
-pub fn load(path: &Path, modules: &[LoraModule], strength: f64, device: &Device) -> Result<LoraSet, LoraFileError> {
+pub fn load(path: &Path, modules: &[AdaptableLayer], strength: f64, device: &Device) -> Result<LoraSet, LoraFileError> {
     apply(&read(path)?, path, modules, strength, device)
 }
 
@@ -31,7 +33,7 @@ pub fn load(path: &Path, modules: &[LoraModule], strength: f64, device: &Device)
 pub fn load_bytes(
     bytes: &[u8],
     path: &Path,
-    modules: &[LoraModule],
+    modules: &[AdaptableLayer],
     strength: f64,
     device: &Device,
 ) -> Result<LoraSet, LoraFileError> {
@@ -42,12 +44,12 @@ pub fn load_bytes(
 fn apply(
     parsed: &Parsed,
     path: &Path,
-    modules: &[LoraModule],
+    modules: &[AdaptableLayer],
     strength: f64,
     device: &Device,
 ) -> Result<LoraSet, LoraFileError> {
-    let by_name: BTreeMap<&str, &LoraModule> = modules.iter().map(|m| (m.name.as_str(), m)).collect();
-    let by_flat_name: BTreeMap<String, &LoraModule> =
+    let by_name: BTreeMap<&str, &AdaptableLayer> = modules.iter().map(|m| (m.name.as_str(), m)).collect();
+    let by_flat_name: BTreeMap<String, &AdaptableLayer> =
         modules.iter().map(|m| (names::with_underscores(&m.name), m)).collect();
     let mut pairs: BTreeMap<&str, Pair> = BTreeMap::new();
     let mut refused = Vec::new();
@@ -83,7 +85,7 @@ fn apply(
 }
 
 /// The pair, if its shapes are those of `module`; `name` is what the file calls it, with dots.
-fn fitting_pair(raw: &RawModule, name: &str, module: &LoraModule, alphas: &Alphas) -> Result<Pair, String> {
+fn fitting_pair(raw: &RawModule, name: &str, module: &AdaptableLayer, alphas: &Alphas) -> Result<Pair, String> {
     let pair = raw.pair(name, alphas)?;
     let (height, width) = pair.window();
     if (height, width) != (1, 1) {

@@ -1,3 +1,5 @@
+//! Writing adapter files.
+
 use super::names::with_underscores;
 use crate::adapter::Adapter;
 use crate::tensors::tensor_file;

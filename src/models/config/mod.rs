@@ -9,11 +9,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::sampling::schedule::SchedulerClass;
 use crate::tensors::LoadError;
 use crate::tensors::fields::{FieldError, Fields, OneOrMany, shown};
 use crate::tensors::texts::small_text;
+use scheduler::SchedulerClass;
 
+pub mod scheduler;
 mod text;
 mod unet;
 mod vae;

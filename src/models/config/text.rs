@@ -1,3 +1,5 @@
+//! `text_encoder/config.json`.
+
 use std::path::Path;
 
 use serde_json::{Value, json};

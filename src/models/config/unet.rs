@@ -1,3 +1,5 @@
+//! `unet/config.json`.
+
 use std::path::Path;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! `vae/config.json`.
+
 use std::path::Path;
 
 use serde_json::json;

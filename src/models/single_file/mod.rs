@@ -5,93 +5,53 @@
 //! hold is here (configurations) or must lie elsewhere (the tokenizer's vocabulary).
 //! Witness for the names: [`single_file_utils.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/loaders/single_file_utils.py).
 
-mod configs;
+mod architecture;
 pub(crate) mod keys;
 mod prediction;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::Device;
-
-use crate::kernels::Storage;
-
-use crate::hub::{Hub, ModelId};
-use crate::models::ModelSummary;
-use crate::models::Parts;
-use crate::models::StableDiffusion;
-use crate::models::Tokenizer;
-use crate::models::config::{TextConfig, UNetConfig, VaeConfig};
-use crate::sampling::schedule::{NoiseSchedule, PredictionType};
-use crate::tensors::LoadError;
-use crate::tensors::Weights;
+use super::config::scheduler;
+use super::families::{Family, TextNames};
+use super::parts::Parts;
+use super::tokenizer::{self, Tokenizer};
 use crate::tensors::texts::Texts;
+use crate::tensors::{LoadError, Weights};
 
-/// Which original code wrote a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Stable Diffusion 1.x, with the text encoder in Hugging Face's names.
-    Sd1,
-    /// Stable Diffusion 2.x, with the text encoder in OpenCLIP's names.
-    Sd2,
-}
+pub use architecture::Architecture;
 
-/// The sizes of a checkpoint's networks.
-#[derive(Clone, Debug)]
-pub struct Architecture {
-    /// Whose names the file uses.
-    pub family: Family,
-    /// The denoiser.
-    pub unet: UNetConfig,
-    /// The autoencoder.
-    pub vae: VaeConfig,
-    /// The text encoder.
-    pub text_encoder: TextConfig,
-}
+/// Finds the folder of a model by its Hub id, `None` if it is not on this machine.
+pub type FindModel<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
 
-/// Loads a checkpoint onto `device`, its weights stored as `storage` says.
-///
-/// # Errors
-/// Everything [`check`] finds, and a device without room.
-pub fn load(file: &Path, device: &Device, storage: impl Into<Storage>) -> Result<StableDiffusion, LoadError> {
-    open(file)?.load(device, storage)
-}
-
-/// Reads the header only.
-///
-/// # Errors
-/// Names what is missing, superfluous or of the wrong shape, by diffusers names.
-pub fn check(file: &Path) -> Result<ModelSummary, LoadError> {
-    open(file)?.check()
-}
-
-/// Opens a checkpoint whose family is told by its tensors.
+/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, or
+/// of a model of the family that `find` knows.
 ///
 /// # Errors
 /// Files of other families (SDXL, inpainting, LoRA files, pickles), with advice.
-pub fn open(file: &Path) -> Result<Parts, LoadError> {
-    let architecture = configs::architecture(file, family(file, &open_file(file)?)?)?;
-    open_as(file, &architecture)
+pub fn open(file: &Path, find: FindModel<'_>) -> Result<Parts, LoadError> {
+    let architecture = architecture::architecture(file, family(file, &open_file(file)?)?)?;
+    open_as(file, &architecture, find)
 }
 
 /// Opens a checkpoint of given sizes.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadError> {
+pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) -> Result<Parts, LoadError> {
     let mut weights = open_file(file)?;
     let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
-    let schedule = NoiseSchedule::from_config_json(&configs::scheduler(prediction))
+    let (process, _) = scheduler::process(&architecture::scheduler(prediction))
         .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
     let Architecture { family, unet, vae, text_encoder } = architecture.clone();
     let layers = unet.blocks.first().map_or(1, |block| block.layers);
     let unet_weights = part(open_file(file)?, "model.diffusion_model.", |name| keys::unet(name, layers))?;
     let vae_weights = part(open_file(file)?, "first_stage_model.", |name| keys::vae(name, vae.channels.len()))?;
-    let text_weights = match family {
-        Family::Sd1 => part(weights, "cond_stage_model.transformer.", |name| Some(name.to_owned()))?,
-        Family::Sd2 => open_clip(weights, text_encoder.layers)?,
+    let text_weights = match family.data().single_file.text_names {
+        TextNames::HuggingFace => part(weights, "cond_stage_model.transformer.", |name| Some(name.to_owned()))?,
+        TextNames::OpenClip => open_clip(weights, text_encoder.layers)?,
     };
-    let words = words(file, family)?;
+    let words = words(file, family, find)?;
     let tokenizer = Tokenizer::from_texts(&words)?;
     Ok(Parts {
         source: file.to_owned(),
@@ -101,7 +61,7 @@ pub fn open_as(file: &Path, architecture: &Architecture) -> Result<Parts, LoadEr
         texts: words.hashes("tokenizer/").filter(|(name, _)| tokenizer.depends_on(name)).collect(),
         warnings: tokenizer.warnings().to_vec(),
         tokenizer: Arc::new(tokenizer),
-        schedule,
+        process,
     })
 }
 
@@ -156,34 +116,27 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     if first.get(1) != Some(&4) {
         return refuse("its UNet does not take 4 channels: inpainting, depth and upscaling models are not supported");
     }
-    match shape("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight").as_deref() {
-        Some([_, 768]) => Ok(Family::Sd1),
-        Some([_, 1024]) => Ok(Family::Sd2),
-        _ => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
+    let context =
+        match shape("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight").as_deref() {
+            Some([_, width]) => Family::of_context(*width),
+            _ => None,
+        };
+    match context {
+        Some(family) => Ok(family),
+        None => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
     }
 }
 
-/// The vocabulary is not in the file: a `tokenizer` folder beside it, or a model of the family in the Hub cache.
-fn words(file: &Path, family: Family) -> Result<Texts, LoadError> {
+/// The vocabulary is not in the file: a `tokenizer` folder beside it, or that of a model of the family.
+fn words(file: &Path, family: Family, find: FindModel<'_>) -> Result<Texts, LoadError> {
     let beside = file.parent().unwrap_or(Path::new(".")).join("tokenizer");
     if beside.is_dir() {
-        return Texts::of_tokenizer(&beside);
+        return tokenizer::texts(&beside);
     }
-    let known: &[&str] = match family {
-        Family::Sd1 => &[
-            "stable-diffusion-v1-5/stable-diffusion-v1-5",
-            "runwayml/stable-diffusion-v1-5",
-            "CompVis/stable-diffusion-v1-4",
-        ],
-        Family::Sd2 => &["stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1-base"],
-    };
-    let cached = |id: &&str| -> Option<PathBuf> {
-        let id: ModelId = id.parse().ok()?;
-        let folder = Hub::from_env(true).ok()?.cached_folder(&id)?.join("tokenizer");
-        folder.is_dir().then_some(folder)
-    };
-    match known.iter().find_map(cached) {
-        Some(folder) => Texts::of_tokenizer(&folder),
+    let known = family.data().single_file.vocabularies;
+    let folder = |id: &&str| Some(find(id)?.join("tokenizer")).filter(|folder| folder.is_dir());
+    match known.iter().find_map(folder) {
+        Some(folder) => tokenizer::texts(&folder),
         None => Err(LoadError::NotFound {
             folder: beside,
             wanted: "vocab.json and merges.txt".to_owned(),

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Architecture, Family, PredictionType};
+use super::architecture::Architecture;
+use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
@@ -28,7 +29,7 @@ pub(crate) fn prediction_type(
     if weights.contains("v_pred") {
         return Ok(PredictionType::VPrediction);
     }
-    if architecture.family == Family::Sd1 {
+    if !architecture.family.data().single_file.may_predict_v {
         return Ok(PredictionType::Epsilon);
     }
     let Some(bias) = weights.read_early(TELLING)? else {

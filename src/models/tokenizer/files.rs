@@ -14,6 +14,19 @@ use tokenizers::models::bpe::{Merges, Vocab};
 use crate::tensors::LoadError;
 use crate::tensors::texts::Texts;
 
+/// Tokens of a prompt with its two markers and its padding.
+pub const PROMPT_TOKENS: usize = 77;
+
+/// The files that are read, where they are there.
+pub(super) const NAMES: [&str; 6] = [
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
+
 pub(super) struct Files {
     /// The file with the vocabulary, for messages.
     pub(super) source: PathBuf,
@@ -160,8 +173,8 @@ fn check(config: &Map<String, Value>, file: &Path) -> Result<Vec<String>, LoadEr
     let mut warnings = Vec::new();
     let length = config.get("model_max_length").and_then(Value::as_f64);
     // Files without a limit have a number with 30 digits.
-    if let Some(length) = length.filter(|length| *length < 1e9 && *length != super::PROMPT_TOKENS as f64) {
-        let here = super::PROMPT_TOKENS;
+    if let Some(length) = length.filter(|length| *length < 1e9 && *length != PROMPT_TOKENS as f64) {
+        let here = PROMPT_TOKENS;
         warnings
             .push(format!("tokenizer_config.json of the model says {length} tokens; prompts here always have {here}."));
     }

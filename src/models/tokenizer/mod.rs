@@ -15,14 +15,21 @@ use tokenizers::{Model, SplitDelimiterBehavior};
 
 use crate::tensors::LoadError;
 use crate::tensors::texts::Texts;
-use files::{Files, OLDER};
+use files::{Files, NAMES, OLDER};
 
 mod files;
 
-/// Tokens of a prompt with its two markers and its padding.
-pub const PROMPT_TOKENS: usize = 77;
+pub use files::PROMPT_TOKENS;
 
 const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// The files of a `tokenizer` folder.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn texts(folder: &Path) -> Result<Texts, LoadError> {
+    Texts::of(folder, &NAMES)
+}
 
 /// Turns prompts into token ids.
 #[derive(Debug)]
@@ -44,7 +51,7 @@ impl Tokenizer {
     /// # Errors
     /// Names the file that is missing or not valid.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        Self::from_texts(&Texts::of_tokenizer(folder)?)
+        Self::from_texts(&texts(folder)?)
     }
 
     /// The same from files that were read already.

@@ -3,36 +3,42 @@
 use candle_core::{DType, Result, Tensor};
 
 use crate::kernels::{
-    Activation, GroupNorm, LayerNorm, Linear, add, attention_in, geglu, group_norm, layer_norm, linear, lora_linear,
+    Activation, GroupNorm, LayerNorm, Linear, add, attention_in, geglu, group_norm, layer_norm, linear,
 };
-use crate::models::LoraModule;
-use crate::models::LoraSet;
+use crate::models::adaptable::{AdaptableLayer, Tokens};
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::tensors::LoadError;
 
 /// A linear layer that an adapter may change, known by its name in the UNet.
 #[derive(Debug)]
 struct Adaptable {
-    module: LoraModule,
-    layer: Linear,
+    layer: AdaptableLayer,
+    weights: Linear,
+}
+
+/// What enters a layer.
+#[derive(Clone, Copy, Debug)]
+struct Input {
+    width: usize,
+    tokens: Tokens,
 }
 
 impl Adaptable {
     fn new(
         name: &str,
-        (input, output): (usize, usize),
+        (input, output): (Input, usize),
         bias: bool,
         at: &Layers,
     ) -> std::result::Result<Self, LoadError> {
-        let module = LoraModule { name: at.at(name).name().to_owned(), in_features: input, out_features: output };
-        Ok(Self { module, layer: at.linear(name, input, output, bias)? })
+        let Input { width, tokens } = input;
+        let layer =
+            AdaptableLayer { name: at.at(name).name().to_owned(), in_features: width, out_features: output, tokens };
+        Ok(Self { layer, weights: at.linear(name, width, output, bias)? })
     }
 
     fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        match lora.get(&self.module.name) {
-            Some(pair) => lora_linear(x, &self.layer, pair),
-            None => linear(x, &self.layer),
-        }
+        lora.linear(&self.layer.name, x, &self.weights)
     }
 }
 
@@ -48,13 +54,14 @@ struct Attention {
 }
 
 impl Attention {
-    fn new(size: &TransformerSize, context: usize, at: &Layers) -> std::result::Result<Self, LoadError> {
-        let width = size.channels;
+    /// `seen` is what keys and values are made of.
+    fn new(size: &TransformerSize, seen: Input, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let (width, places) = (size.channels, size.places());
         Ok(Self {
-            to_q: Adaptable::new("to_q", (width, width), false, at)?,
-            to_k: Adaptable::new("to_k", (context, width), false, at)?,
-            to_v: Adaptable::new("to_v", (context, width), false, at)?,
-            to_out: Adaptable::new("to_out.0", (width, width), true, at)?,
+            to_q: Adaptable::new("to_q", (places, width), false, at)?,
+            to_k: Adaptable::new("to_k", (seen, width), false, at)?,
+            to_v: Adaptable::new("to_v", (seen, width), false, at)?,
+            to_out: Adaptable::new("to_out.0", (places, width), true, at)?,
             heads: size.heads,
             upcast: size.upcast_attention,
         })
@@ -65,7 +72,7 @@ impl Attention {
         let k = self.to_k.forward(context, lora)?;
         let v = self.to_v.forward(context, lora)?;
         // Scores and softmax are f32 in any case.
-        let products = if self.upcast { DType::F32 } else { self.to_q.layer.dtype() };
+        let products = if self.upcast { DType::F32 } else { self.to_q.weights.dtype() };
         self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
     }
 
@@ -96,9 +103,9 @@ impl TransformerBlock {
         let width = size.channels;
         Ok(Self {
             norm1: at.layer_norm("norm1", width, LAYER_NORM_EPS)?,
-            attn1: Attention::new(size, width, &at.at("attn1"))?,
+            attn1: Attention::new(size, size.places(), &at.at("attn1"))?,
             norm2: at.layer_norm("norm2", width, LAYER_NORM_EPS)?,
-            attn2: Attention::new(size, size.context, &at.at("attn2"))?,
+            attn2: Attention::new(size, size.prompt(), &at.at("attn2"))?,
             norm3: at.layer_norm("norm3", width, LAYER_NORM_EPS)?,
             ff_in: at.linear("ff.net.0.proj", width, 8 * width, true)?,
             ff_out: at.linear("ff.net.2", 4 * width, width, true)?,
@@ -117,6 +124,8 @@ impl TransformerBlock {
 /// Sizes of a [`Transformer`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TransformerSize {
+    /// How often the sides of the latents are halved before this feature map.
+    pub(super) level: usize,
     pub(super) channels: usize,
     pub(super) heads: usize,
     pub(super) layers: usize,
@@ -124,6 +133,18 @@ pub(super) struct TransformerSize {
     pub(super) groups: usize,
     pub(super) linear_projection: bool,
     pub(super) upcast_attention: bool,
+}
+
+impl TransformerSize {
+    /// The places of the feature map, as a layer's input.
+    fn places(&self) -> Input {
+        Input { width: self.channels, tokens: Tokens::Grid(self.level) }
+    }
+
+    /// The prompt's tokens, as a layer's input.
+    fn prompt(&self) -> Input {
+        Input { width: self.context, tokens: Tokens::Context }
+    }
 }
 
 /// diffusers' `Transformer2DModel` on a feature map. In SD 1 `proj_in` and `proj_out` are 1×1 convolutions, in
@@ -163,7 +184,7 @@ impl Transformer {
     }
 
     /// The layers an adapter may change.
-    pub(super) fn lora_modules(&self) -> impl Iterator<Item = &LoraModule> {
-        self.blocks.iter().flat_map(|b| [&b.attn1, &b.attn2]).flat_map(|a| a.adaptable()).map(|m| &m.module)
+    pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
+        self.blocks.iter().flat_map(|b| [&b.attn1, &b.attn2]).flat_map(|a| a.adaptable()).map(|a| &a.layer)
     }
 }

@@ -5,16 +5,16 @@ use candle_core::{Result, Tensor, bail};
 
 use super::attention::{Transformer, TransformerSize};
 use crate::kernels::{Padding, concatenate};
-use crate::models::LoraModule;
-use crate::models::LoraSet;
+use crate::models::adaptable::AdaptableLayer;
 use crate::models::config::UNetConfig;
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::models::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
 use crate::tensors::LoadError;
 
 /// What every step sees besides the feature map.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Conditioning<'a> {
+pub(super) struct Shared<'a> {
     /// `(B, 4·C0)`, the timestep's embedding after SiLU.
     pub(super) time: &'a Tensor,
     /// `(B, T, D)`, the text encoder's output.
@@ -53,7 +53,7 @@ impl Step {
         x: &Tensor,
         skip: Option<&Tensor>,
         size: Option<(usize, usize)>,
-        on: Conditioning,
+        on: Shared,
     ) -> Result<Tensor> {
         match &self.kind {
             Kind::Downsample(layer) => layer.forward(x),
@@ -70,12 +70,12 @@ impl Step {
     }
 
     /// The layers an adapter may change in this step.
-    pub(super) fn lora_modules(&self) -> impl Iterator<Item = &LoraModule> {
+    pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
         let transformer = match &self.kind {
             Kind::Block { transformer, .. } => transformer.as_deref(),
             _ => None,
         };
-        transformer.into_iter().flat_map(Transformer::lora_modules)
+        transformer.into_iter().flat_map(Transformer::adaptable_layers)
     }
 }
 
@@ -131,9 +131,10 @@ pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec
         let size = ResnetSize { input, output, groups: config.groups, eps: config.norm_eps, time };
         ResnetBlock::new(size, at).map(Box::new)
     };
-    let transformer = |block: usize, at: &Layers| {
-        let block = &config.blocks[block];
+    let transformer = |level: usize, at: &Layers| {
+        let block = &config.blocks[level];
         let size = TransformerSize {
+            level,
             channels: block.channels,
             heads: block.heads,
             layers: block.transformer_layers,

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{GROUP_NORM_EPS, resnet_size};
+use super::sizes::{GROUP_NORM_EPS, resnet_size};
 use crate::kernels::{Activation, GroupNorm, Linear, add, attention, group_norm, linear};
 use crate::models::config::VaeConfig;
 use crate::models::layers::Layers;

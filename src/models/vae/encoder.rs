@@ -1,8 +1,10 @@
+//! From an image to the moments of its latents.
+
 use candle_core::{Result, Tensor};
 
 use super::attention::Middle;
+use super::sizes::{GROUP_NORM_EPS, TILED, resnet_size};
 use super::tiling::Tiling;
-use super::{GROUP_NORM_EPS, TILED, resnet_size};
 use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm};
 use crate::models::config::VaeConfig;
 use crate::models::layers::Layers;

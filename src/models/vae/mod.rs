@@ -3,13 +3,14 @@
 mod attention;
 mod decoder;
 mod encoder;
+mod sizes;
 mod tiling;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::kernels::{Linear, Storage, linear, on_workers};
 use crate::models::config::VaeConfig;
-use crate::models::layers::Layers;
+use crate::models::layers::{self, Layers};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 use decoder::Decoder;
@@ -28,19 +29,12 @@ pub struct AutoencoderKl {
     tiling: Tiling,
 }
 
-/// Epsilon of every group norm in the autoencoder.
-const GROUP_NORM_EPS: f64 = 1e-6;
-
-/// Levels of the highest resolutions, which large images pass tile by tile. Those of the lower ones, and so the attention, see all of
-/// an image.
-const TILED: usize = 2;
-
 /// Pixels of the longest side that is not cut into tiles: at 768 × 768 Stable Diffusion's decoder needs some 2 GB.
 const UNTILED: usize = 768;
 
 impl AutoencoderKl {
-    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do). The attention's layers may have their names of before
-    /// 2023 (`query`, `key`, `value`, `proj_attn`).
+    /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). The attention's layers may
+    /// have the names that they had before 2023 (`query`, `key`, `value`, `proj_attn`).
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.
@@ -50,7 +44,7 @@ impl AutoencoderKl {
         device: &Device,
         storage: impl Into<Storage>,
     ) -> std::result::Result<Self, LoadError> {
-        super::layers::load(weights, device, storage.into(), |at| Self::new(config, at))
+        layers::load(weights, device, storage.into(), |at| Self::new(config, at))
     }
 
     pub(crate) fn new(config: &VaeConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
@@ -66,10 +60,11 @@ impl AutoencoderKl {
         })
     }
 
-    /// Images with a side of more than `pixels` (768 if not said) pass the two levels of the highest resolution, which need most of the
-    /// memory, in overlapping tiles of about so many. That takes somewhat more than twice the time. No border shows, but pixels differ a
-    /// little from those of the whole image (56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by `tests/vae_tiles.rs`), as group norms normalise by statistics that are pooled from
-    /// the tiles. An input that needs a gradient is never cut.
+    /// Images with a side of more than `pixels` (768 if not said) pass the two levels of the highest resolution, which
+    /// need most of the memory, in overlapping tiles of about that size. That takes somewhat more than twice the time.
+    /// No border shows, but pixels differ a little from those of the whole image, because group norms use statistics
+    /// that are pooled from the tiles: 56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by
+    /// `tests/vae_tiles.rs`. An input that needs a gradient is never cut.
     #[must_use]
     pub fn with_tiles_of(self, pixels: usize) -> Self {
         Self { tiling: Tiling::new(pixels, self.config.layers), ..self }
@@ -117,9 +112,4 @@ impl AutoencoderKl {
         }
         on_workers(|| self.decoder.forward(&x, self.tiling))?.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }
-}
-
-/// A residual block's sizes in the VAE.
-fn resnet_size(input: usize, output: usize, config: &VaeConfig) -> super::resnet::ResnetSize {
-    super::resnet::ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None }
 }

@@ -1,10 +1,12 @@
 //! Large images piece by piece, so that most of the memory is that of one tile.
 //!
-//! A tile is wider than the part of it that is kept by a margin that feels the zeros around it, and group norms normalise all tiles
-//! alike. So what two tiles would make of the same pixel is the same number up to rounding, and no border shows. What they normalise by
-//! is pooled from a first pass in which every tile uses its own: nearly the statistics of the whole image.
+//! A tile is wider than the part of it that is kept: at its edges there is a margin that feels the zeros around it. Group
+//! norms normalise all tiles alike. So two tiles make the same number of the same pixel, up to rounding, and no border
+//! shows. The statistics that the norms use are pooled from a first pass in which every tile uses its own; they are
+//! nearly those of the whole image.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use candle_core::{Result, Tensor, bail};
@@ -22,14 +24,16 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
-    /// Tiles of at most `limit` pixels for [`TILED`](super::TILED) levels of `layers` residual blocks, or one more.
+    /// Tiles of at most `limit` pixels for [`TILED`](super::sizes::TILED) levels of `layers` residual blocks, or one
+    /// more.
     pub(super) fn new(limit: usize, layers: usize) -> Self {
-        // Two 3×3 convolutions in a block and one beside them, on pixels and on units of 2 × 2; the first or last of all.
+        // Two 3×3 convolutions in a block and one beside them, on pixels and on units of 2 × 2; the first or last of
+        // all.
         Self { limit, margin: (2 * (layers + 1) + 1) * (1 + 2) + 1 }
     }
 
-    /// `f` of `x`: from `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`, the larger of which are pixels. `f` normalises with the
-    /// function it is given.
+    /// `f` of `x`: from `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`, of which the larger ones are pixels. `f`
+    /// normalises with the function it is given, and uses each norm once.
     pub(super) fn map(
         &self,
         x: &Tensor,
@@ -49,10 +53,13 @@ impl Tiling {
         let mut statistics = Vec::new();
         for row in &rows {
             for column in &columns {
-                let own = RefCell::new(Vec::new());
+                let own = RefCell::new(BTreeMap::new());
                 let norm = |x: &Tensor, n: &GroupNorm, act: Activation| {
                     let kept = column.keep(2, &row.keep(1, x)?)?.contiguous()?;
-                    own.borrow_mut().push((group_statistics(&kept, n)?, kept.dim(1)? * kept.dim(2)?));
+                    let part = (group_statistics(&kept, n)?, kept.dim(1)? * kept.dim(2)?);
+                    if own.borrow_mut().insert(NormId::of(n), part).is_some() {
+                        bail!("a group norm is used twice in a tile");
+                    }
                     group_norm(x, n, act)
                 };
                 f(&norm, &tile(row, column)?)?;
@@ -64,11 +71,9 @@ impl Tiling {
         for row in &rows {
             let mut band = Vec::new();
             for column in &columns {
-                let index = Cell::new(0);
-                let norm = |x: &Tensor, n: &GroupNorm, act: Activation| match pooled.get(index.replace(index.get() + 1))
-                {
+                let norm = |x: &Tensor, n: &GroupNorm, act: Activation| match pooled.get(&NormId::of(n)) {
                     Some(statistics) => group_norm_by(x, n, act, statistics),
-                    None => bail!("a tile with more group norms than the others"),
+                    None => bail!("a tile with another group norm than the others"),
                 };
                 let y = f(&norm, &tile(row, column)?)?;
                 band.push(column.keep(2, &row.keep(1, &y)?)?.contiguous()?);
@@ -92,10 +97,28 @@ impl Tiling {
     }
 }
 
-/// Statistics of the whole from those of `[tile][norm]`.
-fn pool(tiles: &[Vec<(GroupStatistics, usize)>]) -> Result<Vec<GroupStatistics>> {
-    let norms = tiles.iter().map(Vec::len).min().unwrap_or(0);
-    let pooled = (0..norms).map(|norm| GroupStatistics::pooled(tiles.iter().map(|tile| (&tile[norm].0, tile[norm].1))));
+/// Which group norm of a network it is. The network does not move while its tiles are computed, so a norm's address is
+/// its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct NormId(*const GroupNorm);
+
+impl NormId {
+    fn of(norm: &GroupNorm) -> Self {
+        Self(std::ptr::from_ref(norm))
+    }
+}
+
+/// The statistics of a tile by norm, each with the number of pixels it is of.
+type TileStatistics = BTreeMap<NormId, (GroupStatistics, usize)>;
+
+/// The statistics of the whole image from those of its tiles.
+fn pool(tiles: &[TileStatistics]) -> Result<BTreeMap<NormId, GroupStatistics>> {
+    let norms = tiles.first().map(BTreeMap::keys).into_iter().flatten();
+    let pooled = norms.map(|norm| {
+        let parts: Option<Vec<_>> = tiles.iter().map(|tile| tile.get(norm)).collect();
+        let parts = parts?.into_iter().map(|(statistics, pixels)| (statistics, *pixels));
+        Some((*norm, GroupStatistics::pooled(parts)?))
+    });
     match pooled.collect() {
         Some(pooled) => Ok(pooled),
         None => bail!("tiles without pixels, or with other group norms than their neighbours"),
@@ -127,7 +150,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tiles_cover_everything_once(length in 1usize..900, limit in 1usize..3000, margin in 1usize..40, pixels in 1usize..9) {
+        fn tiles_cover_everything_once(
+            length in 1usize..900, limit in 1usize..3000, margin in 1usize..40, pixels in 1usize..9,
+        ) {
             let tiling = Tiling { limit, margin };
             let sides = tiling.cut(length, pixels);
             let mut end = 0;
@@ -135,7 +160,8 @@ mod tests {
                 prop_assert_eq!(side.kept.start, end);
                 prop_assert!(!side.kept.is_empty());
                 end = side.kept.end;
-                let edge = |inner: usize, outer: usize, last: usize| outer == last || inner.abs_diff(outer) * pixels >= margin;
+                let wide = |inner: usize, outer: usize| inner.abs_diff(outer) * pixels >= margin;
+                let edge = |inner, outer, last| outer == last || wide(inner, outer);
                 prop_assert!(edge(side.kept.start, side.tile.start, 0) && edge(side.kept.end, side.tile.end, length));
                 prop_assert!(side.tile.len() * pixels <= limit.max(6 * (margin + pixels)), "{sides:?}");
             }

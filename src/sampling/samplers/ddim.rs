@@ -4,14 +4,23 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{combine, grid, scale};
+use super::arithmetic::{combine, scale};
+use super::grid;
+use super::method::{Layout, Method, NoiseSource};
 use crate::sampling::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// ᾱ before and after each step.
-#[derive(Clone, Debug)]
-pub(super) struct Ddim {
+#[derive(Debug)]
+struct Ddim {
     prediction: PredictionType,
     alphas: Vec<(f32, f32)>,
+}
+
+/// DDIM in so many steps.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
+    let timesteps = timesteps(schedule, steps);
+    let method = Box::new(Ddim::new(schedule, &timesteps, steps)?);
+    Ok(Layout { timesteps, init_noise_sigma: 1.0, sigmas: Vec::new(), divides_by_distance: false, method })
 }
 
 /// Descending timesteps, as many as steps.
@@ -28,8 +37,8 @@ pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f32> {
 }
 
 impl Ddim {
-    pub(super) fn new(schedule: &NoiseSchedule, timesteps: &[f32], steps: usize) -> Result<Self> {
-        let last = if schedule.sampling().set_alpha_to_one.unwrap_or(true) { None } else { Some(0) };
+    fn new(schedule: &NoiseSchedule, timesteps: &[f32], steps: usize) -> Result<Self> {
+        let last = if schedule.sampler().set_alpha_to_one.unwrap_or(true) { None } else { Some(0) };
         let alphas = &schedule.alphas_cumprod;
         let stride = (schedule.train_timesteps() / steps) as i64;
         let at = |t: i64| alphas.get(t as usize).copied().unwrap_or(f32::NAN);
@@ -46,8 +55,10 @@ impl Ddim {
         }
         Ok(Self { prediction: schedule.prediction_type, alphas })
     }
+}
 
-    pub(super) fn step(&self, output: &Tensor, i: usize, x: &Tensor) -> Result<Tensor> {
+impl Method for Ddim {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, _: &mut NoiseSource<'_>) -> Result<Tensor> {
         let (alpha, alpha_next) = self.alphas[i];
         let (a, b) = (alpha.sqrt(), (1.0 - alpha).sqrt());
         let (clean, epsilon) = match self.prediction {

@@ -6,23 +6,37 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{combine, grid, scale};
+use super::arithmetic::{combine, scale};
+use super::grid::{self, Grid};
+use super::method::{Layout, Method, NoiseSource};
 use crate::sampling::schedule::{FinalSigma, NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// Noise levels and the last prediction of the clean latents.
-#[derive(Clone, Debug)]
-pub(super) struct Dpm {
+#[derive(Debug)]
+struct Dpm {
     prediction: PredictionType,
     sigmas: Vec<f32>,
     first_order_at_end: bool,
     previous: Option<Tensor>,
 }
 
+/// DPM-Solver++(2M) in so many steps.
+pub(super) fn plain(schedule: &NoiseSchedule, steps: usize) -> Layout {
+    layout(schedule, grid(schedule, steps))
+}
+
+/// The same on the noise levels of Karras et al.
+pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Layout {
+    layout(schedule, grid::karras(schedule, steps))
+}
+
+fn layout(schedule: &NoiseSchedule, Grid { timesteps, sigmas }: Grid) -> Layout {
+    let method = Box::new(Dpm::new(schedule, sigmas.clone()));
+    Layout { timesteps, init_noise_sigma: 1.0, sigmas, divides_by_distance: true, method }
+}
+
 /// Timesteps and noise levels of the multistep solvers: one step more is laid out and its last timestep dropped.
-pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, karras: bool) -> grid::Grid {
-    if karras {
-        return grid::karras(schedule, steps);
-    }
+pub(super) fn grid(schedule: &NoiseSchedule, steps: usize) -> Grid {
     let total = schedule.train_timesteps();
     let mut timesteps: Vec<f64> = match grid::spacing(schedule, TimestepSpacing::Linspace) {
         TimestepSpacing::Leading => grid::leading(schedule, total / (steps + 1), steps + 1),
@@ -33,7 +47,7 @@ pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, karras: bool) -> grid
     };
     timesteps.truncate(steps);
     let sigmas = grid::interpolate(schedule, &timesteps);
-    grid::Grid { timesteps: timesteps.into_iter().map(|t| t as f32).collect(), sigmas }
+    Grid { timesteps: timesteps.into_iter().map(|t| t as f32).collect(), sigmas }
 }
 
 /// The variance-preserving (α, σ) of a noise level: α² + σ² = 1, σ/α the level.
@@ -59,21 +73,19 @@ pub(super) fn clean_latents(prediction: PredictionType, output: &Tensor, level: 
 }
 
 impl Dpm {
-    pub(super) fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>) -> Self {
+    fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>) -> Self {
         let steps = sigmas.len() - 1;
         Self {
             prediction: schedule.prediction_type,
-            first_order_at_end: steps < 15 || schedule.sampling().final_sigma == FinalSigma::Zero,
+            first_order_at_end: steps < 15 || schedule.sampler().final_sigma == FinalSigma::Zero,
             sigmas,
             previous: None,
         }
     }
+}
 
-    pub(super) fn sigmas(&self) -> &[f32] {
-        &self.sigmas
-    }
-
-    pub(super) fn step(&mut self, output: &Tensor, i: usize, x: &Tensor) -> Result<Tensor> {
+impl Method for Dpm {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, _: &mut NoiseSource<'_>) -> Result<Tensor> {
         let clean = clean_latents(self.prediction, output, self.sigmas[i], x)?;
         let (level, next) = (self.sigmas[i], self.sigmas[i + 1]);
         let ((_, sigma), (alpha_next, sigma_next)) = (alpha_sigma(level), alpha_sigma(next));

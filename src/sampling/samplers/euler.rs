@@ -6,28 +6,55 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{NoiseSource, combine, grid, scale};
+use super::arithmetic::{combine, scale};
+use super::grid;
+use super::method::{Layout, Method, NoiseSource};
 use crate::sampling::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// Noise levels; nothing is remembered between steps.
-#[derive(Clone, Debug)]
-pub(super) struct Euler {
+#[derive(Debug)]
+struct Euler {
     prediction: PredictionType,
     sigmas: Vec<f32>,
     ancestral: bool,
 }
 
-/// Timesteps (fractional with linspace spacing) and noise levels; the ancestral sampler always ends at σ = 0.
-pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
+/// Euler's method in so many steps.
+pub(super) fn plain(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
+    layout(schedule, grid(schedule, steps, true), false)
+}
+
+/// Euler's method with ancestral noise in so many steps.
+pub(super) fn ancestral(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
+    if schedule.prediction_type == PredictionType::Sample {
+        bail!("euler-a is not defined for models that predict the sample; use euler");
+    }
+    layout(schedule, grid(schedule, steps, false), true)
+}
+
+fn layout(schedule: &NoiseSchedule, grid: grid::Grid, ancestral: bool) -> Result<Layout> {
+    let grid::Grid { timesteps, sigmas } = grid;
+    let init_noise_sigma = grid::init_noise_sigma(schedule, &sigmas);
+    let method = Box::new(Euler { prediction: schedule.prediction_type, sigmas: sigmas.clone(), ancestral });
+    Ok(Layout { timesteps, init_noise_sigma, sigmas, divides_by_distance: false, method })
+}
+
+/// Timesteps, fractional with linspace spacing, descending; those of every method that goes from σ to σ.
+pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f64> {
     let total = schedule.train_timesteps();
-    let timesteps: Vec<f64> = match grid::spacing(schedule, TimestepSpacing::Linspace) {
+    match grid::spacing(schedule, TimestepSpacing::Linspace) {
         TimestepSpacing::Leading => grid::leading(schedule, total / steps, steps),
         TimestepSpacing::Trailing => grid::trailing(total, steps),
         // numpy is asked for f32 here
         TimestepSpacing::Linspace => {
             grid::linspace((total - 1) as f64, steps).into_iter().rev().map(|t| f64::from(t as f32)).collect()
         }
-    };
+    }
+}
+
+/// Timesteps and noise levels; the ancestral sampler always ends at σ = 0.
+fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
+    let timesteps = timesteps(schedule, steps);
     let mut sigmas = grid::interpolate(schedule, &timesteps);
     if !may_end_at_sigma_min && let Some(last) = sigmas.last_mut() {
         *last = 0.0;
@@ -35,33 +62,13 @@ pub(super) fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min:
     grid::Grid { timesteps: timesteps.into_iter().map(|t| t as f32).collect(), sigmas }
 }
 
-impl Euler {
-    pub(super) fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>, ancestral: bool) -> Result<Self> {
-        if ancestral && schedule.prediction_type == PredictionType::Sample {
-            bail!("euler-a is not defined for models that predict the sample; use euler");
-        }
-        Ok(Self { prediction: schedule.prediction_type, sigmas, ancestral })
-    }
-
-    pub(super) fn sigmas(&self) -> &[f32] {
-        &self.sigmas
-    }
-
-    /// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
-    pub(super) fn init_noise_sigma(&self, schedule: &NoiseSchedule) -> f32 {
-        let max = self.sigmas.iter().copied().fold(0.0, f32::max);
-        match grid::spacing(schedule, TimestepSpacing::Linspace) {
-            TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
-            TimestepSpacing::Trailing | TimestepSpacing::Linspace => max,
-        }
-    }
-
-    pub(super) fn scale_model_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
+impl Method for Euler {
+    fn scale_model_input(&self, x: &Tensor, i: usize) -> Result<Tensor> {
         let sigma = self.sigmas[i];
         scale(x, 1.0 / (sigma * sigma + 1.0).sqrt())
     }
 
-    pub(super) fn step(&self, output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
         let (sigma, next) = (self.sigmas[i], self.sigmas[i + 1]);
         let clean = match self.prediction {
             PredictionType::Epsilon => combine(1.0, x, -sigma, output)?,

@@ -10,7 +10,7 @@ pub(super) struct Grid {
 
 /// The model's spacing or the sampler's own default.
 pub(super) fn spacing(schedule: &NoiseSchedule, default: TimestepSpacing) -> TimestepSpacing {
-    schedule.sampling().timestep_spacing.unwrap_or(default)
+    schedule.sampler().timestep_spacing.unwrap_or(default)
 }
 
 /// `numpy.linspace(0, last, count)`.
@@ -36,32 +36,43 @@ pub(super) fn trailing(total: usize, steps: usize) -> Vec<f64> {
 
 /// `count` multiples of `ratio` plus the model's offset, descending.
 pub(super) fn leading(schedule: &NoiseSchedule, ratio: usize, count: usize) -> Vec<f64> {
-    (0..count).rev().map(|i| (i * ratio + schedule.sampling().steps_offset) as f64).collect()
+    (0..count).rev().map(|i| (i * ratio + schedule.sampler().steps_offset) as f64).collect()
 }
 
-/// `numpy.interp(timesteps, 0..n, sigmas)` and the last noise level, as f32.
+/// The noise levels of the timesteps and the last noise level, as f32.
 pub(super) fn interpolate(schedule: &NoiseSchedule, timesteps: &[f64]) -> Vec<f32> {
-    let sigmas = schedule.sigmas();
-    let last = sigmas.len() - 1;
-    let mut levels: Vec<f32> = timesteps
-        .iter()
-        .map(|t| {
-            let low = t.floor().clamp(0.0, last as f64);
-            let index = low as usize;
-            if index == last {
-                return sigmas[last];
-            }
-            let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
-            ((to - from) * (t.max(0.0) - low) + from) as f32
-        })
-        .collect();
+    let mut levels = levels(&schedule.sigmas(), timesteps);
     levels.push(last_sigma(schedule));
     levels
 }
 
+/// `numpy.interp(timesteps, 0..n, sigmas)`, as f32.
+pub(super) fn levels(sigmas: &[f32], timesteps: &[f64]) -> Vec<f32> {
+    let last = sigmas.len() - 1;
+    let level = |t: &f64| {
+        let low = t.floor().clamp(0.0, last as f64);
+        let index = low as usize;
+        if index == last {
+            return sigmas[last];
+        }
+        let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
+        ((to - from) * (t.max(0.0) - low) + from) as f32
+    };
+    timesteps.iter().map(level).collect()
+}
+
+/// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
+pub(super) fn init_noise_sigma(schedule: &NoiseSchedule, sigmas: &[f32]) -> f32 {
+    let max = sigmas.iter().copied().fold(0.0, f32::max);
+    match spacing(schedule, TimestepSpacing::Linspace) {
+        TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
+        TimestepSpacing::Trailing | TimestepSpacing::Linspace => max,
+    }
+}
+
 /// The noise level after the last step.
 fn last_sigma(schedule: &NoiseSchedule) -> f32 {
-    match schedule.sampling().final_sigma {
+    match schedule.sampler().final_sigma {
         FinalSigma::Zero => 0.0,
         FinalSigma::SigmaMin => schedule.sigmas().first().copied().unwrap_or(0.0),
     }
@@ -80,7 +91,7 @@ pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Grid {
         .iter()
         .map(|sigma| {
             let t = timestep_of(*sigma, &logs);
-            (if schedule.sampling().cosine { t.trunc() } else { t.round_ties_even() }) as f32
+            (if schedule.sampler().cosine { t.trunc() } else { t.round_ties_even() }) as f32
         })
         .collect();
     let sigmas = levels.into_iter().map(|sigma| sigma as f32).chain([last_sigma(schedule)]).collect();

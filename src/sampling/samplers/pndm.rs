@@ -6,12 +6,14 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{combine, scale};
+use super::arithmetic::{combine, scale};
+use super::ddim;
+use super::method::{Layout, Method, NoiseSource};
 use crate::sampling::schedule::{NoiseSchedule, PredictionType};
 
 /// The last model outputs and the latents of the first call.
-#[derive(Clone, Debug)]
-pub(super) struct Pndm {
+#[derive(Debug)]
+struct Pndm {
     prediction: PredictionType,
     /// ᾱ at each call's start and end.
     alphas: Vec<(f32, f32)>,
@@ -19,9 +21,16 @@ pub(super) struct Pndm {
     first: Option<Tensor>,
 }
 
+/// PNDM in so many steps.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
+    let timesteps = timesteps(schedule, steps);
+    let method = Box::new(Pndm::new(schedule, &timesteps, steps)?);
+    Ok(Layout { timesteps, init_noise_sigma: 1.0, sigmas: Vec::new(), divides_by_distance: false, method })
+}
+
 /// Descending timesteps, the second one twice.
-pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f32> {
-    let mut timesteps = super::ddim::timesteps(schedule, steps);
+fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f32> {
+    let mut timesteps = ddim::timesteps(schedule, steps);
     if let Some(second) = timesteps.get(1).copied() {
         timesteps.insert(1, second);
     }
@@ -29,13 +38,13 @@ pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f32> {
 }
 
 impl Pndm {
-    pub(super) fn new(schedule: &NoiseSchedule, timesteps: &[f32], steps: usize) -> Result<Self> {
+    fn new(schedule: &NoiseSchedule, timesteps: &[f32], steps: usize) -> Result<Self> {
         if schedule.prediction_type == PredictionType::Sample {
             bail!("pndm is not defined for models that predict the sample; use ddim");
         }
         let alphas = schedule.unscaled_alphas_cumprod();
         let stride = (schedule.train_timesteps() / steps) as i64;
-        let last = if schedule.sampling().set_alpha_to_one.unwrap_or(false) { 1.0 } else { alphas[0] };
+        let last = if schedule.sampler().set_alpha_to_one.unwrap_or(false) { 1.0 } else { alphas[0] };
         let at = |t: i64| if t < 0 { last } else { alphas.get(t as usize).copied().unwrap_or(f32::NAN) };
         let alphas = timesteps
             .iter()
@@ -49,7 +58,21 @@ impl Pndm {
         Ok(Self { prediction: schedule.prediction_type, alphas, outputs: Vec::new(), first: None })
     }
 
-    pub(super) fn step(&mut self, output: &Tensor, i: usize, x: &Tensor) -> Result<Tensor> {
+    /// Eq. 9: from ᾱ_t to ᾱ_{t−δ} along the slope.
+    fn transfer(&self, x: &Tensor, slope: &Tensor, i: usize) -> Result<Tensor> {
+        let (alpha, next) = self.alphas[i];
+        let beta = 1.0 - alpha;
+        let denominator = alpha * (1.0 - next).sqrt() + (alpha * beta * next).sqrt();
+        let (a, b) = ((next / alpha).sqrt(), -(next - alpha) / denominator);
+        match self.prediction {
+            PredictionType::VPrediction => combine(a, x, b, &combine(alpha.sqrt(), slope, beta.sqrt(), x)?),
+            _ => combine(a, x, b, slope),
+        }
+    }
+}
+
+impl Method for Pndm {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, _: &mut NoiseSource<'_>) -> Result<Tensor> {
         if i != 1 {
             if self.outputs.len() == 4 {
                 self.outputs.remove(0);
@@ -71,17 +94,5 @@ impl Pndm {
         };
         let first = if i == 1 { self.first.take() } else { None };
         self.transfer(first.as_ref().unwrap_or(x), &slope, i)
-    }
-
-    /// Eq. 9: from ᾱ_t to ᾱ_{t−δ} along the slope.
-    fn transfer(&self, x: &Tensor, slope: &Tensor, i: usize) -> Result<Tensor> {
-        let (alpha, next) = self.alphas[i];
-        let beta = 1.0 - alpha;
-        let denominator = alpha * (1.0 - next).sqrt() + (alpha * beta * next).sqrt();
-        let (a, b) = ((next / alpha).sqrt(), -(next - alpha) / denominator);
-        match self.prediction {
-            PredictionType::VPrediction => combine(a, x, b, &combine(alpha.sqrt(), slope, beta.sqrt(), x)?),
-            _ => combine(a, x, b, slope),
-        }
     }
 }

@@ -7,19 +7,29 @@
 
 use candle_core::{Result, Tensor};
 
-use super::dpm::{alpha_sigma, clean_latents, half_log_snr};
-use super::{combine, scale};
+use super::arithmetic::{combine, scale};
+use super::dpm::{self, alpha_sigma, clean_latents, half_log_snr};
+use super::grid::Grid;
+use super::method::{Layout, Method, NoiseSource};
 use crate::sampling::schedule::{NoiseSchedule, PredictionType};
 
 /// Noise levels, the last two predictions of the clean latents, and the last corrected latents.
-#[derive(Clone, Debug)]
-pub(super) struct UniPc {
+#[derive(Debug)]
+struct UniPc {
     prediction: PredictionType,
     sigmas: Vec<f32>,
     /// The newest last; at most two.
     clean: Vec<Tensor>,
     /// The corrected latents the last prediction started from, and its order.
     last: Option<(Tensor, usize)>,
+}
+
+/// UniPC in so many steps.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Layout {
+    let Grid { timesteps, sigmas } = dpm::grid(schedule, steps);
+    let prediction = schedule.prediction_type;
+    let method = Box::new(UniPc { prediction, sigmas: sigmas.clone(), clean: Vec::new(), last: None });
+    Layout { timesteps, init_noise_sigma: 1.0, sigmas, divides_by_distance: true, method }
 }
 
 /// The coefficients of a step between two noise levels.
@@ -60,31 +70,6 @@ impl Step {
 }
 
 impl UniPc {
-    pub(super) fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>) -> Self {
-        Self { prediction: schedule.prediction_type, sigmas, clean: Vec::new(), last: None }
-    }
-
-    pub(super) fn sigmas(&self) -> &[f32] {
-        &self.sigmas
-    }
-
-    pub(super) fn step(&mut self, output: &Tensor, i: usize, x: &Tensor) -> Result<Tensor> {
-        let clean = clean_latents(self.prediction, output, self.sigmas[i], x)?;
-        let x = match self.last.take() {
-            Some((before, order)) => self.correct(&before, &clean, i, order)?,
-            None => x.clone(),
-        };
-        if self.clean.len() == 2 {
-            self.clean.remove(0);
-        }
-        self.clean.push(clean);
-        let steps_left = self.sigmas.len() - 1 - i;
-        let order = self.clean.len().min(steps_left);
-        let next = self.predict(&x, i, order)?;
-        self.last = Some((x, order));
-        Ok(next)
-    }
-
     /// UniP: the latents after step `i`.
     fn predict(&self, x: &Tensor, i: usize, order: usize) -> Result<Tensor> {
         let step = Step::new(self.sigmas[i], self.sigmas[i + 1]);
@@ -110,5 +95,24 @@ impl UniPc {
         let (earlier, now) = step.corrector_weights(ratio);
         let correction = combine(earlier / ratio, &(&self.clean[0] - newest)?, now, &difference)?;
         first_order + scale(&correction, step.weight)?
+    }
+}
+
+impl Method for UniPc {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, _: &mut NoiseSource<'_>) -> Result<Tensor> {
+        let clean = clean_latents(self.prediction, output, self.sigmas[i], x)?;
+        let x = match self.last.take() {
+            Some((before, order)) => self.correct(&before, &clean, i, order)?,
+            None => x.clone(),
+        };
+        if self.clean.len() == 2 {
+            self.clean.remove(0);
+        }
+        self.clean.push(clean);
+        let steps_left = self.sigmas.len() - 1 - i;
+        let order = self.clean.len().min(steps_left);
+        let next = self.predict(&x, i, order)?;
+        self.last = Some((x, order));
+        Ok(next)
     }
 }

@@ -1,11 +1,16 @@
 //! The betas and what follows from them, in f32 and with torch's rounding.
 
-use super::config::{BetaSchedule, ScheduleError, SchedulerConfig};
+use super::settings::{BetaSchedule, ScheduleSettings};
+
+/// A beta, as f32, that is not between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("a beta of the schedule is {0}, but every beta must be between 0 and 1")]
+pub struct BetaOutOfRange(pub f32);
 
 /// β_t, the variance added by each step of the forward process.
-pub(super) fn betas(config: &SchedulerConfig) -> Result<Vec<f32>, ScheduleError> {
-    let steps = config.train_timesteps;
-    let betas: Vec<f32> = match &config.betas {
+pub(super) fn betas(settings: &ScheduleSettings) -> Result<Vec<f32>, BetaOutOfRange> {
+    let steps = settings.train_timesteps;
+    let betas: Vec<f32> = match &settings.betas {
         BetaSchedule::Linear { start, end } => linspace(*start as f32, *end as f32, steps),
         BetaSchedule::ScaledLinear { start, end } => {
             linspace(start.sqrt() as f32, end.sqrt() as f32, steps).into_iter().map(|root| root * root).collect()
@@ -14,7 +19,7 @@ pub(super) fn betas(config: &SchedulerConfig) -> Result<Vec<f32>, ScheduleError>
         BetaSchedule::Trained(betas) => betas.iter().map(|beta| *beta as f32).collect(),
     };
     match betas.iter().find(|beta| !(**beta > 0.0 && **beta < 1.0)) {
-        Some(beta) => Err(ScheduleError::value("trained_betas", beta, "every beta must be between 0 and 1")),
+        Some(beta) => Err(BetaOutOfRange(*beta)),
         None => Ok(betas),
     }
 }

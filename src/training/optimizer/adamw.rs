@@ -95,6 +95,32 @@ impl AdamW {
         }
         Ok(())
     }
+
+    /// `first.<name>` and `second.<name>` of every variable; empty before the first step.
+    #[must_use]
+    pub fn state(&self) -> BTreeMap<String, Tensor> {
+        let named = |(name, moments): (&String, &Moments)| {
+            let Moments { first, second } = moments.clone();
+            [(format!("first.{name}"), first), (format!("second.{name}"), second)]
+        };
+        self.moments.iter().flat_map(named).collect()
+    }
+
+    /// The same optimizer after `steps` steps. `take` gives the tensor of a name.
+    pub(super) fn restored<'a>(
+        &self,
+        steps: u64,
+        variables: impl IntoIterator<Item = (String, &'a Var)>,
+        take: &mut dyn FnMut(&str, &Var) -> std::result::Result<Tensor, String>,
+    ) -> std::result::Result<Self, String> {
+        let mut restored = Self { config: self.config, steps, moments: BTreeMap::new() };
+        for (name, variable) in variables.into_iter().filter(|_| steps > 0) {
+            let first = take(&format!("first.{name}"), variable)?;
+            let second = take(&format!("second.{name}"), variable)?;
+            restored.moments.insert(name, Moments { first, second });
+        }
+        Ok(restored)
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::class::SchedulerClass;
-use super::config::{BetaSchedule, ScheduleError};
+use super::error::ScheduleError;
+use crate::sampling::schedule::BetaSchedule;
 use crate::tensors::fields::{Fields, shown};
 
 /// Keys that this program reads.
@@ -153,7 +154,7 @@ pub(super) fn warnings(fields: &Fields, betas: &BetaSchedule) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::SchedulerConfig;
+    use super::super::read::settings;
     use super::*;
 
     /// The configurations people have: with the keys that diffusers of several years wrote.
@@ -201,10 +202,10 @@ mod tests {
                 "predict_x0": true, "solver_order": 2, "solver_p": null, "solver_type": "bh2", "steps_offset": 1"#,
             ),
         ] {
-            let config =
-                SchedulerConfig::parse(&format!("{{{betas}, {keys}}}")).unwrap_or_else(|e| panic!("{model}: {e}"));
+            let (config, warnings) =
+                settings(&format!("{{{betas}, {keys}}}")).unwrap_or_else(|e| panic!("{model}: {e}"));
             assert_eq!(config.betas, BetaSchedule::ScaledLinear { start: 0.00085, end: 0.012 });
-            assert!(config.warnings.is_empty(), "{model}: {:?}", config.warnings);
+            assert!(warnings.is_empty(), "{model}: {warnings:?}");
         }
     }
 
@@ -220,11 +221,11 @@ mod tests {
             r#""steps_offset": 5"#,
             r#""my_own_key": 1"#,
         ] {
-            let told = SchedulerConfig::parse(&format!("{{{betas}, {key}}}")).unwrap().warnings;
+            let told = settings(&format!("{{{betas}, {key}}}")).unwrap().1;
             let name = key.split('"').nth(1).unwrap();
             assert!(told.len() == 1 && told[0].contains(name), "{key}: {told:?}");
         }
-        let told = SchedulerConfig::parse("{}").unwrap().warnings.join(" ");
+        let told = settings("{}").unwrap().1.join(" ");
         for key in ["_class_name", "beta_schedule", "beta_start", "beta_end"] {
             assert!(told.contains(key), "{told}");
         }
@@ -245,7 +246,7 @@ mod tests {
             r#"{"predict_epsilon": false}"#,
         ] {
             let key = text.split('"').nth(if text.contains("_flow_") { 5 } else { 1 }).unwrap();
-            let error = SchedulerConfig::parse(text).unwrap_err().to_string();
+            let error = settings(text).unwrap_err().to_string();
             assert!(error.contains(key), "{text}: {error}");
         }
     }

@@ -1,0 +1,49 @@
+//! The layers of a denoiser that an adapter can change.
+
+/// A linear layer that an adapter can change. The network makes it where it builds the layer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AdaptableLayer {
+    /// Path in the network with dots, e.g. `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`.
+    pub name: String,
+    /// Width of the layer's input.
+    pub in_features: usize,
+    /// Width of the layer's output.
+    pub out_features: usize,
+    /// What the layer's input consists of.
+    pub tokens: Tokens,
+}
+
+/// What a layer's input `(B, tokens, in)` consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tokens {
+    /// The tokens of the prompt.
+    Context,
+    /// The places of a feature map whose sides are those of the latents halved so many times, each time rounded up.
+    Grid(usize),
+}
+
+impl Tokens {
+    /// How many tokens there are for latents of `(height, width)` and a prompt of `context` tokens.
+    #[must_use]
+    pub fn count(self, (height, width): (usize, usize), context: usize) -> usize {
+        match self {
+            Self::Context => context,
+            Self::Grid(level) => {
+                let side = |length: usize| (0..level).fold(length, |length, _| length.div_ceil(2));
+                side(height) * side(width)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_follow_the_latents_and_the_prompt() {
+        let count = |tokens: Tokens| tokens.count((64, 45), 77);
+        assert_eq!(count(Tokens::Context), 77);
+        assert_eq!([0, 1, 2, 3].map(|level| count(Tokens::Grid(level))), [64 * 45, 32 * 23, 16 * 12, 8 * 6]);
+    }
+}

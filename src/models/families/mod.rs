@@ -1,0 +1,39 @@
+//! The families of models, as data: one file per family.
+
+mod family;
+mod sd1;
+mod sd2;
+mod stable_diffusion;
+
+pub use family::{FamilyData, Label, SingleFile, TextNames};
+pub use stable_diffusion::FOLDER;
+pub(crate) use stable_diffusion::HASHED_TEXTS;
+
+/// A family of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Stable Diffusion 1.x.
+    Sd1,
+    /// Stable Diffusion 2.x.
+    Sd2,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 2] = [Self::Sd1, Self::Sd2];
+
+    /// What is known of it.
+    #[must_use]
+    pub const fn data(self) -> &'static FamilyData {
+        match self {
+            Self::Sd1 => &sd1::DATA,
+            Self::Sd2 => &sd2::DATA,
+        }
+    }
+
+    /// The family whose denoiser attends to tokens of that width.
+    #[must_use]
+    pub fn of_context(width: usize) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.data().context == width)
+    }
+}

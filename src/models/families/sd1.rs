@@ -1,0 +1,42 @@
+//! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
+
+use super::family::{FamilyData, Label, SingleFile, TextNames};
+use super::stable_diffusion::VAE;
+
+/// The family.
+pub(super) const DATA: FamilyData = FamilyData {
+    context: 768,
+    single_file: SingleFile {
+        unet: UNET,
+        vae: VAE,
+        text_encoder: TEXT,
+        text_names: TextNames::HuggingFace,
+        may_predict_v: false,
+        vocabularies: &[
+            "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            "runwayml/stable-diffusion-v1-5",
+            "CompVis/stable-diffusion-v1-4",
+        ],
+    },
+    label: Label {
+        version: "sd_v1",
+        version_v: "sd_v1_v",
+        v2: false,
+        architecture: "stable-diffusion-v1/lora",
+        architecture_v: "stable-diffusion-v1/lora",
+    },
+};
+
+/// `unet/config.json` of stable-diffusion-v1-5, the keys that matter.
+const UNET: &str = r#"{
+    "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
+    "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+    "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5
+}"#;
+
+/// CLIP ViT-L/14's text encoder.
+const TEXT: &str = r#"{
+    "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "max_position_embeddings": 77, "hidden_act": "quick_gelu"
+}"#;

@@ -1,0 +1,62 @@
+//! Losses and gradients of a denoiser, found by the name of a trainable tensor.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Result, Tensor, bail};
+
+use super::lora_set::{self, LoraSet};
+use crate::kernels::{self, LoraPair};
+
+/// What is computed twice to save memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recompute {
+    /// Nothing: all activations are kept.
+    #[default]
+    Nothing,
+    /// Activations inside a block: the forward pass is computed twice, which needs less memory.
+    Blocks,
+}
+
+/// What a training step needs to know.
+#[derive(Debug)]
+pub struct LossAndGradients {
+    /// The loss, a scalar f32.
+    pub loss: Tensor,
+    /// Name of a trainable tensor, `<layer>.down` or `<layer>.up` → its gradient, of its shape, f32. Every tensor of
+    /// the adapter has one.
+    pub gradients: BTreeMap<String, Tensor>,
+}
+
+/// Gradients that are collected block by block.
+#[derive(Default)]
+pub(super) struct Collected(BTreeMap<String, Tensor>);
+
+impl Collected {
+    /// Takes the gradients of the tensors of these layers, where there are any.
+    pub(super) fn take<'a>(
+        &mut self,
+        gradients: &mut kernels::Gradients,
+        layers: impl Iterator<Item = (&'a str, &'a LoraPair)>,
+    ) {
+        for (name, tensor) in layers.flat_map(|(layer, pair)| lora_set::tensors(layer, pair)) {
+            if let Some(gradient) = gradients.remove(tensor) {
+                self.0.insert(name, gradient);
+            }
+        }
+    }
+
+    /// All gradients.
+    ///
+    /// # Errors
+    /// Names the first layer of which a tensor has no gradient.
+    pub(super) fn complete(self, lora: &LoraSet) -> Result<BTreeMap<String, Tensor>> {
+        for (layer, pair) in lora.iter() {
+            if lora_set::tensors(layer, pair).iter().any(|(name, _)| !self.0.contains_key(name)) {
+                bail!(
+                    "no gradient reached the adapter of {layer}: the model has no such module, or it is not trainable"
+                );
+            }
+        }
+        Ok(self.0)
+    }
+}

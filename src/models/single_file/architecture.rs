@@ -1,0 +1,45 @@
+//! The configurations that the files do not hold.
+
+use std::path::Path;
+
+use crate::models::config::{TextConfig, UNetConfig, VaeConfig};
+use crate::models::families::Family;
+use crate::sampling::schedule::PredictionType;
+use crate::tensors::LoadError;
+
+/// The sizes of a checkpoint's networks.
+#[derive(Clone, Debug)]
+pub struct Architecture {
+    /// Whose names the file uses.
+    pub family: Family,
+    /// The denoiser.
+    pub unet: UNetConfig,
+    /// The autoencoder.
+    pub vae: VaeConfig,
+    /// The text encoder.
+    pub text_encoder: TextConfig,
+}
+
+/// The sizes of a family's only architecture; `file` is for messages.
+pub(super) fn architecture(file: &Path, family: Family) -> Result<Architecture, LoadError> {
+    let known = family.data().single_file;
+    Ok(Architecture {
+        family,
+        unet: UNetConfig::parse(file, known.unet)?,
+        vae: VaeConfig::parse(file, known.vae)?,
+        text_encoder: TextConfig::parse(file, known.text_encoder)?,
+    })
+}
+
+/// `scheduler/scheduler_config.json` of both families.
+pub(super) fn scheduler(prediction: PredictionType) -> String {
+    let prediction = match prediction {
+        PredictionType::Epsilon => "epsilon",
+        PredictionType::VPrediction => "v_prediction",
+        PredictionType::Sample => "sample",
+    };
+    format!(
+        r#"{{"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
+            "set_alpha_to_one": false, "steps_offset": 1, "prediction_type": "{prediction}"}}"#
+    )
+}

@@ -1,0 +1,144 @@
+//! The denoiser, diffusers' `UNet2DConditionModel` as Stable Diffusion 1.x and 2.x configure it.
+//!
+//! Frozen: gradients go to adapters only. What lies before the first adapter builds no graph, because
+//! neither latents nor prompt are tracked there.
+
+use candle_core::{DType, Device, Result, Tensor, bail};
+
+use super::step::{self, Shared, Step};
+use super::timestep;
+use crate::kernels::{
+    Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, on_workers, silu,
+};
+use crate::models::adaptable::AdaptableLayer;
+use crate::models::conditioning::Conditioning;
+use crate::models::config::UNetConfig;
+use crate::models::layers::{self, Layers};
+use crate::models::lora_set::LoraSet;
+use crate::tensors::LoadError;
+use crate::tensors::Weights;
+
+/// Predicts noise (or velocity) from noisy latents, a timestep and a prompt.
+#[derive(Debug)]
+pub struct UNet2DConditionModel {
+    config: UNetConfig,
+    conv_in: Conv2d,
+    time: [Linear; 2],
+    pub(super) steps: Vec<Step>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+    device: Device,
+    dtype: DType,
+}
+
+impl UNet2DConditionModel {
+    /// Loads the weights onto `device`, `storage` says how they are stored (a dtype will do).
+    ///
+    /// # Errors
+    /// Names every tensor that is missing, superfluous or of the wrong shape.
+    pub fn load(
+        config: &UNetConfig,
+        weights: &Weights,
+        device: &Device,
+        storage: impl Into<Storage>,
+    ) -> std::result::Result<Self, LoadError> {
+        layers::load(weights, device, storage.into(), |at| Self::new(config, at))
+    }
+
+    pub(crate) fn new(config: &UNetConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
+        let first = config.blocks[0].channels;
+        Ok(Self {
+            conv_in: at.conv("conv_in", (config.in_channels, first), 3, 1, Padding::same(1))?,
+            time: [
+                at.linear("time_embedding.linear_1", first, 4 * first, true)?,
+                at.linear("time_embedding.linear_2", 4 * first, 4 * first, true)?,
+            ],
+            steps: step::build(config, at)?,
+            norm_out: at.group_norm("conv_norm_out", first, config.groups, config.norm_eps)?,
+            conv_out: at.conv("conv_out", (first, config.out_channels), 3, 1, Padding::same(1))?,
+            device: at.device(),
+            dtype: at.activation_dtype(),
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration it was built from.
+    #[must_use]
+    pub fn config(&self) -> &UNetConfig {
+        &self.config
+    }
+
+    /// The type its activations have.
+    pub(crate) fn activation_dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The layers an adapter can change, sorted by name: `to_q`, `to_k`, `to_v` and `to_out.0` of every attention.
+    #[must_use]
+    pub fn adaptable_layers(&self) -> Vec<AdaptableLayer> {
+        let mut modules: Vec<AdaptableLayer> = self.steps.iter().flat_map(Step::adaptable_layers).cloned().collect();
+        modules.sort();
+        modules
+    }
+
+    /// The prediction `(B,4,h,w)` f32 for noisy `latents` `(B,4,h,w)`, one timestep (0 to 999, may be
+    /// fractional) for each of the batch, and conditions whose tokens are `(B,T,D)`.
+    /// `h` and `w` may be odd; diffusers then crops after upsampling, and so does this.
+    ///
+    /// # Errors
+    /// If shapes do not agree.
+    pub fn forward(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        conditioning: &Conditioning,
+        lora: &LoraSet,
+    ) -> Result<Tensor> {
+        on_workers(|| self.pass(latents, timesteps, conditioning, lora))
+    }
+
+    fn pass(&self, latents: &Tensor, timesteps: &[f32], conditioning: &Conditioning, lora: &LoraSet) -> Result<Tensor> {
+        let (first, time, context) = self.enter(latents, timesteps, conditioning)?;
+        let on = Shared { time: &time, context: &context, lora };
+        let last = step::walk(&self.steps, first, |v| {
+            v.step.forward(&v.x.value, v.skip.as_ref().map(|s| &s.value), v.size, on)
+        })?;
+        self.leave(&last.value)
+    }
+
+    /// First feature map `(B,h,w,C)`, timestep embedding after SiLU, context in the activations' type.
+    pub(super) fn enter(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        conditioning: &Conditioning,
+    ) -> Result<(Tensor, Tensor, Tensor)> {
+        let context = &conditioning.tokens;
+        let (batch, channels, _, _) = latents.dims4()?;
+        let (prompts, _, width) = context.dims3()?;
+        if channels != self.config.in_channels || width != self.config.cross_attention_dim {
+            bail!(
+                "the UNet takes latents (B,{},h,w) and a context (B,T,{}), not {:?} and {:?}",
+                self.config.in_channels,
+                self.config.cross_attention_dim,
+                latents.dims(),
+                context.dims()
+            );
+        }
+        if timesteps.len() != batch || prompts != batch {
+            bail!("{batch} latents need as many timesteps and prompts, not {} and {prompts}", timesteps.len());
+        }
+        let width = self.config.blocks[0].channels;
+        let waves = timestep::sinusoids(timesteps, width, self.config.flip_sin_to_cos, self.config.freq_shift);
+        let waves = Tensor::from_vec(waves, (batch, width), &self.device)?.to_dtype(self.dtype)?;
+        let time = linear(&silu(&linear(&waves, &self.time[0])?)?, &self.time[1])?;
+        let x = latents.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
+        Ok((conv2d(&x, &self.conv_in)?, silu(&time)?, context.to_dtype(self.dtype)?.contiguous()?))
+    }
+
+    /// From the last feature map `(B,h,w,C)` to the prediction `(B,4,h,w)` f32.
+    pub(super) fn leave(&self, x: &Tensor) -> Result<Tensor> {
+        let y = conv2d(&group_norm(x, &self.norm_out, Activation::Silu)?, &self.conv_out)?;
+        y.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
+    }
+}

@@ -1,0 +1,16 @@
+//! Sizes that the parts of the autoencoder share.
+
+use crate::models::config::VaeConfig;
+use crate::models::resnet::ResnetSize;
+
+/// Epsilon of every group norm in the autoencoder.
+pub(super) const GROUP_NORM_EPS: f64 = 1e-6;
+
+/// Levels of the highest resolutions, which large images pass tile by tile. Those of the lower ones, and so the
+/// attention, see all of an image.
+pub(super) const TILED: usize = 2;
+
+/// A residual block's sizes in the VAE.
+pub(super) fn resnet_size(input: usize, output: usize, config: &VaeConfig) -> ResnetSize {
+    ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None }
+}
