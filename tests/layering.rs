@@ -214,7 +214,6 @@ fn modules_use_only_lower_levels() {
 }
 
 #[test]
-#[ignore = "the rooms are being opened one by one"]
 fn no_files_use_each_other_in_a_circle() {
     let tree = Tree::read();
     let arrows = tree.arrows();
