@@ -39,6 +39,7 @@ struct Case {
     batch_size: usize,
     accumulation: usize,
     prior: Option<f64>,
+    snr_gamma: Option<f64>,
     size: [usize; 2],
     /// Module → tokens of its input, as peft's dropout saw them.
     mask_tokens: BTreeMap<String, usize>,
@@ -112,6 +113,7 @@ impl Case {
             }),
             max_grad_norm: self.max_grad_norm,
             prior_weight: self.prior.unwrap_or(0.0),
+            snr_gamma: self.snr_gamma,
             recompute,
         }
     }
@@ -233,6 +235,13 @@ fn recomputed_blocks_follow_peft_and_torch() {
 #[test]
 fn accumulation_and_clipping_follow_peft_and_torch() {
     follow("accumulation", Recompute::Nothing);
+}
+
+#[test]
+fn min_snr_weights_follow_diffusers() {
+    follow("min_snr", Recompute::Nothing);
+    follow("min_snr", Recompute::Blocks);
+    follow("min_snr_velocity", Recompute::Nothing);
 }
 
 #[test]

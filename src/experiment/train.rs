@@ -64,6 +64,9 @@ pub struct TrainRecipe {
     pub weight_decay: f64,
     /// Joint gradient norm is clipped to this; 0 switches clipping off.
     pub max_grad_norm: f64,
+    /// γ of the min-SNR loss weights on photos; `None` without weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snr_gamma: Option<f64>,
     /// Recompute activations per block in the backward pass: less memory, more time.
     pub gradient_checkpointing: bool,
     /// Seeds adapter init, data order, noise, timesteps, dropout.
@@ -97,6 +100,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let adam_epsilon = reader.number("train.adam_epsilon", Bounds::above_to(0.0, 1.0));
     let weight_decay = reader.number("train.weight_decay", Bounds::from_to(0.0, 100.0));
     let max_grad_norm = reader.number("train.max_grad_norm", Bounds::from_to(0.0, 1e6));
+    let snr_gamma = reader.number("train.snr_gamma", Bounds::from_to(0.0, 1000.0));
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
     let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
     let seed = reader.whole("train.seed", 0..=MAX_SEED);
@@ -120,6 +124,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         adam_epsilon: adam_epsilon?,
         weight_decay: weight_decay?,
         max_grad_norm: max_grad_norm?,
+        snr_gamma: Some(snr_gamma?).filter(|gamma| *gamma > 0.0),
         gradient_checkpointing: gradient_checkpointing?,
         seed: seed?,
     };

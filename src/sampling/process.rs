@@ -34,6 +34,31 @@ impl Process {
         }
     }
 
+    /// The weights of the losses at these times that make high and low noise count alike (min-SNR-γ).
+    ///
+    /// With the signal-to-noise ratio `snr = ᾱ / (1 − ᾱ)` they are `min(snr, γ) / snr` for a model that predicts noise,
+    /// `min(snr, γ) / (snr + 1)` for one that predicts velocity, and `min(snr, γ)` for one that predicts images: Hang et al. 2023,
+    /// <https://arxiv.org/abs/2303.09556>, section 3.4, as diffusers' `train_text_to_image_lora.py` computes them.
+    ///
+    /// # Errors
+    /// As [`noisy`](Self::noisy).
+    pub fn min_snr_weights(&self, times: &[f32], gamma: f64) -> Result<Vec<f32>> {
+        let Self::Ddpm(schedule) = self;
+        let weight = |t: u32| -> Result<f32> {
+            let Some(alpha) = schedule.alphas_cumprod.get(t as usize) else {
+                bail!("timestep {t} is not below {}", schedule.train_timesteps());
+            };
+            let snr = f64::from(*alpha) / (1.0 - f64::from(*alpha));
+            Ok(match schedule.prediction_type {
+                // Written so that pure noise, whose ratio is 0, has the limit 1.
+                PredictionType::Epsilon => (gamma / snr).min(1.0),
+                PredictionType::VPrediction => snr.min(gamma) / (snr + 1.0),
+                PredictionType::Sample => snr.min(gamma),
+            } as f32)
+        };
+        timesteps(times)?.into_iter().map(weight).collect()
+    }
+
     /// A training time, drawn with 64 random bits: uniform over the timesteps, to one part in 2⁵⁴.
     #[must_use]
     pub fn draw_time(&self, bits: u64) -> f32 {
@@ -97,6 +122,13 @@ mod tests {
         assert_eq!(process.midpoints(4), [125.0, 375.0, 625.0, 875.0]);
         assert_eq!(process.midpoints(3), [166.0, 500.0, 833.0]);
         assert_eq!(process.midpoints(1000)[999], 999.0);
+    }
+
+    #[test]
+    fn min_snr_weights_fall_where_there_is_little_noise() {
+        let weights = process(1000).min_snr_weights(&[0.0, 400.0, 999.0], 5.0).unwrap();
+        assert!(weights[0] < 0.01 && weights[1] > weights[0] && weights[2] == 1.0, "{weights:?}");
+        assert!(process(1000).min_snr_weights(&[1000.0], 5.0).is_err());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct TrainingConfig {
     pub max_grad_norm: f64,
     /// Weight of the class images' loss.
     pub prior_weight: f64,
+    /// γ of the min-SNR weights of the photos' losses ([`Process::min_snr_weights`]); `None`: every loss has weight 1.
+    pub snr_gamma: Option<f64>,
     /// Whether activations are kept or computed again in the backward pass.
     pub recompute: Recompute,
 }
@@ -34,6 +36,7 @@ impl From<&TrainRecipe> for TrainingConfig {
             optimizer: OptimizerConfig::AdamW(recipe.into()),
             max_grad_norm: recipe.max_grad_norm,
             prior_weight: 0.0,
+            snr_gamma: recipe.snr_gamma,
             recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
         }
     }
@@ -162,6 +165,14 @@ impl<'a> Trainer<'a> {
         let target = self.process.target(&batch.latents, &batch.noise, &batch.times)?;
         let lora = self.adapter.tracked_set().with_dropout(&batch.dropout_masks)?;
         let class_images = batch.len() - batch.photos;
+        // As in diffusers' train_dreambooth.py, only photos are weighted: class images keep what the model knows.
+        let weights = match self.config.snr_gamma {
+            None => None,
+            Some(gamma) => {
+                let weights = self.process.min_snr_weights(&batch.times[..batch.photos], gamma)?;
+                Some(Tensor::new(weights, batch.latents.device())?)
+            }
+        };
         let (mut instance, mut prior) = (None, None);
         let result = self.denoiser.loss_and_gradients(
             &noisy,
@@ -171,7 +182,13 @@ impl<'a> Trainer<'a> {
             self.config.recompute,
             |prediction| {
                 let errors = (prediction.to_dtype(DType::F32)? - &target)?.sqr()?;
-                let photos = errors.narrow(0, 0, batch.photos)?.mean_all()?;
+                let photos = match &weights {
+                    None => errors.narrow(0, 0, batch.photos)?.mean_all()?,
+                    Some(weights) => {
+                        let losses = errors.narrow(0, 0, batch.photos)?.flatten_from(1)?.mean(1)?;
+                        losses.mul(weights)?.mean_all()?
+                    }
+                };
                 instance = Some(photos.detach());
                 if class_images == 0 {
                     return Ok(photos);

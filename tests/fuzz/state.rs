@@ -42,6 +42,7 @@ fn state() {
         optimizer: OptimizerConfig::AdamW(AdamWConfig::default()),
         max_grad_norm: 1.0,
         prior_weight: 0.0,
+        snr_gamma: None,
         recompute: Recompute::Nothing,
     };
     let denoiser = unet.into();

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from diffusers.optimization import get_scheduler
+from diffusers.training_utils import compute_snr
 from peft import LoraConfig
 from safetensors.torch import save_file
 
@@ -37,6 +38,20 @@ class Mask(torch.nn.Module):
         self.tokens = x.shape[1]
         u = torch.rand(x.shape, generator=torch.Generator().manual_seed(self.seed))
         return x * (u >= self.p).double() / (1.0 - self.p)
+
+
+def instance_loss(prediction, target, schedule, timesteps, gamma):
+    if gamma is None:
+        return torch.nn.functional.mse_loss(prediction, target)
+    # train_text_to_image_lora.py: "loss-weights as per Section 3.4 of https://huggingface.co/papers/2303.09556"
+    snr = compute_snr(schedule, timesteps)
+    weights = torch.stack([snr, gamma * torch.ones_like(timesteps)], dim=1).min(dim=1)[0]
+    if schedule.config.prediction_type == "epsilon":
+        weights = weights / snr
+    elif schedule.config.prediction_type == "v_prediction":
+        weights = weights / (snr + 1)
+    loss = torch.nn.functional.mse_loss(prediction, target, reduction="none")
+    return (loss.mean(dim=list(range(1, len(loss.shape)))) * weights).mean()
 
 
 def run(name, case):
@@ -87,11 +102,11 @@ def run(name, case):
             if case["prior"]:
                 p_instance, p_prior = prediction.chunk(2, dim=0)
                 t_instance, t_prior = target.chunk(2, dim=0)
-                instance = torch.nn.functional.mse_loss(p_instance, t_instance)
+                instance = instance_loss(p_instance, t_instance, schedule, timesteps[:n], case.get("snr_gamma"))
                 prior = torch.nn.functional.mse_loss(p_prior, t_prior)
                 loss = instance + case["prior"] * prior
             else:
-                loss = instance = torch.nn.functional.mse_loss(prediction, target)
+                loss = instance = instance_loss(prediction, target, schedule, timesteps, case.get("snr_gamma"))
                 prior = None
             (loss / case["accumulation"]).backward()
             losses.append([loss.item(), instance.item(), prior.item() if prior is not None else None])
@@ -123,6 +138,9 @@ CASES = {
                         "lr_scheduler": "constant", "warmup": 0, "size": [8, 12]},
     "dropout": BASE | {"rank": 2, "alpha": 2.0, "dropout": 0.25, "up_deviation": 0.1, "size": [7, 5],
                        "lr_scheduler": "polynomial"},
+    "min_snr": BASE | {"rank": 2, "alpha": 2.0, "up_deviation": 0.1, "batch_size": 3, "size": [7, 5], "snr_gamma": 5.0},
+    "min_snr_velocity": BASE | {"model": "sd2", "rank": 2, "alpha": 1.0, "prior": None, "up_deviation": 0.1,
+                                "size": [5, 7], "batch_size": 3, "snr_gamma": 1.5},
 }
 
 if __name__ == "__main__":
