@@ -102,7 +102,8 @@ fn loops_equal_diffusers() {
         // Two corners lose digits in diffusers itself, which starts from latents of size 4096 or divides by ᾱ = 2e-9.
         let corner =
             matches!((config.as_str(), kind), ("zero_snr", Kind::Euler | Kind::EulerA) | ("cosine", Kind::Pndm));
-        // Heun's second slope is the small difference of x and x − σ·ε, divided by σ; in a long step to a small σ, as in
+        // Heun's second slope is the small difference of x and x − σ·ε, divided by σ; in a long step to a small σ, as
+        // in
         // two steps, rounding is that much larger in diffusers, too.
         let allowed = match kind {
             _ if corner => 1e-3,

@@ -91,7 +91,10 @@ pub enum HubError {
         source: std::io::Error,
     },
     /// There is no room for a file.
-    #[error("{id}: {file} needs {needed} more bytes and {} has {free} free; make room or choose another HF_HUB_CACHE", path.display())]
+    #[error(
+        "{id}: {file} needs {needed} more bytes and {} has {free} free; make room or choose another HF_HUB_CACHE",
+        path.display()
+    )]
     Full {
         /// The model.
         id: String,

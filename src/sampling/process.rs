@@ -37,7 +37,8 @@ impl Process {
     /// The weights of the losses at these times that make high and low noise count alike (min-SNR-γ).
     ///
     /// With the signal-to-noise ratio `snr = ᾱ / (1 − ᾱ)` they are `min(snr, γ) / snr` for a model that predicts noise,
-    /// `min(snr, γ) / (snr + 1)` for one that predicts velocity, and `min(snr, γ)` for one that predicts images: Hang et al. 2023,
+    /// `min(snr, γ) / (snr + 1)` for one that predicts velocity, and `min(snr, γ)` for one that predicts images: Hang
+    /// et al. 2023,
     /// <https://arxiv.org/abs/2303.09556>, section 3.4, as diffusers' `train_text_to_image_lora.py` computes them.
     ///
     /// # Errors

@@ -16,10 +16,16 @@ pub enum LoadError {
     #[error("{} is not valid: {reason}", file.display())]
     Invalid { file: PathBuf, reason: String },
     /// The file is shorter (or longer) than its own header says.
-    #[error("{} should have {expected} bytes by its header but has {actual}: the download or copy is incomplete", file.display())]
+    #[error(
+        "{} should have {expected} bytes by its header but has {actual}: the download or copy is incomplete",
+        file.display()
+    )]
     WrongLength { file: PathBuf, expected: u64, actual: u64 },
     /// The file is no longer what was hashed, so nothing may be stored as its result.
-    #[error("{} changed after it was hashed: nothing was made with it; run the command again when the file is complete", file.display())]
+    #[error(
+        "{} changed after it was hashed: nothing was made with it; run the command again when the file is complete",
+        file.display()
+    )]
     Changed { file: PathBuf },
     /// A configuration key asks for something this program does not implement.
     #[error("{}: `{key}` is {found}, which is not supported; {supported}", file.display())]

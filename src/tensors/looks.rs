@@ -7,15 +7,15 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<String> {
     let text: String = bytes.iter().take(512).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
     let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || "\u{ef}\u{bb}\u{bf}".contains(c));
     let again = "download it again";
-    let pickle = "which can run any code when it is opened: look for the .safetensors version of the model, or convert it \
-                  with a program you trust";
+    let pickle = "which can run any code when it is opened: look for the .safetensors version of the model, or \
+                  convert it with a program you trust";
     Some(if bytes.is_empty() {
         format!("it is empty; {again}")
     } else if bytes.len() >= 8 && bytes.iter().take(64).all(|byte| *byte == 0) {
         format!("it begins with zeros: the download or copy is incomplete; {again}")
     } else if text.starts_with("version https://git-lfs") || text.starts_with("version https://hawser") {
-        "it is a Git LFS pointer, which only names the real file: run `git lfs install` and `git lfs pull` in the folder \
-         of the model, or download the file from the website it comes from"
+        "it is a Git LFS pointer, which only names the real file: run `git lfs install` and `git lfs pull` in the \
+         folder of the model, or download the file from the website it comes from"
             .to_owned()
     } else if text.starts_with("/annex/objects/") || text.contains(".git/annex/objects/") && text.len() < 400 {
         "it is a git-annex pointer, which only names the real file: run `git annex get` on it".to_owned()
@@ -38,7 +38,8 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<String> {
     {
         "it is a compressed file or an archive: unpack it first".to_owned()
     } else if starts(&[b"GGUF", b"tjgg", b"lmgg", b"fmgg", b"algg"]) {
-        "it is a GGUF or GGML file, whose quantised weights are not supported: take the .safetensors version of the model"
+        "it is a GGUF or GGML file, whose quantised weights are not supported: take the .safetensors version of the \
+         model"
             .to_owned()
     } else if starts(&[b"\x89HDF", b"\x93NUMPY"]) {
         "it is an HDF5 or NumPy file, which is not read: take the .safetensors version of the model".to_owned()

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 const KIND: &str = "runner training state 1";
 
 impl Trainer<'_> {
-    /// Weights, the optimizer's state and step as the bytes of a safetensors file. The same training gives the same bytes.
+    /// Weights, the optimizer's state and step as the bytes of a safetensors file. The same training gives the same
+    /// bytes.
     pub fn save_state(&self) -> Result<Vec<u8>> {
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
         for (name, variable) in self.adapter.variables() {

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn alphas_of_peft_configurations() {
-        let text = r#"{"unet.lora_alpha": 8, "unet.r": 4, "unet.alpha_pattern": {"attn1.to_q": 2.0, "to_q": 3.0, "b.c.to_q": 4}, "unet.use_rslora": true}"#;
+        let text = r#"{"unet.lora_alpha": 8, "unet.r": 4, "unet.use_rslora": true,
+            "unet.alpha_pattern": {"attn1.to_q": 2.0, "to_q": 3.0, "b.c.to_q": 4}}"#;
         let alphas = Alphas::from_json(text, "unet.").unwrap();
         assert_eq!(alphas.of("a.attn1.to_q"), Some(2.0));
         assert_eq!(alphas.of("attn1.to_q"), Some(2.0));

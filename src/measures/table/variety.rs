@@ -20,8 +20,8 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         name: NAME,
         note: "How different the images of one prompt are from seed to seed: mean root mean squared difference of two \
-               of them, 0 to 1. Near 0 the adapter draws one picture whatever the noise is; a little less than the base \
-               model's is usual, because the subject stays the same.",
+               of them, 0 to 1. Near 0 the adapter draws one picture whatever the noise is; a little less than the \
+               base model's is usual, because the subject stays the same.",
         better: Better::Near,
         floor: Some(FLOOR),
         ceiling: &[],

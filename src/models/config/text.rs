@@ -91,8 +91,10 @@ mod tests {
     #[test]
     fn sd2_and_refusals() {
         let path = Path::new("text_encoder/config.json");
-        let sd2 = r#"{"hidden_act": "gelu", "hidden_size": 1024, "intermediate_size": 4096, "model_type": "clip_text_model",
-            "num_attention_heads": 16, "num_hidden_layers": 23, "vocab_size": 49408, "architectures": ["CLIPTextModel"]}"#;
+        let sd2 = r#"{"hidden_act": "gelu", "hidden_size": 1024, "intermediate_size": 4096,
+            "model_type": "clip_text_model",
+            "num_attention_heads": 16, "num_hidden_layers": 23, "vocab_size": 49408,
+            "architectures": ["CLIPTextModel"]}"#;
         let config = TextConfig::parse(path, sd2).unwrap();
         assert_eq!((config.layers, config.activation, config.positions), (23, Activation::Gelu, 77));
         for (from, to, key) in [

@@ -27,7 +27,8 @@ pub(super) fn sinusoids(timesteps: &[f32], width: usize, flip_sin_to_cos: bool, 
 mod tests {
     use super::*;
 
-    /// `diffusers.models.embeddings.get_timestep_embedding(torch.tensor([7.]), 4, flip_sin_to_cos=…, downscale_freq_shift=…)`.
+    /// `diffusers.models.embeddings.get_timestep_embedding(torch.tensor([7.]), 4, flip_sin_to_cos=…,
+    /// downscale_freq_shift=…)`.
     #[test]
     fn agrees_with_diffusers() {
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);

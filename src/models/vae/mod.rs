@@ -33,7 +33,8 @@ pub struct AutoencoderKl {
 const UNTILED: usize = 768;
 
 impl AutoencoderKl {
-    /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). The attention's layers may
+    /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). The attention's layers
+    /// may
     /// have the names that they had before 2023 (`query`, `key`, `value`, `proj_attn`).
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Large images piece by piece, so that most of the memory is that of one tile.
 //!
-//! A tile is wider than the part of it that is kept: at its edges there is a margin that feels the zeros around it. Group
+//! A tile is wider than the part of it that is kept: at its edges there is a margin that feels the zeros around it.
+//! Group
 //! norms normalise all tiles alike. So two tiles make the same number of the same pixel, up to rounding, and no border
 //! shows. The statistics that the norms use are pooled from a first pass in which every tile uses its own; they are
 //! nearly those of the whole image.

@@ -151,7 +151,8 @@ fn images(groups: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
     };
     let list = json!({
         "images": groups.iter().map(entry).collect::<Vec<_>>(),
-        "settings": {"sampler": "ddim", "steps": 2, "guidance_scale": 1.0, "negative_prompt": "", "width": 8, "height": 8,
+        "settings": {"sampler": "ddim", "steps": 2, "guidance_scale": 1.0, "negative_prompt": "", "width": 8,
+            "height": 8,
             "lora_scale": 1.0},
     });
     let mut files = vec![("images.json".to_owned(), list.to_string().into_bytes())];

@@ -56,7 +56,8 @@ fn hostile_headers_are_errors() {
         r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}}"#,
         r#"{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}"#,
         r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#,
-        r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+        r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
         r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[18446744073709551615,18446744073709551615]}}"#,
     ] {
         let file = write(dir.path(), "bad.safetensors", header, &two_floats());

@@ -30,7 +30,8 @@ struct Caster<'a> {
 }
 
 impl<'a> Shadows<'a> {
-    /// `sun` is a unit vector. A scene has at most 128 primitives, which a test checks: later ones would cast no shadow.
+    /// `sun` is a unit vector. A scene has at most 128 primitives, which a test checks: later ones would cast no
+    /// shadow.
     pub fn new(primitives: &'a [Primitive], sun: Vec3) -> Self {
         let first = normalize(cross(sun, if sun[0].abs() < 0.9 { [1.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0] }));
         let axes = [first, cross(sun, first)];

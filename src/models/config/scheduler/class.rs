@@ -65,11 +65,12 @@ impl FromStr for SchedulerClass {
         let shown: String = name.chars().take(80).filter(|c| !c.is_control()).collect();
         Err(match OTHERS.iter().find(|(start, _)| short.starts_with(start)) {
             Some((_, what)) => format!(
-                "\"{shown}\" belongs to {what}; only Stable Diffusion 1.x and 2.x, whose noise follows betas, can be used"
+                "\"{shown}\" belongs to {what}; only Stable Diffusion 1.x and 2.x, \
+                 whose noise follows betas, can be used"
             ),
             None => format!(
-                "\"{shown}\" is no scheduler known here; if the model was trained with noise that follows betas, write the \
-                 name of such a scheduler of diffusers instead, e.g. \"DDIMScheduler\""
+                "\"{shown}\" is no scheduler known here; if the model was trained with noise that follows betas, \
+                 write the name of such a scheduler of diffusers instead, e.g. \"DDIMScheduler\""
             ),
         })
     }

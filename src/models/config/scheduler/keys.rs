@@ -160,7 +160,8 @@ mod tests {
     /// The configurations people have: with the keys that diffusers of several years wrote.
     #[test]
     fn known_models_are_read_without_a_warning() {
-        let betas = r#""beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "trained_betas": null,
+        let betas = r#""beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+            "trained_betas": null,
             "num_train_timesteps": 1000"#;
         for (model, keys) in [
             (
@@ -190,7 +191,8 @@ mod tests {
             ),
             (
                 "a merge saved with DPM-Solver++",
-                r#""_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++", "euler_at_final": false,
+                r#""_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++",
+                "euler_at_final": false,
                 "lambda_min_clipped": -Infinity, "lower_order_final": true, "prediction_type": "epsilon",
                 "solver_order": 2, "solver_type": "midpoint", "use_lu_lambdas": false, "use_flow_sigmas": false,
                 "flow_shift": 1.0, "use_dynamic_shifting": false, "time_shift_type": "exponential",
