@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use candle_core::{DType, Result, Tensor, bail};
+use image::RgbImage;
 
 use crate::choice;
 use crate::kernels::activation_dtype;
@@ -39,17 +40,6 @@ pub struct ImageRequest<'a> {
     pub batch_size: usize,
 }
 
-/// An image, 8 bits per channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RgbImageData {
-    /// Pixels.
-    pub width: usize,
-    /// Pixels.
-    pub height: usize,
-    /// `height · width · 3` values, row by row, red first.
-    pub pixels: Vec<u8>,
-}
-
 /// Draws the images of a request, in the order of its seeds.
 ///
 /// `progress(done, total)` is called after every model call of every image (a batch counts as its images) and
@@ -62,7 +52,7 @@ pub fn generate(
     request: &ImageRequest<'_>,
     lora: &LoraSet,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
-) -> Result<Vec<RgbImageData>> {
+) -> Result<Vec<RgbImage>> {
     let factor = model.vae_config.scale();
     let (width, height) = (request.width, request.height);
     if width == 0 || height == 0 || width % factor != 0 || height % factor != 0 {
@@ -109,13 +99,13 @@ fn encode_prompts<'a>(model: &Model, prompts: &[&'a str]) -> Result<BTreeMap<&'a
 ///
 /// # Errors
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
-fn decode_latents(model: &Model, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImageData>> {
+fn decode_latents(model: &Model, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImage>> {
     let (vae, config) = (model.vae.get()?, &model.vae_config);
     let unscaled = latents.affine(1.0 / config.scaling_factor, 0.0)?;
     (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }
 
-fn to_rgb8(model: &Model, image: &Tensor, adapted: bool) -> Result<RgbImageData> {
+fn to_rgb8(model: &Model, image: &Tensor, adapted: bool) -> Result<RgbImage> {
     let (_, _, height, width) = image.dims4()?;
     let values = image.squeeze(0)?.permute((1, 2, 0))?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -128,7 +118,10 @@ fn to_rgb8(model: &Model, image: &Tensor, adapted: bool) -> Result<RgbImageData>
     }
     let pixels =
         values.into_iter().map(|v| ((v * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8).collect();
-    Ok(RgbImageData { width, height, pixels })
+    match RgbImage::from_raw(width as u32, height as u32, pixels) {
+        Some(image) => Ok(image),
+        None => bail!("the VAE made {width} × {height} pixels, too many for an image"),
+    }
 }
 
 /// What is the same for all batches of a request.

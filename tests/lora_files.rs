@@ -167,7 +167,7 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
     };
     let draw = |set: &LoraSet| {
         let picture = generate(&model, &request, set, &mut |_, _| ControlFlow::Continue(())).unwrap().remove(0);
-        Tensor::from_vec(picture.pixels, (32, 48, 3), &Device::Cpu).unwrap()
+        Tensor::from_vec(picture.into_raw(), (32, 48, 3), &Device::Cpu).unwrap()
     };
     let [picture, again, base] = [
         draw(&adapter.frozen_set(1.0).unwrap()),

@@ -14,7 +14,7 @@ use device::device;
 use runner::adapter::file;
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
-use runner::pipeline::{ImageRequest, RgbImageData, generate};
+use runner::pipeline::{ImageRequest, generate};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -88,8 +88,8 @@ fn check(name: &str) {
     for (index, case) in cases.iter().enumerate().filter(|(_, case)| case.model == name) {
         let lora = if case.lora { adapter(name, &model) } else { LoraSet::empty() };
         let images = generate(&model, &case.request(&[case.seed], 1), &lora, &mut go).unwrap();
-        let RgbImageData { width, height, pixels } = &images[0];
-        assert_eq!((*width, *height), (case.width, case.height));
+        let (width, height, pixels) = (images[0].width() as usize, images[0].height() as usize, images[0].as_raw());
+        assert_eq!((width, height), (case.width, case.height));
         let expected = &expected[&index.to_string()];
         assert_eq!(expected.dims(), [case.height, case.width, 3]);
         let expected = expected.flatten_all().unwrap().to_vec1::<u8>().unwrap();

@@ -1,6 +1,8 @@
 //! PNG files that tell how they were made, in the `parameters` text chunk that A1111 and other programs read.
 
-use crate::pipeline::RgbImageData;
+use image::RgbImage;
+
+use crate::picture::encode_png;
 use std::fmt::Write as _;
 
 /// Everything needed to make an image again.
@@ -43,24 +45,10 @@ impl Recipe {
     }
 }
 
-/// An RGB8 PNG with the recipe in it. Text beyond Latin-1 needs an iTXt chunk, the rest is tEXt, which every
-/// program reads.
-pub(super) fn encode(image: &RgbImageData, recipe: &Recipe) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(image.width)?, u32::try_from(image.height)?);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let text = recipe.text();
-    if text.chars().all(|c| u32::from(c) < 256 && c != '\0') {
-        encoder.add_text_chunk("parameters".to_owned(), text)?;
-    } else {
-        encoder.add_itxt_chunk("parameters".to_owned(), text.replace('\0', ""))?;
-    }
-    encoder.add_text_chunk("Software".to_owned(), concat!("runner ", env!("CARGO_PKG_VERSION")).to_owned())?;
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&image.pixels)?;
-    writer.finish()?;
-    Ok(bytes)
+/// A PNG with the recipe in it.
+pub(super) fn encode(image: &RgbImage, recipe: &Recipe) -> anyhow::Result<Vec<u8>> {
+    const SOFTWARE: &str = concat!("runner ", env!("CARGO_PKG_VERSION"));
+    Ok(encode_png(image, &[("parameters", recipe.text().into()), ("Software", SOFTWARE.into())])?)
 }
 
 #[cfg(test)]
@@ -69,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_recipe_is_in_the_file() {
-        let image = RgbImageData { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
+        let image = RgbImage::from_raw(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
         for prompt in ["a café", "漫画 🎈"] {
             let recipe = Recipe {
                 prompt: prompt.into(),
@@ -88,7 +76,7 @@ mod tests {
             let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
             let mut pixels = vec![0; 6];
             reader.next_frame(&mut pixels).unwrap();
-            assert_eq!(pixels, image.pixels);
+            assert_eq!(&pixels, image.as_raw());
             let info = reader.info();
             let latin =
                 info.uncompressed_latin1_text.iter().find(|t| t.keyword == "parameters").map(|t| t.text.clone());

@@ -71,7 +71,7 @@ pub(super) fn render(
             return Err(StageError::Stopped);
         }
         for (entry, image) in batch.iter().zip(&images) {
-            let bytes = png::encode(image.width, image.height, &image.pixels)?;
+            let bytes = png::encode(image)?;
             ctx.workspace.write(&entry.file, &bytes)?;
         }
         done += batch.len();

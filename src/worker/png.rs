@@ -1,23 +1,19 @@
-//! RGB8 PNG bytes, the same for the same pixels on every machine.
+//! PNG files of the store.
 
-use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png};
+use image::RgbImage;
 
 use super::error::{StageError, failed};
+use crate::picture::{decode_png, encode_png};
 use crate::store::Artifact;
 
-/// Encodes `width × height` RGB8 pixels.
-pub(super) fn encode(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u8>, StageError> {
-    let mut bytes = Vec::new();
-    let (width, height) = (u32::try_from(width).map_err(failed)?, u32::try_from(height).map_err(failed)?);
-    png::PngEncoder::new_with_quality(&mut bytes, png::CompressionType::Default, png::FilterType::Adaptive)
-        .write_image(pixels, width, height, ExtendedColorType::Rgb8)
-        .map_err(failed)?;
-    Ok(bytes)
+/// Encodes an image of the store.
+pub(super) fn encode(image: &RgbImage) -> Result<Vec<u8>, StageError> {
+    encode_png(image, &[]).map_err(failed)
 }
 
 /// Decodes the bytes of a PNG.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, StageError> {
-    Ok(image::load_from_memory_with_format(bytes, image::ImageFormat::Png).map_err(failed)?.to_rgb8())
+    decode_png(bytes).map_err(failed)
 }
 
 /// Reads a PNG of the store.

@@ -17,7 +17,7 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
     let mut images = Vec::with_capacity(scan.photos.len());
     for photo in &scan.photos {
         let image = photos::load(photo, wanted.dataset.resolution, wanted.dataset.crop, seed).map_err(failed)?;
-        let bytes = png::encode(image.width() as usize, image.height() as usize, image.as_raw())?;
+        let bytes = png::encode(&image)?;
         ctx.workspace.write(&crop_file(&photo.hash), &bytes)?;
         images.push(image);
         ctx.stop_here()?;
