@@ -61,6 +61,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.adam_epsilon=1e-7", from_train.clone()),
         ("train.weight_decay=0.1", from_train.clone()),
         ("train.max_grad_norm=2", from_train.clone()),
+        ("train.snr_gamma=5", from_train.clone()),
         ("train.gradient_checkpointing=true", from_train.clone()),
         ("train.seed=1", from_train.clone()),
         ("train.prior_preservation.weight=0.5", from_train.clone()),
@@ -193,7 +194,7 @@ fn keys_are_those_of_earlier_versions() {
     baseline 565b2066c290de8841a241885d327fde
     train 0c35f287aab6d96159ff2c942c7d662a
     generate 444835923451f41aee809f1e3605452e
-    evaluate 76e1531936a65a988c63731ffe077cef
+    evaluate e20052d1668df56ab4498464b34fd56b
     ");
 
     let images = vec![study.folder.path().join("photos")];
@@ -230,7 +231,7 @@ fn keys_are_those_of_earlier_versions() {
     class_images f27c76521b90f0124215de6e32e6fb87
     train 6df4cf2794ed56e2823956d02db60c70
     generate 3297075ac641ebfb353f3c2f999af4c0
-    evaluate ca1993ef4ed5e4c101788bc3017c42b6
+    evaluate f9c6b769644728f20f79ef50dcc08ce1
     ");
 
     let restarts = study.plan("", &["train.lr_scheduler=cosine-with-restarts", "train.lr_cycles=3"]);

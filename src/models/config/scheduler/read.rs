@@ -84,7 +84,7 @@ fn flag(fields: &Fields, key: &str) -> Result<Option<bool>, ScheduleError> {
 }
 
 fn betas(fields: &Fields, train_timesteps: usize) -> Result<BetaSchedule, ScheduleError> {
-    // The defaults are those of the seven schedulers of diffusers that the samplers follow.
+    // These defaults are those of seven of the eight schedulers of diffusers that the samplers follow; heun has others.
     let (start, end) = (fields.number("beta_start", 0.0001)?, fields.number("beta_end", 0.02)?);
     for (key, beta) in [("beta_start", start), ("beta_end", end)] {
         if !(beta > 0.0 && beta < 1.0) {
