@@ -36,6 +36,8 @@ impl Experiment {
 
 /// What a cell is read into: name and title of the study, and the cell's settings.
 type Read = (String, String, Settings);
+/// Reads the values of one cell.
+type ReadCell<'a> = dyn Fn(&BTreeMap<String, Entry>, &mut Problems) -> Option<Read> + 'a;
 
 /// Expands the grid and checks every cell.
 fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
@@ -69,7 +71,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
 fn resolve_cells(
     combinations: &[Assignments],
     values: &BTreeMap<String, Entry>,
-    read: &dyn Fn(&BTreeMap<String, Entry>, &mut Problems) -> Option<Read>,
+    read: &ReadCell<'_>,
     problems: &mut Problems,
 ) -> Option<Vec<Cell>> {
     let mut resolved: Vec<Cell> = Vec::new();

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn similarities_stand_between_floor_and_ceiling() {
-        let stripes = |wide: u32| RgbImage::from_fn(64, 64, |x, _| Rgb([if x / wide % 2 == 0 { 0 } else { 255 }; 3]));
+        let stripes =
+            |wide: u32| RgbImage::from_fn(64, 64, |x, _| Rgb([if (x / wide).is_multiple_of(2) { 0 } else { 255 }; 3]));
         let photos = [8, 16].map(|wide| super::super::thumbnail::Thumbnail::new(&stripes(wide)));
         let mut evaluation = Evaluation::default();
         let pairs = [ImagePair::new(stripes(16), stripes(5), &photos), ImagePair::new(stripes(5), stripes(5), &photos)];

@@ -1,9 +1,9 @@
 //! Puts a model's layers together from its weights, and finds every tensor that does not fit.
 //!
-//! A model's constructor asks [`Layers`] for each layer by name and size. The constructor runs twice on
+//! A model's constructor asks `Layers` for each layer by name and size. The constructor runs twice on
 //! loading: first against the headers alone, which collects every missing, superfluous or misshapen
 //! tensor at once and builds hollow layers (a few zeros each) that are thrown away, then against the
-//! data. [`check`] does the first half only, in milliseconds for any model.
+//! data. `check` does the first half only, in milliseconds for any model.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ pub(crate) fn check<T>(
 /// Checks, then builds the model with weights stored as said on `device` (norms in f32).
 ///
 /// # Errors
-/// As [`check`]; also if the file cannot be read or the device has no room.
+/// As `check`; also if the file cannot be read or the device has no room.
 pub(crate) fn load<T>(
     weights: &Weights,
     device: &Device,

@@ -31,6 +31,7 @@ fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
         ("held_out", _) => photos("held-out photo", change, names),
         ("captions", _) => captions(change, names),
         ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
+        ("measures", _) => "other measures".to_owned(),
         (_, Some(stage)) => about(stage).made_again.to_owned(),
         (name, None) => setting(name, change),
     }
@@ -128,6 +129,7 @@ mod tests {
             ("photos", json!(["a", "b"]), json!(["b", "a"]), "photos in another order"),
             ("held_out", json!(["a", "c", "d"]), json!(["a"]), "2 held-out photos removed"),
             ("captions", json!({"a": "1"}), json!({"a": "2"}), "caption changed: x.jpg"),
+            ("measures", json!(["a"]), json!(["a", "b"]), "other measures"),
             ("train", json!("1"), json!("2"), "trained again"),
             ("baseline", json!("1"), json!("2"), "new baseline images"),
             ("class_images", json!("1"), json!("2"), "new class images"),

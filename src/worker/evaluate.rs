@@ -63,5 +63,5 @@ fn thumbnails(prepared: &Artifact, hashes: &[String]) -> Result<Vec<Thumbnail>, 
 fn losses(rows: &[ProbeRow], split: Split) -> Losses {
     let mut of_split = rows.iter().filter(|row| row.split == split).map(|row| row.loss);
     let base = of_split.next();
-    Losses { base, after: of_split.last().or(base) }
+    Losses { base, after: of_split.next_back().or(base) }
 }

@@ -36,9 +36,9 @@ pub struct CellData {
     /// The largest number of photos of each kind that are measured.
     #[serde(default)]
     pub probe_photos: usize,
-    /// Indices into [`StudyData::photos`], in training order.
+    /// Indices into `StudyData::photos`, in training order.
     pub train_photos: Vec<usize>,
-    /// Indices into [`StudyData::photos`].
+    /// Indices into `StudyData::photos`.
     pub held_out_photos: Vec<usize>,
     /// `generate.prompts`, filled in.
     pub prompts: Vec<String>,
@@ -46,7 +46,7 @@ pub struct CellData {
     pub drift_prompts: Vec<String>,
     /// `generate.seeds`.
     pub seeds: Vec<u64>,
-    /// Index into [`StudyData::baselines`].
+    /// Index into `StudyData::baselines`.
     pub baseline: Option<usize>,
     /// Images with the adapter (`prompt` and `drift` groups).
     pub images: Vec<Picture>,

@@ -36,7 +36,7 @@ pub struct Picture {
     pub seed: u64,
     /// Which list of prompts it belongs to.
     pub group: Group,
-    /// Most similar training photo; index into [`StudyData::photos`].
+    /// Most similar training photo; index into `StudyData::photos`.
     pub nearest_photo: Option<usize>,
     /// Its measured numbers.
     pub values: Values,
