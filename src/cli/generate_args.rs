@@ -17,18 +17,18 @@ use super::session::Session;
 use super::study::failure;
 use crate::adapter::file;
 use crate::choice::{self, Dtype, ModelId};
-use crate::experiment::GUIDANCE_SCALES;
 use crate::experiment::settings::Base;
+use crate::experiment::{GUIDANCE_SCALES, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
 use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::too_long;
 use crate::study::StudyError;
 use crate::worker::BaseModel;
 
-/// As of `generate.steps` in an experiment.
-const STEPS: RangeInclusive<i64> = 1..=1000;
-/// As of `generate.width` in an experiment.
-const SIDES: RangeInclusive<i64> = 8..=8192;
+/// As for `generate.steps` in an experiment.
+const STEPS: RangeInclusive<i64> = 1..=MAX_SAMPLER_STEPS as i64;
+/// As for `generate.width` in an experiment.
+const SIDES: RangeInclusive<i64> = SIDE_MULTIPLE as i64..=MAX_SIDE as i64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -224,5 +224,21 @@ mod tests {
         assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
         assert!(args(&["--width", "100"]).size(128, 32).is_err());
         assert!(base("no/such/thing/here").is_err());
+    }
+
+    #[test]
+    fn bounds_are_those_of_an_experiment() {
+        let refused = |more: &[&str]| {
+            let line = ["x", "--model", "m", "--prompt", "p"].iter().chain(more);
+            Line::try_parse_from(line).is_err()
+        };
+        for (option, good, bad) in [
+            ("--width", "4096", "4104"),
+            ("--height", "8", "7"),
+            ("--steps", "1000", "1001"),
+            ("--device", "cuda:1023", "cuda:1024"),
+        ] {
+            assert!(!refused(&[option, good]) && refused(&[option, bad]), "{option}");
+        }
     }
 }

@@ -46,6 +46,6 @@ impl Bounds {
 /// Largest seed TOML can hold.
 pub(super) const MAX_SEED: u64 = i64::MAX as u64;
 /// Side of the largest picture in pixels.
-pub(super) const MAX_SIDE: u64 = 4096;
+pub const MAX_SIDE: u64 = 4096;
 /// The VAE halves a picture three times.
-pub(super) const SIDE_MULTIPLE: u64 = 8;
+pub const SIDE_MULTIPLE: u64 = 8;

@@ -9,6 +9,8 @@ use crate::choice::Sampler;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
+/// More sampler steps than this do not exist: there are as many training timesteps.
+pub const MAX_SAMPLER_STEPS: u64 = 1000;
 /// The guidance scales that are accepted, in files and on the command line.
 pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
 /// The LoRA scales that are accepted, in files and on the command line; beyond them images are noise.
@@ -55,7 +57,7 @@ pub struct ImageRecipe {
 /// Reads and checks the section. `resolution` is the training resolution, if it is known.
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
     let sampler = reader.choice("generate.sampler");
-    let steps = reader.count("generate.steps", 1..=1000);
+    let steps = reader.count("generate.steps", 1..=MAX_SAMPLER_STEPS);
     let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
     let negative_prompt = negative_prompt(reader, subject);
     let seeds = seeds(reader);

@@ -42,8 +42,9 @@ mod value;
 mod tests;
 
 pub use axis::Axis;
+pub use bounds::{MAX_SIDE, SIDE_MULTIPLE};
 pub use defaults::{DEFAULTS, order};
-pub use generate::{GUIDANCE_SCALES, LORA_SCALES};
+pub use generate::{GUIDANCE_SCALES, LORA_SCALES, MAX_SAMPLER_STEPS};
 pub use layers::Overrides;
 pub use problem::{Problem, Severity};
 pub use problems::Problems;

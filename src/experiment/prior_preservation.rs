@@ -67,7 +67,7 @@ pub(super) fn read(
     let weight = reader.number("train.prior_preservation.weight", Bounds::from_to(0.0, 1000.0));
     let seed = reader.whole("train.prior_preservation.seed", 0..=MAX_SEED);
     let sampler = reader.choice("train.prior_preservation.sampler");
-    let steps = reader.count("train.prior_preservation.steps", 1..=1000);
+    let steps = reader.count("train.prior_preservation.steps", 1..=generate::MAX_SAMPLER_STEPS);
     let guidance_scale = reader.number("train.prior_preservation.guidance_scale", generate::GUIDANCE_SCALES.into());
     let text = reader.text(key, "\"a photo of a {class}\"")?;
     let origin = reader.entry(key)?.origin.clone();
