@@ -158,6 +158,40 @@ fn plan_and_status_read_only() {
     assert!(!dir.path().join("reports").exists());
 }
 
+/// Without the model's files its hash is unknown, and with it which stored results belong to the study.
+#[test]
+fn nothing_is_removed_or_replaced_while_a_model_is_unknown() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with_hub: Vec<&str> =
+        text.lines().map(|line| if line.starts_with("base =") { "base = \"no-such/model\"" } else { line }).collect();
+    assert!(with_hub.contains(&"base = \"no-such/model\""), "{text}");
+    std::fs::write(&file, with_hub.join("\n")).unwrap();
+    let kept = dir.path().join("reports/.store/train/0123456789abcdef0123456789abcdef");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("manifest.json"), "{}").unwrap();
+    let clean = runner(dir.path()).args(["clean", "--keep"]).arg(&file).assert().code(96);
+    assert!(stderr(&clean).contains("nothing was removed"), "{}", stderr(&clean));
+    assert!(kept.join("manifest.json").exists());
+    let report = runner(dir.path()).arg("report").arg(&file).assert().code(96);
+    assert!(stderr(&report).contains("the report was not written"), "{}", stderr(&report));
+    runner(dir.path()).arg("plan").arg(&file).assert().code(0);
+}
+
+/// What a finished report shows is not replaced by nothing.
+#[test]
+fn a_report_with_results_is_not_replaced_by_an_empty_one() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    runner(dir.path()).arg("report").arg(&file).assert().code(0);
+    let mut reports = std::fs::read_dir(dir.path().join("reports")).unwrap().map(|entry| entry.unwrap().path());
+    let folder = reports.find(|path| path.join("index.html").exists()).unwrap();
+    std::fs::create_dir_all(folder.join("images")).unwrap();
+    let report = runner(dir.path()).arg("report").arg(&file).args(["--device-class", "cuda"]).assert().code(96);
+    assert!(stderr(&report).contains("stays as it is"), "{}", stderr(&report));
+}
+
 /// A login node has no GPU, a laptop has no such build.
 #[test]
 fn a_study_for_another_device_can_be_planned_here() {

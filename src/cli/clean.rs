@@ -4,7 +4,7 @@ use super::{
     exit::{Exit, Failure, OrExit},
     options::{OutputArgs, ReportsDir},
     output::{emit, emit_json},
-    study::DeviceClassArgs,
+    study::{DeviceClassArgs, models_are_known},
 };
 use crate::{
     stage::Stage,
@@ -92,8 +92,9 @@ impl CleanArgs {
     fn needed(&self, output: &OutputArgs) -> Result<BTreeSet<(Stage, Key)>, Failure> {
         let mut needed = BTreeSet::new();
         for experiment in &self.keep {
-            let plan = self.class.plan_file(experiment, &self.reports, output)?.plan;
-            needed.extend(plan.jobs.into_iter().map(|job| (job.stage, job.key)));
+            let study = self.class.plan_file(experiment, &self.reports, output)?;
+            models_are_known(&study, "nothing was removed")?;
+            needed.extend(study.plan.jobs.into_iter().map(|job| (job.stage, job.key)));
         }
         Ok(needed)
     }

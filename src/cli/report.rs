@@ -4,7 +4,7 @@ use super::{
     exit::{Exit, Failure, OrExit},
     options::OutputArgs,
     output::{emit, emit_json},
-    study::PlannedArgs,
+    study::{PlannedArgs, models_are_known},
 };
 use crate::{
     plan::Plan,
@@ -30,10 +30,21 @@ pub struct ReportArgs {
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let study = args.planned.open(output)?;
+    models_are_known(&study, "the report was not written")?;
     let store = Store::reader(&args.planned.study.reports.store());
     let folder = args.planned.study.reports.reports_dir.join(&study.plan.name);
     let owner = Owner::new(&study.file, &study.whole, &folder, args.replace);
     owner.check(&folder).or_exit(Exit::Experiment)?;
+    // A report without a result may be written again; one with images shows more than this one could.
+    if folder.join("images").is_dir() && !has_results(&study.whole, &store)? {
+        let error = anyhow::anyhow!(
+            "the store has no result of this study for the device class {}; the report in {} stays as it is. Run the \
+             experiment first, name another --device-class, or remove that folder",
+            study.device_class,
+            folder.display()
+        );
+        return Err(Failure::new(Exit::Experiment, error));
+    }
     report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {
@@ -51,6 +62,16 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
         damaged.join("\n  ")
     );
     Err(Failure::new(Exit::SomeFailed, anyhow::anyhow!("{text}")))
+}
+
+/// Whether the store has anything that a report could show, damaged or not.
+fn has_results(plan: &Plan, store: &Store) -> Result<bool, Failure> {
+    for job in &plan.jobs {
+        if !matches!(store.look(job.stage, &job.key).or_exit(Exit::Internal)?, Found::Missing) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is wrong with stored results that the report should show.

@@ -118,3 +118,15 @@ pub(super) fn failure(error: StudyError, output: &OutputArgs) -> Failure {
         error => Failure::new(Exit::Experiment, error.into_cause()),
     }
 }
+
+/// Refuses a study with a model whose hash is not known: which stored results belong to it cannot be told. `so` says
+/// what did not happen.
+pub(super) fn models_are_known(study: &Resolved, so: &str) -> Result<(), Failure> {
+    let Some(model) = study.unknown_models().into_iter().next() else { return Ok(()) };
+    let error = anyhow::anyhow!(
+        "{}\nwithout its files nobody can tell which stored results belong to this study, so {so}; run the experiment, \
+         or make the model's cache available",
+        model.message
+    );
+    Err(Failure::new(Exit::Experiment, error))
+}

@@ -77,6 +77,13 @@ impl Study {
 }
 
 impl Resolved {
+    /// The models whose hashes are not known: nothing can be said of the stored results of their cells. Whoever removes
+    /// or replaces something must not go on then.
+    #[must_use]
+    pub fn unknown_models(&self) -> Vec<&AbsentModel> {
+        self.absent.iter().filter(|model| !model.known).collect()
+    }
+
     /// What a store already has of the plan, and why the rest is made.
     ///
     /// # Errors
