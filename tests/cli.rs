@@ -174,6 +174,7 @@ fn nothing_is_removed_or_replaced_while_a_model_is_unknown() {
     let clean = runner(dir.path()).args(["clean", "--keep"]).arg(&file).assert().code(96);
     assert!(stderr(&clean).contains("nothing was removed"), "{}", stderr(&clean));
     assert!(kept.join("manifest.json").exists());
+    std::fs::create_dir_all(dir.path().join("reports/tiny/images")).unwrap();
     let report = runner(dir.path()).arg("report").arg(&file).assert().code(96);
     assert!(stderr(&report).contains("the report was not written"), "{}", stderr(&report));
     runner(dir.path()).arg("plan").arg(&file).assert().code(0);

@@ -30,13 +30,16 @@ pub struct ReportArgs {
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let study = args.planned.open(output)?;
-    models_are_known(&study, "the report was not written")?;
     let store = Store::reader(&args.planned.study.reports.store());
     let folder = args.planned.study.reports.reports_dir.join(&study.plan.name);
     let owner = Owner::new(&study.file, &study.whole, &folder, args.replace);
     owner.check(&folder).or_exit(Exit::Experiment)?;
     // A report without a result may be written again; one with images shows more than this one could.
-    if folder.join("images").is_dir() && !has_results(&study.whole, &store)? {
+    let shows_results = folder.join("images").is_dir();
+    if shows_results {
+        models_are_known(&study, "the report was not written")?;
+    }
+    if shows_results && !has_results(&study.whole, &store)? {
         let error = anyhow::anyhow!(
             "the store has no result of this study for the device class {}; the report in {} stays as it is. Run the \
              experiment first, name another --device-class, or remove that folder",
