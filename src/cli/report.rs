@@ -10,9 +10,11 @@ use crate::{
     plan::Plan,
     report::{self, Owner},
     store::{Found, Store},
+    study::Resolved,
 };
 use clap::Args;
 use serde_json::json;
+use std::path::Path;
 
 /// Write the report again from what is in the store; loads no model and opens no device
 ///
@@ -35,18 +37,9 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     let owner = Owner::new(&study.file, &study.whole, &folder, args.replace);
     owner.check(&folder).or_exit(Exit::Experiment)?;
     // A report without a result may be written again; one with images shows more than this one could.
-    let shows_results = folder.join("images").is_dir();
-    if shows_results {
+    if folder.join("images").is_dir() {
         models_are_known(&study, "the report was not written")?;
-    }
-    if shows_results && !has_results(&study.whole, &store)? {
-        let error = anyhow::anyhow!(
-            "the store has no result of this study for the device class {}; the report in {} stays as it is. Run the \
-             experiment first, name another --device-class, or remove that folder",
-            study.device_class,
-            folder.display()
-        );
-        return Err(Failure::new(Exit::Experiment, error));
+        results_are_there(&study, &store, &folder)?;
     }
     report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
@@ -67,14 +60,20 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     Err(Failure::new(Exit::SomeFailed, anyhow::anyhow!("{text}")))
 }
 
-/// Whether the store has anything that a report could show, damaged or not.
-fn has_results(plan: &Plan, store: &Store) -> Result<bool, Failure> {
-    for job in &plan.jobs {
+/// Refuses to replace the results of a report if the store has none of this study, damaged or not.
+fn results_are_there(study: &Resolved, store: &Store, folder: &Path) -> Result<(), Failure> {
+    for job in &study.whole.jobs {
         if !matches!(store.look(job.stage, &job.key).or_exit(Exit::Internal)?, Found::Missing) {
-            return Ok(true);
+            return Ok(());
         }
     }
-    Ok(false)
+    let error = anyhow::anyhow!(
+        "the store has no result of this study for the device class {}; the report in {} stays as it is. Run the \
+         experiment first, name another --device-class, or remove that folder",
+        study.device_class,
+        folder.display()
+    );
+    Err(Failure::new(Exit::Experiment, error))
 }
 
 /// What is wrong with stored results that the report should show.
