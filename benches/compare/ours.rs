@@ -26,7 +26,7 @@ use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
 use runner::models::{Conditioning, LossAndGradients, Recompute};
-use runner::training::optimizer::{AdamW, AdamWConfig, clip_factor, gradient_norm};
+use runner::training::optimizer::{AdamWConfig, Optimizer, OptimizerConfig, clip_factor, gradient_norm};
 
 /// As in compare.py.
 const RATE: f64 = 1e-4;
@@ -125,7 +125,8 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
         What::Step | What::Script => {
             let (unet, adapter) = (load_unet()?, adapter(&inputs)?);
             let recompute = if arguments.recompute { Recompute::Blocks } else { Recompute::Nothing };
-            let mut optimizer = (arguments.what == What::Script).then(|| AdamW::new(AdamWConfig::default()));
+            let adamw = || Optimizer::new(OptimizerConfig::AdamW(AdamWConfig::default()));
+            let mut optimizer = (arguments.what == What::Script).then(adamw);
             let loss = |y: &Tensor| (y.to_dtype(DType::F32)? - target)?.sqr()?.mean_all();
             repeat(arguments, || {
                 let lora = adapter.tracked_set();
@@ -137,7 +138,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
 }
 
 /// The gradients' norm; with an optimizer also clipping and its step.
-fn finish_step(done: LossAndGradients, adapter: &Adapter, optimizer: Option<&mut AdamW>) -> Result<Done> {
+fn finish_step(done: LossAndGradients, adapter: &Adapter, optimizer: Option<&mut Optimizer>) -> Result<Done> {
     let mut gradients = done.gradients;
     let norm = gradient_norm(gradients.values())?;
     if let Some(optimizer) = optimizer {

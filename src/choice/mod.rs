@@ -8,6 +8,7 @@ mod device;
 mod dtype;
 mod lr_scheduler;
 mod model_id;
+mod optimizer;
 mod sampler;
 mod words;
 
@@ -16,5 +17,6 @@ pub use device::{Device, DeviceClass};
 pub use dtype::Dtype;
 pub use lr_scheduler::LrScheduler;
 pub use model_id::{IdError, ModelId};
+pub use optimizer::{Optimizer, OptimizerDefaults};
 pub use sampler::Sampler;
 pub use words::{Choice, UnknownWord};

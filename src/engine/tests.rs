@@ -97,7 +97,7 @@ fn settings() -> Settings {
         "train": {"instance_prompt": "a", "steps": 1, "batch_size": 1, "gradient_accumulation": 1,
             "learning_rate": 1e-4, "lr_scheduler": "constant", "lr_warmup_steps": 0, "lr_cycles": 1, "lr_power": 1.0,
             "rank": 4, "alpha": 4.0,
-            "dropout": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "weight_decay": 0.01,
+            "dropout": 0.0, "optimizer": {"name": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01},
             "max_grad_norm": 1.0, "gradient_checkpointing": false, "checkpoint_every": 1, "seed": 0,
             "prior_preservation": null},
         "generate": {"sampler": "ddim", "steps": 1, "guidance_scale": 1.0, "negative_prompt": "", "seeds": [0],

@@ -19,6 +19,7 @@ mod layer;
 mod layers;
 mod model;
 mod node;
+mod optimizer;
 mod paths;
 mod prior_preservation;
 mod problem;

@@ -8,8 +8,8 @@ use super::similar::did_you_mean;
 /// Top-level words that are not settings.
 pub(super) const DIRECTIVES: [&str; 4] = ["extends", "sweep", "cells", "exclude"];
 
-/// Names that other trainers use, and ours.
-const ALIASES: [(&str, &str); 24] = [
+/// Names that other trainers or earlier versions of this program use, and ours.
+const ALIASES: [(&str, &str); 30] = [
     ("lr", "train.learning_rate"),
     ("unet_lr", "train.learning_rate"),
     ("scheduler", "generate.sampler"),
@@ -20,6 +20,12 @@ const ALIASES: [(&str, &str); 24] = [
     ("network_alpha", "train.alpha"),
     ("lora_alpha", "train.alpha"),
     ("max_train_steps", "train.steps"),
+    ("adam_beta1", "train.optimizer.beta1"),
+    ("adam_beta2", "train.optimizer.beta2"),
+    ("adam_epsilon", "train.optimizer.epsilon"),
+    ("adam_weight_decay", "train.optimizer.weight_decay"),
+    ("weight_decay", "train.optimizer.weight_decay"),
+    ("optimizer_type", "train.optimizer.name"),
     ("num_train_epochs", "train.epochs"),
     ("train_batch_size", "train.batch_size"),
     ("gradient_accumulation_steps", "train.gradient_accumulation"),

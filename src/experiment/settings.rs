@@ -8,10 +8,11 @@ pub use super::dataset::Dataset;
 pub use super::evaluate::{Evaluate, Probe};
 pub use super::generate::{Generate, ImageRecipe};
 pub use super::model::{Base, Model};
+pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
-pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Sampler};
+pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Sampler};
 
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

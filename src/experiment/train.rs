@@ -6,6 +6,7 @@
 //! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
 
 use super::bounds::{Bounds, MAX_SEED};
+use super::optimizer::{self, OptimizerRecipe};
 use super::prior_preservation::{self, PriorPreservation};
 use super::problem::Problem;
 use super::prompt;
@@ -54,14 +55,8 @@ pub struct TrainRecipe {
     pub alpha: f64,
     /// Dropout on the adapter's input while training, 0 to <1.
     pub dropout: f64,
-    /// First moment decay.
-    pub adam_beta1: f64,
-    /// Second moment decay.
-    pub adam_beta2: f64,
-    /// Denominator term.
-    pub adam_epsilon: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
+    /// `[train.optimizer]`
+    pub optimizer: OptimizerRecipe,
     /// Joint gradient norm is clipped to this; 0 switches clipping off.
     pub max_grad_norm: f64,
     /// γ of the min-SNR loss weights on photos; `None` without weights.
@@ -95,10 +90,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         None => rank.map(|rank| rank as f64),
     };
     let dropout = reader.number("train.dropout", Bounds::from_below(0.0, 1.0));
-    let adam_beta1 = reader.number("train.adam_beta1", Bounds::from_below(0.0, 1.0));
-    let adam_beta2 = reader.number("train.adam_beta2", Bounds::from_below(0.0, 1.0));
-    let adam_epsilon = reader.number("train.adam_epsilon", Bounds::above_to(0.0, 1.0));
-    let weight_decay = reader.number("train.weight_decay", Bounds::from_to(0.0, 100.0));
+    let optimizer = optimizer::read(reader);
     let max_grad_norm = reader.number("train.max_grad_norm", Bounds::from_to(0.0, 1e6));
     let snr_gamma = reader.number("train.snr_gamma", Bounds::from_to(0.0, 1000.0));
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
@@ -119,10 +111,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         rank: rank?,
         alpha: alpha?,
         dropout: dropout?,
-        adam_beta1: adam_beta1?,
-        adam_beta2: adam_beta2?,
-        adam_epsilon: adam_epsilon?,
-        weight_decay: weight_decay?,
+        optimizer: optimizer?,
         max_grad_norm: max_grad_norm?,
         snr_gamma: Some(snr_gamma?).filter(|gamma| *gamma > 0.0),
         gradient_checkpointing: gradient_checkpointing?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::stage::{Change, KeyInputs, Stage, about};
+use crate::stage::{Change, KeyInputs, Stage, about, setting_of};
 use crate::text::number;
 
 /// Nothing in the store is like it.
@@ -33,7 +33,7 @@ fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
         ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
         ("measures", _) => "other measures".to_owned(),
         (_, Some(stage)) => about(stage).made_again.to_owned(),
-        (name, None) => setting(name, change),
+        (name, None) => setting(setting_of(name), change),
     }
 }
 
@@ -114,6 +114,7 @@ mod tests {
     fn every_kind_of_change_has_its_words() {
         let cases = [
             ("train.learning_rate", json!(1e-4), json!(2e-4), "learning_rate 1e-4 → 2e-4"),
+            ("train.adam_beta1", json!(0.9), json!(0.8), "optimizer.beta1 0.9 → 0.8"),
             ("train.steps", json!(100), json!(200), "steps 100 → 200"),
             ("train.prior_preservation.weight", json!(1.0), json!(0.5), "prior_preservation.weight 1 → 0.5"),
             ("train.lr_scheduler", json!("constant"), json!("cosine"), "lr_scheduler constant → cosine"),

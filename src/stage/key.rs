@@ -67,6 +67,15 @@ impl KeyInputs {
         self
     }
 
+    /// Gives an input another name, if it is there.
+    #[must_use]
+    pub(super) fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Some(value) = self.0.remove(from) {
+            self.0.insert(to.to_owned(), value);
+        }
+        self
+    }
+
     /// The inputs in a stage's struct: the names of nested fields are joined by dots, what is not there is left out.
     ///
     /// `captions` stay one input: their names are content hashes.

@@ -18,6 +18,7 @@ mod generate;
 mod inputs;
 mod key;
 mod name;
+mod older_names;
 mod prepare;
 mod train;
 
@@ -31,6 +32,7 @@ pub use generate::{Generate, GenerateImages};
 pub use inputs::{Inputs, about};
 pub use key::{Change, Key, KeyInputs};
 pub use name::Stage;
+pub use older_names::setting as setting_of;
 pub use prepare::Prepare;
 pub use train::{Identifier, PriorWeight, Train, TrainHints, TrainInputs};
 

@@ -11,6 +11,7 @@ use super::about::About;
 use super::cell::{CellFacts, Cropping, Keys, ModelInputs, captions, hashes, read_anew};
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
+use super::older_names;
 use crate::experiment::settings::{LrScheduler, Probe, TrainRecipe};
 
 /// What the stage says about itself.
@@ -109,7 +110,8 @@ impl Train {
         })
     }
 
-    /// The key's inputs: everything but the learning rate settings that the scheduler does not use.
+    /// The key's inputs: everything but the learning rate settings that the scheduler does not use, under the
+    /// names that stored results have.
     pub(super) fn key_inputs(&self) -> KeyInputs {
         const WARMUP: &str = "train.lr_warmup_steps";
         const CYCLES: &str = "train.lr_cycles";
@@ -120,7 +122,8 @@ impl Train {
             LrScheduler::CosineWithRestarts => &[POWER],
             LrScheduler::Polynomial => &[CYCLES],
         };
-        unused.iter().fold(KeyInputs::of(self), |inputs, name| inputs.without(name))
+        let inputs = unused.iter().fold(KeyInputs::of(self), |inputs, name| inputs.without(name));
+        older_names::of_optimizer(inputs)
     }
 }
 

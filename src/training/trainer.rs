@@ -33,7 +33,7 @@ impl From<&TrainRecipe> for TrainingConfig {
     fn from(recipe: &TrainRecipe) -> Self {
         Self {
             learning_rate: recipe.into(),
-            optimizer: OptimizerConfig::AdamW(recipe.into()),
+            optimizer: (&recipe.optimizer).into(),
             max_grad_norm: recipe.max_grad_norm,
             prior_weight: 0.0,
             snr_gamma: recipe.snr_gamma,

@@ -116,7 +116,7 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
         ("ss_lr_scheduler", train.lr_scheduler.to_string()),
-        ("ss_optimizer", "AdamW".to_owned()),
+        ("ss_optimizer", train.optimizer.name.title().to_owned()),
         ("ss_seed", train.seed.to_string()),
         ("ss_steps", train.steps.to_string()),
         ("ss_num_train_images", wanted.photos.len().to_string()),

@@ -104,6 +104,26 @@ fn dates_are_no_values() {
 }
 
 #[test]
+fn an_optimizer_has_its_own_defaults() {
+    let optimizer = |set: &str| {
+        let experiment = load(&format!("[train.optimizer]\n{set}")).unwrap();
+        let optimizer = &experiment.cells()[0].settings.train.recipe.optimizer;
+        serde_json::to_string(optimizer).unwrap()
+    };
+    let adamw = r#"{"name":"adamw","beta1":0.9,"beta2":0.999,"epsilon":1e-8,"weight_decay":0.01}"#;
+    assert_eq!(optimizer(""), adamw);
+    let lion = r#"{"name":"lion","beta1":0.9,"beta2":0.99,"weight_decay":0.0}"#;
+    assert_eq!(optimizer("name = \"lion\""), lion);
+    let lion = r#"{"name":"lion","beta1":0.9,"beta2":0.5,"weight_decay":1.0}"#;
+    assert_eq!(optimizer("name = \"lion\"\nbeta2 = 0.5\nweight_decay = 1"), lion);
+    assert_snapshot!(warnings("[train.optimizer]\nname = \"lion\"\nepsilon = 1e-6"), @r#"
+    study.toml:4:11: warning: `train.optimizer.epsilon` has no effect with `name = "lion"`
+     4 | epsilon = 1e-6
+       |           ^^^^
+    "#);
+}
+
+#[test]
 fn warnings_do_not_stop() {
     assert_snapshot!(warnings("[subject]\nidentifier = \"sks\"\n[train]\ninstance_prompt = \"a photo of a {class}!\"\nlr_warmup_steps = 10\n[generate]\nprompts = \"a {class}\"\n[train.prior_preservation]\nclass_prompt = \"{identifier} {class}\"\nweight = 0\n[[exclude]]\ndataset.size = 7"), @r#"
     study.toml:3:14: warning: "sks" is a word the base model already knows

@@ -45,8 +45,28 @@ fn key_of_another_tool() {
     study.toml:4:1: unknown key `train.zzz`
      4 | zzz = 1
        | ^^^ expected a key of `[train]`
-       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, rank, alpha, dropout, adam_beta1, adam_beta2, adam_epsilon, weight_decay, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, seed, prior_preservation
+       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, rank, alpha, dropout, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, seed, optimizer, prior_preservation
     ");
+}
+
+#[test]
+fn keys_of_the_optimizer_by_their_older_names() {
+    assert_snapshot!(errors("[train]\nadam_beta1 = 0.9\nweight_decay = 0.1\noptimizer = \"lion\""), @r#"
+    study.toml:3:1: unknown key `train.adam_beta1`
+     3 | adam_beta1 = 0.9
+       | ^^^^^^^^^^ expected a key of `[train]`
+       = did you mean `train.optimizer.beta1`?
+
+    study.toml:4:1: unknown key `train.weight_decay`
+     4 | weight_decay = 0.1
+       | ^^^^^^^^^^^^ expected a key of `[train]`
+       = did you mean `train.optimizer.weight_decay`?
+
+    study.toml:5:13: `train.optimizer` is a text
+     5 | optimizer = "lion"
+       |             ^^^^^^ expected a section
+       = write `[train.optimizer]` and below it e.g. `name = …`
+    "#);
 }
 
 #[test]
@@ -131,7 +151,7 @@ fn section_instead_of_value_and_back() {
 
 #[test]
 fn ranges() {
-    assert_snapshot!(errors("[train]\nlearning_rate = nan\ndropout = 1.0\nsteps = 0\nbatch_size = 99999999\nalpha = 0\nadam_epsilon = 0.0\nweight_decay = inf\n[train.prior_preservation]\nweight = -1.0\n[generate]\nguidance_scale = -7.5\nsteps = 0\nlora_scale = 1e9"), @"
+    assert_snapshot!(errors("[train]\nlearning_rate = nan\ndropout = 1.0\nsteps = 0\nbatch_size = 99999999\nalpha = 0\n[train.optimizer]\nepsilon = 0.0\nweight_decay = inf\n[train.prior_preservation]\nweight = -1.0\n[generate]\nguidance_scale = -7.5\nsteps = 0\nlora_scale = 1e9"), @"
     study.toml:3:17: `train.learning_rate` cannot be NaN
      3 | learning_rate = nan
        |                 ^^^ expected a number above 0, up to 1
@@ -152,28 +172,28 @@ fn ranges() {
      7 | alpha = 0
        |         ^ expected a number above 0, up to 10000
 
-    study.toml:8:16: `train.adam_epsilon` cannot be 0.0
-     8 | adam_epsilon = 0.0
-       |                ^^^ expected a number above 0, up to 1
+    study.toml:9:11: `train.optimizer.epsilon` cannot be 0.0
+     9 | epsilon = 0.0
+       |           ^^^ expected a number above 0, up to 1
 
-    study.toml:9:16: `train.weight_decay` cannot be inf
-     9 | weight_decay = inf
-       |                ^^^ expected a number from 0, up to 100
+    study.toml:10:16: `train.optimizer.weight_decay` cannot be inf
+     10 | weight_decay = inf
+        |                ^^^ expected a number from 0, up to 100
 
-    study.toml:11:10: `train.prior_preservation.weight` cannot be -1.0
-     11 | weight = -1.0
+    study.toml:12:10: `train.prior_preservation.weight` cannot be -1.0
+     12 | weight = -1.0
         |          ^^^^ expected a number from 0, up to 1000
 
-    study.toml:13:18: `generate.guidance_scale` cannot be -7.5
-     13 | guidance_scale = -7.5
+    study.toml:14:18: `generate.guidance_scale` cannot be -7.5
+     14 | guidance_scale = -7.5
         |                  ^^^^ expected a number from 0, up to 100
 
-    study.toml:14:9: `generate.steps` cannot be 0
-     14 | steps = 0
+    study.toml:15:9: `generate.steps` cannot be 0
+     15 | steps = 0
         |         ^ expected a whole number from 1 to 1000
 
-    study.toml:15:14: `generate.lora_scale` cannot be 1e9
-     15 | lora_scale = 1e9
+    study.toml:16:14: `generate.lora_scale` cannot be 1e9
+     16 | lora_scale = 1e9
         |              ^^^ expected a number from -10, up to 10
     ");
 }

@@ -43,14 +43,16 @@ lr_power = 1.0
 rank = 4
 alpha = 4.0
 dropout = 0.0
-adam_beta1 = 0.9
-adam_beta2 = 0.999
-adam_epsilon = 1e-8
-weight_decay = 0.01
 max_grad_norm = 1.0
 gradient_checkpointing = false
 checkpoint_every = 2
 seed = 0
+[train.optimizer]
+name = "adamw"
+beta1 = 0.9
+beta2 = 0.999
+epsilon = 1e-8
+weight_decay = 0.01
 [generate]
 sampler = "ddim"
 steps = 2

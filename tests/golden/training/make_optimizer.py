@@ -1,10 +1,12 @@
-"""Writes lr_schedules.json (diffusers 0.42.1 get_scheduler) and adamw.json (torch 2.15 AdamW) beside itself."""
+"""Writes lr_schedules.json (diffusers 0.42.1 get_scheduler), adamw.json (torch 2.15 AdamW) and lion.json (lion-pytorch
+0.2.5) beside itself."""
 
 import json
 from pathlib import Path
 
 import torch
 from diffusers.optimization import get_scheduler
+from lion_pytorch import Lion
 
 HERE = Path(__file__).parent
 torch.set_num_threads(1)
@@ -35,11 +37,11 @@ cases = [learning_rates(name, *shape) for shape in SHAPES for name in NAMES]
 (HERE / "lr_schedules.json").write_text(json.dumps(cases))
 
 
-def adamw(settings, rates, seed):
+def steps(optimizer, settings, rates, seed):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.nn.Parameter(torch.randn(7, generator=generator))
     start = weight.detach().tolist()
-    optimizer = torch.optim.AdamW([weight], **settings)
+    optimizer = optimizer([weight], **settings)
     gradients, weights = [], []
     for step, rate in enumerate(rates):
         # Sizes from 1e-9 to 1e2 and exact zeros, to see epsilon and the bias correction at work.
@@ -52,15 +54,22 @@ def adamw(settings, rates, seed):
         weights.append(weight.detach().tolist())
     (beta1, beta2) = optimizer.defaults["betas"]
     return {
-        "beta1": beta1, "beta2": beta2, "epsilon": optimizer.defaults["eps"],
+        "beta1": beta1, "beta2": beta2, "epsilon": optimizer.defaults.get("eps"),
         "weight_decay": optimizer.defaults["weight_decay"], "rates": rates, "start": start,
         "gradients": gradients, "weights": weights,
     }
 
 
 cases = [
-    adamw({}, [1e-3] * 50, 0),
-    adamw({"betas": (0.8, 0.99), "weight_decay": 0.3, "eps": 1e-6}, [1e-2 * (1 + i % 5) for i in range(50)], 1),
-    adamw({"weight_decay": 0.0}, [i * 1e-4 for i in range(50)], 2),
+    steps(torch.optim.AdamW, {}, [1e-3] * 50, 0),
+    steps(torch.optim.AdamW, {"betas": (0.8, 0.99), "weight_decay": 0.3, "eps": 1e-6}, [1e-2 * (1 + i % 5) for i in range(50)], 1),
+    steps(torch.optim.AdamW, {"weight_decay": 0.0}, [i * 1e-4 for i in range(50)], 2),
 ]
 (HERE / "adamw.json").write_text(json.dumps(cases))
+
+cases = [
+    steps(Lion, {"lr": 1e-4}, [1e-3] * 20, 3),
+    steps(Lion, {"betas": (0.8, 0.95), "weight_decay": 0.3}, [1e-2 * (1 + i % 5) for i in range(20)], 4),
+    steps(Lion, {"weight_decay": 1.0}, [i * 1e-4 for i in range(20)], 5),
+]
+(HERE / "lion.json").write_text(json.dumps(cases))
