@@ -2,7 +2,6 @@
 
 mod attention;
 mod model;
-mod recompute;
 mod step;
 mod timestep;
 

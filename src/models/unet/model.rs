@@ -5,7 +5,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use super::step::{self, Shared, Step};
+use super::step::{self, Shared, Step, StepOfSize};
 use super::timestep;
 use crate::kernels::{
     Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, on_workers, silu,
@@ -13,8 +13,11 @@ use crate::kernels::{
 use crate::models::adaptable::AdaptableLayer;
 use crate::models::conditioning::Conditioning;
 use crate::models::config::UNetConfig;
+use crate::models::gradients::{LossAndGradients, Recompute};
 use crate::models::layers::{self, Layers};
 use crate::models::lora_set::LoraSet;
+use crate::models::recompute;
+use crate::models::steps::{self, FeatureMap, Steps, Visit};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
@@ -24,7 +27,7 @@ pub struct UNet2DConditionModel {
     config: UNetConfig,
     conv_in: Conv2d,
     time: [Linear; 2],
-    pub(super) steps: Vec<Step>,
+    steps: Vec<Step>,
     norm_out: GroupNorm,
     conv_out: Conv2d,
     device: Device,
@@ -94,25 +97,35 @@ impl UNet2DConditionModel {
         conditioning: &Conditioning,
         lora: &LoraSet,
     ) -> Result<Tensor> {
-        on_workers(|| self.pass(latents, timesteps, conditioning, lora))
+        on_workers(|| steps::forward(self, latents, timesteps, conditioning, lora))
     }
 
-    fn pass(&self, latents: &Tensor, timesteps: &[f32], conditioning: &Conditioning, lora: &LoraSet) -> Result<Tensor> {
-        let (first, time, context) = self.enter(latents, timesteps, conditioning)?;
-        let on = Shared { time: &time, context: &context, lora };
-        let last = step::walk(&self.steps, first, |v| {
-            v.step.forward(&v.x.value, v.skip.as_ref().map(|s| &s.value), v.size, on)
-        })?;
-        self.leave(&last.value)
-    }
-
-    /// First feature map `(B,h,w,C)`, timestep embedding after SiLU, context in the activations' type.
-    pub(super) fn enter(
+    /// Runs the model, takes `loss` (a scalar) of its prediction `(B,4,h,w)` f32, and differentiates it by every tensor
+    /// of `lora`, which must be those of `Var`s. The other arguments are as in [`forward`](Self::forward). Both ways of
+    /// [`Recompute`] give the same loss, and gradients that differ by rounding only.
+    ///
+    /// # Errors
+    /// Shapes that do not agree, or a tensor of `lora` that gets no gradient: its layer is not in this model, or it is
+    /// not a `Var`.
+    pub fn loss_and_gradients(
         &self,
         latents: &Tensor,
         timesteps: &[f32],
         conditioning: &Conditioning,
-    ) -> Result<(Tensor, Tensor, Tensor)> {
+        lora: &LoraSet,
+        recompute: Recompute,
+        loss: impl FnOnce(&Tensor) -> Result<Tensor> + Send,
+    ) -> Result<LossAndGradients> {
+        recompute::loss_and_gradients(self, latents, timesteps, conditioning, lora, recompute, loss)
+    }
+}
+
+impl Steps for UNet2DConditionModel {
+    type Shared = Shared;
+    type Step<'a> = StepOfSize<'a>;
+
+    /// The first feature map is `(B,h,w,C)`; the context has the activations' type.
+    fn enter(&self, latents: &Tensor, timesteps: &[f32], conditioning: &Conditioning) -> Result<(Tensor, Shared)> {
         let context = &conditioning.tokens;
         let (batch, channels, _, _) = latents.dims4()?;
         let (prompts, _, width) = context.dims3()?;
@@ -133,11 +146,19 @@ impl UNet2DConditionModel {
         let waves = Tensor::from_vec(waves, (batch, width), &self.device)?.to_dtype(self.dtype)?;
         let time = linear(&silu(&linear(&waves, &self.time[0])?)?, &self.time[1])?;
         let x = latents.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
-        Ok((conv2d(&x, &self.conv_in)?, silu(&time)?, context.to_dtype(self.dtype)?.contiguous()?))
+        let shared = Shared { time: silu(&time)?, context: context.to_dtype(self.dtype)?.contiguous()? };
+        Ok((conv2d(&x, &self.conv_in)?, shared))
     }
 
-    /// From the last feature map `(B,h,w,C)` to the prediction `(B,4,h,w)` f32.
-    pub(super) fn leave(&self, x: &Tensor) -> Result<Tensor> {
+    fn walk<'a>(
+        &'a self,
+        first: Tensor,
+        apply: impl FnMut(Visit<StepOfSize<'a>>) -> Result<Tensor>,
+    ) -> Result<FeatureMap> {
+        step::walk(&self.steps, first, apply)
+    }
+
+    fn leave(&self, x: &Tensor) -> Result<Tensor> {
         let y = conv2d(&group_norm(x, &self.norm_out, Activation::Silu)?, &self.conv_out)?;
         y.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }

@@ -1,5 +1,4 @@
-//! The UNet as a list of steps with a stack of skip connections, so that one walk serves the plain forward
-//! pass and the one that recomputes blocks.
+//! The steps of the UNet, and the skip connections between them.
 
 use candle_core::{Result, Tensor, bail};
 
@@ -10,16 +9,16 @@ use crate::models::config::UNetConfig;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
 use crate::models::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
+use crate::models::steps::{self, FeatureMap, Visit};
 use crate::tensors::LoadError;
 
-/// What every step sees besides the feature map.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shared<'a> {
+/// What every step sees besides the feature maps.
+#[derive(Debug)]
+pub(in crate::models) struct Shared {
     /// `(B, 4·C0)`, the timestep's embedding after SiLU.
-    pub(super) time: &'a Tensor,
+    pub(super) time: Tensor,
     /// `(B, T, D)`, the text encoder's output.
-    pub(super) context: &'a Tensor,
-    pub(super) lora: &'a LoraSet,
+    pub(super) context: Tensor,
 }
 
 /// One step from feature map to feature map.
@@ -46,30 +45,41 @@ enum Kind {
     Upsample(Upsample),
 }
 
-impl Step {
-    /// `skip` is concatenated to `x` `(B,H,W,C)` on the way up; `size` is what an upsampling must reach.
-    pub(super) fn forward(
-        &self,
-        x: &Tensor,
-        skip: Option<&Tensor>,
-        size: Option<(usize, usize)>,
-        on: Shared,
-    ) -> Result<Tensor> {
-        match &self.kind {
+/// A step, and the size that an upsampling must reach.
+#[derive(Debug)]
+pub(in crate::models) struct StepOfSize<'a> {
+    step: &'a Step,
+    size: Option<(usize, usize)>,
+}
+
+impl steps::Step for StepOfSize<'_> {
+    type Shared = Shared;
+
+    /// The inputs are the previous feature map `(B,H,W,C)` and, for a block on the way up, the skip connection's, which
+    /// is joined to it along the channels.
+    fn forward(&self, inputs: &[&Tensor], shared: &Shared, lora: &LoraSet) -> Result<Tensor> {
+        let (x, skip) = (inputs[0], inputs.get(1));
+        match &self.step.kind {
             Kind::Downsample(layer) => layer.forward(x),
-            Kind::Upsample(layer) => layer.forward(x, size),
+            Kind::Upsample(layer) => layer.forward(x, self.size),
             Kind::Block { resnet, transformer } => {
                 let joined = skip.map(|skip| concatenate(x, skip)).transpose()?;
-                let h = resnet.forward(joined.as_ref().unwrap_or(x), Some(on.time))?;
+                let h = resnet.forward(joined.as_ref().unwrap_or(x), Some(&shared.time))?;
                 match transformer {
-                    Some(transformer) => transformer.forward(&h, on.context, on.lora),
+                    Some(transformer) => transformer.forward(&h, &shared.context, lora),
                     None => Ok(h),
                 }
             }
         }
     }
 
-    /// The layers an adapter may change in this step.
+    fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
+        self.step.adaptable_layers()
+    }
+}
+
+impl Step {
+    /// The layers that an adapter can change in this step.
     pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
         let transformer = match &self.kind {
             Kind::Block { transformer, .. } => transformer.as_deref(),
@@ -79,43 +89,28 @@ impl Step {
     }
 }
 
-/// A feature map with its place in the order of computation: 0 enters the first step, `i + 1` leaves step `i`.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
-    pub(super) id: usize,
-    pub(super) value: Tensor,
-}
-
-/// A step with its inputs.
-pub(super) struct Visit<'a> {
-    pub(super) step: &'a Step,
-    pub(super) x: Slot,
-    pub(super) skip: Option<Slot>,
-    pub(super) size: Option<(usize, usize)>,
-}
-
-/// Goes through the steps in order, handing each its inputs; `apply` computes the result.
+/// Goes through the steps in order and gives each its inputs; `apply` computes the step's result.
 pub(super) fn walk<'a>(
     steps: &'a [Step],
     first: Tensor,
-    mut apply: impl FnMut(Visit<'a>) -> Result<Tensor>,
-) -> Result<Slot> {
-    let mut x = Slot { id: 0, value: first };
+    mut apply: impl FnMut(Visit<StepOfSize<'a>>) -> Result<Tensor>,
+) -> Result<FeatureMap> {
+    let mut x = FeatureMap { id: 0, value: first };
     let mut kept = vec![x.clone()];
     for (i, step) in steps.iter().enumerate() {
-        let skip = match (step.path, &step.kind) {
-            (Path::Up, Kind::Block { .. }) => match kept.pop() {
+        let mut inputs = vec![x];
+        if let (Path::Up, Kind::Block { .. }) = (step.path, &step.kind) {
+            match kept.pop() {
                 None => bail!("the way up has more blocks than the way down"),
-                skip => skip,
-            },
-            _ => None,
-        };
+                Some(skip) => inputs.push(skip),
+            }
+        }
         let size = match (&step.kind, kept.last()) {
             (Kind::Upsample(_), Some(next)) => Some((next.value.dim(1)?, next.value.dim(2)?)),
             _ => None,
         };
-        let value = apply(Visit { step, x, skip, size })?;
-        x = Slot { id: i + 1, value };
+        let value = apply(Visit { step: StepOfSize { step, size }, inputs })?;
+        x = FeatureMap { id: i + 1, value };
         if step.path == Path::Down {
             kept.push(x.clone());
         }
