@@ -8,6 +8,8 @@ mod device;
 mod dtype;
 mod lr_scheduler;
 mod model_id;
+mod purpose;
+mod question;
 mod sampler;
 mod words;
 
@@ -16,5 +18,7 @@ pub use device::{Device, DeviceClass};
 pub use dtype::Dtype;
 pub use lr_scheduler::LrScheduler;
 pub use model_id::{IdError, ModelId};
+pub use purpose::Purpose;
+pub use question::Question;
 pub use sampler::Sampler;
 pub use words::{Choice, UnknownWord};
