@@ -1,7 +1,7 @@
 //! Where the training square lies.
 
-use super::resize::Span;
 use crate::choice::Crop;
+use crate::picture::{Span, longer_side};
 
 /// The spans of both axes for a square of `resolution` pixels of a photo of `size` (width, height; both at least 1);
 /// `hash` is the photo's.
@@ -13,7 +13,7 @@ pub(super) fn square(size: (u32, u32), hash: &str, resolution: usize, crop: Crop
     let (width, height) = (size.0 as usize, size.1 as usize);
     let [draw_x, draw_y] = draws(hash, seed);
     let span = |side: usize, short: usize, draw: u64| {
-        let resized = if side == short { resolution } else { longer_side(side, short, resolution) };
+        let resized = longer_side(side, short, resolution);
         let room = resized - resolution;
         let start = match crop {
             Crop::Center => room / 2 + usize::from(room % 4 == 3),
@@ -24,10 +24,6 @@ pub(super) fn square(size: (u32, u32), hash: &str, resolution: usize, crop: Crop
     };
     let short = width.min(height);
     (span(width, short, draw_x), span(height, short, draw_y))
-}
-
-fn longer_side(long: usize, short: usize, resolution: usize) -> usize {
-    ((resolution as u64 * long as u64) as f64 / short as f64) as usize
 }
 
 /// Two numbers that depend on the seed and the photo's content only.

@@ -2,12 +2,13 @@
 
 use image::RgbImage;
 
+use super::crop;
 use super::decode::decode;
 use super::error::PhotoError;
 use super::file::read_photo;
 use super::photo::Photo;
-use super::{crop, resize};
 use crate::choice::Crop;
+use crate::picture::{Filter, resize_and_crop};
 
 /// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
 ///
@@ -20,7 +21,7 @@ use crate::choice::Crop;
 pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
     let image = upright(photo)?;
     let (x, y) = crop::square(image.dimensions(), &photo.hash, resolution, crop, seed);
-    Ok(resize::resize_and_crop(&image, x, y))
+    Ok(resize_and_crop(&image, Filter::Lanczos, x, y))
 }
 
 /// The whole photo, upright. It is an error if the file changed since it was scanned.

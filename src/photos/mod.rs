@@ -32,7 +32,6 @@ mod orientation;
 mod own;
 mod photo;
 mod png_text;
-mod resize;
 mod scan;
 mod split;
 mod walk;

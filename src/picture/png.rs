@@ -1,4 +1,4 @@
-//! RGB pictures and PNG files.
+//! PNG files.
 
 use std::borrow::Cow;
 

@@ -1,37 +1,83 @@
-//! PIL's antialiased Lanczos resampling in its 8-bit fixed-point arithmetic, bit for bit.
+//! PIL's antialiased resampling in its 8-bit fixed-point arithmetic, bit for bit.
 //!
-//! Port of <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/Resample.c>: `precompute_coeffs`,
-//! `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`, `ImagingResampleVertical_8bpc`. Only the part inside the
-//! crop is computed; its pixels are the same as after resizing the whole image.
+//! Port of <https://github.com/python-pillow/Pillow/blob/11.0.0/src/libImaging/Resample.c>: the filters,
+//! `precompute_coeffs`, `normalize_coeffs_8bpc`, `ImagingResampleHorizontal_8bpc`, `ImagingResampleVertical_8bpc`. Only
+//! the part inside the crop is computed; its pixels are the same as after resizing the whole image.
 
 use image::RgbImage;
 
-/// Reach of the Lanczos window in source pixels, without scaling.
-const SUPPORT: f64 = 3.0;
 /// Fraction bits of a coefficient: 8 bits are for the pixel, 2 for sums beyond 0..=255.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// A range of positions along one axis of the resized image.
+/// A filter of PIL's `Image.resize`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    /// Length of the whole axis after resizing, in pixels.
-    pub(super) resized: usize,
-    /// First position that is kept.
-    pub(super) start: usize,
-    /// How many positions are kept.
-    pub(super) length: usize,
+pub enum Filter {
+    /// `Image.Resampling.BILINEAR`: a triangle.
+    Bilinear,
+    /// `Image.Resampling.BICUBIC`: a cubic with a = -0.5.
+    Bicubic,
+    /// `Image.Resampling.LANCZOS`: a windowed sinc.
+    Lanczos,
 }
 
-/// Resizes `image` to `x.resized` × `y.resized` pixels with Lanczos and cuts out `x.length` × `y.length` of them.
+impl Filter {
+    /// The reach in source pixels, without scaling.
+    fn support(self) -> f64 {
+        match self {
+            Self::Bilinear => 1.0,
+            Self::Bicubic => 2.0,
+            Self::Lanczos => 3.0,
+        }
+    }
+
+    /// The weight of a source pixel at distance `x`.
+    fn weight(self, x: f64) -> f64 {
+        match self {
+            Self::Bilinear => (1.0 - x.abs()).max(0.0),
+            Self::Bicubic => bicubic(x.abs()),
+            Self::Lanczos => lanczos(x),
+        }
+    }
+}
+
+/// A range of positions along one axis of the resized image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Length of the whole axis after resizing, in pixels.
+    pub resized: usize,
+    /// First position that is kept.
+    pub start: usize,
+    /// How many positions are kept.
+    pub length: usize,
+}
+
+impl Span {
+    /// All positions of an axis of `resized` pixels.
+    #[must_use]
+    pub fn whole(resized: usize) -> Self {
+        Self { resized, start: 0, length: resized }
+    }
+}
+
+/// The longer side of an image whose shorter side `short` is resized to `shorter`, in pixels; `short` is not 0.
+///
+/// torchvision and transformers have `int(shorter * long / short)`.
+#[must_use]
+pub fn longer_side(long: usize, short: usize, shorter: usize) -> usize {
+    if long == short { shorter } else { ((shorter as u64 * long as u64) as f64 / short as f64) as usize }
+}
+
+/// Resizes `image` to `x.resized` × `y.resized` pixels and cuts out `x.length` × `y.length` of them.
 ///
 /// `image` has pixels, `x` and `y` lie within the resized image.
-pub(super) fn resize_and_crop(image: &RgbImage, x: Span, y: Span) -> RgbImage {
+#[must_use]
+pub fn resize_and_crop(image: &RgbImage, filter: Filter, x: Span, y: Span) -> RgbImage {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let rows = Weights::new(height, y);
+    let rows = Weights::new(filter, height, y);
     // Only the rows the second pass reads. An axis that keeps its length is copied, as in PIL.
     let (first, last) = rows.source_range();
     let source = &image.as_raw()[first * width * 3..last * width * 3];
-    let columns = Weights::new(width, x);
+    let columns = Weights::new(filter, width, x);
     let narrow: Vec<u8> = source.chunks_exact(width * 3).flat_map(|row| columns.horizontal(row)).collect();
     let pixels = rows.vertical(&narrow, x.length * 3, first);
     RgbImage::from_raw(x.length as u32, y.length as u32, pixels).expect("three bytes for every pixel")
@@ -44,22 +90,14 @@ struct Weights {
 }
 
 impl Weights {
-    fn new(source: usize, span: Span) -> Self {
+    fn new(filter: Filter, source: usize, span: Span) -> Self {
         let positions = span.start..span.start + span.length;
         if source == span.resized {
             return Self { taps: positions.map(|at| (at, vec![1 << PRECISION])).collect() };
         }
-        let scale = source as f64 / span.resized as f64;
-        let filter_scale = scale.max(1.0);
-        let support = SUPPORT * filter_scale;
         let taps = positions.map(|at| {
-            let center = (at as f64 + 0.5) * scale;
-            let from = (center - support + 0.5).max(0.0) as usize;
-            let to = ((center + support + 0.5) as usize).min(source);
-            let position = |i: usize| (i as f64 - center + 0.5) * (1.0 / filter_scale);
-            let weights: Vec<f64> = (from..to).map(|i| lanczos(position(i))).collect();
-            let sum: f64 = weights.iter().sum();
-            (from, weights.iter().map(|w| fixed(if sum == 0.0 { *w } else { w / sum })).collect())
+            let (from, weights) = taps(filter, source, span.resized, at);
+            (from, weights.into_iter().map(fixed).collect())
         });
         Self { taps: taps.collect() }
     }
@@ -102,10 +140,36 @@ impl Weights {
     }
 }
 
+/// The weights of the source pixels that make pixel `at` of an axis that is resized from `source` to `resized` pixels,
+/// and the position of the first of them. Their sum is 1.
+#[must_use]
+pub fn taps(filter: Filter, source: usize, resized: usize, at: usize) -> (usize, Vec<f64>) {
+    let scale = source as f64 / resized as f64;
+    let filter_scale = scale.max(1.0);
+    let support = filter.support() * filter_scale;
+    let center = (at as f64 + 0.5) * scale;
+    let from = (center - support + 0.5).max(0.0) as usize;
+    let to = ((center + support + 0.5) as usize).min(source);
+    let position = |i: usize| (i as f64 - center + 0.5) * (1.0 / filter_scale);
+    let weights: Vec<f64> = (from..to).map(|i| filter.weight(position(i))).collect();
+    let sum: f64 = weights.iter().sum();
+    (from, weights.into_iter().map(|w| if sum == 0.0 { w } else { w / sum }).collect())
+}
+
+/// The cubic of `x` ≥ 0.
+fn bicubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    match x {
+        _ if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
+        _ if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
+        _ => 0.0,
+    }
+}
+
 /// sinc(x) · sinc(x / 3) for −3 ≤ x < 3, else 0.
 fn lanczos(x: f64) -> f64 {
     let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) };
-    if (-SUPPORT..SUPPORT).contains(&x) { sinc(x) * sinc(x / SUPPORT) } else { 0.0 }
+    if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }
 
 /// A weight as a fixed-point number, rounded half away from zero.
@@ -122,9 +186,7 @@ fn clip(sum: i32) -> u8 {
 mod tests {
     use super::*;
 
-    fn all(resized: usize) -> Span {
-        Span { resized, start: 0, length: resized }
-    }
+    const FILTERS: [Filter; 3] = [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos];
 
     fn noise(width: u32, height: u32) -> RgbImage {
         let mut state = 1u32;
@@ -138,24 +200,27 @@ mod tests {
     fn a_constant_stays_constant() {
         for (size, resized) in [(1, 7), (9, 4), (5, 5), (3, 100), (100, 3)] {
             let image = RgbImage::from_pixel(size, size + 1, image::Rgb([0, 128, 255]));
-            let small = resize_and_crop(&image, all(resized), all(resized + 2));
-            assert!(small.pixels().all(|pixel| pixel.0 == [0, 128, 255]), "{size} → {resized}");
+            for filter in FILTERS {
+                let small = resize_and_crop(&image, filter, Span::whole(resized), Span::whole(resized + 2));
+                assert!(small.pixels().all(|pixel| pixel.0 == [0, 128, 255]), "{filter:?} {size} → {resized}");
+            }
         }
     }
 
     #[test]
     fn the_same_size_is_a_copy() {
         let image = noise(7, 5);
-        assert_eq!(resize_and_crop(&image, all(7), all(5)), image);
+        assert_eq!(resize_and_crop(&image, Filter::Bicubic, Span::whole(7), Span::whole(5)), image);
     }
 
     #[test]
     fn cropping_while_resizing_equals_cropping_after() {
         let image = noise(37, 23);
         for (width, height) in [(16, 10), (80, 50), (37, 10), (16, 23)] {
-            let whole = resize_and_crop(&image, all(width), all(height));
+            let filter = Filter::Lanczos;
+            let whole = resize_and_crop(&image, filter, Span::whole(width), Span::whole(height));
             let (x, y) = (Span { resized: width, start: 5, length: 9 }, Span { resized: height, start: 1, length: 8 });
-            let part = resize_and_crop(&image, x, y);
+            let part = resize_and_crop(&image, filter, x, y);
             assert_eq!(part, image::imageops::crop_imm(&whole, 5, 1, 9, 8).to_image(), "{width} × {height}");
         }
     }
