@@ -163,13 +163,52 @@ impl Layers<'_> {
 
     fn dense(&self, name: &str, shapes: &[&[usize]], bias: bool) -> Result<Linear, LoadError> {
         let at = self.at(name);
-        let (output, input) = (shapes[0][0], shapes[0][1]);
+        let output = shapes[0][0];
         let weight = at.take("weight", shapes, None)?;
         let bias = if bias { Some(at.take("bias", &[&[output]], None)?) } else { None };
         at.finish(|| match weight {
-            Some(weight) => Linear::new(weight.reshape((output, input))?, bias.flatten()),
+            Some(weight) => Linear::new(weight.reshape((output, ()))?, bias.flatten()),
             None => Linear::new(zeros(&[1, 1])?, None),
         })
+    }
+
+    /// A convolution of squares of `side` pixels that do not overlap, weight `(output, input, side, side)`, as a linear
+    /// layer of `input · side · side` numbers.
+    pub(crate) fn patches(
+        &self,
+        name: &str,
+        (input, output): (usize, usize),
+        side: usize,
+        bias: bool,
+    ) -> Result<Linear, LoadError> {
+        self.dense(name, &[&[output, input, side, side]], bias)
+    }
+
+    /// A linear layer whose result is multiplied by the tensor `scale` `(output)`: `y = s ∘ (x Wᵀ + b)`. The factors
+    /// become part of weight and bias.
+    pub(crate) fn scaled_linear(
+        &self,
+        name: &str,
+        input: usize,
+        output: usize,
+        scale: &str,
+    ) -> Result<Linear, LoadError> {
+        let at = self.at(name);
+        let weight = at.take("weight", &[&[output, input]], None)?;
+        let bias = at.take("bias", &[&[output]], None)?;
+        let scale = self.take(scale, &[&[output]], None)?;
+        at.finish(|| match (weight, bias, scale) {
+            (Some(weight), Some(bias), Some(scale)) => {
+                Linear::new(weight.broadcast_mul(&scale.unsqueeze(1)?)?, Some((bias * scale)?))
+            }
+            _ => Linear::new(zeros(&[1, 1])?, None),
+        })
+    }
+
+    /// A tensor that belongs to no layer, `(shape)`.
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
+        let tensor = self.take(name, &[shape], None)?;
+        self.finish(|| tensor.map_or_else(|| zeros(&[1]), Ok))
     }
 
     /// A convolution with a square kernel, weight `(output, input, kernel, kernel)`.

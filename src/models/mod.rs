@@ -1,10 +1,11 @@
-//! The models: text encoders, denoisers, autoencoders, their configurations, and the families they belong to.
+//! The models: text and image encoders, denoisers, autoencoders, their configurations, and the families they belong to.
 //!
 //! Models return `candle_core::Result`; loading returns [`LoadError`](crate::tensors::LoadError), which names the file
 //! and the tensors or keys at fault.
 
 pub mod adaptable;
 pub mod at_once;
+mod block;
 pub mod conditioning;
 pub mod config;
 pub mod denoiser;
@@ -23,6 +24,7 @@ pub mod text_encoder;
 pub mod tokenizer;
 pub mod unet;
 pub mod vae;
+pub mod vision;
 
 pub use adaptable::{AdaptableLayer, Tokens};
 pub use conditioning::Conditioning;

@@ -2,10 +2,9 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::kernels::{
-    LayerNorm, Linear, Storage, add, attention, gelu_erf, layer_norm, linear, on_workers, quick_gelu,
-};
-use crate::models::config::{Activation, TextConfig};
+use crate::kernels::{LayerNorm, Storage, layer_norm, on_workers};
+use crate::models::block::{Block, BlockSizes, CLIP};
+use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
@@ -16,21 +15,9 @@ pub struct ClipTextModel {
     config: TextConfig,
     tokens: Tensor,
     positions: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<Block>,
     final_norm: LayerNorm,
     dtype: DType,
-}
-
-#[derive(Debug)]
-struct Layer {
-    norm1: LayerNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
 }
 
 impl ClipTextModel {
@@ -56,19 +43,15 @@ impl ClipTextModel {
         let at = if at.has("text_model.final_layer_norm.weight") { &inner } else { at };
         at.ignore("embeddings.position_ids");
         let width = config.hidden_size;
-        let layer = |i: usize| {
-            let at = at.at("encoder.layers").at(i);
-            Ok(Layer {
-                norm1: at.layer_norm("layer_norm1", width, config.layer_norm_eps)?,
-                q: at.linear("self_attn.q_proj", width, width, true)?,
-                k: at.linear("self_attn.k_proj", width, width, true)?,
-                v: at.linear("self_attn.v_proj", width, width, true)?,
-                out: at.linear("self_attn.out_proj", width, width, true)?,
-                norm2: at.layer_norm("layer_norm2", width, config.layer_norm_eps)?,
-                fc1: at.linear("mlp.fc1", width, config.intermediate_size, true)?,
-                fc2: at.linear("mlp.fc2", config.intermediate_size, width, true)?,
-            })
+        let sizes = BlockSizes {
+            width,
+            inner: config.intermediate_size,
+            heads: config.heads,
+            eps: config.layer_norm_eps,
+            activation: config.activation,
+            biased: true,
         };
+        let layer = |i: usize| Block::new(&at.at("encoder.layers").at(i), &CLIP, &sizes);
         Ok(Self {
             tokens: at.embedding("embeddings.token_embedding", config.vocab_size, width)?,
             positions: at.embedding("embeddings.position_embedding", config.positions, width)?,
@@ -109,20 +92,8 @@ impl ClipTextModel {
         let positions = self.positions.narrow(0, 0, length)?.to_dtype(self.dtype)?;
         let mut x = tokens.reshape((batch, length, width))?.broadcast_add(&positions)?;
         for layer in &self.layers {
-            x = self.layer(layer, &x)?;
+            x = layer.forward(&x, true)?;
         }
         layer_norm(&x, &self.final_norm)
-    }
-
-    fn layer(&self, layer: &Layer, x: &Tensor) -> Result<Tensor> {
-        let h = layer_norm(x, &layer.norm1)?;
-        let (q, k, v) = (linear(&h, &layer.q)?, linear(&h, &layer.k)?, linear(&h, &layer.v)?);
-        let x = add(&linear(&attention(&q, &k, &v, self.config.heads, true)?, &layer.out)?, x)?;
-        let h = linear(&layer_norm(&x, &layer.norm2)?, &layer.fc1)?;
-        let h = match self.config.activation {
-            Activation::QuickGelu => quick_gelu(&h)?,
-            Activation::Gelu => gelu_erf(&h)?,
-        };
-        add(&linear(&h, &layer.fc2)?, &x)
     }
 }

@@ -28,7 +28,7 @@ pub use vae::VaeConfig;
 /// A parsed configuration file and its path, for messages.
 pub(crate) struct ConfigFile<'a> {
     path: &'a Path,
-    fields: Fields,
+    pub(in crate::models) fields: Fields,
 }
 
 impl<'a> ConfigFile<'a> {
@@ -36,17 +36,17 @@ impl<'a> ConfigFile<'a> {
         Self::parse(path, &small_text(path)?)
     }
 
-    fn parse(path: &'a Path, text: &str) -> Result<Self, LoadError> {
+    pub(in crate::models) fn parse(path: &'a Path, text: &str) -> Result<Self, LoadError> {
         let invalid = |reason| LoadError::Invalid { file: path.to_owned(), reason };
         Ok(Self { path, fields: Fields::parse(text).map_err(invalid)? })
     }
 
-    fn invalid(&self, reason: impl Into<String>) -> LoadError {
+    pub(in crate::models) fn invalid(&self, reason: impl Into<String>) -> LoadError {
         LoadError::Invalid { file: self.path.to_owned(), reason: reason.into() }
     }
 
     /// The value of a field, or what is wrong with it.
-    fn good<T>(&self, value: Result<T, FieldError>) -> Result<T, LoadError> {
+    pub(in crate::models) fn good<T>(&self, value: Result<T, FieldError>) -> Result<T, LoadError> {
         value.map_err(|FieldError { key, found, wanted }| LoadError::Unsupported {
             file: self.path.to_owned(),
             key,
@@ -56,7 +56,7 @@ impl<'a> ConfigFile<'a> {
     }
 
     /// Refuses `key` unless it is absent or one of `allowed`. A list passes if all its items do.
-    fn only(&self, key: &str, allowed: &[Value]) -> Result<(), LoadError> {
+    pub(in crate::models) fn only(&self, key: &str, allowed: &[Value]) -> Result<(), LoadError> {
         let fits =
             |v: &Value| allowed.contains(v) || allowed.iter().any(|a| a.as_f64().is_some() && a.as_f64() == v.as_f64());
         match self.fields.get(key) {
@@ -70,7 +70,7 @@ impl<'a> ConfigFile<'a> {
         }
     }
 
-    fn all_null(&self, keys: &[&str]) -> Result<(), LoadError> {
+    pub(in crate::models) fn all_null(&self, keys: &[&str]) -> Result<(), LoadError> {
         keys.iter().try_for_each(|key| self.only(key, &[Value::Null]))
     }
 
@@ -79,7 +79,7 @@ impl<'a> ConfigFile<'a> {
     }
 
     /// Refuses a size outside `1..=most`, so that a hostile file cannot ask for unbounded work.
-    fn in_range(&self, key: &str, value: usize, most: usize) -> Result<(), LoadError> {
+    pub(in crate::models) fn in_range(&self, key: &str, value: usize, most: usize) -> Result<(), LoadError> {
         if (1..=most).contains(&value) {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl<'a> ConfigFile<'a> {
     }
 
     /// A number above 0, such as an epsilon.
-    fn positive(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+    pub(in crate::models) fn positive(&self, key: &str, default: f64) -> Result<f64, LoadError> {
         let value = self.good(self.fields.number(key, default))?;
         if value > 0.0 && value < 1e9 {
             Ok(value)
