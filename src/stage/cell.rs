@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
-use crate::experiment::settings::{Crop, Dtype};
+use crate::experiment::settings::{Crop, Dtype, EncoderChoice, Purpose};
 use crate::photos::Photo;
 
 /// What the inputs of a cell's stages are made of.
@@ -24,6 +24,23 @@ pub struct CellFacts<'a> {
     pub train: Vec<&'a Photo>,
     /// Those that are held out, in order.
     pub held_out: Vec<&'a Photo>,
+    /// The image encoders, in the order of the experiment file.
+    pub encoders: Vec<CellEncoder<'a>>,
+}
+
+/// An image encoder of a study.
+#[derive(Clone, Copy, Debug)]
+pub struct CellEncoder<'a> {
+    /// What the experiment file says of it.
+    pub choice: &'a EncoderChoice,
+    /// Its content hash, with the version of the code that makes its features.
+    pub hash: &'a str,
+}
+
+impl CellEncoder<'_> {
+    pub(super) fn is_for(&self, purpose: Purpose) -> bool {
+        self.choice.is_for(purpose)
+    }
 }
 
 /// The keys of a cell's earlier jobs.

@@ -5,6 +5,7 @@ use super::baseline::{self, Baseline};
 use super::cell::{CellFacts, Keys};
 use super::class_images::{self, ClassImages};
 use super::evaluate::{self, Evaluate};
+use super::features::{self, Features};
 use super::generate::{self, Generate};
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
@@ -21,6 +22,7 @@ pub enum Inputs {
     Train(Box<Train>),
     Generate(Generate),
     Evaluate(Evaluate),
+    Features(Features),
 }
 
 /// What a stage says about itself.
@@ -33,6 +35,7 @@ pub fn about(stage: Stage) -> &'static About {
         Stage::Train => &train::ABOUT,
         Stage::Generate => &generate::ABOUT,
         Stage::Evaluate => &evaluate::ABOUT,
+        Stage::Features => &features::ABOUT,
     }
 }
 
@@ -43,11 +46,12 @@ impl Inputs {
     pub fn of(stage: Stage, cell: &CellFacts<'_>, keys: &Keys) -> Vec<Self> {
         let one = match stage {
             Stage::Prepare => Prepare::new(cell, keys).map(Self::Prepare),
-            Stage::Baseline => Baseline::new(cell, keys).map(Self::Baseline),
+            Stage::Baseline => return Baseline::all(cell).into_iter().map(Self::Baseline).collect(),
             Stage::ClassImages => ClassImages::new(cell, keys).map(Self::ClassImages),
             Stage::Train => Train::new(cell, keys).map(Box::new).map(Self::Train),
             Stage::Generate => Generate::new(cell, keys).map(Self::Generate),
             Stage::Evaluate => Evaluate::new(cell, keys).map(Self::Evaluate),
+            Stage::Features => return Features::all(cell, keys).into_iter().map(Self::Features).collect(),
         };
         one.into_iter().collect()
     }
@@ -58,6 +62,7 @@ impl Inputs {
     pub fn reads(&self, stage: Stage, key: &Key) -> bool {
         let is_the_one = match (self, stage) {
             (Self::Evaluate(inputs), Stage::Baseline) => inputs.baseline == *key,
+            (Self::Features(inputs), _) => inputs.source == *key,
             _ => true,
         };
         is_the_one && about(self.stage()).needs.contains(&stage)
@@ -73,6 +78,7 @@ impl Inputs {
             Self::Train(_) => Stage::Train,
             Self::Generate(_) => Stage::Generate,
             Self::Evaluate(_) => Stage::Evaluate,
+            Self::Features(_) => Stage::Features,
         }
     }
 
@@ -86,6 +92,7 @@ impl Inputs {
             Self::Train(inputs) => inputs.key_inputs(),
             Self::Generate(inputs) => KeyInputs::of(inputs),
             Self::Evaluate(inputs) => KeyInputs::of(inputs),
+            Self::Features(inputs) => KeyInputs::of(inputs),
         };
         inputs.with("version", about(self.stage()).version)
     }
