@@ -8,7 +8,7 @@ use candle_core::Device;
 use runner::event::Event;
 use runner::experiment::settings::{Base, Dtype};
 use runner::hashing::HashCache;
-use runner::worker::{BaseModel, StopFlag};
+use runner::worker::{Access, BaseModel, StopFlag};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,13 +42,8 @@ impl Model {
     }
 
     fn find(&self) -> anyhow::Result<BaseModel> {
-        BaseModel::find(
-            &Base::Folder(self.0.path().to_owned()),
-            true,
-            &mut HashCache::none(),
-            &|_: &Event| {},
-            &StopFlag::new(),
-        )
+        let access = Access { offline: true, observer: &|_: &Event| {}, stop: &StopFlag::new() };
+        BaseModel::find(&Base::Folder(self.0.path().to_owned()), &mut HashCache::none(), access)
     }
 
     /// Changes a key of a JSON file for as long as `check` runs.

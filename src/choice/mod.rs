@@ -9,6 +9,8 @@ mod dtype;
 mod lr_scheduler;
 mod model_id;
 mod optimizer;
+mod purpose;
+mod question;
 mod sampler;
 mod words;
 
@@ -18,5 +20,7 @@ pub use dtype::Dtype;
 pub use lr_scheduler::LrScheduler;
 pub use model_id::{IdError, ModelId};
 pub use optimizer::{Optimizer, OptimizerDefaults};
+pub use purpose::Purpose;
+pub use question::Question;
 pub use sampler::Sampler;
 pub use words::{Choice, UnknownWord};

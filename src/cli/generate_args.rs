@@ -23,7 +23,7 @@ use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::too_long;
 use crate::study::StudyError;
-use crate::worker::BaseModel;
+use crate::worker::{Access, BaseModel};
 
 /// As for `generate.steps` in an experiment.
 const STEPS: RangeInclusive<i64> = 1..=MAX_SAMPLER_STEPS as i64;
@@ -131,7 +131,8 @@ impl GenerateArgs {
     pub(super) fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
         let base = base(&self.model)?;
         let Session { terminal, stop, output } = session;
-        let found = BaseModel::find(&base, self.offline, &mut HashCache::none(), &**terminal, stop);
+        let access = Access { offline: self.offline, observer: &**terminal, stop };
+        let found = BaseModel::find(&base, &mut HashCache::none(), access);
         let base = found.map_err(|error| failure(StudyError::Model(error), output))?;
         for warning in self.warnings(&base) {
             warn(output.error_paint(), &warning);

@@ -117,7 +117,7 @@ impl RunArgs {
             session.tell(&Event::ReportWritten { folder: report.folder.clone() });
             Ok(())
         };
-        let mut worker = Stages::new(device, study.photos, study.models);
+        let mut worker = Stages::new(device, study.photos, study.models, study.encoders);
         run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)
     }
 }

@@ -19,13 +19,15 @@ const MAX_EXCLUDES: usize = 1000;
 const MAX_BYTES: usize = 128 << 20;
 
 /// Settings that a sweep cannot change, and why.
-const NOT_SWEPT: [(&str, &str); 6] = [
+const NOT_SWEPT: [(&str, &str); 8] = [
     ("name", "all cells share one report"),
     ("title", "all cells share one report"),
     ("model.device", "the device is where the study runs, not what it studies"),
     ("dataset.held_out", "all cells must be measured on the same held-out photos"),
     ("generate.batch_size", "it never changes an image"),
     ("train.checkpoint_every", "it never changes a result"),
+    ("evaluate.encoders", "all cells must be measured by the same encoders"),
+    ("evaluate.question", "a study has one question"),
 ];
 
 /// A combination before it is checked: what it assigns on top of the file's settings.

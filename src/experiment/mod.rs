@@ -10,6 +10,7 @@ pub mod axis;
 mod bounds;
 mod dataset;
 mod defaults;
+mod encoders;
 mod entry;
 mod evaluate;
 mod generate;

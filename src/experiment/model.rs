@@ -106,13 +106,13 @@ fn is_model(path: &Path) -> bool {
     path.is_dir() || has_extension(path, "safetensors")
 }
 
-fn looks_like_a_path(text: &str) -> bool {
+pub(super) fn looks_like_a_path(text: &str) -> bool {
     let path = Path::new(text);
     path.is_absolute() || text.starts_with(['.', '~', '/', '\\']) || has_extension(path, "safetensors")
 }
 
 /// `owner/name` or `owner/name@revision`.
-fn hub_id(text: &str) -> Option<Base> {
+pub(super) fn hub_id(text: &str) -> Option<Base> {
     text.parse::<ModelId>().ok()?;
     let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision)));
     Some(Base::Hub { id: id.to_owned(), revision: revision.map(str::to_owned) })

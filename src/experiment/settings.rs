@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::dataset::Dataset;
+pub use super::encoders::EncoderChoice;
 pub use super::evaluate::{Evaluate, Probe};
 pub use super::generate::{Generate, ImageRecipe};
 pub use super::model::{Base, Model};
@@ -12,7 +13,7 @@ pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
-pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Sampler};
+pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Purpose, Question, Sampler};
 
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

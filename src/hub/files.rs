@@ -1,4 +1,4 @@
-//! Which files of a diffusers repository are needed.
+//! Which files of a model's repository are needed.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ pub(super) fn missing(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<St
     let mut missing: Vec<String> =
         model.configs.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
     let vocabulary = has("tokenizer/vocab.json") && has("tokenizer/merges.txt");
-    if !vocabulary && !has("tokenizer/tokenizer.json") {
+    if !model.tokenizer.is_empty() && !vocabulary && !has("tokenizer/tokenizer.json") {
         missing.push("tokenizer/vocab.json and tokenizer/merges.txt".to_owned());
     }
     for WeightsPart { folder, stem } in model.weights {
         if weight_files(folder, stem).iter().all(|name| !has(name)) {
-            missing.push(format!("{folder}/{stem}.safetensors"));
+            missing.push(in_folder(folder, &format!("{stem}.safetensors")));
         }
     }
     missing
@@ -28,13 +28,14 @@ pub(super) fn incomplete(model: &ModelFolder, folder: &Path) -> Vec<String> {
     let mut lacking = missing(model, &there);
     let mut names: Vec<String> = model.configs.iter().map(|name| (*name).to_owned()).collect();
     names.extend(model.tokenizer.iter().map(|name| format!("tokenizer/{name}")));
+    names.extend(model.optional.iter().map(|name| (*name).to_owned()));
     // Of the weights the first that is there is the one that is opened.
     let first = |part: &WeightsPart| weight_files(part.folder, part.stem).into_iter().find(|name| there(name));
     names.extend(model.weights.iter().filter_map(first));
     names.retain(|name| there(name));
     for list in names.clone().iter().filter(|name| name.contains(".safetensors.index.")) {
-        let part = list.split('/').next().unwrap_or_default();
-        names.extend(sound::shards(&folder.join(list)).into_iter().flatten().map(|shard| format!("{part}/{shard}")));
+        let part = list.rsplit_once('/').map_or("", |(part, _)| part);
+        names.extend(sound::shards(&folder.join(list)).into_iter().flatten().map(|shard| in_folder(part, &shard)));
     }
     for name in names.iter().filter(|name| is_plain(name)) {
         lacking.extend(match sound::fault(&folder.join(name)) {
@@ -50,7 +51,12 @@ pub(super) fn incomplete(model: &ModelFolder, folder: &Path) -> Vec<String> {
 /// before shards.
 fn weight_files(folder: &str, stem: &str) -> [String; 4] {
     [".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json"]
-        .map(|end| format!("{folder}/{stem}{end}"))
+        .map(|end| in_folder(folder, &format!("{stem}{end}")))
+}
+
+/// The path of a file in a folder of the model; an empty folder is the model's own.
+fn in_folder(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// The files to download of those the repository lists: sorted, each a plain relative path.
@@ -66,14 +72,14 @@ pub(super) fn wanted<'a>(model: &ModelFolder, listed: &'a [String]) -> Vec<&'a s
         let (sharded, half) = (first % 2 == 1, first >= 2);
         chosen.extend(listed.iter().map(String::as_str).filter(|n| {
             sharded
-                && n.strip_prefix(&format!("{folder}/{stem}"))
+                && n.strip_prefix(&in_folder(folder, stem))
                     .is_some_and(|rest| rest.ends_with(".safetensors") && rest.contains("-of-"))
                 && n.contains(".fp16") == half
         }));
     }
     chosen.extend(listed.iter().map(String::as_str).filter(|name| {
         let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| model.tokenizer.contains(&file));
-        tokenizer || model.configs.contains(name)
+        tokenizer || model.configs.contains(name) || model.optional.contains(name)
     }));
     chosen.retain(|name| is_plain(name));
     chosen.sort_unstable();
@@ -98,6 +104,7 @@ mod tests {
         ],
         configs: &["model_index.json", "scheduler/scheduler_config.json", "unet/config.json"],
         tokenizer: &["vocab.json", "merges.txt", "tokenizer.json"],
+        optional: &[],
     };
 
     fn listing(names: &[&str]) -> Vec<String> {
@@ -140,6 +147,23 @@ mod tests {
                 "unet/diffusion_pytorch_model.safetensors"
             ]
         );
+    }
+
+    #[test]
+    fn a_model_may_lie_in_the_folder_itself() {
+        const ENCODER: ModelFolder = ModelFolder {
+            weights: &[WeightsPart { folder: "", stem: "model" }],
+            configs: &["config.json"],
+            tokenizer: &[],
+            optional: &["vocab.json"],
+        };
+        let names = ["config.json", "model.safetensors", "pytorch_model.bin", "vocab.json", "onnx/model.safetensors"];
+        let names = names.map(String::from);
+        assert_eq!(wanted(&ENCODER, &names), ["config.json", "model.safetensors", "vocab.json"]);
+        let has = |name: &str| name == "config.json";
+        assert_eq!(missing(&ENCODER, &has), ["model.safetensors"]);
+        let sharded = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"].map(String::from);
+        assert_eq!(wanted(&ENCODER, &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
     }
 
     #[test]

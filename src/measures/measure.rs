@@ -1,8 +1,11 @@
 //! What a measure is: a named number with a direction, how it is computed and where a report shows it.
 
 use super::error::MeasureError;
+use super::features::{FeatureCell, FeatureImage};
 use super::inputs::{Cell, ImagePair};
+use super::numbers::CellNumbers;
 use super::record::Values;
+use crate::choice::Purpose;
 
 /// A named number.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +39,8 @@ pub enum Better {
     Neither,
 }
 
-/// What a measure is computed of. `None` where it is not defined.
+/// What a measure is computed of. `None` where it is not defined. The first three are computed by the stage `evaluate`
+/// and stand in `metrics.json`; the others are computed where a report is made.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
     /// One generated image.
@@ -46,6 +50,12 @@ pub enum Of {
     Prompt(fn(&[ImagePair<'_>]) -> Result<Option<f64>, MeasureError>),
     /// A whole cell.
     Cell(fn(&Cell<'_>) -> Option<f64>),
+    /// One generated image, in the eyes of an encoder for this purpose.
+    ImageFeatures(Purpose, fn(&FeatureCell<'_>, &FeatureImage<'_>) -> Option<f64>),
+    /// A whole cell, in the eyes of an encoder for this purpose.
+    CellFeatures(Purpose, fn(&FeatureCell<'_>) -> Option<f64>),
+    /// The numbers of a cell's images.
+    CellNumbers(fn(&CellNumbers<'_>) -> Option<f64>),
 }
 
 /// A column of a report's table of numbers.
@@ -107,7 +117,22 @@ impl Measure {
     /// Whether it is a number of a whole cell.
     #[must_use]
     pub fn is_of_cell(&self) -> bool {
-        !matches!(self.of, Of::Image(_))
+        !matches!(self.of, Of::Image(_) | Of::ImageFeatures(..))
+    }
+
+    /// Whether the stage `evaluate` computes it: then its name is in the key of that stage.
+    #[must_use]
+    pub fn is_of_pixels(&self) -> bool {
+        matches!(self.of, Of::Image(_) | Of::Prompt(_) | Of::Cell(_))
+    }
+
+    /// What the encoder must be for, if it needs one.
+    #[must_use]
+    pub fn purpose(&self) -> Option<Purpose> {
+        match self.of {
+            Of::ImageFeatures(purpose, _) | Of::CellFeatures(purpose, _) => Some(purpose),
+            Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) => None,
+        }
     }
 
     /// Its column in a table.

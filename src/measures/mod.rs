@@ -6,7 +6,8 @@
 //! | [`ssim()`] | −1..=1 | 1 | Wang et al. 2004 |
 //! | [`ncc()`] | −1..=1 | 1 | zero-mean normalised cross-correlation of 64 × 64 thumbnails |
 //!
-//! None of them knows what an image shows: they compare pixels at the same place.
+//! None of them knows what an image shows: they compare pixels at the same place. An image encoder does; [`features`]
+//! has the measures of its features.
 //!
 //! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`,
 //! the CSV files and the tables of a report iterate that list. A new measure is its own file and its name in two
@@ -14,8 +15,10 @@
 
 mod error;
 mod evaluation;
+pub mod features;
 mod inputs;
 mod measure;
+mod numbers;
 pub mod record;
 mod rmse;
 mod similarity;
@@ -27,6 +30,7 @@ pub use error::MeasureError;
 pub use evaluation::Evaluation;
 pub use inputs::{Cell, ImagePair, Losses};
 pub use measure::{Better, Column, Measure, Of, Table};
+pub use numbers::CellNumbers;
 pub use rmse::rmse;
 pub use similarity::{leave_one_out, ncc, nearest};
 pub use ssim::ssim;

@@ -64,8 +64,12 @@ fn judge(plan: &Plan, job: &Job, history: &mut History<'_>) -> Option<(f64, u64)
     Some((old.seconds * ratio(about.work)?, bytes))
 }
 
-/// Base model, number format and device; of its training for a job that does not name them itself.
+/// Base model, number format and device; of its training for a job that does not name them itself. Features depend on
+/// an encoder instead.
 fn machine(inputs: &KeyInputs, train: Option<&KeyInputs>) -> Option<[String; 3]> {
+    if let Some(encoder) = inputs.text("encoder") {
+        return Some([encoder, "f32", inputs.text("device")?].map(str::to_owned));
+    }
     let model = if inputs.text("model.base").is_some() { inputs } else { train? };
     let names = [model.text("model.base")?, model.text("model.dtype")?, inputs.text("device")?];
     Some(names.map(str::to_owned))

@@ -18,6 +18,10 @@ pub struct Facts {
     pub base_hashes: BTreeMap<Base, String>,
     /// What the user should know of each base model's files, each a plain sentence.
     pub base_warnings: BTreeMap<Base, Vec<String>>,
+    /// Content hash of each image encoder.
+    pub encoder_hashes: BTreeMap<Base, String>,
+    /// What the user should know of each encoder's files, by its name, each a plain sentence.
+    pub encoder_warnings: BTreeMap<String, Vec<String>>,
     /// How each base model reads the prompts that it gets, by prompt.
     pub readings: BTreeMap<Base, BTreeMap<String, Reading>>,
     /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.

@@ -6,9 +6,10 @@ use super::division::{check_photos, divide};
 use super::facts::Facts;
 use super::notices;
 use super::types::{Cell, Job, Plan};
-use crate::experiment::{Experiment, Place, Problem, Problems, label};
+use crate::experiment::settings::EncoderChoice;
+use crate::experiment::{Experiment, Place, Problem, Problems, Settings, label};
 use crate::photos::Photo;
-use crate::stage::{CellFacts, Inputs, Key, Stage, about};
+use crate::stage::{ByStage, CellEncoder, CellFacts, Inputs, Key, Keys, Stage};
 use crate::text::count;
 
 /// Plans the whole study: photos are divided, jobs named by what they depend on, equal jobs made once.
@@ -37,7 +38,9 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let hashes = |photos: &[&Photo]| photos.iter().map(|photo| photo.hash.clone()).collect::<Vec<_>>();
         let (train_photos, held_out_photos) = (hashes(&train), hashes(&held_out));
         let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
-        let cell_facts = CellFacts { settings, base_hash, device_class, photos: &scan.photos, train, held_out };
+        let encoders = encoders(settings, facts);
+        let photos = &scan.photos;
+        let cell_facts = CellFacts { settings, base_hash, device_class, photos, train, held_out, encoders };
         let jobs = add_jobs(&mut plan.jobs, &mut known, &cell_facts, index);
         plan.cells.push(Cell {
             label: cell.label.clone(),
@@ -54,26 +57,39 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     Ok(plan)
 }
 
+/// The encoders of a cell; those that were not looked up are left out.
+fn encoders<'a>(settings: &'a Settings, facts: &'a Facts) -> Vec<CellEncoder<'a>> {
+    let encoder =
+        |choice: &'a EncoderChoice| Some(CellEncoder { choice, hash: facts.encoder_hashes.get(&choice.model)? });
+    settings.evaluate.encoders.iter().filter_map(encoder).collect()
+}
+
 /// The jobs of one cell, new ones appended to `jobs`.
 fn add_jobs(
     jobs: &mut Vec<Job>,
     known: &mut BTreeMap<(Stage, Key), usize>,
     facts: &CellFacts<'_>,
     cell: usize,
-) -> BTreeMap<Stage, usize> {
-    let mut own: BTreeMap<Stage, usize> = BTreeMap::new();
-    let mut keys: BTreeMap<Stage, Key> = BTreeMap::new();
+) -> ByStage<usize> {
+    let mut own = ByStage::default();
+    let mut keys = Keys::default();
     for stage in Stage::ALL {
-        let Some(inputs) = Inputs::of(stage, facts, &keys) else { continue };
-        let key = inputs.key_inputs().key(stage);
-        let job = *known.entry((stage, key.clone())).or_insert_with(|| {
-            let needs = about(stage).needs.iter().filter_map(|need| own.get(need).copied()).collect();
-            jobs.push(Job { stage, key: key.clone(), inputs, needs, cells: Vec::new(), label: String::new() });
-            jobs.len() - 1
-        });
-        jobs[job].cells.push(cell);
-        own.insert(stage, job);
-        keys.insert(stage, key);
+        for inputs in Inputs::of(stage, facts, &keys) {
+            let key = inputs.key_inputs().key(stage);
+            let job = *known.entry((stage, key.clone())).or_insert_with(|| {
+                let reads = |need: &usize| inputs.reads(jobs[*need].stage, &jobs[*need].key);
+                let needs = own.iter().map(|(_, need)| *need).filter(reads).collect();
+                jobs.push(Job { stage, key: key.clone(), inputs, needs, cells: Vec::new(), label: String::new() });
+                jobs.len() - 1
+            });
+            // Two encoders of the same content need the same work.
+            if own.all(stage).contains(&job) {
+                continue;
+            }
+            jobs[job].cells.push(cell);
+            own.add(stage, job);
+            keys.add(stage, key);
+        }
     }
     own
 }

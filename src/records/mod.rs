@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `prepare` | `photos.json`, `photos/<name>.png` | [`photos`] |
 //! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
+//! | `features` | `features.json`, `features.safetensors` | [`features`] |
 //! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
 //! | `train` | the adapter, for two kinds of programs | [`adapters`] |
 //!
@@ -11,6 +12,7 @@
 //! one. Everything here is plain data and text: nothing reads a disk.
 
 pub mod adapters;
+pub mod features;
 pub mod images;
 pub mod photos;
 pub mod rows;

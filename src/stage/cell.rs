@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{key::Key, name::Stage};
+use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
-use crate::experiment::settings::{Crop, Dtype};
+use crate::experiment::settings::{Crop, Dtype, EncoderChoice, Purpose};
 use crate::photos::Photo;
 
 /// What the inputs of a cell's stages are made of.
@@ -24,10 +24,27 @@ pub struct CellFacts<'a> {
     pub train: Vec<&'a Photo>,
     /// Those that are held out, in order.
     pub held_out: Vec<&'a Photo>,
+    /// The image encoders, in the order of the experiment file.
+    pub encoders: Vec<CellEncoder<'a>>,
 }
 
-/// The keys of a cell's earlier stages.
-pub(super) type Keys = BTreeMap<Stage, Key>;
+/// An image encoder of a study.
+#[derive(Clone, Copy, Debug)]
+pub struct CellEncoder<'a> {
+    /// What the experiment file says of it.
+    pub choice: &'a EncoderChoice,
+    /// Its content hash, with the version of the code that makes its features.
+    pub hash: &'a str,
+}
+
+impl CellEncoder<'_> {
+    pub(super) fn is_for(&self, purpose: Purpose) -> bool {
+        self.choice.is_for(purpose)
+    }
+}
+
+/// The keys of a cell's earlier jobs.
+pub type Keys = ByStage<Key>;
 
 impl CellFacts<'_> {
     pub(super) fn model(&self) -> ModelInputs {

@@ -5,8 +5,9 @@ use super::baseline::{self, Baseline};
 use super::cell::{CellFacts, Keys};
 use super::class_images::{self, ClassImages};
 use super::evaluate::{self, Evaluate};
+use super::features::{self, Features};
 use super::generate::{self, Generate};
-use super::key::KeyInputs;
+use super::key::{Key, KeyInputs};
 use super::name::Stage;
 use super::prepare::{self, Prepare};
 use super::train::{self, Train};
@@ -21,6 +22,7 @@ pub enum Inputs {
     Train(Box<Train>),
     Generate(Generate),
     Evaluate(Evaluate),
+    Features(Features),
 }
 
 /// What a stage says about itself.
@@ -33,22 +35,37 @@ pub fn about(stage: Stage) -> &'static About {
         Stage::Train => &train::ABOUT,
         Stage::Generate => &generate::ABOUT,
         Stage::Evaluate => &evaluate::ABOUT,
+        Stage::Features => &features::ABOUT,
     }
 }
 
 impl Inputs {
-    /// The inputs of a cell's stage. `keys` holds those of the cell's earlier stages. `None` if the cell does not have
-    /// the stage.
+    /// The inputs of each of a cell's jobs of a stage, the main one first; none if the cell does not have the stage.
+    /// `keys` holds those of the cell's earlier stages.
     #[must_use]
-    pub fn of(stage: Stage, cell: &CellFacts<'_>, keys: &Keys) -> Option<Self> {
-        Some(match stage {
-            Stage::Prepare => Self::Prepare(Prepare::new(cell, keys)?),
-            Stage::Baseline => Self::Baseline(Baseline::new(cell, keys)?),
-            Stage::ClassImages => Self::ClassImages(ClassImages::new(cell, keys)?),
-            Stage::Train => Self::Train(Box::new(Train::new(cell, keys)?)),
-            Stage::Generate => Self::Generate(Generate::new(cell, keys)?),
-            Stage::Evaluate => Self::Evaluate(Evaluate::new(cell, keys)?),
-        })
+    pub fn of(stage: Stage, cell: &CellFacts<'_>, keys: &Keys) -> Vec<Self> {
+        let one = match stage {
+            Stage::Prepare => Prepare::new(cell, keys).map(Self::Prepare),
+            Stage::Baseline => return Baseline::all(cell).into_iter().map(Self::Baseline).collect(),
+            Stage::ClassImages => ClassImages::new(cell, keys).map(Self::ClassImages),
+            Stage::Train => Train::new(cell, keys).map(Box::new).map(Self::Train),
+            Stage::Generate => Generate::new(cell, keys).map(Self::Generate),
+            Stage::Evaluate => Evaluate::new(cell, keys).map(Self::Evaluate),
+            Stage::Features => return Features::all(cell, keys).into_iter().map(Self::Features).collect(),
+        };
+        one.into_iter().collect()
+    }
+
+    /// Whether the job reads the artifact of another job of its cell. Where a stage may have several jobs, its inputs
+    /// say which.
+    #[must_use]
+    pub fn reads(&self, stage: Stage, key: &Key) -> bool {
+        let is_the_one = match (self, stage) {
+            (Self::Evaluate(inputs), Stage::Baseline) => inputs.baseline == *key,
+            (Self::Features(inputs), _) => inputs.source == *key,
+            _ => true,
+        };
+        is_the_one && about(self.stage()).needs.contains(&stage)
     }
 
     /// The stage.
@@ -61,6 +78,7 @@ impl Inputs {
             Self::Train(_) => Stage::Train,
             Self::Generate(_) => Stage::Generate,
             Self::Evaluate(_) => Stage::Evaluate,
+            Self::Features(_) => Stage::Features,
         }
     }
 
@@ -74,6 +92,7 @@ impl Inputs {
             Self::Train(inputs) => inputs.key_inputs(),
             Self::Generate(inputs) => KeyInputs::of(inputs),
             Self::Evaluate(inputs) => KeyInputs::of(inputs),
+            Self::Features(inputs) => KeyInputs::of(inputs),
         };
         inputs.with("version", about(self.stage()).version)
     }

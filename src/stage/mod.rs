@@ -10,10 +10,13 @@
 
 mod about;
 mod baseline;
+mod by_stage;
 mod cell;
 mod class_images;
+mod class_words;
 mod drawing;
 mod evaluate;
+mod features;
 mod generate;
 mod inputs;
 mod key;
@@ -24,10 +27,13 @@ mod train;
 
 pub use about::About;
 pub use baseline::{Baseline, BaselineImages};
-pub use cell::{CellFacts, Cropping, ModelInputs};
+pub use by_stage::ByStage;
+pub use cell::{CellEncoder, CellFacts, Cropping, Keys, ModelInputs};
 pub use class_images::ClassImages;
+pub use class_words::{has_word, with_class_word};
 pub use drawing::{DriftPrompts, ImageHints};
 pub use evaluate::Evaluate;
+pub use features::Features;
 pub use generate::{Generate, GenerateImages};
 pub use inputs::{Inputs, about};
 pub use key::{Change, Key, KeyInputs};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::choice::DeviceClass;
 use crate::event::Observer;
-use crate::worker::StopFlag;
+use crate::worker::{Access, StopFlag};
 
 /// Where base models of the Hub may come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,4 +30,11 @@ pub struct Lookup<'a> {
     pub observer: &'a dyn Observer,
     /// Ends a download.
     pub stop: &'a StopFlag,
+}
+
+impl<'a> Lookup<'a> {
+    /// How a model of the Hub is looked for.
+    pub(super) fn access(&self) -> Access<'a> {
+        Access { offline: self.hub != HubAccess::Download, observer: self.observer, stop: self.stop }
+    }
 }

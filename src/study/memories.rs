@@ -34,7 +34,9 @@ impl Memories {
     pub fn open(store: &Path) -> Self {
         let bytes = |name| plain_file::read(&store.join(name), LARGEST).unwrap_or_default();
         let mut models: BTreeMap<String, String> = serde_json::from_slice(&bytes(MODELS)).unwrap_or_default();
-        models.retain(|_, hash| blake3::Hash::from_hex(hash.as_str()).is_ok());
+        // The hash of an encoder is followed by the version of the code that reads it.
+        let is_hash = |text: &str| blake3::Hash::from_hex(text.split(' ').next().unwrap_or_default()).is_ok();
+        models.retain(|_, hash| is_hash(hash));
         Self {
             store: store.to_owned(),
             hashes: HashCache::open(&store.join(HASHES)),

@@ -21,7 +21,9 @@
 //! # }
 //! ```
 
+mod absent;
 mod class;
+mod encoders;
 mod error;
 mod lookup;
 mod memories;
@@ -31,10 +33,10 @@ mod resolve;
 mod sampler_steps;
 mod sizes;
 
+pub use absent::AbsentModel;
 pub use error::StudyError;
 pub use lookup::{HubAccess, Lookup};
 pub use memories::Memories;
-pub use models::AbsentModel;
 pub use read::Study;
 pub use resolve::Resolved;
 

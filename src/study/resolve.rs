@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::absent::AbsentModel;
+use super::encoders::Encoders;
 use super::error::StudyError;
 use super::lookup::Lookup;
 use super::memories::Memories;
-use super::models::{AbsentModel, Models};
+use super::models::Models;
 use super::read::Study;
 use super::{class, sampler_steps, sizes};
 use crate::choice::DeviceClass;
 use crate::experiment::settings::Base;
 use crate::photos::Scan;
 use crate::plan::{self, Facts, JobStatus, Plan};
+use crate::stage::Inputs;
 use crate::store::{Store, StoreError};
-use crate::worker::BaseModel;
+use crate::worker::{BaseModel, FoundEncoder};
 
 /// A study that can be run, shown or reported.
 #[derive(Debug)]
@@ -31,7 +34,9 @@ pub struct Resolved {
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// The base models that were found.
     pub models: BTreeMap<Base, BaseModel>,
-    /// The base models that were not, with `HubAccess::CacheOrAbsent`.
+    /// The encoders that were found.
+    pub encoders: BTreeMap<Base, FoundEncoder>,
+    /// The base models and encoders that were not, with `HubAccess::CacheOrAbsent`.
     pub absent: Vec<AbsentModel>,
     /// What was found out of model files and photos; kept in the store.
     pub memories: Memories,
@@ -48,7 +53,14 @@ impl Study {
         let mut memories = Memories::open(lookup.store);
         let mut facts = Facts::gather(experiment, &mut memories.photos)?;
         let models = Models::find(experiment, lookup, &mut memories).map_err(StudyError::Model)?;
+        let encoders = Encoders::find(experiment, lookup, &mut memories).map_err(StudyError::Model)?;
         facts.base_hashes = models.hashes;
+        facts.encoder_hashes = encoders.hashes;
+        for choice in &experiment.settings.evaluate.encoders {
+            if let Some(encoder) = encoders.found.get(&choice.model) {
+                facts.encoder_warnings.insert(choice.name.clone(), encoder.warnings.clone());
+            }
+        }
         for (base, model) in &models.found {
             facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
         }
@@ -70,7 +82,8 @@ impl Study {
             device_class,
             photos: facts.photos,
             models: models.found,
-            absent: models.absent,
+            encoders: encoders.found,
+            absent: models.absent.into_iter().chain(encoders.absent).collect(),
             memories,
         })
     }
@@ -90,13 +103,16 @@ impl Resolved {
     /// A store that cannot be read.
     pub fn status(&self, store: &Store) -> Result<Vec<JobStatus>, StoreError> {
         let mut statuses = plan::status(&self.plan, store)?;
-        let is_unknown = |base: &Base| self.absent.iter().any(|model| !model.known && model.base == *base);
+        let unknown = self.unknown_models();
         for (job, status) in self.plan.jobs.iter().zip(&mut statuses) {
+            let JobStatus::Todo { reason } = status else { continue };
             let mut bases = job.cells.iter().map(|&cell| &self.plan.cells[cell].settings.model.base);
-            if let JobStatus::Todo { reason } = status
-                && bases.any(is_unknown)
-            {
+            if bases.any(|base| unknown.iter().any(|model| model.base == *base)) {
                 *reason = "the base model is not downloaded yet".to_owned();
+            } else if let Inputs::Features(features) = &job.inputs
+                && unknown.iter().any(|model| model.stand_in() == features.encoder)
+            {
+                *reason = "the encoder is not downloaded yet".to_owned();
             }
         }
         Ok(statuses)

@@ -8,8 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::stop::StopFlag;
-use crate::event::{Event, Observer};
+use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{Base, Dtype};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
@@ -39,14 +38,8 @@ impl BaseModel {
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
-    pub fn find(
-        base: &Base,
-        offline: bool,
-        cache: &mut HashCache,
-        observer: &dyn Observer,
-        stop: &StopFlag,
-    ) -> Result<Self> {
-        let path = locate(base, offline, observer, stop)?;
+    pub fn find(base: &Base, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
+        let path = locate(base, &FOLDER, access)?;
         let mut parts = parts(&path)?;
         let summary = parts.check()?;
         let mut files = BTreeMap::new();
@@ -88,37 +81,7 @@ impl BaseModel {
     }
 }
 
-fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) -> Result<PathBuf> {
-    let news = |news| observer.observe(&event(news));
-    let watch = hub::Watch { news: &news, stop: &|| stop.is_set() };
-    Ok(match base {
-        Base::Folder(path) | Base::File(path) => path.clone(),
-        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), &FOLDER, offline, watch)?,
-    })
-}
-
-/// What a download tells, as an event.
-fn event(news: hub::News) -> Event {
-    match news {
-        hub::News::Piece(hub::Download { file, done, total, resumed, bytes_per_second }) => {
-            Event::Download { file, done, total, resumed, bytes_per_second }
-        }
-        hub::News::Failed { file } => Event::DownloadFailed { file },
-        hub::News::Note(message) => Event::Note { message },
-        hub::News::Warning(message) => Event::Warning { message },
-    }
-}
-
 fn parts(path: &Path) -> Result<Parts> {
     let cached = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
     Ok(if path.is_dir() { Parts::from_folder(path)? } else { Parts::open_with(path, &cached)? })
-}
-
-/// Hash of the files' hashes in the order given; names and places do not count.
-fn combined(hashes: &[blake3::Hash]) -> String {
-    let mut whole = blake3::Hasher::new();
-    for hash in hashes {
-        whole.update(hash.as_bytes());
-    }
-    whole.finalize().to_hex().to_string()
 }

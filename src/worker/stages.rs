@@ -1,15 +1,16 @@
-//! The real worker: loads the base model when the first job needs it and keeps it for the next ones.
+//! The real worker: loads the base model or an encoder when the first job needs it and keeps it for the next ones.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use candle_core::Device;
 
 use super::{
-    base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate,
-    interface::Output, interface::Worker, prepare, train,
+    base::BaseModel, baseline, class_images, context::Context, device, encoder::FoundEncoder, error::StageError,
+    evaluate, features, generate, interface::Output, interface::Worker, prepare, train,
 };
 use crate::experiment::settings::Base;
 use crate::models::Model;
+use crate::models::vision::Encoder;
 use crate::photos::Scan;
 use crate::plan::Job;
 use crate::stage::{Inputs, ModelInputs};
@@ -22,10 +23,16 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// `photos` and `models` hold every photo folder and base model the plan names.
+    /// `photos`, `models` and `encoders` hold every photo folder, base model and encoder the plan names.
     #[must_use]
-    pub fn new(device: Device, photos: BTreeMap<Vec<PathBuf>, Scan>, models: BTreeMap<Base, BaseModel>) -> Self {
-        Self { photos, models: Models { device, found: models, loaded: None } }
+    pub fn new(
+        device: Device,
+        photos: BTreeMap<Vec<PathBuf>, Scan>,
+        models: BTreeMap<Base, BaseModel>,
+        encoders: BTreeMap<Base, FoundEncoder>,
+    ) -> Self {
+        let models = Models { device, found: models, encoders, loaded: None, encoder: None };
+        Self { photos, models }
     }
 }
 
@@ -43,21 +50,26 @@ impl Worker for Stages {
             Inputs::Train(wanted) => train::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
+            Inputs::Features(wanted) => features::run(models.load_encoder(&wanted.encoder)?, wanted, ctx)?,
         }
         Ok(Output { device: device::class(&models.device).to_string(), threads: rayon::current_num_threads() })
     }
 
     fn reset(&mut self) {
         self.models.loaded = None;
+        self.models.encoder = None;
     }
 }
 
-/// The base models of a study. One is loaded at a time.
+/// The base models and encoders of a study. One of each is loaded at a time.
 #[derive(Debug)]
 struct Models {
     device: Device,
     found: BTreeMap<Base, BaseModel>,
+    encoders: BTreeMap<Base, FoundEncoder>,
     loaded: Option<(ModelInputs, Model)>,
+    /// With its hash.
+    encoder: Option<(String, Encoder)>,
 }
 
 impl Models {
@@ -80,5 +92,18 @@ impl Models {
             Some((_, model)) => Ok(model),
             None => Err(StageError::Failed("the base model was not loaded".into())),
         }
+    }
+
+    /// The encoder with this hash, loaded unless it is the one that is loaded already.
+    fn load_encoder(&mut self, hash: &str) -> Result<&Encoder, StageError> {
+        let loaded = match self.encoder.take().filter(|(loaded, _)| loaded == hash) {
+            Some(loaded) => loaded,
+            None => {
+                let unchecked = || StageError::Failed("the encoder was not checked".into());
+                let found = self.encoders.values().find(|found| found.hash == hash).ok_or_else(unchecked)?;
+                (hash.to_owned(), found.load(&self.device)?)
+            }
+        };
+        Ok(&self.encoder.insert(loaded).1)
     }
 }

@@ -1,5 +1,6 @@
 //! The whole way from text to cells.
 
+mod encoders;
 mod grid;
 mod layers;
 mod messages;

@@ -1,20 +1,42 @@
 //! The list of all measures. A new family of measures is a file of this folder and its name in two lines here.
 
+mod collapse;
 pub mod copying;
+mod copying_gap;
 mod drift;
 mod effect;
+mod feature_variety;
+pub mod identity;
+mod leak;
 mod probe_loss;
+mod prompt_following;
 mod variety;
 
 use super::measure::{Column, Measure, Table};
 
 /// Every family of measures, in the order of the columns of `cells.csv`.
-const FAMILIES: &[&[Measure]] =
-    &[probe_loss::MEASURES, drift::MEASURES, copying::MEASURES, effect::MEASURES, variety::MEASURES];
+const FAMILIES: &[&[Measure]] = &[
+    probe_loss::MEASURES,
+    drift::MEASURES,
+    copying::MEASURES,
+    effect::MEASURES,
+    variety::MEASURES,
+    collapse::MEASURES,
+    identity::MEASURES,
+    prompt_following::MEASURES,
+    copying_gap::MEASURES,
+    feature_variety::MEASURES,
+    leak::MEASURES,
+];
 
 /// Every measure.
 pub fn all() -> impl Iterator<Item = &'static Measure> {
     FAMILIES.iter().copied().flatten()
+}
+
+/// The measures that the stage `evaluate` computes.
+pub fn of_pixels() -> impl Iterator<Item = &'static Measure> {
+    all().filter(|measure| measure.is_of_pixels())
 }
 
 /// The measures of whole cells.

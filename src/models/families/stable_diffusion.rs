@@ -17,6 +17,7 @@ pub const FOLDER: ModelFolder = ModelFolder {
         "vae/config.json",
     ],
     tokenizer: &["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"],
+    optional: &[],
 };
 
 /// The texts that results depend on, in the order in which they are hashed, behind the weights.

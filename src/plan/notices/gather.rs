@@ -10,6 +10,12 @@ use crate::plan::facts::Facts;
 /// Everything worth a warning, each a plain sentence, in a fixed order.
 pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
     let mut notices: Vec<String> = facts.base_warnings.values().flatten().cloned().collect();
+    notices.extend(
+        facts
+            .encoder_warnings
+            .iter()
+            .flat_map(|(name, warnings)| warnings.iter().map(move |warning| format!("encoder {name}: {warning}"))),
+    );
     notices.extend(prompts::gather(experiment, facts));
     let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
     for cell in experiment.cells() {
