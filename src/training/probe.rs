@@ -40,6 +40,11 @@ impl ProbeSet {
         self.items.len() * self.times.len()
     }
 
+    /// The photo (its place in the list) and the time of each triple: the times of one photo follow each other.
+    pub fn places(&self) -> impl Iterator<Item = (usize, f32)> {
+        (0..self.items.len()).flat_map(|photo| self.times.iter().map(move |time| (photo, *time)))
+    }
+
     /// True if there is nothing to ask.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -56,11 +61,7 @@ impl ProbeSet {
     }
 }
 
-/// Mean squared error of the denoiser's prediction over all triples of `set`; no gradients.
-///
-/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes nothing on a
-/// CPU; on other devices it may change the last bits.
-/// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::adapter::Adapter::frozen_set)).
+/// The mean of [`probe_values`].
 ///
 /// # Errors
 /// An empty set has no mean.
@@ -72,12 +73,33 @@ pub fn probe_loss(
     batch_size: usize,
     device: &Device,
 ) -> Result<f64> {
+    let values = probe_values(denoiser, process, set, lora, batch_size, device)?;
+    Ok(values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Mean squared error of the denoiser's prediction for each triple of `set`, in the order of [`ProbeSet::places`]; no
+/// gradients.
+///
+/// Each triple's error is summed by itself in f64, so `batch_size` changes nothing on a CPU; on other devices it may
+/// change the last bits.
+/// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::adapter::Adapter::frozen_set)).
+///
+/// # Errors
+/// An empty set, a batch of nothing, or a denoiser that fails.
+pub fn probe_values(
+    denoiser: &Denoiser,
+    process: &Process,
+    set: &ProbeSet,
+    lora: &LoraSet,
+    batch_size: usize,
+    device: &Device,
+) -> Result<Vec<f64>> {
     if set.is_empty() || batch_size == 0 {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
     }
     let (_, height, width) = set.items[0].mean.dims3()?;
     let batch_size = at_once(device, height * width, batch_size);
-    let mut sum = 0.0;
+    let mut values = Vec::with_capacity(set.len());
     for first in (0..set.len()).step_by(batch_size) {
         let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;
         let stack =
@@ -91,8 +113,8 @@ pub fn probe_loss(
         let rows = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>();
         for (prediction, target) in rows(&prediction)?.iter().zip(rows(&target)?) {
             let squares = prediction.iter().zip(&target).map(|(p, t)| f64::from(p - t).powi(2));
-            sum += squares.sum::<f64>() / target.len() as f64;
+            values.push(squares.sum::<f64>() / target.len() as f64);
         }
     }
-    Ok(sum / set.len() as f64)
+    Ok(values)
 }
