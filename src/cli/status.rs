@@ -34,14 +34,18 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
         study.plan.jobs.iter().zip(&statuses).map(|(job, status)| word(&store, job, status)).collect();
     if output.json() {
         for cell in &study.plan.cells {
-            let stages = cell.jobs.iter().map(|(stage, &job)| {
+            let mut stages = serde_json::Map::new();
+            for (stage, &job) in cell.jobs.iter() {
                 let reason = match &statuses[job] {
                     JobStatus::Failed { reason } | JobStatus::Todo { reason } => Some(reason),
                     JobStatus::Cached => None,
                 };
-                (stage.name().to_owned(), json!({"state": words[job], "reason": reason}))
-            });
-            emit_json(&json!({"cell": cell.label, "stages": stages.collect::<serde_json::Map<_, _>>()}))?;
+                // Of several jobs of a stage, the first that is not done speaks for it.
+                if stages.get(stage.name()).is_none_or(|shown| shown["state"] == DONE) {
+                    stages.insert(stage.name().to_owned(), json!({"state": words[job], "reason": reason}));
+                }
+            }
+            emit_json(&json!({"cell": cell.label, "stages": stages}))?;
         }
     } else {
         emit(&text(&study.plan, &statuses, &words))?;
@@ -49,9 +53,12 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
+/// The word for a job whose result is in the store.
+const DONE: &str = "done";
+
 fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
     match (status, store.attempt(job.stage, &job.key)) {
-        (JobStatus::Cached, _) => "done",
+        (JobStatus::Cached, _) => DONE,
         (_, Attempt::Working) => "working",
         (JobStatus::Failed { .. }, _) => "failed",
         (JobStatus::Todo { .. }, Attempt::Begun) => "begun",
@@ -60,13 +67,17 @@ fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
 }
 
 fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
-    let used = |stage: &Stage| plan.cells.iter().any(|cell| cell.jobs.contains_key(stage));
+    let used = |stage: &Stage| plan.cells.iter().any(|cell| cell.jobs.one(*stage).is_some());
     let stages: Vec<Stage> = Stage::ALL.into_iter().filter(used).collect();
     let mut rows = vec![vec!["cell".to_owned()]];
     rows[0].extend(stages.iter().map(ToString::to_string));
     for cell in &plan.cells {
         let mut row = vec![plain_text(&cell.label)];
-        row.extend(stages.iter().map(|stage| cell.jobs.get(stage).map_or("", |&job| words[job]).to_owned()));
+        row.extend(stages.iter().map(|stage| {
+            let mut of_stage = cell.jobs.all(*stage).iter().map(|&job| words[job]);
+            let last = of_stage.clone().last().unwrap_or_default();
+            of_stage.find(|word| *word != DONE).unwrap_or(last).to_owned()
+        }));
         rows.push(row);
     }
     let mut out = table(&rows);

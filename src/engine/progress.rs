@@ -133,10 +133,7 @@ impl<'a> Progress<'a> {
         kernels::release_freed_memory();
         store::reset_peak_memory();
         let begun = Instant::now();
-        let needs = |stage| {
-            let need = job.needs.iter().find(|&&need| self.job(need).stage == stage)?;
-            self.artifacts[*need].as_ref()
-        };
+        let needs: Vec<&Artifact> = job.needs.iter().filter_map(|&need| self.artifacts[need].as_ref()).collect();
         let (observer, stop) = (self.run.observer, self.run.stop);
         let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop };
         let result = panics::catch(|| worker.execute(job, &context)).unwrap_or_else(|bug| Err(StageError::Failed(bug)));

@@ -30,7 +30,7 @@ pub(super) enum CellState {
 
 /// The state of a cell by the states of all jobs.
 pub(super) fn cell_state(plan: &Plan, states: &[JobState], cell: usize) -> CellState {
-    let jobs = || plan.cells[cell].jobs.values().copied();
+    let jobs = || plan.cells[cell].jobs.iter().map(|(_, job)| *job);
     match jobs().find(|&job| states[job] == JobState::Failed) {
         Some(job) => CellState::Failed(job),
         None if jobs().all(|job| states[job] == JobState::Done) => CellState::Done,

@@ -5,8 +5,7 @@ use crate::{
     event::{Event, Observer},
     experiment::Settings,
     plan::{Cell, Job, Plan},
-    stage::Stage,
-    stage::fixture,
+    stage::{ByStage, Stage, fixture},
     store::{Store, StoreError},
     worker::{Context, Output, StageError, StopFlag, Worker},
 };
@@ -74,10 +73,8 @@ impl Worker for Fake {
             workspace.write("checkpoint/step", (step + 1).to_string().as_bytes())?;
         }
         let mut sum = job.key.to_string();
-        for stage in Stage::ALL {
-            if let Some(artifact) = (context.needs)(stage) {
-                sum += &String::from_utf8(artifact.read("sum").map_err(|e: StoreError| StageError::from(e))?).unwrap();
-            }
+        for artifact in context.needs {
+            sum += &String::from_utf8(artifact.read("sum").map_err(|e: StoreError| StageError::from(e))?).unwrap();
         }
         workspace.write("sum", blake3::hash(sum.as_bytes()).to_hex().as_bytes())?;
         Ok(Output { device: "cpu".into(), threads: 1 })
@@ -126,7 +123,7 @@ pub(super) fn plan(cells: &[&str]) -> Plan {
             settings: settings(),
             train_photos: vec![],
             held_out_photos: vec![],
-            jobs: BTreeMap::from([(Stage::Baseline, 0), (Stage::Train, n - 2), (Stage::Generate, n - 1)]),
+            jobs: ByStage::from_iter([(Stage::Baseline, 0), (Stage::Train, n - 2), (Stage::Generate, n - 1)]),
         });
     }
     Plan { name: "test".into(), cells: made, jobs, ..Plan::default() }

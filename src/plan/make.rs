@@ -8,7 +8,7 @@ use super::notices;
 use super::types::{Cell, Job, Plan};
 use crate::experiment::{Experiment, Place, Problem, Problems, label};
 use crate::photos::Photo;
-use crate::stage::{CellFacts, Inputs, Key, Stage, about};
+use crate::stage::{ByStage, CellFacts, Inputs, Key, Keys, Stage};
 use crate::text::count;
 
 /// Plans the whole study: photos are divided, jobs named by what they depend on, equal jobs made once.
@@ -60,20 +60,22 @@ fn add_jobs(
     known: &mut BTreeMap<(Stage, Key), usize>,
     facts: &CellFacts<'_>,
     cell: usize,
-) -> BTreeMap<Stage, usize> {
-    let mut own: BTreeMap<Stage, usize> = BTreeMap::new();
-    let mut keys: BTreeMap<Stage, Key> = BTreeMap::new();
+) -> ByStage<usize> {
+    let mut own = ByStage::default();
+    let mut keys = Keys::default();
     for stage in Stage::ALL {
-        let Some(inputs) = Inputs::of(stage, facts, &keys) else { continue };
-        let key = inputs.key_inputs().key(stage);
-        let job = *known.entry((stage, key.clone())).or_insert_with(|| {
-            let needs = about(stage).needs.iter().filter_map(|need| own.get(need).copied()).collect();
-            jobs.push(Job { stage, key: key.clone(), inputs, needs, cells: Vec::new(), label: String::new() });
-            jobs.len() - 1
-        });
-        jobs[job].cells.push(cell);
-        own.insert(stage, job);
-        keys.insert(stage, key);
+        for inputs in Inputs::of(stage, facts, &keys) {
+            let key = inputs.key_inputs().key(stage);
+            let job = *known.entry((stage, key.clone())).or_insert_with(|| {
+                let reads = |need: &usize| inputs.reads(jobs[*need].stage, &jobs[*need].key);
+                let needs = own.iter().map(|(_, need)| *need).filter(reads).collect();
+                jobs.push(Job { stage, key: key.clone(), inputs, needs, cells: Vec::new(), label: String::new() });
+                jobs.len() - 1
+            });
+            jobs[job].cells.push(cell);
+            own.add(stage, job);
+            keys.add(stage, key);
+        }
     }
     own
 }

@@ -14,9 +14,13 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String
     let _ = writeln!(out, "{}: {}", plan.name, plan.title);
     for cell in &plan.cells {
         let (train, held_out) = (count(cell.train_photos.len(), "photo"), cell.held_out_photos.len());
-        let jobs = cell.jobs.values().filter(|job| statuses.get(**job) == Some(&JobStatus::Cached)).count();
-        let _ =
-            writeln!(out, "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)", cell.label, cell.jobs.len());
+        let jobs = cell.jobs.iter().filter(|(_, job)| statuses.get(**job) == Some(&JobStatus::Cached)).count();
+        let _ = writeln!(
+            out,
+            "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)",
+            cell.label,
+            cell.jobs.iter().count()
+        );
     }
     out.push('\n');
     let mut rows = vec![vec!["stage", "cells", "state", "reason"]];
@@ -47,7 +51,7 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
             "assignments": assignments,
             "train_photos": cell.train_photos.iter().map(name).collect::<Vec<_>>(),
             "held_out_photos": cell.held_out_photos.iter().map(name).collect::<Vec<_>>(),
-            "jobs": cell.jobs.values().collect::<Vec<_>>(),
+            "jobs": cell.jobs.iter().map(|(_, job)| job).collect::<Vec<_>>(),
             "settings": cell.settings,
         })
     });

@@ -2,7 +2,7 @@
 
 use crate::{
     experiment::Settings,
-    stage::{Inputs, Key, Stage},
+    stage::{ByStage, Inputs, Key, Stage},
 };
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct Cell {
     /// Content hashes of the photos no cell trains on, in order.
     pub held_out_photos: Vec<String>,
     /// Its jobs, as indices into [`Plan::jobs`].
-    pub jobs: BTreeMap<Stage, usize>,
+    pub jobs: ByStage<usize>,
 }
 
 /// One piece of work, shared by all cells that need the same.
@@ -81,7 +81,7 @@ impl Plan {
             kept.push(job);
         }
         let renumber = |mut cell: Cell| {
-            cell.jobs = cell.jobs.iter().filter_map(|(stage, job)| Some((*stage, *new_job.get(job)?))).collect();
+            cell.jobs = cell.jobs.iter().filter_map(|(stage, job)| Some((stage, *new_job.get(job)?))).collect();
             cell
         };
         let cells = cells.into_iter().enumerate().filter(|(index, _)| chosen(index)).map(|(_, cell)| renumber(cell));

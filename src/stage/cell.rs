@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{key::Key, name::Stage};
+use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
 use crate::experiment::settings::{Crop, Dtype};
 use crate::photos::Photo;
@@ -26,8 +26,8 @@ pub struct CellFacts<'a> {
     pub held_out: Vec<&'a Photo>,
 }
 
-/// The keys of a cell's earlier stages.
-pub(super) type Keys = BTreeMap<Stage, Key>;
+/// The keys of a cell's earlier jobs.
+pub type Keys = ByStage<Key>;
 
 impl CellFacts<'_> {
     pub(super) fn model(&self) -> ModelInputs {

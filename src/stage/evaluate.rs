@@ -42,7 +42,7 @@ pub struct Evaluate {
 impl Evaluate {
     /// `None` without images to measure.
     pub(super) fn new(cell: &CellFacts<'_>, keys: &Keys) -> Option<Self> {
-        let key = |stage| keys.get(&stage).cloned();
+        let key = |stage| keys.one(stage).cloned();
         Some(Self {
             device: cell.device_class.to_owned(),
             measures: table::all().map(|measure| measure.name).collect(),

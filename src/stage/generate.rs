@@ -56,7 +56,7 @@ impl Generate {
             device: cell.device_class.to_owned(),
             generate: GenerateImages { images: generate.images.clone(), lora_scale: generate.lora_scale },
             evaluate: DriftPrompts::of(cell),
-            train: keys.get(&Stage::Train)?.clone(),
+            train: keys.one(Stage::Train)?.clone(),
             model: cell.model(),
             hints: ImageHints::of(cell),
         })

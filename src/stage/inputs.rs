@@ -6,7 +6,7 @@ use super::cell::{CellFacts, Keys};
 use super::class_images::{self, ClassImages};
 use super::evaluate::{self, Evaluate};
 use super::generate::{self, Generate};
-use super::key::KeyInputs;
+use super::key::{Key, KeyInputs};
 use super::name::Stage;
 use super::prepare::{self, Prepare};
 use super::train::{self, Train};
@@ -37,18 +37,30 @@ pub fn about(stage: Stage) -> &'static About {
 }
 
 impl Inputs {
-    /// The inputs of a cell's stage. `keys` holds those of the cell's earlier stages. `None` if the cell does not have
-    /// the stage.
+    /// The inputs of each of a cell's jobs of a stage, the main one first; none if the cell does not have the stage.
+    /// `keys` holds those of the cell's earlier stages.
     #[must_use]
-    pub fn of(stage: Stage, cell: &CellFacts<'_>, keys: &Keys) -> Option<Self> {
-        Some(match stage {
-            Stage::Prepare => Self::Prepare(Prepare::new(cell, keys)?),
-            Stage::Baseline => Self::Baseline(Baseline::new(cell, keys)?),
-            Stage::ClassImages => Self::ClassImages(ClassImages::new(cell, keys)?),
-            Stage::Train => Self::Train(Box::new(Train::new(cell, keys)?)),
-            Stage::Generate => Self::Generate(Generate::new(cell, keys)?),
-            Stage::Evaluate => Self::Evaluate(Evaluate::new(cell, keys)?),
-        })
+    pub fn of(stage: Stage, cell: &CellFacts<'_>, keys: &Keys) -> Vec<Self> {
+        let one = match stage {
+            Stage::Prepare => Prepare::new(cell, keys).map(Self::Prepare),
+            Stage::Baseline => Baseline::new(cell, keys).map(Self::Baseline),
+            Stage::ClassImages => ClassImages::new(cell, keys).map(Self::ClassImages),
+            Stage::Train => Train::new(cell, keys).map(Box::new).map(Self::Train),
+            Stage::Generate => Generate::new(cell, keys).map(Self::Generate),
+            Stage::Evaluate => Evaluate::new(cell, keys).map(Self::Evaluate),
+        };
+        one.into_iter().collect()
+    }
+
+    /// Whether the job reads the artifact of another job of its cell. Where a stage may have several jobs, its inputs
+    /// say which.
+    #[must_use]
+    pub fn reads(&self, stage: Stage, key: &Key) -> bool {
+        let is_the_one = match (self, stage) {
+            (Self::Evaluate(inputs), Stage::Baseline) => inputs.baseline == *key,
+            _ => true,
+        };
+        is_the_one && about(self.stage()).needs.contains(&stage)
     }
 
     /// The stage.

@@ -10,6 +10,7 @@
 
 mod about;
 mod baseline;
+mod by_stage;
 mod cell;
 mod class_images;
 mod drawing;
@@ -23,7 +24,8 @@ mod train;
 
 pub use about::About;
 pub use baseline::{Baseline, BaselineImages};
-pub use cell::{CellFacts, Cropping, ModelInputs};
+pub use by_stage::ByStage;
+pub use cell::{CellFacts, Cropping, Keys, ModelInputs};
 pub use class_images::ClassImages;
 pub use drawing::{DriftPrompts, ImageHints};
 pub use evaluate::Evaluate;

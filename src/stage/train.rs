@@ -104,7 +104,7 @@ impl Train {
                 prior_preservation: prior.map(|prior| PriorWeight { weight: prior.weight }),
             },
             evaluate: settings.evaluate.probe.clone(),
-            class_images: keys.get(&Stage::ClassImages).cloned(),
+            class_images: keys.one(Stage::ClassImages).cloned(),
             hints: TrainHints { checkpoint_every: settings.train.checkpoint_every },
         })
     }

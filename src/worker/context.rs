@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{Event, JobName, Observer},
-    stage::Stage,
+    stage::{Key, Stage},
     store::{Artifact, Workspace},
 };
 
@@ -18,8 +18,8 @@ pub struct Context<'a> {
     pub job: &'a JobName,
     /// Where its files go; kept between attempts.
     pub workspace: &'a Workspace,
-    /// Results of the jobs it needs, by stage.
-    pub needs: &'a dyn Fn(Stage) -> Option<&'a Artifact>,
+    /// Results of the jobs it needs; of those of one stage, the main one first.
+    pub needs: &'a [&'a Artifact],
     /// Who is told of progress.
     pub observer: &'a dyn Observer,
     /// Asked between steps: when set, checkpoint and return [`StageError::Stopped`].
@@ -27,9 +27,20 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The result of a stage that this job needs. The plan orders the jobs, so it is there.
+    /// The result of a stage that this job needs; if it needs several of that stage, the main one. The plan orders the
+    /// jobs, so it is there.
     pub(super) fn need(&self, stage: Stage) -> Result<&'a Artifact, StageError> {
-        (self.needs)(stage).ok_or_else(|| failed(format!("the result of `{stage}` is missing")))
+        self.result_of(stage, |_| true)
+    }
+
+    /// The result with this key, where a stage has several.
+    pub(super) fn need_of(&self, stage: Stage, key: &Key) -> Result<&'a Artifact, StageError> {
+        self.result_of(stage, |artifact| artifact.manifest.key == *key)
+    }
+
+    fn result_of(&self, stage: Stage, wanted: impl Fn(&Artifact) -> bool) -> Result<&'a Artifact, StageError> {
+        let found = self.needs.iter().copied().find(|one| one.manifest.stage == stage && wanted(one));
+        found.ok_or_else(|| failed(format!("the result of `{stage}` is missing")))
     }
 
     /// Tells how far the job is: `done` of `total` units.

@@ -22,7 +22,7 @@ pub(super) fn run(wanted: &Evaluate, ctx: &Context<'_>) -> Result<(), StageError
     let photos = thumbnails(prepared, &wanted.photos)?;
     let held_out = thumbnails(prepared, &wanted.held_out)?;
     let generated = ctx.need(Stage::Generate)?;
-    let baseline = ctx.need(Stage::Baseline)?;
+    let baseline = ctx.need_of(Stage::Baseline, &wanted.baseline)?;
     let list = images::read(generated)?;
     let total = list.images.len() as u64;
 

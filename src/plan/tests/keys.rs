@@ -9,7 +9,7 @@ use crate::stage::Stage;
 use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Train};
 
 fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
-    plan.cells[0].jobs.iter().map(|(stage, job)| (*stage, plan.jobs[*job].key.to_string())).collect()
+    plan.cells[0].jobs.iter().map(|(stage, job)| (stage, plan.jobs[*job].key.to_string())).collect()
 }
 
 fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {

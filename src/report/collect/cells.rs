@@ -35,7 +35,7 @@ impl Collector<'_> {
             problems: self.problems(cell),
             ..CellData::default()
         };
-        let prepare = cell.jobs.get(&Stage::Prepare).copied();
+        let prepare = cell.jobs.one(Stage::Prepare).copied();
         out.train_photos = self.photos(prepare, s.dataset.resolution, &cell.train_photos)?;
         out.held_out_photos = self.photos(prepare, s.dataset.resolution, &cell.held_out_photos)?;
         self.training(cell, &mut out)?;

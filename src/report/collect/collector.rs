@@ -59,12 +59,12 @@ impl<'p> Collector<'p> {
 
     /// The result of a stage of a cell.
     pub(super) fn of_cell(&self, cell: &Cell, stage: Stage) -> Option<&'p Artifact> {
-        self.artifact(*cell.jobs.get(&stage)?)
+        self.artifact(*cell.jobs.one(stage)?)
     }
 
     /// The key of a cell's job.
     pub(super) fn key(&self, cell: &Cell, stage: Stage) -> String {
-        cell.jobs.get(&stage).map(|j| self.plan.jobs[*j].key.to_string()).unwrap_or_default()
+        cell.jobs.one(stage).map(|j| self.plan.jobs[*j].key.to_string()).unwrap_or_default()
     }
 
     /// Why a job has no result, if what it needs is there.
@@ -80,7 +80,7 @@ impl<'p> Collector<'p> {
 
     /// Problems of a cell, without those that only follow from another one.
     pub(super) fn problems(&self, cell: &Cell) -> Vec<Problem> {
-        let own: Vec<usize> = cell.jobs.values().copied().collect();
+        let own: Vec<usize> = cell.jobs.iter().map(|(_, job)| *job).collect();
         let blocked = |job: usize| self.plan.jobs[job].needs.iter().any(|n| self.artifact(*n).is_none());
         let mut problems: Vec<Problem> =
             own.into_iter().filter(|j| !blocked(*j)).filter_map(|j| self.problem(j)).collect();

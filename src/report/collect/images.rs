@@ -38,7 +38,7 @@ impl Collector<'_> {
     /// The distinct jobs of a stage with their images.
     pub(super) fn sets(&mut self, stage: Stage, folder: &str) -> Result<Vec<(usize, ImageSet)>, ReportError> {
         let mut jobs: Vec<usize> = Vec::new();
-        for job in self.plan.cells.iter().filter_map(|c| c.jobs.get(&stage)) {
+        for job in self.plan.cells.iter().filter_map(|c| c.jobs.one(stage)) {
             if !jobs.contains(job) {
                 jobs.push(*job);
             }
@@ -48,7 +48,7 @@ impl Collector<'_> {
         for (i, job) in jobs.into_iter().enumerate() {
             let folder = if i == 0 { folder.to_owned() } else { format!("{folder}-{}", i + 1) };
             let cells: Vec<usize> =
-                (0..self.plan.cells.len()).filter(|c| self.plan.cells[*c].jobs.get(&stage) == Some(&job)).collect();
+                (0..self.plan.cells.len()).filter(|c| self.plan.cells[*c].jobs.one(stage) == Some(&job)).collect();
             let mut set = ImageSet {
                 label: if several { settings::common(self.plan, &cells) } else { String::new() },
                 cells,

@@ -43,7 +43,7 @@ impl Collector<'_> {
     fn list_photos(&mut self, job: usize, side: usize) -> Result<(), ReportError> {
         let Some(artifact) = self.artifact(job) else { return Ok(()) };
         let list: PhotoList = json(artifact, photos::FILE)?;
-        let cells = || self.plan.cells.iter().filter(|c| c.jobs.get(&Stage::Prepare) == Some(&job));
+        let cells = || self.plan.cells.iter().filter(|c| c.jobs.one(Stage::Prepare) == Some(&job));
         let used = |hash: &String| cells().any(|c| c.train_photos.contains(hash) || c.held_out_photos.contains(hash));
         let earlier = self.photos.keys().filter_map(|(j, _)| *j).collect::<BTreeSet<_>>().len();
         let folder = if earlier == 0 { "photos".to_owned() } else { format!("photos-{}", earlier + 1) };

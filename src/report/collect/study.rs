@@ -28,7 +28,7 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     c.data.class_images = c.sets(Stage::ClassImages, "class")?.into_iter().map(|(_, set)| set).collect();
     for cell in &plan.cells {
         let mut one = c.cell(cell)?;
-        one.baseline = cell.jobs.get(&Stage::Baseline).and_then(|j| baselines.iter().position(|(job, _)| job == j));
+        one.baseline = cell.jobs.one(Stage::Baseline).and_then(|j| baselines.iter().position(|(job, _)| job == j));
         c.data.cells.push(one);
     }
     c.data.baselines = baselines.into_iter().map(|(_, set)| set).collect();

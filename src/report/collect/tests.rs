@@ -1,7 +1,6 @@
 //! A small study in a real store: shared jobs, a failure, a piece that was not run.
 
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::collect;
@@ -9,7 +8,7 @@ use crate::experiment::Settings;
 use crate::plan::{Cell, Job, Plan};
 use crate::records::photos::short;
 use crate::report::data::Group;
-use crate::stage::{Stage, fixture};
+use crate::stage::{ByStage, Stage, fixture};
 use crate::store::{Claim, Made, Store};
 
 const SETTINGS: &str = r#"
@@ -116,7 +115,7 @@ fn plan() -> Plan {
             settings: settings(size),
             train_photos: (0..size).map(hash).collect(),
             held_out_photos: vec![hash(9)],
-            jobs: BTreeMap::from([
+            jobs: ByStage::from_iter([
                 (Stage::Prepare, prepare),
                 (Stage::Baseline, baseline),
                 (Stage::Train, train),
