@@ -410,8 +410,9 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
         assert_eq!((all.iter().sum::<f64>() / 12.0).to_bits(), one.to_bits());
         assert_eq!(values(&items[..2]), all[..8]);
         let set = ProbeSet::new(items.clone(), 4, &process, 0.182_15, 1);
-        let places: Vec<_> = set.places().collect();
-        assert_eq!((places.len(), places[0], places[7], places[8]), (12, (0, 125.0), (1, 875.0), (2, 125.0)));
+        let of_set = |set: ProbeSet| probe_values(&denoiser, &process, &set, &lora, 1, device()).unwrap();
+        assert_eq!(set.by_photo().flat_map(of_set).collect::<Vec<_>>(), all);
+        assert_eq!((set.times(), set.len()), (&[125.0, 375.0, 625.0, 875.0][..], 12));
 
         // The same number from the training loss at the same triples.
         let config = case.config(Recompute::Nothing);

@@ -6,7 +6,7 @@ use super::division::{check_photos, divide};
 use super::facts::Facts;
 use super::notices;
 use super::types::{Cell, Job, Plan};
-use crate::experiment::{Experiment, Place, Problem, Problems, label};
+use crate::experiment::{Experiment, Place, Problem, Problems, Settings, label};
 use crate::photos::Photo;
 use crate::stage::{ByStage, CellFacts, Inputs, Key, Keys, Stage};
 use crate::text::count;
@@ -24,6 +24,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     check_photos(experiment, facts)?;
     let mut plan = Plan { name: experiment.name.clone(), title: experiment.title.clone(), ..Plan::default() };
     let mut known: BTreeMap<(Stage, Key), usize> = BTreeMap::new();
+    let probed = probed(experiment);
     for (index, cell) in experiment.cells().iter().enumerate() {
         let dataset = &cell.settings.dataset;
         let (Some(scan), Some(base_hash)) =
@@ -37,7 +38,9 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let hashes = |photos: &[&Photo]| photos.iter().map(|photo| photo.hash.clone()).collect::<Vec<_>>();
         let (train_photos, held_out_photos) = (hashes(&train), hashes(&held_out));
         let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
-        let cell_facts = CellFacts { settings, base_hash, device_class, photos: &scan.photos, train, held_out };
+        let probed = train.iter().take(probed).copied().collect();
+        let photos = &scan.photos;
+        let cell_facts = CellFacts { settings, base_hash, device_class, photos, train, held_out, probed };
         let jobs = add_jobs(&mut plan.jobs, &mut known, &cell_facts, index);
         plan.cells.push(Cell {
             label: cell.label.clone(),
@@ -52,6 +55,14 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     name_jobs(&mut plan);
     plan.notices = notices::gather(experiment, facts);
     Ok(plan)
+}
+
+/// How many training photos of each cell have their probe values kept: as many as the smallest cell has, so that no
+/// cell is measured on more photos than another. They are the first ones of the order that decides which photos a cell
+/// trains on, so cells of different sizes are measured on the same photos.
+fn probed(experiment: &Experiment) -> usize {
+    let of_cell = |settings: &Settings| settings.dataset.size.min(settings.evaluate.probe.probe_photos);
+    experiment.cells().iter().map(|cell| of_cell(&cell.settings)).min().unwrap_or_default()
 }
 
 /// The jobs of one cell, new ones appended to `jobs`.

@@ -9,6 +9,7 @@ use super::generate::{self, Generate};
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
 use super::prepare::{self, Prepare};
+use super::probe::{self, Probe};
 use super::train::{self, Train};
 
 /// Everything that the result of a stage depends on.
@@ -21,6 +22,7 @@ pub enum Inputs {
     Train(Box<Train>),
     Generate(Generate),
     Evaluate(Evaluate),
+    Probe(Box<Probe>),
 }
 
 /// What a stage says about itself.
@@ -33,6 +35,7 @@ pub fn about(stage: Stage) -> &'static About {
         Stage::Train => &train::ABOUT,
         Stage::Generate => &generate::ABOUT,
         Stage::Evaluate => &evaluate::ABOUT,
+        Stage::Probe => &probe::ABOUT,
     }
 }
 
@@ -48,6 +51,7 @@ impl Inputs {
             Stage::Train => Train::new(cell, keys).map(Box::new).map(Self::Train),
             Stage::Generate => Generate::new(cell, keys).map(Self::Generate),
             Stage::Evaluate => Evaluate::new(cell, keys).map(Self::Evaluate),
+            Stage::Probe => return Probe::all(cell, keys).into_iter().map(|one| Self::Probe(Box::new(one))).collect(),
         };
         one.into_iter().collect()
     }
@@ -58,6 +62,7 @@ impl Inputs {
     pub fn reads(&self, stage: Stage, key: &Key) -> bool {
         let is_the_one = match (self, stage) {
             (Self::Evaluate(inputs), Stage::Baseline) => inputs.baseline == *key,
+            (Self::Probe(inputs), Stage::Train) => inputs.train.as_ref() == Some(key),
             _ => true,
         };
         is_the_one && about(self.stage()).needs.contains(&stage)
@@ -73,6 +78,7 @@ impl Inputs {
             Self::Train(_) => Stage::Train,
             Self::Generate(_) => Stage::Generate,
             Self::Evaluate(_) => Stage::Evaluate,
+            Self::Probe(_) => Stage::Probe,
         }
     }
 
@@ -86,6 +92,7 @@ impl Inputs {
             Self::Train(inputs) => inputs.key_inputs(),
             Self::Generate(inputs) => KeyInputs::of(inputs),
             Self::Evaluate(inputs) => KeyInputs::of(inputs),
+            Self::Probe(inputs) => KeyInputs::of(inputs),
         };
         inputs.with("version", about(self.stage()).version)
     }

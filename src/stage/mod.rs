@@ -20,6 +20,7 @@ mod inputs;
 mod key;
 mod name;
 mod prepare;
+mod probe;
 mod train;
 
 pub use about::About;
@@ -34,6 +35,7 @@ pub use inputs::{Inputs, about};
 pub use key::{Change, Key, KeyInputs};
 pub use name::Stage;
 pub use prepare::Prepare;
+pub use probe::{Probe, ProbeHints, ProbeNoise, ProbeWords, UsedAdapter};
 pub use train::{Identifier, PriorWeight, Train, TrainHints, TrainInputs};
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The names of the six pieces of work that a study consists of.
+//! The names of the pieces of work that a study consists of.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +18,14 @@ pub enum Stage {
     Generate,
     /// Measurements on photos, baseline and generated images.
     Evaluate,
+    /// The denoising loss of each photo at each timestep, of the base model and of the adapter.
+    Probe,
 }
 
 impl Stage {
     /// Every stage, in the order a cell needs them.
-    pub const ALL: [Self; 6] =
-        [Self::Prepare, Self::Baseline, Self::ClassImages, Self::Train, Self::Generate, Self::Evaluate];
+    pub const ALL: [Self; 7] =
+        [Self::Prepare, Self::Baseline, Self::ClassImages, Self::Train, Self::Generate, Self::Evaluate, Self::Probe];
 
     /// The name used in messages and as the folder in the store, e.g. `class_images`.
     #[must_use]
@@ -35,6 +37,7 @@ impl Stage {
             Self::Train => "train",
             Self::Generate => "generate",
             Self::Evaluate => "evaluate",
+            Self::Probe => "probe",
         }
     }
 }

@@ -14,6 +14,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 #[derive(Clone, Debug)]
 pub struct ProbeSet {
     items: Vec<TrainingItem>,
+    /// The place of the first item in the list of photos.
+    first: usize,
     times: Vec<f32>,
     scaling_factor: f64,
     seed: u64,
@@ -31,7 +33,18 @@ impl ProbeSet {
     /// Each of `items` at `times` times: the midpoints of as many equal parts of the process.
     #[must_use]
     pub fn new(items: Vec<TrainingItem>, times: usize, process: &Process, scaling_factor: f64, seed: u64) -> Self {
-        Self { items, times: process.midpoints(times), scaling_factor, seed }
+        Self { items, first: 0, times: process.midpoints(times), scaling_factor, seed }
+    }
+
+    /// One set for each photo, with the same questions.
+    pub fn by_photo(&self) -> impl Iterator<Item = Self> {
+        let one = |(place, item): (usize, &TrainingItem)| Self {
+            items: vec![item.clone()],
+            first: self.first + place,
+            times: self.times.clone(),
+            ..*self
+        };
+        self.items.iter().enumerate().map(one)
     }
 
     /// Number of triples.
@@ -40,9 +53,10 @@ impl ProbeSet {
         self.items.len() * self.times.len()
     }
 
-    /// The photo (its place in the list) and the time of each triple: the times of one photo follow each other.
-    pub fn places(&self) -> impl Iterator<Item = (usize, f32)> {
-        (0..self.items.len()).flat_map(|photo| self.times.iter().map(move |time| (photo, *time)))
+    /// The times at which each photo is asked about, ascending. The triples of a photo follow each other in this order.
+    #[must_use]
+    pub fn times(&self) -> &[f32] {
+        &self.times
     }
 
     /// True if there is nothing to ask.
@@ -55,7 +69,7 @@ impl ProbeSet {
         let (photo, place) = (number / self.times.len(), number % self.times.len());
         let item = &self.items[photo];
         let latents = item.mean.to_device(&Device::Cpu)?.affine(self.scaling_factor, 0.0)?;
-        let seed = derive(self.seed, "probe/noise", place as u64, photo as u64);
+        let seed = derive(self.seed, "probe/noise", place as u64, (self.first + photo) as u64);
         let noise = TorchRng::new(seed).randn_tensor(latents.dims())?;
         Ok(Triple { item, latents, noise, time: self.times[place] })
     }
@@ -77,8 +91,7 @@ pub fn probe_loss(
     Ok(values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Mean squared error of the denoiser's prediction for each triple of `set`, in the order of [`ProbeSet::places`]; no
-/// gradients.
+/// Mean squared error of the denoiser's prediction for each triple of `set`, photo by photo; no gradients.
 ///
 /// Each triple's error is summed by itself in f64, so `batch_size` changes nothing on a CPU; on other devices it may
 /// change the last bits.

@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::{
     base::BaseModel, baseline, class_images, context::Context, device, error::StageError, evaluate, generate,
-    interface::Output, interface::Worker, prepare, train,
+    interface::Output, interface::Worker, prepare, probe, train,
 };
 use crate::experiment::settings::Base;
 use crate::models::Model;
@@ -43,6 +43,7 @@ impl Worker for Stages {
             Inputs::Train(wanted) => train::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
+            Inputs::Probe(wanted) => probe::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
         }
         Ok(Output { device: device::class(&models.device).to_string(), threads: rayon::current_num_threads() })
     }
