@@ -22,6 +22,7 @@ mod similarity;
 mod ssim;
 pub mod table;
 mod thumbnail;
+pub mod verdict;
 
 pub use error::MeasureError;
 pub use evaluation::Evaluation;
