@@ -55,6 +55,7 @@ impl Evaluation {
                 Of::Image(_) => None,
                 Of::Prompt(_) => mean(self.prompts.iter().filter_map(|values| measure.value(values))),
                 Of::Cell(compute) => compute(&cell),
+                Of::Collected => None,
             };
             insert(&mut summary, measure.name, value);
         }

@@ -46,6 +46,8 @@ pub enum Of {
     Prompt(fn(&[ImagePair<'_>]) -> Result<Option<f64>, MeasureError>),
     /// A whole cell.
     Cell(fn(&Cell<'_>) -> Option<f64>),
+    /// A whole cell, from files of other stages: the report computes it where it collects them, so it changes no key.
+    Collected,
 }
 
 /// A column of a report's table of numbers.
@@ -102,6 +104,12 @@ impl Measure {
     #[must_use]
     pub fn ceiling(&self, values: &Values) -> Option<f64> {
         self.ceiling.iter().find_map(|name| values.get(*name).copied())
+    }
+
+    /// Whether the stage `evaluate` computes it.
+    #[must_use]
+    pub fn is_evaluated(&self) -> bool {
+        !matches!(self.of, Of::Collected)
     }
 
     /// Whether it is a number of a whole cell.

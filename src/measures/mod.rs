@@ -16,6 +16,7 @@ mod error;
 mod evaluation;
 mod inputs;
 mod measure;
+pub mod probe_values;
 pub mod record;
 mod rmse;
 mod similarity;

@@ -16,6 +16,18 @@ pub enum Words {
     Name,
 }
 
+impl Words {
+    /// The word in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Class => "class",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeValueRow {

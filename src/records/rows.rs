@@ -99,6 +99,18 @@ pub enum Split {
     Class,
 }
 
+impl Split {
+    /// The word in the files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::HeldOut => "held_out",
+            Self::Class => "class",
+        }
+    }
+}
+
 impl Row for ProbeRow {
     const FILE: &'static str = "probe.csv";
     const HEADER: &'static str = "step,split,loss\n";

@@ -23,7 +23,7 @@ pub(super) const ABOUT: About = About {
 pub struct Evaluate {
     /// Kind of device.
     pub device: String,
-    /// The names of all measures: a new one makes the numbers again, which costs little and needs no model.
+    /// The names of all measures that the stage computes: a new one makes the numbers again, which costs little and needs no model.
     pub measures: Vec<&'static str>,
     /// The base model's images.
     pub baseline: Key,
@@ -48,7 +48,7 @@ impl Evaluate {
         let key = |stage| keys.one(stage).cloned();
         Some(Self {
             device: cell.device_class.to_owned(),
-            measures: table::all().map(|measure| measure.name).collect(),
+            measures: table::all().filter(|measure| measure.is_evaluated()).map(|measure| measure.name).collect(),
             baseline: key(Stage::Baseline)?,
             train: key(Stage::Train)?,
             generate: key(Stage::Generate)?,

@@ -3,14 +3,21 @@
 pub mod copying;
 mod drift;
 mod effect;
-mod probe_loss;
+pub mod memorisation;
+pub mod probe_loss;
 mod variety;
 
 use super::measure::{Column, Measure, Table};
 
 /// Every family of measures, in the order of the columns of `cells.csv`.
-const FAMILIES: &[&[Measure]] =
-    &[probe_loss::MEASURES, drift::MEASURES, copying::MEASURES, effect::MEASURES, variety::MEASURES];
+const FAMILIES: &[&[Measure]] = &[
+    probe_loss::MEASURES,
+    drift::MEASURES,
+    copying::MEASURES,
+    effect::MEASURES,
+    variety::MEASURES,
+    memorisation::MEASURES,
+];
 
 /// Every measure.
 pub fn all() -> impl Iterator<Item = &'static Measure> {
