@@ -17,7 +17,7 @@ use runner::tensors::Weights;
 use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
     Batch, BatchConfig, BatchSource, Gradients, ProbeSet, Trainer, TrainingConfig, TrainingError, TrainingItem,
-    probe_loss,
+    probe_loss, probe_values,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -401,7 +401,18 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
         for batch_size in [2, 3, 5, 12, 100] {
             assert_eq!(loss(&items, batch_size).to_bits(), one.to_bits(), "{name}, batch {batch_size}");
         }
-        // A longer list begins with the questions of a shorter one.
+        // The loss is the mean of the values, and the values of a shorter list begin those of a longer one.
+        let values = |items: &[TrainingItem]| {
+            let set = ProbeSet::new(items.to_vec(), 4, &process, 0.182_15, 1);
+            probe_values(&denoiser, &process, &set, &lora, 1, device()).unwrap()
+        };
+        let all = values(&items);
+        assert_eq!((all.iter().sum::<f64>() / 12.0).to_bits(), one.to_bits());
+        assert_eq!(values(&items[..2]), all[..8]);
+        let set = ProbeSet::new(items.clone(), 4, &process, 0.182_15, 1);
+        let of_set = |set: ProbeSet| probe_values(&denoiser, &process, &set, &lora, 1, device()).unwrap();
+        assert_eq!(set.by_photo().flat_map(of_set).collect::<Vec<_>>(), all);
+        assert_eq!((set.times(), set.len()), (&[125.0, 375.0, 625.0, 875.0][..], 12));
 
         // The same number from the training loss at the same triples.
         let config = case.config(Recompute::Nothing);

@@ -5,6 +5,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
+use super::train::{MAX_STEPS, Train, TrainRecipe};
 use crate::choice::Sampler;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -29,6 +30,9 @@ pub struct Generate {
     pub baseline_prompts: Vec<String>,
     /// Multiplies the adapter at generation, 1 = as trained.
     pub lora_scale: f64,
+    /// The optimizer step whose adapter is used, one that [`TrainRecipe::keep_every`] keeps; `None` for the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<usize>,
     /// Images per forward pass; changes speed and memory, never the images.
     pub batch_size: usize,
 }
@@ -54,8 +58,13 @@ pub struct ImageRecipe {
     pub height: usize,
 }
 
-/// Reads and checks the section. `resolution` is the training resolution, if it is known.
-pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Option<usize>) -> Option<Generate> {
+/// Reads and checks the section. `resolution` is that of the training and `train` the training, if they are known.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    subject: &Subject,
+    resolution: Option<usize>,
+    train: Option<&Train>,
+) -> Option<Generate> {
     let sampler = reader.choice("generate.sampler");
     let steps = reader.count("generate.steps", 1..=MAX_SAMPLER_STEPS);
     let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
@@ -66,6 +75,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Optio
     let width = size(reader, "generate.width", resolution);
     let height = size(reader, "generate.height", resolution);
     let lora_scale = reader.number("generate.lora_scale", LORA_SCALES.into());
+    let checkpoint = checkpoint(reader, train.map(|train| &train.recipe));
     let batch_size = reader.count("generate.batch_size", 1..=1024);
     let images = ImageRecipe {
         sampler: sampler?,
@@ -77,7 +87,43 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, resolution: Optio
         width: width?,
         height: height?,
     };
-    Some(Generate { images, baseline_prompts: baseline_prompts?, lora_scale: lora_scale?, batch_size: batch_size? })
+    Some(Generate {
+        images,
+        baseline_prompts: baseline_prompts?,
+        lora_scale: lora_scale?,
+        checkpoint: checkpoint?,
+        batch_size: batch_size?,
+    })
+}
+
+/// The step whose adapter is used, checked against what the training keeps: `Some(None)` is the last one.
+fn checkpoint(reader: &mut Reader<'_>, recipe: Option<&TrainRecipe>) -> Option<Option<usize>> {
+    let key = "generate.checkpoint";
+    if reader.entry(key).is_none() {
+        return Some(None);
+    }
+    let step = reader.count(key, 1..=MAX_STEPS)?;
+    let recipe = recipe?;
+    if step == recipe.steps {
+        return Some(None);
+    }
+    if recipe.keeps(step) {
+        return Some(Some(step));
+    }
+    let message = format!("`{key}` is {step}, and the training keeps no adapter of that step");
+    let last = recipe.steps;
+    let (expected, help) = match recipe.keep_every {
+        Some(every) => (
+            format!("a multiple of {every} below {last}, or {last}"),
+            "`train.keep_every` says which steps are kept; another value trains again",
+        ),
+        None => (
+            format!("{last}, the last step"),
+            "set `train.keep_every` to the steps between kept adapters, or leave `generate.checkpoint` out",
+        ),
+    };
+    reader.push(Problem::error(reader.place(key), message).expected(expected).help(help));
+    None
 }
 
 fn size(reader: &mut Reader<'_>, key: &str, resolution: Option<usize>) -> Option<usize> {

@@ -62,14 +62,25 @@ pub struct TrainRecipe {
     /// γ of the min-SNR loss weights on photos; `None` without weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snr_gamma: Option<f64>,
+    /// Optimizer steps between the adapters that are kept beside the last one; `None` if only the last one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_every: Option<usize>,
     /// Recompute activations per block in the backward pass: less memory, more time.
     pub gradient_checkpointing: bool,
     /// Seeds adapter init, data order, noise, timesteps, dropout.
     pub seed: u64,
 }
 
+impl TrainRecipe {
+    /// Whether the adapter is kept as it is after this step, and the training goes on.
+    #[must_use]
+    pub fn keeps(&self, step: usize) -> bool {
+        step > 0 && step < self.steps && self.keep_every.is_some_and(|every| step.is_multiple_of(every))
+    }
+}
+
 /// More steps than this are a mistake.
-const MAX_STEPS: u64 = 10_000_000;
+pub(super) const MAX_STEPS: u64 = 10_000_000;
 
 /// Reads and checks the section. `size` is the number of training photos, if it is known.
 pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usize>) -> Option<Train> {
@@ -95,6 +106,9 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let snr_gamma = reader.number("train.snr_gamma", Bounds::from_to(0.0, 1000.0));
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
     let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
+    let keep_every = reader.count("train.keep_every", 0..=MAX_STEPS);
+    // Where no step before the last is kept, the training is the one without the setting.
+    let keep_every = keep_every.zip(steps).map(|(every, steps)| (1..steps).contains(&every).then_some(every));
     let seed = reader.whole("train.seed", 0..=MAX_SEED);
     let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
     warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
@@ -114,6 +128,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         optimizer: optimizer?,
         max_grad_norm: max_grad_norm?,
         snr_gamma: Some(snr_gamma?).filter(|gamma| *gamma > 0.0),
+        keep_every: keep_every?,
         gradient_checkpointing: gradient_checkpointing?,
         seed: seed?,
     };

@@ -56,6 +56,8 @@ pub enum Of {
     CellFeatures(Purpose, fn(&FeatureCell<'_>) -> Option<f64>),
     /// The numbers of a cell's images.
     CellNumbers(fn(&CellNumbers<'_>) -> Option<f64>),
+    /// A whole cell, from files of other stages: the report computes it where it collects them, so it changes no key.
+    Collected,
 }
 
 /// A column of a report's table of numbers.
@@ -131,7 +133,7 @@ impl Measure {
     pub fn purpose(&self) -> Option<Purpose> {
         match self.of {
             Of::ImageFeatures(purpose, _) | Of::CellFeatures(purpose, _) => Some(purpose),
-            Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) => None,
+            Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) | Of::Collected => None,
         }
     }
 

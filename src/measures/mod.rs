@@ -19,12 +19,14 @@ pub mod features;
 mod inputs;
 mod measure;
 mod numbers;
+pub mod probe_values;
 pub mod record;
 mod rmse;
 mod similarity;
 mod ssim;
 pub mod table;
 mod thumbnail;
+pub mod verdict;
 
 pub use error::MeasureError;
 pub use evaluation::Evaluation;

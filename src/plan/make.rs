@@ -25,6 +25,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     check_photos(experiment, facts)?;
     let mut plan = Plan { name: experiment.name.clone(), title: experiment.title.clone(), ..Plan::default() };
     let mut known: BTreeMap<(Stage, Key), usize> = BTreeMap::new();
+    let probed = probed(experiment);
     for (index, cell) in experiment.cells().iter().enumerate() {
         let dataset = &cell.settings.dataset;
         let (Some(scan), Some(base_hash)) =
@@ -39,8 +40,9 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let (train_photos, held_out_photos) = (hashes(&train), hashes(&held_out));
         let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
         let encoders = encoders(settings, facts);
+        let probed = train.iter().take(probed).copied().collect();
         let photos = &scan.photos;
-        let cell_facts = CellFacts { settings, base_hash, device_class, photos, train, held_out, encoders };
+        let cell_facts = CellFacts { settings, base_hash, device_class, photos, train, held_out, probed, encoders };
         let jobs = add_jobs(&mut plan.jobs, &mut known, &cell_facts, index);
         plan.cells.push(Cell {
             label: cell.label.clone(),
@@ -62,6 +64,14 @@ fn encoders<'a>(settings: &'a Settings, facts: &'a Facts) -> Vec<CellEncoder<'a>
     let encoder =
         |choice: &'a EncoderChoice| Some(CellEncoder { choice, hash: facts.encoder_hashes.get(&choice.model)? });
     settings.evaluate.encoders.iter().filter_map(encoder).collect()
+}
+
+/// How many training photos of each cell have their probe values kept: as many as the smallest cell has, so that no
+/// cell is measured on more photos than another. They are the first ones of the order that decides which photos a cell
+/// trains on, so cells of different sizes are measured on the same photos.
+fn probed(experiment: &Experiment) -> usize {
+    let of_cell = |settings: &Settings| settings.dataset.size.min(settings.evaluate.probe.probe_photos);
+    experiment.cells().iter().map(|cell| of_cell(&cell.settings)).min().unwrap_or_default()
 }
 
 /// The jobs of one cell, new ones appended to `jobs`.

@@ -6,7 +6,8 @@
 //! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
 //! | `features` | `features.json`, `features.safetensors` | [`features`] |
 //! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
-//! | `train` | the adapter, for two kinds of programs | [`adapters`] |
+//! | `train` | the adapter, for two kinds of programs; the adapters that were kept on the way | [`adapters`] |
+//! | `probe` | `probe_values.csv` | [`probe_values`] |
 //!
 //! A file whose format has changed has a number, `format`, and earlier formats are still read; the others have only had
 //! one. Everything here is plain data and text: nothing reads a disk.
@@ -15,4 +16,5 @@ pub mod adapters;
 pub mod features;
 pub mod images;
 pub mod photos;
+pub mod probe_values;
 pub mod rows;

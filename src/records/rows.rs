@@ -1,15 +1,19 @@
-//! The CSV files of a `train` artifact: one row per optimizer step or probe.
+//! CSV files: how they are written and read, and those of a `train` artifact, with one row per optimizer step or probe.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// A row of one of the files. Each row belongs to an optimizer step.
+/// A row of a CSV file.
 pub trait Row: Serialize + DeserializeOwned {
     /// The name of the file.
     const FILE: &'static str;
     /// The names of the columns, with the line end.
     const HEADER: &'static str;
+}
+
+/// A row that belongs to an optimizer step.
+pub trait StepRow: Row {
     /// The optimizer step.
     fn step(&self) -> u64;
 }
@@ -36,6 +40,9 @@ pub struct LossRow {
 impl Row for LossRow {
     const FILE: &'static str = "loss.csv";
     const HEADER: &'static str = "step,epoch,loss,instance_loss,prior_loss,learning_rate,grad_norm\n";
+}
+
+impl StepRow for LossRow {
     fn step(&self) -> u64 {
         self.step
     }
@@ -61,6 +68,9 @@ impl TimingRow {
 impl Row for TimingRow {
     const FILE: &'static str = "timing.csv";
     const HEADER: &'static str = "step,seconds\n";
+}
+
+impl StepRow for TimingRow {
     fn step(&self) -> u64 {
         self.step
     }
@@ -89,9 +99,24 @@ pub enum Split {
     Class,
 }
 
+impl Split {
+    /// The word in the files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::HeldOut => "held_out",
+            Self::Class => "class",
+        }
+    }
+}
+
 impl Row for ProbeRow {
     const FILE: &'static str = "probe.csv";
     const HEADER: &'static str = "step,split,loss\n";
+}
+
+impl StepRow for ProbeRow {
     fn step(&self) -> u64 {
         self.step
     }

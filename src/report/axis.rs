@@ -28,6 +28,7 @@ pub(crate) fn say(key: &str, value: &str) -> String {
         (_, Some(noun)) => format!("{value} {noun}s"),
         ("dataset.images", _) => format!("photos of {value}"),
         ("dataset.held_out", _) => format!("{value} held out"),
+        ("generate.checkpoint", _) => format!("after step {value}"),
         _ => format!("{} {value}", name(key)),
     }
 }

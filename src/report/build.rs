@@ -50,6 +50,9 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     let page = Page { data, charts: draw(data, &mut folder)? };
     folder.write("loss.csv", &csv::stacked(data, |c| &c.loss))?;
     folder.write("probe.csv", &csv::stacked(data, |c| &c.probe))?;
+    if data.has_probe_values() {
+        folder.write("probe_values.csv", &csv::probe_values(data))?;
+    }
     folder.write("cells.csv", &csv::cells(data))?;
     folder.write("cost.csv", &csv::costs(data))?;
     folder.write("cost.html", cost::page(data).as_bytes())?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::measures::table;
-use crate::report::data::{CellData, CsvTable, StudyData};
+use crate::report::data::{CellData, CsvTable, Probes, StudyData};
 use crate::report::words;
 
 /// One table from every cell's table, with the cell's label in front.
@@ -56,6 +56,20 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
         let numbers = table::of_cells().map(|measure| cell.value(measure.name));
         row.extend(numbers.map(|v| v.map(|v| v.to_string()).unwrap_or_default()));
         out.row(row.iter().map(String::as_str));
+    }
+    out.bytes()
+}
+
+/// The denoising loss of each photo at each timestep, one row for each value. The values of the base model, which
+/// cells share, stand in each cell: their step is 0.
+pub(crate) fn probe_values(data: &StudyData) -> Vec<u8> {
+    let mut out = Writer::new(["cell", "step", "words", "split", "photo", "timestep", "loss"]);
+    for cell in &data.cells {
+        let Probes { base, after, .. } = &cell.probes;
+        for (step, row) in base.iter().map(|row| (0, row)).chain(after.iter().map(|row| (cell.steps, row))) {
+            let [step, timestep, loss] = [step.to_string(), row.timestep.to_string(), row.loss.to_string()];
+            out.row([&cell.label, &step, row.words.name(), row.split.name(), &row.photo, &timestep, &loss]);
+        }
     }
     out.bytes()
 }

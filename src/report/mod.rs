@@ -21,6 +21,7 @@ mod grid;
 mod index;
 mod layout;
 mod markdown;
+mod name_test;
 mod owner;
 mod sections;
 mod sheet;

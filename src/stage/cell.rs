@@ -24,6 +24,8 @@ pub struct CellFacts<'a> {
     pub train: Vec<&'a Photo>,
     /// Those that are held out, in order.
     pub held_out: Vec<&'a Photo>,
+    /// Those of the training photos whose probe values are kept: the same number in every cell of a study.
+    pub probed: Vec<&'a Photo>,
     /// The image encoders, in the order of the experiment file.
     pub encoders: Vec<CellEncoder<'a>>,
 }

@@ -23,7 +23,7 @@ pub(super) const ABOUT: About = About {
 pub struct Evaluate {
     /// Kind of device.
     pub device: String,
-    /// The names of all measures: a new one makes the numbers again, which costs little and needs no model.
+    /// The names of all measures that the stage computes: a new one makes the numbers again, which costs little and needs no model.
     pub measures: Vec<&'static str>,
     /// The base model's images.
     pub baseline: Key,
@@ -31,6 +31,9 @@ pub struct Evaluate {
     pub train: Key,
     /// The adapter's images.
     pub generate: Key,
+    /// The step of the training after which the losses count; `None` is the last one. `generate` determines it.
+    #[serde(skip)]
+    pub checkpoint: Option<usize>,
     /// Content hashes of the photos that were trained on, in order; `train` determines them.
     #[serde(skip)]
     pub photos: Vec<String>,
@@ -49,6 +52,7 @@ impl Evaluate {
             baseline: key(Stage::Baseline)?,
             train: key(Stage::Train)?,
             generate: key(Stage::Generate)?,
+            checkpoint: cell.settings.generate.checkpoint,
             photos: hashes(&cell.train),
             held_out: hashes(&cell.held_out),
         })

@@ -10,10 +10,10 @@ use crate::experiment::Settings;
 
 /// Inputs of a stage without photos. Another `label` gives another key.
 pub(crate) fn inputs(stage: Stage, settings: &Settings, label: &str) -> Inputs {
-    let (photos, train, held_out) = (&[][..], Vec::new(), Vec::new());
+    let (photos, train, held_out, probed) = (&[][..], Vec::new(), Vec::new(), Vec::new());
     let encoders = settings.evaluate.encoders.iter().map(|choice| CellEncoder { choice, hash: "encoder-hash" });
-    let encoders = encoders.collect();
-    let cell = CellFacts { settings, base_hash: "base-hash", device_class: label, photos, train, held_out, encoders };
+    let (encoders, base_hash) = (encoders.collect(), "base-hash");
+    let cell = CellFacts { settings, base_hash, device_class: label, photos, train, held_out, probed, encoders };
     let keys = Stage::ALL.into_iter().map(|stage| (stage, KeyInputs::new().key(stage))).collect();
     let first = Inputs::of(stage, &cell, &keys).into_iter().next();
     first.unwrap_or_else(|| panic!("the settings do not ask for {stage}"))

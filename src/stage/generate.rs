@@ -46,6 +46,9 @@ pub struct GenerateImages {
     pub images: ImageRecipe,
     /// Multiplies the adapter, 1 = as trained.
     pub lora_scale: f64,
+    /// The optimizer step after which the adapter was kept; `None` is the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<usize>,
 }
 
 impl Generate {
@@ -54,7 +57,11 @@ impl Generate {
         let generate = &cell.settings.generate;
         Some(Self {
             device: cell.device_class.to_owned(),
-            generate: GenerateImages { images: generate.images.clone(), lora_scale: generate.lora_scale },
+            generate: GenerateImages {
+                images: generate.images.clone(),
+                lora_scale: generate.lora_scale,
+                checkpoint: generate.checkpoint,
+            },
             evaluate: DriftPrompts::of(cell),
             train: keys.one(Stage::Train)?.clone(),
             model: cell.model(),

@@ -10,6 +10,7 @@ use super::generate::{self, Generate};
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
 use super::prepare::{self, Prepare};
+use super::probe::{self, Probe};
 use super::train::{self, Train};
 
 /// Everything that the result of a stage depends on.
@@ -23,6 +24,7 @@ pub enum Inputs {
     Generate(Generate),
     Evaluate(Evaluate),
     Features(Features),
+    Probe(Box<Probe>),
 }
 
 /// What a stage says about itself.
@@ -36,6 +38,7 @@ pub fn about(stage: Stage) -> &'static About {
         Stage::Generate => &generate::ABOUT,
         Stage::Evaluate => &evaluate::ABOUT,
         Stage::Features => &features::ABOUT,
+        Stage::Probe => &probe::ABOUT,
     }
 }
 
@@ -52,6 +55,7 @@ impl Inputs {
             Stage::Generate => Generate::new(cell, keys).map(Self::Generate),
             Stage::Evaluate => Evaluate::new(cell, keys).map(Self::Evaluate),
             Stage::Features => return Features::all(cell, keys).into_iter().map(Self::Features).collect(),
+            Stage::Probe => return Probe::all(cell, keys).into_iter().map(|one| Self::Probe(Box::new(one))).collect(),
         };
         one.into_iter().collect()
     }
@@ -63,6 +67,7 @@ impl Inputs {
         let is_the_one = match (self, stage) {
             (Self::Evaluate(inputs), Stage::Baseline) => inputs.baseline == *key,
             (Self::Features(inputs), _) => inputs.source == *key,
+            (Self::Probe(inputs), Stage::Train) => inputs.train.as_ref() == Some(key),
             _ => true,
         };
         is_the_one && about(self.stage()).needs.contains(&stage)
@@ -79,6 +84,7 @@ impl Inputs {
             Self::Generate(_) => Stage::Generate,
             Self::Evaluate(_) => Stage::Evaluate,
             Self::Features(_) => Stage::Features,
+            Self::Probe(_) => Stage::Probe,
         }
     }
 
@@ -93,6 +99,7 @@ impl Inputs {
             Self::Generate(inputs) => KeyInputs::of(inputs),
             Self::Evaluate(inputs) => KeyInputs::of(inputs),
             Self::Features(inputs) => KeyInputs::of(inputs),
+            Self::Probe(inputs) => KeyInputs::of(inputs),
         };
         inputs.with("version", about(self.stage()).version)
     }

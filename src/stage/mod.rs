@@ -23,6 +23,7 @@ mod key;
 mod name;
 mod older_names;
 mod prepare;
+mod probe;
 mod train;
 
 pub use about::About;
@@ -40,6 +41,7 @@ pub use key::{Change, Key, KeyInputs};
 pub use name::Stage;
 pub use older_names::setting as setting_of;
 pub use prepare::Prepare;
+pub use probe::{Probe, ProbeHints, ProbeNoise, ProbeWords, UsedAdapter};
 pub use train::{Identifier, PriorWeight, Train, TrainHints, TrainInputs};
 
 #[cfg(test)]

@@ -20,12 +20,22 @@ pub enum Stage {
     Evaluate,
     /// Features of photos and images by image encoders.
     Features,
+    /// The denoising loss of each photo at each timestep, of the base model and of the adapter.
+    Probe,
 }
 
 impl Stage {
     /// Every stage, in the order a cell needs them.
-    pub const ALL: [Self; 7] =
-        [Self::Prepare, Self::Baseline, Self::ClassImages, Self::Train, Self::Generate, Self::Evaluate, Self::Features];
+    pub const ALL: [Self; 8] = [
+        Self::Prepare,
+        Self::Baseline,
+        Self::ClassImages,
+        Self::Train,
+        Self::Generate,
+        Self::Evaluate,
+        Self::Features,
+        Self::Probe,
+    ];
 
     /// The name used in messages and as the folder in the store, e.g. `class_images`.
     #[must_use]
@@ -38,6 +48,7 @@ impl Stage {
             Self::Generate => "generate",
             Self::Evaluate => "evaluate",
             Self::Features => "features",
+            Self::Probe => "probe",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Fine-tuning an adapter with the DreamBooth loss (Ruiz et al. 2022, <https://arxiv.org/abs/2208.12242>).
 //!
 //! [`BatchSource`] turns cached latents and prompts into the batches of a step, as a pure function of seed and step;
-//! [`Trainer`] turns batches into better weights. [`probe_loss`] measures, without touching anything.
+//! [`Trainer`] turns batches into better weights. [`probe_loss`] and [`probe_values`] measure, without touching anything.
 
 mod batch;
 mod dropout;
@@ -14,6 +14,6 @@ mod trainer;
 
 pub use batch::Batch;
 pub use error::TrainingError;
-pub use probe::{ProbeSet, probe_loss};
+pub use probe::{ProbeSet, probe_loss, probe_values};
 pub use source::{BatchConfig, BatchSource, TrainingItem};
 pub use trainer::{Gradients, StepReport, Trainer, TrainingConfig};

@@ -14,6 +14,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 #[derive(Clone, Debug)]
 pub struct ProbeSet {
     items: Vec<TrainingItem>,
+    /// The place of the first item in the list of photos.
+    first: usize,
     times: Vec<f32>,
     scaling_factor: f64,
     seed: u64,
@@ -31,13 +33,30 @@ impl ProbeSet {
     /// Each of `items` at `times` times: the midpoints of as many equal parts of the process.
     #[must_use]
     pub fn new(items: Vec<TrainingItem>, times: usize, process: &Process, scaling_factor: f64, seed: u64) -> Self {
-        Self { items, times: process.midpoints(times), scaling_factor, seed }
+        Self { items, first: 0, times: process.midpoints(times), scaling_factor, seed }
+    }
+
+    /// One set for each photo, with the same questions.
+    pub fn by_photo(&self) -> impl Iterator<Item = Self> {
+        let one = |(place, item): (usize, &TrainingItem)| Self {
+            items: vec![item.clone()],
+            first: self.first + place,
+            times: self.times.clone(),
+            ..*self
+        };
+        self.items.iter().enumerate().map(one)
     }
 
     /// Number of triples.
     #[must_use]
     pub fn len(&self) -> usize {
         self.items.len() * self.times.len()
+    }
+
+    /// The times at which each photo is asked about, ascending. The triples of a photo follow each other in this order.
+    #[must_use]
+    pub fn times(&self) -> &[f32] {
+        &self.times
     }
 
     /// True if there is nothing to ask.
@@ -50,17 +69,13 @@ impl ProbeSet {
         let (photo, place) = (number / self.times.len(), number % self.times.len());
         let item = &self.items[photo];
         let latents = item.mean.to_device(&Device::Cpu)?.affine(self.scaling_factor, 0.0)?;
-        let seed = derive(self.seed, "probe/noise", place as u64, photo as u64);
+        let seed = derive(self.seed, "probe/noise", place as u64, (self.first + photo) as u64);
         let noise = TorchRng::new(seed).randn_tensor(latents.dims())?;
         Ok(Triple { item, latents, noise, time: self.times[place] })
     }
 }
 
-/// Mean squared error of the denoiser's prediction over all triples of `set`; no gradients.
-///
-/// Each triple's error is summed by itself in f64, and the triples in their order, so `batch_size` changes nothing on a
-/// CPU; on other devices it may change the last bits.
-/// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::adapter::Adapter::frozen_set)).
+/// The mean of [`probe_values`].
 ///
 /// # Errors
 /// An empty set has no mean.
@@ -72,12 +87,32 @@ pub fn probe_loss(
     batch_size: usize,
     device: &Device,
 ) -> Result<f64> {
+    let values = probe_values(denoiser, process, set, lora, batch_size, device)?;
+    Ok(values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Mean squared error of the denoiser's prediction for each triple of `set`, photo by photo; no gradients.
+///
+/// Each triple's error is summed by itself in f64, so `batch_size` changes nothing on a CPU; on other devices it may
+/// change the last bits.
+/// `lora` should not be trainable (see [`Adapter::frozen_set`](crate::adapter::Adapter::frozen_set)).
+///
+/// # Errors
+/// An empty set, a batch of nothing, or a denoiser that fails.
+pub fn probe_values(
+    denoiser: &Denoiser,
+    process: &Process,
+    set: &ProbeSet,
+    lora: &LoraSet,
+    batch_size: usize,
+    device: &Device,
+) -> Result<Vec<f64>> {
     if set.is_empty() || batch_size == 0 {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
     }
     let (_, height, width) = set.items[0].mean.dims3()?;
     let batch_size = at_once(device, height * width, batch_size);
-    let mut sum = 0.0;
+    let mut values = Vec::with_capacity(set.len());
     for first in (0..set.len()).step_by(batch_size) {
         let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;
         let stack =
@@ -91,8 +126,8 @@ pub fn probe_loss(
         let rows = |t: &Tensor| t.to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>();
         for (prediction, target) in rows(&prediction)?.iter().zip(rows(&target)?) {
             let squares = prediction.iter().zip(&target).map(|(p, t)| f64::from(p - t).powi(2));
-            sum += squares.sum::<f64>() / target.len() as f64;
+            values.push(squares.sum::<f64>() / target.len() as f64);
         }
     }
-    Ok(sum / set.len() as f64)
+    Ok(values)
 }

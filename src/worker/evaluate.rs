@@ -46,9 +46,9 @@ pub(super) fn run(wanted: &Evaluate, ctx: &Context<'_>) -> Result<(), StageError
     let cell = Cell {
         photos: &photos,
         held_out: &held_out,
-        train: losses(&rows, Split::Train),
-        unseen: losses(&rows, Split::HeldOut),
-        class: losses(&rows, Split::Class),
+        train: losses(&rows, Split::Train, wanted.checkpoint),
+        unseen: losses(&rows, Split::HeldOut, wanted.checkpoint),
+        class: losses(&rows, Split::Class, wanted.checkpoint),
         ..Cell::default()
     };
     ctx.write_json(record::FILE, &evaluation.finish(cell))
@@ -59,9 +59,13 @@ fn thumbnails(prepared: &Artifact, hashes: &[String]) -> Result<Vec<Thumbnail>, 
     hashes.iter().map(|hash| Ok(Thumbnail::new(&photo(hash)?))).collect()
 }
 
-/// The first and the last loss of the training on one kind of images.
-fn losses(rows: &[ProbeRow], split: Split) -> Losses {
-    let mut of_split = rows.iter().filter(|row| row.split == split).map(|row| row.loss);
-    let base = of_split.next();
-    Losses { base, after: of_split.next_back().or(base) }
+/// The losses of the training on one kind of images: the first one, and the one after the checkpoint (`None` is the
+/// last step). There is none where nothing was measured after the checkpoint.
+fn losses(rows: &[ProbeRow], split: Split, checkpoint: Option<usize>) -> Losses {
+    let of_split: Vec<&ProbeRow> = rows.iter().filter(|row| row.split == split).collect();
+    let after = match checkpoint {
+        None => of_split.last(),
+        Some(step) => of_split.iter().find(|row| usize::try_from(row.step) == Ok(step)),
+    };
+    Losses { base: of_split.first().map(|row| row.loss), after: after.map(|row| row.loss) }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
-use super::{context::Context, error::StageError};
+use super::{context::Context, error::StageError, error::failed};
 use crate::models::Model;
+use crate::records::photos::short;
 use crate::store::Artifact;
 use crate::tensors::tensor_file;
 
@@ -53,4 +54,12 @@ pub(super) fn read(artifact: &Artifact) -> Result<BTreeMap<String, (Tensor, Tens
         }
     }
     Ok(latents)
+}
+
+/// The latents of a photo, by the photo's hash.
+pub(super) fn of_photo<'l>(
+    latents: &'l BTreeMap<String, (Tensor, Tensor)>,
+    hash: &str,
+) -> Result<&'l (Tensor, Tensor), StageError> {
+    latents.get(short(hash)).ok_or_else(|| failed(format!("photo {} has no latents", short(hash))))
 }

@@ -1,5 +1,6 @@
 //! The only place where models meet files: one file per stage. The engine sees a stage only through [`Worker`].
 
+mod adapter;
 mod base;
 mod baseline;
 mod class_images;
@@ -16,7 +17,9 @@ mod latents;
 mod locate;
 mod png;
 mod prepare;
-mod probes;
+mod probe;
+mod probe_curve;
+mod prompts;
 mod stages;
 mod stop;
 mod train;

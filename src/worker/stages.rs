@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::{
     base::BaseModel, baseline, class_images, context::Context, device, encoder::FoundEncoder, error::StageError,
-    evaluate, features, generate, interface::Output, interface::Worker, prepare, train,
+    evaluate, features, generate, interface::Output, interface::Worker, prepare, probe, train,
 };
 use crate::experiment::settings::Base;
 use crate::models::Model;
@@ -51,6 +51,7 @@ impl Worker for Stages {
             Inputs::Generate(wanted) => generate::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
             Inputs::Evaluate(wanted) => evaluate::run(wanted, ctx)?,
             Inputs::Features(wanted) => features::run(models.load_encoder(&wanted.encoder)?, wanted, ctx)?,
+            Inputs::Probe(wanted) => probe::run(models.load(&wanted.model, ctx)?, wanted, ctx)?,
         }
         Ok(Output { device: device::class(&models.device).to_string(), threads: rayon::current_num_threads() })
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 use super::{
     context::Context,
     error::{StageError, failed},
-    probes::Probes,
+    probe_curve::ProbeCurve,
     train_log::TrainLog,
     training_items::Items,
 };
@@ -14,7 +14,7 @@ use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
 use crate::models::Model;
-use crate::records::adapters::{DIFFUSERS, KOHYA};
+use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
 use crate::stage::Train;
 use crate::training::{BatchConfig, BatchSource, StepReport, Trainer, TrainingConfig};
@@ -27,14 +27,14 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     // All pictures and prompts are encoded now.
     model.vae.release();
     model.text_encoder.release();
-    let probes = Probes::new(model, wanted, &items);
+    let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
     let adapter =
         Adapter::init(&model.denoiser.adaptable_layers(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
-    let mut log = resume(&mut trainer, ctx, recipe.steps)?;
+    let mut log = resume(&mut trainer, wanted, ctx)?;
     let steps = recipe.steps as u64;
     if trainer.steps_done() == 0 {
         probes.measure(model, &trainer, &mut log)?;
@@ -48,6 +48,10 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         let done = report.step == steps;
         if done || due(report.step, wanted.evaluate.probe_every) {
             probes.measure(model, &trainer, &mut log)?;
+        }
+        if keeps(wanted, report.step) {
+            let file = adapters::of_step(usize::try_from(report.step).ok());
+            ctx.workspace.write(&file, &adapter::file::save_diffusers(trainer.adapter())?)?;
         }
         let stop = ctx.stop.is_set() && !done;
         if stop || done || due(report.step, wanted.hints.checkpoint_every) {
@@ -65,20 +69,32 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     Ok(())
 }
 
+/// Whether the adapter is kept after this step.
+fn keeps(wanted: &Train, step: u64) -> bool {
+    usize::try_from(step).is_ok_and(|step| wanted.train.recipe.keeps(step))
+}
+
 /// Goes on where an earlier attempt left a checkpoint; else begins.
-fn resume(trainer: &mut Trainer<'_>, ctx: &Context<'_>, steps: usize) -> Result<TrainLog, StageError> {
+fn resume(trainer: &mut Trainer<'_>, wanted: &Train, ctx: &Context<'_>) -> Result<TrainLog, StageError> {
     let Some(bytes) = ctx.workspace.read(CHECKPOINT)? else { return Ok(TrainLog::default()) };
     let fresh = trainer.save_state()?;
     if let Some((log, state)) = TrainLog::resume(&bytes)
         && trainer.load_state(state).is_ok()
         && log.is_of(trainer.steps_done())
+        && has_kept(wanted, trainer.steps_done(), ctx)
     {
-        ctx.note(format!("continuing at step {} of {steps}", trainer.steps_done()));
+        ctx.note(format!("continuing at step {} of {}", trainer.steps_done(), wanted.train.recipe.steps));
         return Ok(log);
     }
     trainer.load_state(&fresh).map_err(failed)?;
     ctx.note("the checkpoint is of another training; starting again at step 0".to_owned());
     Ok(TrainLog::default())
+}
+
+/// Whether every adapter that was to be kept until this step is there.
+fn has_kept(wanted: &Train, steps: u64, ctx: &Context<'_>) -> bool {
+    let mut kept = (1..=steps).filter(|step| keeps(wanted, *step)).filter_map(|step| usize::try_from(step).ok());
+    kept.all(|step| ctx.workspace.has(&adapters::of_step(Some(step))))
 }
 
 /// Whether something that happens every `every` steps happens after this one; 0 is never.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{StageError, failed};
-use crate::records::rows::{self, LossRow, ProbeRow, Row, TimingRow};
+use crate::records::rows::{self, LossRow, ProbeRow, Row, StepRow, TimingRow};
 use crate::store::Workspace;
 
 /// The three files. They are part of every checkpoint, so that it and they are always of one moment, and become files
@@ -48,7 +48,7 @@ impl TrainLog {
     /// Whether it has the rows of exactly that many steps.
     #[must_use]
     pub(super) fn is_of(&self, steps: u64) -> bool {
-        self.loss.iter().map(Row::step).eq(1..=steps) && self.timing.iter().map(Row::step).eq(1..=steps)
+        self.loss.iter().map(StepRow::step).eq(1..=steps) && self.timing.iter().map(StepRow::step).eq(1..=steps)
     }
 
     /// Adds the rows of one step.

@@ -8,7 +8,8 @@ mod effect;
 mod feature_variety;
 pub mod identity;
 mod leak;
-mod probe_loss;
+pub mod memorisation;
+pub mod probe_loss;
 mod prompt_following;
 mod variety;
 
@@ -27,6 +28,7 @@ const FAMILIES: &[&[Measure]] = &[
     copying_gap::MEASURES,
     feature_variety::MEASURES,
     leak::MEASURES,
+    memorisation::MEASURES,
 ];
 
 /// Every measure.

@@ -1,7 +1,10 @@
 //! The denoising loss at fixed noise and timesteps, before and after the training.
 
+use super::memorisation::GAP;
 use crate::measures::inputs::Cell;
 use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::probe_values::Paired;
+use crate::measures::record::Values;
 
 const NAMES: [&str; 6] = [
     "probe_train",
@@ -58,4 +61,21 @@ const fn after(index: usize, note: &'static str, of: fn(&Cell<'_>) -> Option<f64
 const fn base(index: usize, note: &'static str, of: fn(&Cell<'_>) -> Option<f64>) -> Measure {
     let name = NAMES[index];
     Measure { name, note, better: Better::Neither, floor: None, ceiling: &[], columns: &[], of: Of::Cell(of) }
+}
+
+/// The measures that the probe values give, before and after the training: on the training photos and on the held-out
+/// photos. They take the place of those from the training's own curve, which asks about fewer held-out photos, and in
+/// large cells about more training photos than in small ones.
+#[must_use]
+pub fn of_values(train: Option<&Paired>, held_out: Option<&Paired>) -> Values {
+    let mut values = Values::new();
+    let mut put = |name: &str, value: Option<f64>| {
+        values.extend(value.filter(|value| value.is_finite()).map(|value| (name.to_owned(), value)));
+    };
+    for (index, paired) in [(0, train), (1, held_out)] {
+        put(NAMES[index], paired.map(|paired| paired.after));
+        put(NAMES[index + 3], paired.map(|paired| paired.before));
+    }
+    put(GAP.name, train.zip(held_out).map(|(train, held_out)| train.relative() - held_out.relative()));
+    values
 }

@@ -11,18 +11,20 @@ use crate::stage::Stage;
 use crate::store::Artifact;
 
 use super::collector::{Collector, json};
-use super::{images, settings};
+use super::{images, probes, settings};
 
 impl Collector<'_> {
     /// Everything of one cell.
     pub(super) fn cell(&mut self, cell: &Cell) -> Result<CellData, ReportError> {
         let s = &cell.settings;
-        let seen = (s.train.recipe.steps * s.train.recipe.batch_size * s.train.recipe.gradient_accumulation) as f64;
+        let steps = s.generate.checkpoint.unwrap_or(s.train.recipe.steps);
+        let seen = (steps * s.train.recipe.batch_size * s.train.recipe.gradient_accumulation) as f64;
         let mut out = CellData {
             label: cell.label.clone(),
             slug: cell.slug.clone(),
             assignments: settings::assignments(cell),
-            steps: s.train.recipe.steps,
+            steps,
+            checkpoint: s.generate.checkpoint,
             epochs: seen / cell.train_photos.len().max(1) as f64,
             train_seed: s.train.recipe.seed,
             train_job: self.key(cell, Stage::Train),
@@ -32,6 +34,8 @@ impl Collector<'_> {
             prompts: s.generate.images.prompts.clone(),
             drift_prompts: s.evaluate.drift_prompts.clone(),
             seeds: s.generate.images.seeds.clone(),
+            probes: self.probes(cell)?,
+            words: [&s.subject.identifier, &s.subject.class, &s.subject.name].map(String::clone),
             problems: self.problems(cell),
             ..CellData::default()
         };
@@ -45,7 +49,9 @@ impl Collector<'_> {
             self.data.files.extend(files);
         }
         if let Some(artifact) = self.of_cell(cell, Stage::Evaluate) {
-            out.metrics = Some(measurements(artifact, &cell.slug, &mut out.images, &out.train_photos)?);
+            let mut metrics = measurements(artifact, &cell.slug, &mut out.images, &out.train_photos)?;
+            metrics.extend(probes::measures(&out.probes));
+            out.metrics = Some(metrics);
         }
         Ok(out)
     }
@@ -59,10 +65,21 @@ impl Collector<'_> {
         };
         out.loss = table(LossRow::FILE)?;
         out.probe = table(ProbeRow::FILE)?;
+        if let Some(step) = out.checkpoint {
+            // The cell speaks of the training until this step.
+            for table in [&mut out.loss, &mut out.probe] {
+                table.keep_steps(step);
+            }
+        }
+        let names = match out.checkpoint {
+            Some(step) => vec![adapters::of_step(Some(step))],
+            None => adapters::ALL.map(str::to_owned).to_vec(),
+        };
         let mut files = Vec::new();
-        for name in adapters::ALL.into_iter().filter(|n| artifact.manifest.files.contains_key(*n)) {
-            let to = format!("adapters/{}/{name}", cell.slug);
-            files.push(ReportFile { to: to.clone(), from: artifact.file(name)? });
+        for name in names.into_iter().filter(|name| artifact.manifest.files.contains_key(name)) {
+            let file = name.rsplit('/').next().unwrap_or(&name);
+            let to = format!("adapters/{}/{file}", cell.slug);
+            files.push(ReportFile { to: to.clone(), from: artifact.file(&name)? });
             out.adapters.push(to);
         }
         self.data.files.extend(files);

@@ -6,6 +6,7 @@ mod collector;
 mod costs;
 mod images;
 mod photos;
+mod probes;
 mod provenance;
 mod settings;
 mod study;

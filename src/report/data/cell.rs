@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv_table::CsvTable;
 use super::picture::{Picture, find};
+use super::probes::Probes;
 use super::problem::Problem;
 use super::setting::Setting;
 use crate::measures::record::Values;
@@ -18,8 +19,11 @@ pub struct CellData {
     pub slug: String,
     /// The swept settings of this cell.
     pub assignments: Vec<Setting>,
-    /// Optimizer steps asked for.
+    /// Optimizer steps asked for, until the checkpoint if the cell uses one.
     pub steps: usize,
+    /// The step after which its adapter was kept; `None` is the last step.
+    #[serde(default)]
+    pub checkpoint: Option<usize>,
     /// Times each training photo is seen: steps × batch × accumulation / photos.
     pub epochs: f64,
     /// Seed of the training.
@@ -54,6 +58,12 @@ pub struct CellData {
     pub loss: CsvTable,
     /// The probe CSV as the training wrote it.
     pub probe: CsvTable,
+    /// The denoising losses of each photo at each timestep.
+    #[serde(default)]
+    pub probes: Probes,
+    /// The words of the study: identifier, class, and name (which may be empty).
+    #[serde(default)]
+    pub words: [String; 3],
     /// The measured numbers; `None` until the evaluation is done.
     pub metrics: Option<Values>,
     /// Adapter files, relative to the report.
@@ -88,13 +98,14 @@ impl CellData {
         value.filter(|value| value.is_finite())
     }
 
-    /// The first or the last value of a probe curve.
+    /// The first value of a probe curve, or the one after the last step.
     fn probe_loss(&self, name: &str) -> Option<f64> {
-        let points = |split: &str| self.probe.probe(split).into_iter().map(|point| point.1);
+        let points = |split: &str| self.probe.probe(split).into_iter();
         match name.strip_prefix("baseline_probe_") {
             Some(split) => points(split).next(),
-            None => points(name.strip_prefix("probe_")?).next_back(),
+            None => points(name.strip_prefix("probe_")?).next_back().filter(|(step, _)| *step == self.steps as f64),
         }
+        .map(|(_, loss)| loss)
     }
 
     /// How many images of the study's prompts there are, without those for drift.

@@ -40,6 +40,12 @@ impl CsvTable {
         self.rows.iter().filter(|r| keep(r)).filter_map(|r| Some((number(r, x)?, number(r, y)?))).collect()
     }
 
+    /// Leaves out the rows of later steps.
+    pub fn keep_steps(&mut self, last: usize) {
+        let Some(column) = self.columns.iter().position(|column| column == "step") else { return };
+        self.rows.retain(|row| row[column].parse::<usize>().is_ok_and(|step| step <= last));
+    }
+
     /// The probe curve of one split: `(step, loss)`.
     #[must_use]
     pub fn probe(&self, split: &str) -> Vec<(f64, f64)> {

@@ -75,6 +75,12 @@ impl StudyData {
         self.baselines.get(cell.baseline?)
     }
 
+    /// Whether the losses of single photos and timesteps are there.
+    #[must_use]
+    pub fn has_probe_values(&self) -> bool {
+        self.cells.iter().any(|cell| !cell.probes.base.is_empty() || !cell.probes.after.is_empty())
+    }
+
     /// How many cells have a stage that was tried and failed.
     #[must_use]
     pub fn failed_cells(&self) -> usize {

@@ -14,6 +14,9 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             @if page.charts.grid { li { a href="grid.png" { "grid.png" } " – all images on one sheet" } }
             li { a href="cells.csv" { "cells.csv" } " – one row a cell" }
             li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
+            @if page.data.has_probe_values() {
+                li { a href="probe_values.csv" { "probe_values.csv" } " – the denoising loss of each photo at each timestep" }
+            }
             li { a href="report.md" { "report.md" } " – this page as text" }
             li { a href="cost.html" { "cost.html" } ", " a href="cost.csv" { "cost.csv" } " – time and memory" }
             @for cell in &page.data.cells {
@@ -22,9 +25,17 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 }
             }
         }
+        @if page.data.cells.iter().any(|cell| cell.checkpoint.is_some() && !cell.adapters.is_empty()) {
+            p.soft {
+                "The adapter of an earlier step is there as diffusers reads it. For ComfyUI and A1111: "
+                code { "runner lora convert FILE --to kohya --output NEW" } "."
+            }
+        }
     };
-    let markdown = "Files: [index.html](index.html), [cells.csv](cells.csv), [probe.csv](probe.csv), \
-                    [loss.csv](loss.csv), [cost.csv](cost.csv)"
-        .to_owned();
+    let values = if page.data.has_probe_values() { "[probe_values.csv](probe_values.csv), " } else { "" };
+    let markdown = format!(
+        "Files: [index.html](index.html), [cells.csv](cells.csv), [probe.csv](probe.csv), {values}\
+         [loss.csv](loss.csv), [cost.csv](cost.csv)"
+    );
     Some(Section { id: "files", title: "Files", html, markdown })
 }

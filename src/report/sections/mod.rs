@@ -6,6 +6,7 @@ mod curves;
 mod drift;
 mod files;
 mod images;
+mod keep;
 mod name;
 mod numbers;
 mod photos;
@@ -20,10 +21,11 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 12] = [
+const SECTIONS: [Make; 13] = [
     images::section,
     curves::section,
     numbers::section,
+    keep::section,
     copying::section,
     photos::section,
     name::section,

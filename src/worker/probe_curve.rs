@@ -1,4 +1,4 @@
-//! The probe loss of a training, measured while it goes on.
+//! The probe curve of a training: the probe loss, measured while it goes on.
 
 use super::{error::StageError, train_log::TrainLog, training_items::Items};
 use crate::models::Model;
@@ -7,12 +7,12 @@ use crate::stage::Train;
 use crate::training::{ProbeSet, Trainer, probe_loss};
 
 /// The fixed noise and timesteps of the probe loss; it is measured on them at several steps.
-pub(super) struct Probes {
+pub(super) struct ProbeCurve {
     sets: Vec<(Split, ProbeSet)>,
     batch_size: usize,
 }
 
-impl Probes {
+impl ProbeCurve {
     pub(super) fn new(model: &Model, wanted: &Train, items: &Items) -> Self {
         let probe = &wanted.evaluate;
         let mut sets = Vec::new();

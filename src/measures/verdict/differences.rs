@@ -1,0 +1,151 @@
+//! Which of two conditions is better.
+
+use serde::Serialize;
+
+use super::comparison::Comparison;
+use super::estimate::Estimate;
+use super::holm::holm;
+use super::layout::Table;
+use super::student::{f_tail, two_sided};
+use super::study::Direction;
+
+/// What may be said of two conditions, or of a condition and the base model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// The first is better.
+    Better,
+    /// The first is worse.
+    Worse,
+    /// The difference is not larger than what chance makes.
+    NotClear,
+    /// Nothing is known of chance, or they cannot be compared.
+    Unknown,
+}
+
+/// Two conditions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// Index of the first condition.
+    pub first: usize,
+    /// Index of the second condition.
+    pub second: usize,
+    /// Score of the first − score of the second, inside the repeats.
+    pub estimate: f64,
+    /// Its standard error.
+    pub se: Option<f64>,
+    /// The degrees of freedom of the standard error.
+    pub df: Option<usize>,
+    /// The 95 % interval of this difference alone.
+    pub low: Option<f64>,
+    /// Its upper end.
+    pub high: Option<f64>,
+    /// The chance of such a difference without any effect.
+    pub p: Option<f64>,
+    /// The same, corrected for all pairs of the study (Holm).
+    pub p_holm: Option<f64>,
+    /// What may be said.
+    pub call: Call,
+}
+
+/// Whether some conditions vary more than others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Variances {
+    /// Largest variance of a condition's scores.
+    pub largest: f64,
+    /// Smallest variance of a condition's scores.
+    pub smallest: f64,
+    /// The chance, at most, of so large a ratio between any two conditions if all vary alike.
+    pub p: f64,
+}
+
+impl Variances {
+    /// More than this, and not by chance, is too unequal for one common noise.
+    const RATIO: f64 = 9.0;
+
+    pub(super) fn of(table: &Table) -> Option<Self> {
+        let rows = table.iter().filter_map(|row| Estimate::of(row.iter().copied().flatten()));
+        let rows: Vec<(f64, usize)> = rows.filter_map(|e| Some((e.sd? * e.sd?, e.n - 1))).collect();
+        let largest = rows.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let smallest = rows.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0))?;
+        if rows.len() < 2 || largest.0 <= 0.0 {
+            return None;
+        }
+        let pairs = (rows.len() * (rows.len() - 1)) as f64;
+        let tail = f_tail(largest.0 / smallest.0, largest.1 as f64, smallest.1 as f64);
+        Some(Self { largest: largest.0, smallest: smallest.0, p: (pairs * tail).min(1.0) })
+    }
+
+    /// Whether a common noise would mislead.
+    #[must_use]
+    pub fn unequal(&self) -> bool {
+        self.largest > Self::RATIO * self.smallest && self.p < 0.05
+    }
+}
+
+impl Call {
+    /// By the sign of a difference and its corrected p-value.
+    pub(super) fn of(estimate: f64, p: Option<f64>, direction: Direction) -> Self {
+        match p {
+            None => Self::Unknown,
+            Some(p) if p <= 0.05 && estimate * direction.sign() > 0.0 => Self::Better,
+            Some(p) if p <= 0.05 && estimate * direction.sign() < 0.0 => Self::Worse,
+            Some(_) => Self::NotClear,
+        }
+    }
+
+    /// What may be said when the two change places.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        match self {
+            Self::Better => Self::Worse,
+            Self::Worse => Self::Better,
+            same => same,
+        }
+    }
+}
+
+impl Difference {
+    /// What may be said of `condition` against the other one of the pair; `None` if it is not of this pair.
+    #[must_use]
+    pub fn call_for(&self, condition: usize) -> Option<Call> {
+        match condition {
+            c if c == self.first => Some(self.call),
+            c if c == self.second => Some(self.call.turned()),
+            _ => None,
+        }
+    }
+}
+
+/// All pairs of conditions that can be compared. Which pairs a report speaks of (neighbours, each against the best)
+/// depends on the scores themselves, so the correction is for all pairs.
+pub(super) fn differences(comparison: &Comparison, conditions: usize, direction: Direction) -> Vec<Difference> {
+    let pairs = (0..conditions).flat_map(|a| (a + 1..conditions).map(move |b| (a, b)));
+    let weighted = pairs.map(|(a, b)| (a, b, comparison.pair(a, b)));
+    let mut all: Vec<Difference> = weighted.filter_map(|(a, b, w)| difference(comparison, a, b, &w)).collect();
+    let p: Vec<f64> = all.iter().filter_map(|d| d.p).collect();
+    let with_p = all.iter_mut().filter(|d| d.p.is_some());
+    for (difference, p) in with_p.zip(holm(&p)) {
+        difference.p_holm = Some(p);
+        difference.call = Call::of(difference.estimate, difference.p_holm, direction);
+    }
+    all
+}
+
+/// One contrast as a difference of `first` and `second`; not yet corrected for others.
+pub(super) fn difference(comparison: &Comparison, first: usize, second: usize, weights: &[f64]) -> Option<Difference> {
+    let contrast = comparison.contrast(weights)?;
+    let half = contrast.half_width(0.05);
+    Some(Difference {
+        first,
+        second,
+        estimate: contrast.estimate,
+        se: contrast.error.map(|e| e.0),
+        df: contrast.error.map(|e| e.1),
+        low: half.map(|h| contrast.estimate - h),
+        high: half.map(|h| contrast.estimate + h),
+        p: contrast.error.map(|(se, df)| two_sided(contrast.estimate / se, df as f64)),
+        p_holm: None,
+        call: Call::Unknown,
+    })
+}

@@ -1,0 +1,61 @@
+//! What would settle it: how many repeats tell two conditions apart.
+
+use serde::Serialize;
+
+use super::comparison::Method;
+use super::differences::{Call, Difference};
+use super::enough::TENTH;
+use super::power::power;
+
+/// Above so many repeats a difference does not matter in practice.
+pub(super) const MOST_REPEATS: usize = 30;
+/// The chance of a clear answer that is asked for.
+const WANTED: f64 = 0.8;
+
+/// The best condition and the nearest one that it cannot be told from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Settle {
+    /// The best condition.
+    pub best: usize,
+    /// The other.
+    pub other: usize,
+    /// The difference to be seen: the one observed, or a tenth of the span if that is larger.
+    pub difference: f64,
+    /// Half the width of the 95 % interval today.
+    pub half_width: f64,
+    /// The chance to see such a difference with the repeats of today.
+    pub power: f64,
+    /// The number of repeats, those of today included, with which the chance is 80 %; `None` above 30.
+    pub repeats: Option<usize>,
+}
+
+/// `differences` are all pairs, `conditions` of which have scores, over `repeats` repeats.
+pub(super) fn settle(
+    differences: &[Difference],
+    best: usize,
+    method: Method,
+    (conditions, repeats): (usize, usize),
+    span: Option<f64>,
+) -> Option<Settle> {
+    let open = differences.iter().filter(|d| d.call_for(best) == Some(Call::NotClear));
+    let d = open.min_by(|a, b| a.estimate.abs().total_cmp(&b.estimate.abs()))?;
+    let (se, df) = d.se.zip(d.df)?;
+    let wanted = d.estimate.abs().max(span.map_or(0.0, |span| TENTH * span));
+    // The first step of Holm's correction: the chance is a little larger than this if other pairs are clear.
+    let alpha = 0.05 / differences.iter().filter(|d| d.p.is_some()).count() as f64;
+    let chance = |r: usize| {
+        let df = match method {
+            Method::Pooled => (conditions - 1) * (r - 1),
+            _ => r - 1,
+        };
+        power(wanted / (se * (repeats as f64 / r as f64).sqrt()), df, alpha)
+    };
+    Some(Settle {
+        best,
+        other: if d.first == best { d.second } else { d.first },
+        difference: wanted,
+        half_width: super::student::two_sided_quantile(0.05, df as f64) * se,
+        power: power(wanted / se, df, alpha),
+        repeats: (repeats + 1..=MOST_REPEATS).find(|r| chance(*r) >= WANTED),
+    })
+}

@@ -1,0 +1,151 @@
+//! Which checkpoint, or which scale of the adapter, to keep: chosen on one half of the held-out photos, reported on the
+//! other.
+
+use maud::html;
+
+use super::section::{Page, Section};
+use crate::measures::probe_values::by_photo;
+use crate::measures::verdict::Direction;
+use crate::measures::verdict::choose::{Choice, FEWEST, choose};
+use crate::records::probe_values::Words;
+use crate::records::rows::Split;
+use crate::report::data::{CellData, StudyData, select};
+use crate::report::style::markdown;
+use crate::report::{axis, titles};
+use crate::text::{count, measurement};
+
+/// The settings that are chosen without training again.
+const FREE: [&str; 2] = ["generate.checkpoint", "generate.lora_scale"];
+
+/// Adapters of one training, of which one can be kept.
+struct Group<'d> {
+    /// What distinguishes the training from others.
+    title: String,
+    /// The adapters with the losses of the held-out photos.
+    candidates: Vec<Candidate<'d>>,
+    /// Mean loss of the base model on the same photos.
+    base: Option<f64>,
+    /// How many of the adapters diverged; they are no candidates.
+    diverged: usize,
+}
+
+struct Candidate<'d> {
+    title: String,
+    cell: &'d CellData,
+    /// By photo; all candidates of a group have the same photos.
+    losses: Vec<f64>,
+}
+
+/// The choice in every training that offers one; `None` if none does.
+pub(super) fn section(page: &Page<'_>) -> Option<Section> {
+    let groups = groups(page.data);
+    if groups.is_empty() {
+        return None;
+    }
+    let title = |group: &Group<'_>| (groups.len() > 1 && !group.title.is_empty()).then(|| group.title.clone());
+    let html = html! {
+        h2 { "Which one to keep" }
+        @for group in &groups {
+            @if let Some(title) = title(group) { h3 { (title) } }
+            p { (said(group)) }
+            div.scroll.plain {
+                table {
+                    thead { tr { th scope="col" { "adapter" } th.n scope="col" { "held-out loss" } } }
+                    tbody { @for candidate in &group.candidates {
+                        tr { th scope="row" { (candidate.title) } td.n { (measurement(mean(&candidate.losses))) } }
+                    } }
+                }
+            }
+        }
+    };
+    let text = groups.iter().map(|group| {
+        let losses = group.candidates.iter().map(|c| format!("{}: {}", c.title, measurement(mean(&c.losses))));
+        let losses = losses.collect::<Vec<_>>().join("; ");
+        let title = title(group).map(|title| format!("{title}: ")).unwrap_or_default();
+        markdown::escape(&format!("{title}{} Held-out losses: {losses}.", said(group)))
+    });
+    let markdown = format!("## Which one to keep\n\n{}", text.collect::<Vec<_>>().join("\n\n"));
+    Some(Section { id: "keep", title: "Keep", html, markdown })
+}
+
+/// The trainings with several adapters whose losses are known.
+fn groups(data: &StudyData) -> Vec<Group<'_>> {
+    let mut groups: Vec<(&str, Group<'_>)> = Vec::new();
+    for cell in data.cells.iter().filter(|cell| !cell.probes.after.is_empty()) {
+        let place = groups.iter().position(|(job, _)| *job == cell.train_job).unwrap_or(groups.len());
+        if place == groups.len() {
+            let shared = cell.assignments.iter().filter(|setting| !FREE.contains(&setting.key.as_str()));
+            let base = losses(&cell.probes.base).map(|losses| mean(&losses));
+            let title = axis::say_all(shared);
+            groups.push((&cell.train_job, Group { title, candidates: Vec::new(), base, diverged: 0 }));
+        }
+        let group = &mut groups[place].1;
+        // Cells that differ in the way images are drawn have the same adapter.
+        if group.candidates.iter().any(|other| other.cell.probes.job == cell.probes.job) {
+            continue;
+        }
+        let free = axis::say_all(cell.assignments.iter().filter(|setting| FREE.contains(&setting.key.as_str())));
+        let title = if free.is_empty() { titles::full_title(data, cell) } else { free };
+        match losses(&cell.probes.after) {
+            Some(losses) => group.candidates.push(Candidate { title, cell, losses }),
+            None => group.diverged += 1,
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).filter(|group| group.candidates.len() + group.diverged > 1).collect()
+}
+
+/// The loss of each held-out photo under the identifier; `None` if one is not a number.
+fn losses(rows: &[crate::records::probe_values::ProbeValueRow]) -> Option<Vec<f64>> {
+    let losses = by_photo(&select(rows, Words::Identifier, Split::HeldOut)).into_iter();
+    losses.map(|(_, loss)| Some(loss).filter(|loss| loss.is_finite())).collect()
+}
+
+fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len() as f64
+}
+
+/// Which one to keep, in words.
+fn said(group: &Group<'_>) -> String {
+    let scores: Vec<Vec<f64>> = group.candidates.iter().map(|candidate| candidate.losses.clone()).collect();
+    let title = |index: usize| &group.candidates[index].title;
+    let photos = scores.first().map_or(0, Vec::len);
+    let lowest = (0..scores.len()).min_by(|a, b| mean(&scores[*a]).total_cmp(&mean(&scores[*b])));
+    let mut words = match (choose(&scores, Direction::Lower), lowest) {
+        (_, None) => "No adapter can be kept: the training diverged.".to_owned(),
+        _ if photos == 0 => "No photos are held out, so nothing can say which one to keep.".to_owned(),
+        (None, Some(lowest)) => format!(
+            "The lowest held-out loss has {}. With {} it was not checked on photos that had no part in the choice: {FEWEST} \
+             are needed.",
+            title(lowest),
+            count(photos, "held-out photo"),
+        ),
+        (Some(Choice { by_half: [a, b], chosen, reported, of, .. }), _) => {
+            let of = format!("of {of} adapters of one training");
+            let loss = measurement(reported);
+            if a == b {
+                let title = title(a);
+                format!(
+                    "Keep {title}: {of}, it has the lowest loss on each half of the {photos} held-out photos. On the half \
+                     that did not choose it, its loss is {loss} on average."
+                )
+            } else {
+                format!(
+                    "No clear choice {of}: one half of the {photos} held-out photos chooses {}, the other one {}. All \
+                     together choose {}. On the half that did not choose, the loss is {loss} on average.",
+                    title(a),
+                    title(b),
+                    title(chosen)
+                )
+            }
+        }
+    };
+    if let (Some(lowest), Some(base)) = (lowest, group.base)
+        && mean(&scores[lowest]) >= base
+    {
+        words += &format!(" None is better than the base model, whose loss is {}.", measurement(base));
+    }
+    if group.diverged > 0 && lowest.is_some() {
+        words += &format!(" {} diverged.", count(group.diverged, "adapter"));
+    }
+    words
+}

@@ -1,0 +1,31 @@
+//! Encoded photos with encoded prompts.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::error::StageError;
+use crate::models::{Conditioning, Model};
+use crate::training::TrainingItem;
+
+/// Text embeddings, each prompt encoded once.
+pub(super) struct Prompts<'a> {
+    model: &'a Model,
+    known: BTreeMap<String, Conditioning>,
+}
+
+impl<'a> Prompts<'a> {
+    /// Nothing is encoded yet.
+    pub(super) fn new(model: &'a Model) -> Self {
+        Self { model, known: BTreeMap::new() }
+    }
+
+    /// A picture, encoded as mean and standard deviation `(1, 4, h, w)`, with its prompt.
+    pub(super) fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
+        if !self.known.contains_key(prompt) {
+            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            self.known.insert(prompt.to_owned(), conditioning);
+        }
+        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning: self.known[prompt].clone() })
+    }
+}
