@@ -67,6 +67,18 @@ pub enum PhotoError {
         /// A fragment such as `not UTF-8`.
         reason: String,
     },
+    /// A mask that cannot be used.
+    #[error(
+        "{}: {reason} (a mask is a grey picture in the shape of its photo: white where the subject is, else black); \
+         mend or remove it",
+        path.display()
+    )]
+    Mask {
+        /// The mask.
+        path: PathBuf,
+        /// A fragment such as `coloured`.
+        reason: String,
+    },
     /// More than [`MAX_ENTRIES`] files and folders.
     #[error(
         "{}: more than {MAX_ENTRIES} files and folders; name the folder that holds the photos of the subject",

@@ -34,7 +34,7 @@ impl Facts {
         let mut facts = Self::default();
         for images in experiment.cells().iter().map(|cell| &cell.settings.dataset.images) {
             if !facts.photos.contains_key(images) {
-                let mut scan = photos::scan(images)?;
+                let mut scan = photos::scan(images, None)?;
                 photos::examine(&mut scan, memory)?;
                 facts.photos.insert(images.clone(), scan);
             }
