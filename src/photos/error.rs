@@ -106,6 +106,32 @@ impl PhotoError {
         if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
     }
 
+    /// The file or folder; `None` for several.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Missing { path }
+            | Self::Io { path, .. }
+            | Self::NotAPhoto { path, .. }
+            | Self::Undecodable { path, .. }
+            | Self::TooManyBytes { path, .. }
+            | Self::TooManyPixels { path, .. }
+            | Self::Caption { path, .. }
+            | Self::Mask { path, .. }
+            | Self::TooManyFiles { path }
+            | Self::Changed { path } => Some(path),
+            Self::Several(_) => None,
+        }
+    }
+
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let text = self.to_string();
+        let start = self.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        text.strip_prefix(&start).unwrap_or(&text).to_owned()
+    }
+
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::NotFound {
             return Self::Missing { path: path.to_owned() };

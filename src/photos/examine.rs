@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::check::copies;
 use super::error::PhotoError;
 use super::fingerprint::Turn;
-use super::found::{Alike, CutCopy, Duplicate, Scan};
+use super::found::{Alike, CutCopy, Duplicate, Scan, Skipped};
 use super::limits::MAX_PIXELS;
 use super::load::upright;
 use super::mask;
@@ -68,7 +68,9 @@ fn read_masks(scan: &mut Scan, memory: &mut Memory) {
         let Some(path) = scan.mask_files.get(&photo.hash) else { continue };
         match mask::read(path, photo, memory) {
             Ok(mask) => drop(scan.masks.insert(photo.hash.clone(), mask)),
-            Err(error) => scan.bad_masks.push(error.to_string()),
+            Err(error) => {
+                scan.bad_masks.push(Skipped { path: path.clone(), reason: error.reason(), own: false });
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ pub struct Scan {
     pub masks: BTreeMap<String, Mask>,
     /// Why masks cannot be used.
     #[serde(default)]
-    pub bad_masks: Vec<String>,
+    pub bad_masks: Vec<Skipped>,
     /// Why captions cannot be used, e.g. because of their encoding; matters only if captions are used.
     #[serde(default)]
     pub bad_captions: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::check::{Finding, Kind};
 use super::error::PhotoError;
 use super::examine::examine_all;
-use super::found::Scan;
+use super::found::{Scan, Skipped};
 use super::memory::Memory;
 use super::scan::scan_all;
 
@@ -14,13 +14,12 @@ use super::scan::scan_all;
 pub fn survey(paths: &[PathBuf], masks: Option<&Path>, memory: &mut Memory) -> (Scan, Vec<Finding>) {
     let (mut scan, mut errors) = scan_all(paths, masks);
     errors.extend(examine_all(&mut scan, memory));
-    let unusable = |kind: Kind, error: String| {
-        // The file stands in front of the reason.
-        let (file, reason) = error.split_once(": ").map_or((error.as_str(), ""), |parts| parts);
-        Finding::new(kind, vec![file.to_owned()], reason)
+    let unreadable = |error: &PhotoError| {
+        let file = error.path().map(|path| path.display().to_string());
+        Finding::new(Kind::Unreadable, file.into_iter().collect(), error.reason())
     };
-    let mut findings: Vec<Finding> =
-        errors.iter().map(|error: &PhotoError| unusable(Kind::Unreadable, error.to_string())).collect();
-    findings.extend(scan.bad_masks.iter().map(|error| unusable(Kind::BadMask, error.clone())));
+    let bad_mask =
+        |mask: &Skipped| Finding::new(Kind::BadMask, vec![mask.path.display().to_string()], mask.reason.clone());
+    let findings = errors.iter().map(unreadable).chain(scan.bad_masks.iter().map(bad_mask)).collect();
     (scan, findings)
 }

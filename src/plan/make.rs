@@ -37,7 +37,8 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let hashes = |photos: &[&Photo]| photos.iter().map(|photo| photo.hash.clone()).collect::<Vec<_>>();
         let (train_photos, held_out_photos) = (hashes(&train), hashes(&held_out));
         let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
-        let cell_facts = CellFacts { settings, base_hash, device_class, photos: &scan.photos, train, held_out };
+        let (photos, masks) = (&scan.photos, &scan.masks);
+        let cell_facts = CellFacts { settings, base_hash, device_class, photos, masks, train, held_out };
         let jobs = add_jobs(&mut plan.jobs, &mut known, &cell_facts, index);
         plan.cells.push(Cell {
             label: cell.label.clone(),

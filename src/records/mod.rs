@@ -2,7 +2,7 @@
 //!
 //! | stage | file | format |
 //! |---|---|---|
-//! | `prepare` | `photos.json`, `photos/<name>.png` | [`photos`] |
+//! | `prepare` | `photos.json`, `photos/<name>.png`, `masks/<name>.png` | [`photos`] |
 //! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
 //! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
 //! | `train` | the adapter, for two kinds of programs | [`adapters`] |
