@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, OtherCommand};
 use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
-use super::{clean, completions, defaults, doctor, generate, lora, man, plan, report, status};
+use super::{clean, completions, defaults, doctor, generate, lora, man, photos, plan, report, status};
 
 /// Does what was asked for.
 ///
@@ -11,6 +11,7 @@ use super::{clean, completions, defaults, doctor, generate, lora, man, plan, rep
 /// Whatever keeps the command from doing it, with its exit code.
 pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
     match command {
+        OtherCommand::Photos(args) => photos::execute(args, output),
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),

@@ -18,6 +18,7 @@ mod man;
 mod memory;
 mod options;
 mod output;
+mod photos;
 mod plan;
 mod process;
 mod report;

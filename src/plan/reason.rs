@@ -31,6 +31,7 @@ fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
         ("held_out", _) => photos("held-out photo", change, names),
         ("captions", _) => captions(change, names),
         ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
+        ("masks", _) => "other masks".to_owned(),
         ("measures", _) => "other measures".to_owned(),
         (_, Some(stage)) => about(stage).made_again.to_owned(),
         (name, None) => setting(name, change),

@@ -26,6 +26,7 @@ mod error;
 mod lookup;
 mod memories;
 mod models;
+mod photos;
 mod read;
 mod resolve;
 mod sampler_steps;
@@ -35,6 +36,7 @@ pub use error::StudyError;
 pub use lookup::{HubAccess, Lookup};
 pub use memories::Memories;
 pub use models::AbsentModel;
+pub use photos::CheckedPhotos;
 pub use read::Study;
 pub use resolve::Resolved;
 

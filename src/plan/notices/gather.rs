@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{photos, prompts};
-use crate::experiment::settings::Dataset;
 use crate::experiment::{Cell, Experiment};
-use crate::photos::Scan;
-use crate::photos::check::Usage;
 use crate::plan::facts::Facts;
+use crate::plan::usages::usages;
 
 /// Everything worth a warning, each a plain sentence, in a fixed order.
 pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
@@ -24,11 +22,4 @@ pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<Str
         }
     }
     notices
-}
-
-/// What the cells do with the photos of one setting of `dataset.images`.
-fn usages(experiment: &Experiment, scan: &Scan, images: &[PathBuf]) -> BTreeSet<Usage> {
-    let datasets = experiment.cells().iter().map(|cell| &cell.settings.dataset).filter(|set| set.images == images);
-    let usage = |set: &Dataset| Usage::of_cell(scan, set.resolution, set.crop, set.seed, (set.size, set.held_out));
-    datasets.map(usage).collect()
 }
