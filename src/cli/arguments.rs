@@ -3,7 +3,7 @@
 use super::{
     clean, completions, doctor,
     exit::Exit,
-    generate_args, lora, man,
+    generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
     photos, plan, report, run, status,
 };
@@ -59,6 +59,9 @@ pub enum OtherCommand {
     /// Show what an adapter file holds, or convert it for other programs
     #[command(subcommand)]
     Lora(lora::LoraCommand),
+    /// Write experiments from what a benchmark has
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
     Completions(completions::CompletionsArgs),

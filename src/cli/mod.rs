@@ -12,6 +12,7 @@ mod generate;
 mod generate_args;
 mod image_file;
 mod image_output;
+mod import;
 mod lora;
 mod lora_arg;
 mod man;
