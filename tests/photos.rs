@@ -31,7 +31,7 @@ const SAMPLES: [&str; 12] = [
 fn read(folder: &Path, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
     let path = folder.join("photo");
     std::fs::write(&path, bytes).expect("write");
-    let result = scan(&[folder.to_owned()]).and_then(|mut scan| {
+    let result = scan(&[folder.to_owned()], None).and_then(|mut scan| {
         examine(&mut scan, &mut Memory::default())?;
         let Some(photo) = scan.photos.first() else { return Ok(None) };
         load(photo, 16, Crop::Center, 0).map(|image| Some(image.into_raw()))
@@ -81,7 +81,7 @@ proptest! {
 }
 
 fn scanned(folder: &Path) -> Vec<Photo> {
-    scan(&[folder.to_owned()]).expect("scan").photos
+    scan(&[folder.to_owned()], None).expect("scan").photos
 }
 
 fn scan_of(photos: &[Photo]) -> Scan {
@@ -165,7 +165,7 @@ fn animations_are_skipped_by_name() {
     }
     drop(encoder);
     std::fs::write(folder.path().join("a.gif"), &bytes).expect("write");
-    let scan = scan(&[folder.path().to_owned()]).expect("scan");
+    let scan = scan(&[folder.path().to_owned()], None).expect("scan");
     assert!(scan.photos.is_empty());
     assert_eq!(scan.skipped[0].reason, "an animated GIF: save the frame you want as JPEG or PNG");
 }
@@ -193,7 +193,7 @@ fn examined(files: &[(&str, Vec<u8>)]) -> Scan {
     for (name, bytes) in files {
         std::fs::write(folder.path().join(name), bytes).expect("write");
     }
-    let mut scan = scan(&[folder.path().to_owned()]).expect("scan");
+    let mut scan = scan(&[folder.path().to_owned()], None).expect("scan");
     examine(&mut scan, &mut Memory::default()).expect("decodes");
     scan
 }

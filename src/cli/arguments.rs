@@ -3,9 +3,9 @@
 use super::{
     clean, completions, doctor,
     exit::Exit,
-    generate_args, lora, man,
+    generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
-    plan, report, run, status,
+    photos, plan, report, run, status,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,6 +48,7 @@ pub enum Command {
 // Every sub-command but `run`. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
+    Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
@@ -58,6 +59,9 @@ pub enum OtherCommand {
     /// Show what an adapter file holds, or convert it for other programs
     #[command(subcommand)]
     Lora(lora::LoraCommand),
+    /// Write experiments from what a benchmark has
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
     Completions(completions::CompletionsArgs),

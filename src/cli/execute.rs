@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, OtherCommand};
 use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
-use super::{clean, completions, defaults, doctor, generate, lora, man, plan, report, status};
+use super::{clean, completions, defaults, doctor, generate, import, lora, man, photos, plan, report, status};
 
 /// Does what was asked for.
 ///
@@ -11,6 +11,7 @@ use super::{clean, completions, defaults, doctor, generate, lora, man, plan, rep
 /// Whatever keeps the command from doing it, with its exit code.
 pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
     match command {
+        OtherCommand::Photos(args) => photos::execute(args, output),
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),
@@ -18,6 +19,7 @@ pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Fail
         OtherCommand::Defaults => defaults::execute(),
         OtherCommand::Doctor(args) => doctor::execute(args, output),
         OtherCommand::Lora(command) => lora::execute(command, output),
+        OtherCommand::Import(command) => import::execute(command),
         OtherCommand::Clean(args) => clean::execute(args, output),
         OtherCommand::Completions(args) => completions::execute::<Arguments>(args),
         OtherCommand::Man(args) => man::execute::<Arguments>(args),

@@ -18,6 +18,9 @@ const MAX_FOLDERS: usize = 1000;
 pub struct Dataset {
     /// Folders (or single files), walked recursively. Absolute.
     pub images: Vec<PathBuf>,
+    /// Folder with masks of the subject. Absolute. `None`: masks lie beside their photos, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<PathBuf>,
     /// How many photos the cell trains on.
     pub size: usize,
     /// How many photos no cell trains on.
@@ -35,6 +38,7 @@ pub struct Dataset {
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
     let images = read_images(reader);
+    let masks = read_masks(reader);
     let size = reader.whole_or("dataset.size", 1..=1_000_000, "10");
     let held_out = reader.count("dataset.held_out", 0..=1_000_000);
     let resolution = reader.side("dataset.resolution");
@@ -43,6 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
     let seed = reader.whole("dataset.seed", 0..=MAX_SEED);
     Some(Dataset {
         images: images?,
+        masks: masks?,
         size: usize::try_from(size?).ok()?,
         held_out: held_out?,
         resolution: resolution?,
@@ -50,6 +55,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
         captions: captions?,
         seed: seed?,
     })
+}
+
+/// The folder of masks, if the setting names one.
+fn read_masks(reader: &mut Reader<'_>) -> Option<Option<PathBuf>> {
+    const KEY: &str = "dataset.masks";
+    if reader.entry(KEY).is_none() {
+        return Some(None);
+    }
+    let text = reader.text(KEY, "\"masks\"")?;
+    let origin = reader.entry(KEY)?.origin.clone();
+    let path = resolve(&text, &origin);
+    if text.is_empty() || !path.is_dir() {
+        reader.push(missing(KEY, &text, &path, &origin, &Path::is_dir).expected("a folder of masks"));
+        return None;
+    }
+    Some(Some(path))
 }
 
 fn read_images(reader: &mut Reader<'_>) -> Option<Vec<PathBuf>> {

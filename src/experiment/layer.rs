@@ -124,7 +124,7 @@ impl Absorber<'_> {
     /// A key of an ordinary section: a setting or a deeper section.
     fn setting(&mut self, section: &str, field: &Field) {
         let path = join(section, &field.key);
-        if schema::is_key(&path) {
+        if schema::is_setting(&path) {
             let entry = self.entry(field);
             set(&mut self.layer.settings, path, entry);
         } else if schema::is_section(&path) {
@@ -143,7 +143,7 @@ impl Absorber<'_> {
     /// A key inside `[sweep]`, `[[cells]]` or `[[exclude]]`; `dataset.size` may be quoted or not.
     fn assignment(&mut self, section: &str, field: &Field, into: &mut Assignments) {
         let path = join(section, &field.key);
-        if schema::is_key(&path) {
+        if schema::is_setting(&path) {
             into.push((path, self.entry(field)));
         } else if schema::is_section(&path) {
             match &field.node {

@@ -50,6 +50,7 @@ pub use generate::{GUIDANCE_SCALES, LORA_SCALES, MAX_SAMPLER_STEPS};
 pub use layers::Overrides;
 pub use problem::{Problem, Severity};
 pub use problems::Problems;
+pub use schema::is_setting;
 pub use select::SelectError;
 pub use settings::Settings;
 pub use source::{Place, Source};

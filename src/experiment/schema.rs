@@ -43,7 +43,8 @@ const ALIASES: [(&str, &str); 30] = [
 ];
 
 /// True for a setting, e.g. `train.rank`.
-pub(super) fn is_key(path: &str) -> bool {
+#[must_use]
+pub fn is_setting(path: &str) -> bool {
     KEYS.contains(&path)
 }
 
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn aliases_name_existing_keys() {
-        assert!(ALIASES.iter().all(|(_, ours)| is_key(ours)));
+        assert!(ALIASES.iter().all(|(_, ours)| is_setting(ours)));
         assert!(is_section("train.prior_preservation") && !is_section("train.rank") && !is_section("trai"));
     }
 }

@@ -73,7 +73,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, Problems> {
     let mut conditions: Vec<(String, String)> = Vec::new();
     for word in text.split_whitespace() {
         match (word.split_once('='), conditions.last_mut()) {
-            (Some((key, wanted)), _) if schema::is_key(key) => conditions.push((key.to_owned(), wanted.to_owned())),
+            (Some((key, wanted)), _) if schema::is_setting(key) => conditions.push((key.to_owned(), wanted.to_owned())),
             // A value with a space in it goes on.
             (None, Some((_, wanted))) => wanted.extend([" ", word]),
             (Some((key, _)), _) => {

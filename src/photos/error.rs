@@ -67,6 +67,18 @@ pub enum PhotoError {
         /// A fragment such as `not UTF-8`.
         reason: String,
     },
+    /// A mask that cannot be used.
+    #[error(
+        "{}: {reason} (a mask is a grey picture in the shape of its photo: white where the subject is, else black); \
+         mend or remove it",
+        path.display()
+    )]
+    Mask {
+        /// The mask.
+        path: PathBuf,
+        /// A fragment such as `coloured`.
+        reason: String,
+    },
     /// More than [`MAX_ENTRIES`] files and folders.
     #[error(
         "{}: more than {MAX_ENTRIES} files and folders; name the folder that holds the photos of the subject",
@@ -92,6 +104,32 @@ impl PhotoError {
     #[must_use]
     pub fn all(mut errors: Vec<Self>) -> Option<Self> {
         if errors.len() > 1 { Some(Self::Several(errors)) } else { errors.pop() }
+    }
+
+    /// The file or folder; `None` for several.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Missing { path }
+            | Self::Io { path, .. }
+            | Self::NotAPhoto { path, .. }
+            | Self::Undecodable { path, .. }
+            | Self::TooManyBytes { path, .. }
+            | Self::TooManyPixels { path, .. }
+            | Self::Caption { path, .. }
+            | Self::Mask { path, .. }
+            | Self::TooManyFiles { path }
+            | Self::Changed { path } => Some(path),
+            Self::Several(_) => None,
+        }
+    }
+
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let text = self.to_string();
+        let start = self.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        text.strip_prefix(&start).unwrap_or(&text).to_owned()
     }
 
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {

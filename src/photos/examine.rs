@@ -4,41 +4,80 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use super::check::copies;
 use super::error::PhotoError;
 use super::fingerprint::Turn;
-use super::found::{Alike, Duplicate, Scan};
+use super::found::{Alike, CutCopy, Duplicate, Scan, Skipped};
 use super::limits::MAX_PIXELS;
 use super::load::upright;
+use super::mask;
 use super::memory::{Memory, Seen};
 use super::photo::Photo;
 
 /// Decodes the photos of a scan that `memory` does not know, on all cores. Photos with the same pixels as an earlier
-/// one become [`Scan::duplicates`], photos that show nearly the same picture are listed in [`Scan::alike`].
+/// one become [`Scan::duplicates`], photos that show nearly the same picture are listed in [`Scan::alike`], and pairs of
+/// which one was cut out of the other in [`Scan::cut_copies`]. Masks are read and checked.
 ///
 /// # Errors
-/// All photos that cannot be decoded, in the order of the scan.
+/// All photos that cannot be decoded, in the order of the scan. A mask that cannot be used is told in
+/// [`Scan::bad_masks`].
 pub fn examine(scan: &mut Scan, memory: &mut Memory) -> Result<(), PhotoError> {
-    let seen = check_all(&scan.photos, memory)?;
+    PhotoError::all(examine_all(scan, memory)).map_or(Ok(()), Err)
+}
+
+/// Like [`examine()`], but goes on without the photos that cannot be decoded.
+pub(super) fn examine_all(scan: &mut Scan, memory: &mut Memory) -> Vec<PhotoError> {
+    let (seen, errors) = check_all(&scan.photos, memory);
     let mut first: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut kept, mut prints) = (Vec::new(), Vec::new());
+    let (mut kept, mut prints, mut looks) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (photo, seen) in std::mem::take(&mut scan.photos).into_iter().zip(seen) {
+        let Some(seen) = seen else { continue };
         if let Some(&same) = first.get(&seen.pixels) {
             let kept: &Photo = &kept[same];
             scan.duplicates.push(Duplicate { path: photo.path, same_as: kept.path.clone() });
         } else {
             first.insert(seen.pixels, kept.len());
+            looks.insert(photo.hash.clone(), seen.look);
             kept.push(photo);
             prints.push(seen.fingerprint);
         }
     }
     scan.alike = groups(&kept, &|a, b| prints[a].same_picture(&prints[b]));
     scan.photos = kept;
-    Ok(())
+    scan.looks = looks;
+    scan.cut_copies = cut_copies(scan);
+    read_masks(scan, memory);
+    errors
 }
 
-/// Decodes every photo that `memory` does not know; all that cannot be decoded are told at once. No more pixels are
+/// Copies that are not known as alike.
+fn cut_copies(scan: &Scan) -> Vec<CutCopy> {
+    let thumbnails: Vec<_> = scan.photos.iter().map(|photo| &scan.looks[&photo.hash].thumbnail).collect();
+    let hash = |index: usize| scan.photos[index].hash.clone();
+    let pairs = copies::pairs(&thumbnails).into_iter();
+    let pairs = pairs.map(|pair| CutCopy { photos: [hash(pair.first), hash(pair.second)], mirrored: pair.mirrored });
+    let known = |pair: &CutCopy| scan.alike.iter().any(|alike| pair.photos.iter().all(|p| alike.photos.contains(p)));
+    pairs.filter(|pair| !known(pair)).collect()
+}
+
+/// Reads the masks of the photos that are left.
+fn read_masks(scan: &mut Scan, memory: &mut Memory) {
+    scan.masks.clear();
+    scan.bad_masks.clear();
+    for photo in &scan.photos {
+        let Some(path) = scan.mask_files.get(&photo.hash) else { continue };
+        match mask::read(path, photo, memory) {
+            Ok(mask) => drop(scan.masks.insert(photo.hash.clone(), mask)),
+            Err(error) => {
+                scan.bad_masks.push(Skipped { path: path.clone(), reason: error.reason(), own: false });
+            }
+        }
+    }
+}
+
+/// Decodes every photo that `memory` does not know, and tells what cannot be decoded. No more pixels are
 /// decoded at a time than the largest photo may have, so that memory is bounded.
-fn check_all(photos: &[Photo], memory: &mut Memory) -> Result<Vec<Seen>, PhotoError> {
+fn check_all(photos: &[Photo], memory: &mut Memory) -> (Vec<Option<Seen>>, Vec<PhotoError>) {
     let known: Vec<Option<Seen>> = photos.iter().map(|photo| memory.get(&photo.hash)).collect();
     let new: Vec<&Photo> =
         photos.iter().zip(&known).filter(|(_, seen)| seen.is_none()).map(|(photo, _)| photo).collect();
@@ -54,14 +93,8 @@ fn check_all(photos: &[Photo], memory: &mut Memory) -> Result<Vec<Seen>, PhotoEr
             Err(error) => errors.push(error),
         }
     }
-    if let Some(error) = PhotoError::all(errors) {
-        return Err(error);
-    }
-    Ok(photos
-        .iter()
-        .zip(known)
-        .filter_map(|(photo, seen)| seen.or_else(|| fresh.get(photo.hash.as_str()).cloned()))
-        .collect())
+    let seen = photos.iter().zip(known).map(|(photo, seen)| seen.or_else(|| fresh.get(photo.hash.as_str()).cloned()));
+    (seen.collect(), errors)
 }
 
 /// Runs of `items` that weigh at most [`MAX_PIXELS`] together.

@@ -2,11 +2,13 @@
 
 use image::RgbImage;
 
+use super::{hex, light};
+
 /// Cells from left to right and from top to bottom.
 const SIDE: usize = 16;
 const CELLS: usize = SIDE * SIDE;
 /// Smallest standard deviation of the cells, in grey levels: a flatter picture has too little detail to compare.
-const LEAST_DETAIL: f64 = 3.0;
+pub(super) const LEAST_DETAIL: f64 = 3.0;
 /// One minus the correlation of two pictures of the same photo is at most this. Measured on the 30 photos of
 /// `experiments/data/shinchan`: saved again at quality 20, resized to an eighth, grey, brighter, with other contrast,
 /// blurred, turned or mirrored at most 0.006, cut by 1 % on each side at most 0.011; two different photos of the same
@@ -33,8 +35,8 @@ pub(super) enum Turn {
 impl Fingerprint {
     pub(super) fn of(image: &RgbImage) -> Self {
         let mut cells = means(image);
-        remove_light(&mut cells);
-        let deviation = (cells.iter().map(|v| v * v).sum::<f64>() / CELLS as f64).sqrt();
+        light::remove(&mut cells, SIDE);
+        let deviation = light::deviation(&cells);
         if deviation < LEAST_DETAIL {
             return Self([0; CELLS]);
         }
@@ -89,15 +91,13 @@ impl Fingerprint {
 
     /// As hexadecimal digits.
     pub(super) fn to_text(&self) -> String {
-        self.0.iter().map(|value| format!("{:02x}", value.cast_unsigned())).collect()
+        hex::to_text(&self.0.map(i8::cast_unsigned))
     }
 
     /// Reads [`Fingerprint::to_text`].
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let value = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let cells: Option<Vec<i8>> = pairs.iter().map(|pair| value(pair).map(u8::cast_signed)).collect();
-        cells?.try_into().ok().filter(|_| rest.is_empty()).map(Self)
+        let bytes: [u8; CELLS] = hex::parse(text)?.try_into().ok()?;
+        Some(Self(bytes.map(u8::cast_signed)))
     }
 }
 
@@ -127,21 +127,6 @@ fn means(image: &RgbImage) -> [f64; CELLS] {
         }
         sum as f64 / (1000 * columns.len() * rows.len()).max(1) as f64
     })
-}
-
-/// Takes away the plane that fits the cells best.
-fn remove_light(cells: &mut [f64; CELLS]) {
-    const MIDDLE: f64 = (SIDE as f64 - 1.0) / 2.0;
-    let across = |i: usize| (i % SIDE) as f64 - MIDDLE;
-    let down = |i: usize| (i / SIDE) as f64 - MIDDLE;
-    let square: f64 = (0..CELLS).map(|i| across(i) * across(i)).sum();
-    let mean = cells.iter().sum::<f64>() / CELLS as f64;
-    let slope =
-        |along: &dyn Fn(usize) -> f64| cells.iter().enumerate().map(|(i, v)| v * along(i)).sum::<f64>() / square;
-    let (right, bottom) = (slope(&across), slope(&down));
-    for (i, cell) in cells.iter_mut().enumerate() {
-        *cell -= mean + right * across(i) + bottom * down(i);
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! What was found in the folders of photos.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::look::Look;
+use super::mask::Mask;
 use super::photo::Photo;
 
 /// A file that is not used, and why.
@@ -38,8 +41,18 @@ pub struct Alike {
     pub mirrored: bool,
 }
 
+/// Two photos of which one was cut out of the other, whatever was done to it besides. They are not kept together: a split
+/// that changed would change studies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutCopy {
+    /// Content hashes of the photos, in their order.
+    pub photos: [String; 2],
+    /// One is mirrored.
+    pub mirrored: bool,
+}
+
 /// What [`scan`](super::scan()) and [`examine`](super::examine()) found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scan {
     /// Usable photos: in the order of the named folders, each sorted by [`Photo::name`]; contents are distinct.
     pub photos: Vec<Photo>,
@@ -50,6 +63,21 @@ pub struct Scan {
     /// Photos that show nearly the same picture.
     #[serde(default)]
     pub alike: Vec<Alike>,
+    /// Pairs of photos of which one was cut out of the other; those that are [`Scan::alike`] are not listed.
+    #[serde(default)]
+    pub cut_copies: Vec<CutCopy>,
+    /// What was measured on each photo, by its hash.
+    #[serde(skip)]
+    pub looks: BTreeMap<String, Look>,
+    /// Files with the masks of photos, by the photo's hash.
+    #[serde(default)]
+    pub mask_files: BTreeMap<String, PathBuf>,
+    /// Masks that were read and checked, by the photo's hash.
+    #[serde(skip)]
+    pub masks: BTreeMap<String, Mask>,
+    /// Why masks cannot be used.
+    #[serde(default)]
+    pub bad_masks: Vec<Skipped>,
     /// Why captions cannot be used, e.g. because of their encoding; matters only if captions are used.
     #[serde(default)]
     pub bad_captions: Vec<String>,

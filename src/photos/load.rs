@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn photo(input: &str) -> Photo {
-        let scan = crate::photos::scan(&[golden("inputs").join(input)]).expect("scan");
+        let scan = crate::photos::scan(&[golden("inputs").join(input)], None).expect("scan");
         scan.photos.into_iter().next().expect("one photo")
     }
 

@@ -10,6 +10,7 @@
 //! diffusers scripts do. A TIFF of several pages counts by its first page.
 
 mod caption;
+pub mod check;
 mod crop;
 mod decode;
 mod error;
@@ -21,11 +22,15 @@ mod format;
 mod found;
 mod guard;
 mod header;
+mod hex;
 mod jpeg;
 mod jpeg_other;
+mod light;
 mod limits;
 mod load;
 mod look;
+mod mask;
+mod mask_files;
 mod memory;
 mod order;
 mod orientation;
@@ -34,6 +39,7 @@ mod photo;
 mod png_text;
 mod scan;
 mod split;
+mod survey;
 mod walk;
 
 #[cfg(test)]
@@ -43,13 +49,16 @@ pub use caption::CAPTION_NAMES;
 pub use error::PhotoError;
 pub use examine::examine;
 pub use format::Format;
-pub use found::{Alike, Duplicate, Scan, Skipped};
+pub use found::{Alike, CutCopy, Duplicate, Scan, Skipped};
 pub use guard::is_decoding;
 pub use limits::{MAX_CAPTION_BYTES, MAX_ENTRIES, MAX_FILE_BYTES, MAX_PIXELS};
 pub use load::load;
+pub use mask::{Mask, load_mask};
+pub use mask_files::MASK_NAMES;
 pub use memory::Memory;
 pub use order::{order, rank};
 pub use own::REPORT_LIST;
 pub use photo::Photo;
 pub use scan::scan;
 pub use split::{Split, split};
+pub use survey::survey;

@@ -7,6 +7,7 @@ use super::caption::Captions;
 use super::error::PhotoError;
 use super::found::{Duplicate, Scan, Skipped};
 use super::look::{Look, look};
+use super::mask_files;
 use super::photo::Photo;
 use super::walk::Walk;
 
@@ -16,11 +17,19 @@ use super::walk::Walk;
 /// this program made itself: reports, its store, images of `runner generate`. A file that the user names by itself must
 /// be a photo; it counts even if this program made it.
 ///
+/// Masks lie in the folder `masks`, else beside the photos ([`MASK_NAMES`](super::MASK_NAMES)); they are no photos.
+///
 /// # Errors
 /// All photos that cannot be used (a broken header, a size beyond a limit) and all folders that cannot be read.
-pub fn scan(paths: &[PathBuf]) -> Result<Scan, PhotoError> {
+pub fn scan(paths: &[PathBuf], masks: Option<&Path>) -> Result<Scan, PhotoError> {
+    let (scan, errors) = scan_all(paths, masks);
+    PhotoError::all(errors).map_or(Ok(scan), Err)
+}
+
+/// Like [`scan()`], but goes on where a photo or a folder cannot be used.
+pub(super) fn scan_all(paths: &[PathBuf], masks: Option<&Path>) -> (Scan, Vec<PhotoError>) {
     let mut found = Found::default();
-    let mut walk = Walk::default();
+    let mut walk = Walk::without(masks);
     for root in paths {
         let prefix = root.file_name().filter(|_| paths.len() > 1).map(|name| name.to_string_lossy());
         let files = walk.files(root);
@@ -33,7 +42,7 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, PhotoError> {
             Err(error) => found.errors.push(error),
         }
     }
-    found.finish()
+    found.finish(masks)
 }
 
 #[derive(Default)]
@@ -46,6 +55,8 @@ struct Found {
     seen: BTreeSet<PathBuf>,
     /// Files with the name of a caption.
     texts: Vec<PathBuf>,
+    /// Files with the name of a mask.
+    masks: Vec<PathBuf>,
     captions: Captions,
 }
 
@@ -56,6 +67,10 @@ impl Found {
 
     fn visit(&mut self, path: &Path, name: String, named_by_user: bool) {
         if !self.seen.insert(path.to_owned()) {
+            return;
+        }
+        if !named_by_user && mask_files::has_mask_name(path) {
+            self.masks.push(path.to_owned());
             return;
         }
         match look(path, name) {
@@ -89,10 +104,8 @@ impl Found {
         self.scan.photos.push(photo);
     }
 
-    fn finish(mut self) -> Result<Scan, PhotoError> {
-        if let Some(error) = PhotoError::all(self.errors) {
-            return Err(error);
-        }
+    fn finish(mut self, masks: Option<&Path>) -> (Scan, Vec<PhotoError>) {
+        self.find_masks(masks);
         let used = self.scan.photos.iter().map(|photo| &photo.path);
         let copies = self.scan.duplicates.iter().map(|copy| &copy.path);
         // A caption has the name of its photo, with or without the photo's own ending.
@@ -105,6 +118,17 @@ impl Found {
             }
         }
         self.scan.skipped.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(self.scan)
+        (self.scan, self.errors)
+    }
+
+    /// Masks in the folder of masks, if there is one, else beside the photos.
+    fn find_masks(&mut self, folder: Option<&Path>) {
+        let copies: Vec<&Path> = self.scan.duplicates.iter().map(|copy| copy.path.as_path()).collect();
+        let (masks, alone) = match folder {
+            Some(folder) => mask_files::in_folder(folder, &self.scan.photos, &copies),
+            None => mask_files::beside(&self.scan.photos, &copies, std::mem::take(&mut self.masks)),
+        };
+        self.scan.mask_files = masks;
+        self.scan.skipped.extend(alone);
     }
 }

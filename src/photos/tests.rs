@@ -30,7 +30,7 @@ impl Folder {
     }
 
     fn scan(&self) -> Scan {
-        scan(&[self.0.path().to_owned()]).expect("scan")
+        scan(&[self.0.path().to_owned()], None).expect("scan")
     }
 
     fn skipped(&self) -> Vec<(String, String)> {
@@ -99,7 +99,7 @@ fn copies_are_reported_not_used() {
 fn several_folders_and_files_are_told_apart_by_name() {
     let folder = Folder::new();
     folder.png("one/a.png", 1).png("two/a.png", 2).png("b.png", 3);
-    let scan = scan(&[folder.path("two"), folder.path("one"), folder.path("b.png")]).expect("scan");
+    let scan = scan(&[folder.path("two"), folder.path("one"), folder.path("b.png")], None).expect("scan");
     assert_eq!(names(&scan), ["two/a.png", "one/a.png", "b.png"]);
 }
 
@@ -108,7 +108,7 @@ fn all_errors_are_told_at_once() {
     let folder = Folder::new();
     folder.png("ok.png", 1).file("broken.png", &png(2)[..20]).file("cut.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF");
     let paths = [folder.0.path().to_owned(), folder.path("none"), folder.path("broken.png")];
-    let message = scan(&paths).expect_err("errors").to_string();
+    let message = scan(&paths, None).expect_err("errors").to_string();
     assert_eq!(message.lines().count(), 3, "{message}");
     for part in ["broken.png: not a readable PNG file", "cut.jpg: not a readable JPEG file", "none: no such file"] {
         assert!(message.contains(part), "{message}");
@@ -119,7 +119,7 @@ fn all_errors_are_told_at_once() {
 fn a_file_named_by_itself_must_be_a_photo() {
     let folder = Folder::new();
     folder.file("a.jpg", b"hello");
-    let error = scan(&[folder.path("a.jpg")]).expect_err("refused");
+    let error = scan(&[folder.path("a.jpg")], None).expect_err("refused");
     assert!(error.to_string().ends_with("a.jpg: not an image"), "{error}");
 }
 
@@ -161,7 +161,7 @@ fn what_this_program_made_is_no_photo() {
     ];
     assert_eq!(folder.skipped(), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     // What the user names file by file counts.
-    let named = scan(&[folder.path("b.png"), folder.path("out/x/images/p.png")]).expect("scan");
+    let named = scan(&[folder.path("b.png"), folder.path("out/x/images/p.png")], None).expect("scan");
     assert_eq!(named.photos.len(), 2);
 }
 
@@ -172,7 +172,7 @@ fn a_folder_inside_a_report_is_no_folder_of_photos() {
     for (root, found, reason) in
         [("x/images", vec![], "part of a report of this program"), ("x", vec!["mine.png"], "a report of this program")]
     {
-        let scan = scan(&[folder.path(root)]).expect("scan");
+        let scan = scan(&[folder.path(root)], None).expect("scan");
         assert_eq!(names(&scan), found);
         assert_eq!(scan.skipped, [Skipped { path: folder.path(root), reason: reason.into(), own: true }]);
     }

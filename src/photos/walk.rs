@@ -17,12 +17,19 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct Walk {
     /// What was passed over, in the order of the walk.
     pub(super) skipped: Vec<Skipped>,
+    /// A folder of masks, with its real path: nothing in it is a photo.
+    masks: Option<PathBuf>,
     /// How many files and folders were met.
     entries: usize,
     own: Own,
 }
 
 impl Walk {
+    /// A walk that passes over a folder of masks.
+    pub(super) fn without(masks: Option<&Path>) -> Self {
+        Self { masks: masks.and_then(|folder| folder.canonicalize().ok()), ..Self::default() }
+    }
+
     /// The files of `root`, as (name relative to `root`, path), sorted by name. Links that lead nowhere or back to a
     /// folder above are skipped, and so is what this program made.
     ///
@@ -54,7 +61,8 @@ impl Walk {
                 }
             };
             let is_folder = entry.file_type().is_dir();
-            let passed_over = entry.depth() > 0 && is_hidden(entry.file_name());
+            let hidden = entry.depth() > 0 && is_hidden(entry.file_name());
+            let passed_over = hidden || (is_folder && self.holds_masks(entry.path()));
             let own = if entry.depth() == 0 || passed_over {
                 None
             } else {
@@ -74,6 +82,10 @@ impl Walk {
         }
         files.sort();
         Ok(files)
+    }
+
+    fn holds_masks(&self, folder: &Path) -> bool {
+        self.masks.as_ref().is_some_and(|masks| folder.canonicalize().is_ok_and(|real| real == *masks))
     }
 
     /// Skips links that lead nowhere or back; other errors end the walk.

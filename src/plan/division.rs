@@ -1,6 +1,6 @@
 //! Which photos a cell trains on and which it holds out, and whether there are enough of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::facts::Facts;
@@ -21,6 +21,7 @@ pub(super) fn divide(scan: &Scan, seed: u64, size: usize, held_out: usize) -> (V
 pub(super) fn check_photos(experiment: &Experiment, facts: &Facts) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let mut seen: BTreeSet<&Vec<PathBuf>> = BTreeSet::new();
+    check_masks(experiment, facts, &mut problems);
     for (index, cell) in experiment.cells().iter().enumerate() {
         let images = &cell.settings.dataset.images;
         let Some(scan) = facts.photos.get(images) else { continue };
@@ -48,6 +49,28 @@ pub(super) fn check_photos(experiment: &Experiment, facts: &Facts) -> Result<(),
         }
     }
     if problems.has_errors() { Err(problems) } else { Ok(()) }
+}
+
+/// Masks that can be used, and one place for the masks of a folder of photos.
+fn check_masks(experiment: &Experiment, facts: &Facts, problems: &mut Problems) {
+    let mut masks: BTreeMap<&Vec<PathBuf>, &Option<PathBuf>> = BTreeMap::new();
+    for (index, cell) in experiment.cells().iter().enumerate() {
+        let dataset = &cell.settings.dataset;
+        let place = || experiment.place("dataset.masks", Some(index));
+        let Some(first) = masks.insert(&dataset.images, &dataset.masks) else {
+            let bad = facts.photos.get(&dataset.images).map(|scan| scan.bad_masks.as_slice()).unwrap_or_default();
+            for mask in bad {
+                let message = format!("a mask cannot be used: {}: {}", mask.path.display(), mask.reason);
+                problems.push(Problem::error(place(), message));
+            }
+            continue;
+        };
+        if *first != dataset.masks {
+            let problem = Problem::error(place(), "cells with the same photos have different masks");
+            problems.push(problem.help("set `dataset.masks` once, for all cells"));
+            return;
+        }
+    }
 }
 
 fn too_few(place: Place, scan: &Scan, images: &[PathBuf], usable: usize, size: usize, held_out: usize) -> Problem {

@@ -36,9 +36,10 @@ impl Facts {
     /// A folder that cannot be read, or photos that cannot be decoded.
     pub fn gather(experiment: &Experiment, memory: &mut Memory) -> Result<Self, PhotoError> {
         let mut facts = Self::default();
-        for images in experiment.cells().iter().map(|cell| &cell.settings.dataset.images) {
+        for dataset in experiment.cells().iter().map(|cell| &cell.settings.dataset) {
+            let images = &dataset.images;
             if !facts.photos.contains_key(images) {
-                let mut scan = photos::scan(images)?;
+                let mut scan = photos::scan(images, dataset.masks.as_deref())?;
                 photos::examine(&mut scan, memory)?;
                 facts.photos.insert(images.clone(), scan);
             }

@@ -41,8 +41,9 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
         let encoders = encoders(settings, facts);
         let probed = train.iter().take(probed).copied().collect();
-        let photos = &scan.photos;
-        let cell_facts = CellFacts { settings, base_hash, device_class, photos, train, held_out, probed, encoders };
+        let (photos, masks) = (&scan.photos, &scan.masks);
+        let cell_facts =
+            CellFacts { settings, base_hash, device_class, photos, masks, train, held_out, probed, encoders };
         let jobs = add_jobs(&mut plan.jobs, &mut known, &cell_facts, index);
         plan.cells.push(Cell {
             label: cell.label.clone(),

@@ -18,6 +18,7 @@ mod reason;
 mod show;
 mod status;
 mod types;
+mod usages;
 
 pub use estimate::{Estimate, estimate};
 pub use facts::Facts;
@@ -26,6 +27,7 @@ pub use prompts::too_long;
 pub use show::{json, table};
 pub use status::{JobStatus, status};
 pub use types::{Cell, Job, Plan};
+pub use usages::usages;
 
 #[cfg(test)]
 mod tests;

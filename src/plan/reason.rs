@@ -33,6 +33,7 @@ fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
         ("photos_read_anew", _) => "photos were read wrongly before".to_owned(),
         ("encoder", _) => "encoder changed".to_owned(),
         ("source", _) => "new photos or images".to_owned(),
+        ("masks", _) => "other masks".to_owned(),
         ("measures", _) => "other measures".to_owned(),
         (_, Some(stage)) => about(stage).made_again.to_owned(),
         (name, None) => setting(setting_of(name), change),

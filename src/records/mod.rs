@@ -2,7 +2,7 @@
 //!
 //! | stage | file | format |
 //! |---|---|---|
-//! | `prepare` | `photos.json`, `photos/<name>.png` | [`photos`] |
+//! | `prepare` | `photos.json`, `photos/<name>.png`, `masks/<name>.png` | [`photos`] |
 //! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
 //! | `features` | `features.json`, `features.safetensors` | [`features`] |
 //! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |

@@ -1,4 +1,7 @@
 //! `photos.json` of a `prepare` artifact: which photos were prepared, and which files were left out.
+//!
+//! Beside it lie the square crops ([`crop_file`]) and, for photos with a mask, the same squares of the masks
+//! ([`mask_file`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,9 @@ pub struct PhotoEntry {
     pub height: u32,
     /// Text of the sidecar file.
     pub caption: Option<String>,
+    /// blake3 of the mask's file; `None` if the photo has no mask, and then there is no [`mask_file`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
 }
 
 /// One file that was left out.
@@ -48,4 +54,11 @@ pub fn short(hash: &str) -> &str {
 #[must_use]
 pub fn crop_file(hash: &str) -> String {
     format!("photos/{}.png", short(hash))
+}
+
+/// The file with the square crop of a photo's mask, by the photo's hash: an RGB PNG of the size of [`crop_file`] with
+/// three equal channels, 255 where the subject is and 0 where it is not.
+#[must_use]
+pub fn mask_file(hash: &str) -> String {
+    format!("masks/{}.png", short(hash))
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
 use crate::experiment::settings::{Crop, Dtype, EncoderChoice, Purpose};
-use crate::photos::Photo;
+use crate::photos::{Mask, Photo};
 
 /// What the inputs of a cell's stages are made of.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct CellFacts<'a> {
     pub device_class: &'a str,
     /// All photos that were found.
     pub photos: &'a [Photo],
+    /// The masks of photos, by the photo's content hash.
+    pub masks: &'a BTreeMap<String, Mask>,
     /// Those that are trained on, in order.
     pub train: Vec<&'a Photo>,
     /// Those that are held out, in order.
@@ -52,6 +54,12 @@ impl CellFacts<'_> {
     pub(super) fn model(&self) -> ModelInputs {
         let model = &self.settings.model;
         ModelInputs { base: self.base_hash.to_owned(), dtype: model.dtype, low_memory: model.low_memory }
+    }
+
+    /// Content hashes of photos and of their masks; `None` without masks.
+    pub(super) fn mask_hashes(&self) -> Option<Vec<[String; 2]>> {
+        let pairs = self.masks.iter().map(|(photo, mask)| [photo.clone(), mask.hash.clone()]);
+        (!self.masks.is_empty()).then(|| pairs.collect())
     }
 
     pub(super) fn cropping(&self) -> Cropping {

@@ -34,6 +34,8 @@ pub struct Prepare {
     pub captions: BTreeMap<String, String>,
     /// Photos that earlier versions read wrongly.
     pub photos_read_anew: Option<BTreeSet<String>>,
+    /// Content hashes of photos and of their masks, in pairs; `None` without masks.
+    pub masks: Option<Vec<[String; 2]>>,
     /// Where the photos lie (`dataset.images`).
     #[serde(skip)]
     pub folders: Vec<PathBuf>,
@@ -51,6 +53,7 @@ impl Prepare {
             photos,
             captions: captions(cell.photos.iter(), dataset.captions),
             photos_read_anew: read_anew(cell.photos.iter()),
+            masks: cell.mask_hashes(),
             folders: dataset.images.clone(),
         })
     }

@@ -96,7 +96,7 @@ mod tests {
         let store = folder.path().join("store");
         let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos/inputs/grey.png");
         let mut memories = Memories::open(&store);
-        let mut scan = crate::photos::scan(&[photos]).unwrap();
+        let mut scan = crate::photos::scan(&[photos], None).unwrap();
         crate::photos::examine(&mut scan, &mut memories.photos).unwrap();
         memories.keep();
         assert!(!store.exists());

@@ -28,6 +28,7 @@ mod error;
 mod lookup;
 mod memories;
 mod models;
+mod photos;
 mod read;
 mod resolve;
 mod sampler_steps;
@@ -37,6 +38,7 @@ pub use absent::AbsentModel;
 pub use error::StudyError;
 pub use lookup::{HubAccess, Lookup};
 pub use memories::Memories;
+pub use photos::CheckedPhotos;
 pub use read::Study;
 pub use resolve::Resolved;
 

@@ -3,7 +3,7 @@
 use super::{context::Context, error::StageError, error::failed, latents::Latents, png};
 use crate::models::Model;
 use crate::photos::{self, Scan};
-use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, short};
+use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, mask_file, short};
 use crate::stage::Prepare;
 
 /// Decodes and crops every photo first, then encodes them one by one.
@@ -20,6 +20,10 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
         let bytes = png::encode(&image)?;
         ctx.workspace.write(&crop_file(&photo.hash), &bytes)?;
         images.push(image);
+        if let Some(mask) = scan.masks.get(&photo.hash) {
+            let mask = photos::load_mask(mask, photo, wanted.dataset.resolution, wanted.dataset.crop, seed);
+            ctx.workspace.write(&mask_file(&photo.hash), &png::encode(&mask.map_err(failed)?)?)?;
+        }
         ctx.stop_here()?;
     }
     let mut latents = Latents::default();
@@ -40,6 +44,7 @@ fn list(wanted: &Prepare, scan: &Scan) -> PhotoList {
         width: photo.width,
         height: photo.height,
         caption: wanted.captions.get(&photo.hash).cloned(),
+        mask: scan.masks.get(&photo.hash).map(|mask| mask.hash.clone()),
     });
     let skipped = scan
         .skipped

@@ -63,7 +63,7 @@ fn bombs() {
         memory: (128 << 20, 8),
     };
     let files = Files::new();
-    fuzz(target, |input| match scan(&[files.put("photo", &input[0])]) {
+    fuzz(target, |input| match scan(&[files.put("photo", &input[0])], None) {
         Ok(scan) => format!("{} photos", scan.photos.len()),
         Err(error) => error.to_string(),
     });

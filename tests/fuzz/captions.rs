@@ -14,7 +14,7 @@ fn captions() {
     let seeds = seeds.map(|seed| vec![seed.as_bytes().to_vec()]).to_vec();
     fuzz(Target { name: "captions", parts: &[Kind::Text], seeds, inputs: 8000, memory: MEMORY }, |input| {
         files.put("photo.txt", &input[0]);
-        match scan(&[files.folder().to_owned()]) {
+        match scan(&[files.folder().to_owned()], None) {
             Err(error) => error.to_string(),
             Ok(scan) => match &scan.photos[0].caption {
                 None => "no caption".to_owned(),

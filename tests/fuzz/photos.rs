@@ -36,7 +36,7 @@ fn photos() {
     let files = Files::new();
     fuzz(Target { name: "photos", parts: &[Kind::Image], seeds: seeds(), inputs: 10_000, memory: MEMORY }, |input| {
         let path = files.put("photo", &input[0]);
-        let photo = match scan(&[path]) {
+        let photo = match scan(&[path], None) {
             Err(error) => return error.to_string(),
             Ok(scan) => scan.photos.into_iter().next().expect("a photo named by itself is used or refused"),
         };

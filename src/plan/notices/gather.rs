@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{photos, prompts};
 use crate::experiment::{Cell, Experiment};
 use crate::plan::facts::Facts;
+use crate::plan::usages::usages;
 
 /// Everything worth a warning, each a plain sentence, in a fixed order.
 pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
@@ -22,7 +23,8 @@ pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<Str
         let images = &cell.settings.dataset.images;
         if let Some(scan) = facts.photos.get(images).filter(|_| seen.insert(images)) {
             let on = |other: &Cell| other.settings.dataset.captions && other.settings.dataset.images == *images;
-            notices.extend(photos::gather(scan, experiment.cells().iter().any(on)));
+            let usages = usages(experiment, scan, images);
+            notices.extend(photos::gather(scan, &usages, experiment.cells().iter().any(on)));
         }
     }
     notices

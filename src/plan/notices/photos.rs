@@ -1,58 +1,35 @@
-//! What the photo folders hold besides photos that are used.
+//! What can be said against the photos, and against their captions.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::listed::listed;
-use crate::photos::{Alike, CAPTION_NAMES, Scan, Skipped};
+use crate::photos::check::{Finding, Kind, Usage, findings};
+use crate::photos::{CAPTION_NAMES, Scan};
 use crate::text::count;
 
-/// Everything about the photos of one setting of `dataset.images`; about captions only if they are wanted.
-pub(super) fn gather(scan: &Scan, captions: bool) -> Vec<String> {
-    let told = [left_out(scan), own_pictures(scan), copies(scan), alike(scan)];
+/// Everything about the photos of one setting of `dataset.images`, for the cells that use them; about captions only if
+/// they are wanted.
+pub(super) fn gather(scan: &Scan, usages: &BTreeSet<Usage>, captions: bool) -> Vec<String> {
     let of_captions = [few_captions(scan), other_captions(scan)];
-    told.into_iter().chain(of_captions.into_iter().filter(|_| captions)).flatten().collect()
+    sentences(findings(scan, usages))
+        .into_iter()
+        .chain(of_captions.into_iter().filter(|_| captions).flatten())
+        .collect()
 }
 
-/// Files of a photo folder that are not used.
-fn left_out(scan: &Scan) -> Option<String> {
-    let skipped: Vec<&Skipped> = scan.skipped.iter().filter(|skipped| !skipped.own).collect();
-    let names = skipped.iter().map(|skipped| format!("{} ({})", name(&skipped.path), skipped.reason));
-    let files = count(skipped.len(), "file");
-    listed(names.collect()).map(|names| format!("{files} of the photo folder cannot be used: {names}."))
-}
-
-/// What this program made itself, in a photo folder.
-fn own_pictures(scan: &Scan) -> Option<String> {
-    let own = scan.skipped.iter().filter(|skipped| skipped.own);
-    let names = own.map(|skipped| format!("{} ({})", skipped.path.display(), skipped.reason));
-    listed(names.collect()).map(|names| format!("The program's own pictures are no photos and were left out: {names}."))
-}
-
-/// Copies that do not count as photos.
-fn copies(scan: &Scan) -> Option<String> {
-    let names =
-        scan.duplicates.iter().map(|copy| format!("{} (the same as {})", name(&copy.path), name(&copy.same_as)));
-    let copies = count(scan.duplicates.len(), "photo");
-    let are = if scan.duplicates.len() == 1 { "is a copy" } else { "are copies" };
-    listed(names.collect()).map(|names| format!("{copies} {are} of others and not used: {names}."))
-}
-
-/// Photos that show nearly the same picture.
-fn alike(scan: &Scan) -> Option<String> {
-    let called = |hash: &String| {
-        let photo = scan.photos.iter().find(|photo| photo.hash == *hash);
-        photo.map_or_else(|| hash.clone(), |photo| photo.name.clone())
+/// One sentence for each kind, and what to do.
+fn sentences(findings: Vec<Finding>) -> Vec<String> {
+    let mut kinds: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
+    for finding in findings {
+        kinds.entry(finding.kind).or_default().push(finding.item());
+    }
+    let sentence = |(kind, items): (Kind, Vec<String>)| {
+        let start = kind.sentence(items.len());
+        Some(format!("{start}: {}. {}", listed(items)?, kind.advice()).trim_end().to_owned())
     };
-    let group = |alike: &Alike| {
-        let names = listed(alike.photos.iter().map(called).collect()).unwrap_or_default();
-        if alike.mirrored { format!("({names}; mirrored)") } else { format!("({names})") }
-    };
-    let groups = listed(scan.alike.iter().map(group).collect())?;
-    Some(format!(
-        "Some photos show nearly the same picture: {groups}. They stay together, either trained on or held out, and \
-         count as several photos all the same; remove what should not count."
-    ))
+    kinds.into_iter().filter_map(sentence).collect()
 }
 
 /// Captions that are wanted, but not there for all photos.
@@ -82,16 +59,20 @@ fn name(path: &Path) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::{Duplicate, Format, Photo};
+    use crate::photos::{Alike, Duplicate, Format, Photo, Skipped};
+
+    fn told(scan: &Scan) -> Vec<String> {
+        gather(scan, &BTreeSet::new(), false)
+    }
 
     #[test]
     fn files_left_out_are_named_and_many_are_counted() {
-        assert_eq!(left_out(&Scan::default()), None);
+        assert!(told(&Scan::default()).is_empty());
         let skipped =
             |n: usize| Skipped { path: format!("photos/{n}.heic").into(), reason: "a HEIC photo".into(), own: false };
         let scan = |n: usize| Scan { skipped: (0..n).map(skipped).collect(), ..Scan::default() };
-        assert_eq!(left_out(&scan(1)).unwrap(), "1 file of the photo folder cannot be used: 0.heic (a HEIC photo).");
-        assert!(left_out(&scan(7)).unwrap().ends_with("4.heic (a HEIC photo) and 2 more."));
+        assert_eq!(told(&scan(1)), ["1 file of the photo folder cannot be used: 0.heic (a HEIC photo)."]);
+        assert!(told(&scan(7))[0].ends_with("4.heic (a HEIC photo) and 2 more."));
     }
 
     fn photos(captions: &[Option<&str>]) -> Vec<Photo> {
@@ -114,9 +95,9 @@ mod tests {
         let skipped =
             vec![Skipped { path: "a/reports/x".into(), reason: "a report of this program".into(), own: true }];
         let scan = Scan { skipped, ..Scan::default() };
-        assert_eq!(left_out(&scan), None);
-        let notice = own_pictures(&scan).unwrap();
-        assert!(notice.ends_with("were left out: a/reports/x (a report of this program)."), "{notice}");
+        let notices = told(&scan);
+        assert_eq!(notices.len(), 1);
+        assert!(notices[0].ends_with("were left out: a/reports/x (a report of this program)."), "{notices:?}");
     }
 
     #[test]
@@ -124,9 +105,9 @@ mod tests {
         let duplicates = vec![Duplicate { path: "p/b.jpg".into(), same_as: "p/a.jpg".into() }];
         let alike_photos = Alike { photos: vec!["0".into(), "2".into()], mirrored: true };
         let scan = Scan { photos: photos(&[None; 3]), duplicates, alike: vec![alike_photos], ..Scan::default() };
-        assert_eq!(copies(&scan).unwrap(), "1 photo is a copy of others and not used: b.jpg (the same as a.jpg).");
-        assert!(alike(&scan).unwrap().contains("(0.jpg, 2.jpg; mirrored)"));
-        assert_eq!((copies(&Scan::default()), alike(&Scan::default())), (None, None));
+        let notices = told(&scan);
+        assert_eq!(notices[0], "1 photo is a copy of others and not used: b.jpg (the same as a.jpg).");
+        assert!(notices[1].contains("picture: (0.jpg, 2.jpg; mirrored). They stay together"), "{notices:?}");
     }
 
     #[test]

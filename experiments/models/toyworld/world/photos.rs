@@ -112,7 +112,7 @@ pub fn write(folder: &Path, seed: u64) -> Result<()> {
     for (rank, file) in files.iter().enumerate() {
         fs::write(folder.join(format!("{rank:02}.jpg")), file)?;
     }
-    let photos = runner::photos::scan(&[folder.to_path_buf()])?.photos;
+    let photos = runner::photos::scan(&[folder.to_path_buf()], None)?.photos;
     let names: Vec<&str> = runner::photos::order(&photos, 0).into_iter().map(|i| photos[i].name.as_str()).collect();
     ensure!(names.len() == COUNT && names.is_sorted(), "the runner ranks the photos otherwise: {names:?}");
     Ok(())
