@@ -189,13 +189,13 @@ OTHERS = {
 }
 
 REAL = {
-    "dino, as its paper evaluates": {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 256}, "resample": 3,
+    "DINO, as its authors evaluate it": {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 256}, "resample": 3,
                                      "do_center_crop": True, "crop_size": {"height": 224, "width": 224}} | IMAGENET,
-    "facebook/dino-vits16": {"feature_extractor_type": "ViTFeatureExtractor", "image_processor_type": "ViTImageProcessor",
+    "squeezed to a square": {"feature_extractor_type": "ViTFeatureExtractor", "image_processor_type": "ViTImageProcessor",
                              "size": 224, "resample": 3} | IMAGENET,
-    "facebook/dinov2-small": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 256}, "resample": 3,
+    "DINOv2": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 256}, "resample": 3,
                               "crop_size": {"height": 224, "width": 224}, "rescale_factor": 0.00392156862745098} | IMAGENET,
-    "openai/clip-vit-base-patch32": {"crop_size": 224, "feature_extractor_type": "CLIPFeatureExtractor", "resample": 3, "size": 224,
+    "CLIP": {"crop_size": 224, "feature_extractor_type": "CLIPFeatureExtractor", "resample": 3, "size": 224,
                                      "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]},
     "bilinear": {"image_processor_type": "ViTImageProcessor", "size": {"height": 224, "width": 224}},
 }
