@@ -12,6 +12,8 @@ mod parts;
 mod positions;
 mod preprocessing;
 mod processor;
+#[cfg(test)]
+mod tests;
 mod text;
 mod transformer;
 
