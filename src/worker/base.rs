@@ -18,7 +18,7 @@ use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
 use crate::models::Tokenizer;
-use crate::models::families::FOLDER;
+use crate::models::families::FOLDERS;
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -72,13 +72,14 @@ impl BaseModel {
             Dtype::F16 => candle_core::DType::F16,
         };
         let packing = if low_memory { Packing::Small } else { Packing::Fast };
-        Ok(Parts::clone(&self.parts).load(device, Storage { dtype, packing })?)
+        // `find` has checked the headers. They are compared with the hashed files when the first tensor is read.
+        Ok(Parts::clone(&self.parts).load_checked(device, Storage { dtype, packing })?)
     }
 
-    /// How the model reads prompts.
+    /// How the model reads prompts: the tokenizer of its first text encoder.
     #[must_use]
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.parts.tokenizer
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.parts.tokenizer()
     }
 
     /// What the user should know of the model's files, each a plain sentence.
@@ -93,7 +94,7 @@ fn locate(base: &Base, offline: bool, observer: &dyn Observer, stop: &StopFlag) 
     let watch = hub::Watch { news: &news, stop: &|| stop.is_set() };
     Ok(match base {
         Base::Folder(path) | Base::File(path) => path.clone(),
-        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), &FOLDER, offline, watch)?,
+        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), &FOLDERS, offline, watch)?,
     })
 }
 
