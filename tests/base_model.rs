@@ -129,6 +129,31 @@ fn configurations_and_headers_are_those_that_were_hashed() {
     }
 }
 
+/// The hash is part of the keys of all results, so it stays the same for ever while the files do.
+#[test]
+fn the_hash_is_made_of_the_files_in_a_fixed_order() {
+    let model = Model::new();
+    let mut whole = blake3::Hasher::new();
+    for name in [
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "vae/config.json",
+        "text_encoder/config.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+        "tokenizer/tokenizer.json",
+    ] {
+        if let Ok(bytes) = fs::read(model.file(name)) {
+            whole.update(blake3::hash(&bytes).as_bytes());
+        }
+    }
+    assert_eq!(model.find().unwrap().hash, whole.finalize().to_hex().to_string());
+}
+
 #[test]
 fn files_that_are_something_else_are_called_by_name() {
     let model = Model::new();

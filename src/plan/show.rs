@@ -77,7 +77,7 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
 fn state(status: &JobStatus) -> (&'static str, &str) {
     match status {
         JobStatus::Cached => ("cached", ""),
-        JobStatus::Todo { reason } => ("to do", reason),
+        JobStatus::Todo { reason } | JobStatus::Damaged { reason } => ("to do", reason),
         JobStatus::Failed { reason } => ("failed", reason),
     }
 }

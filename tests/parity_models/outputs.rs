@@ -1,5 +1,7 @@
 //! The outputs of the networks.
 
+use runner::models::PromptEncoder;
+
 use super::*;
 
 /// Every output of a model against the golden numbers.
@@ -93,4 +95,14 @@ fn wrong_inputs_are_errors() {
     assert!(vae.decode(&golden.get("z").narrow(1, 0, 3).unwrap()).is_err());
     assert!(text_encoder.forward(&Tensor::zeros((1, 78), DType::U32, device()).unwrap()).is_err());
     assert!(text_encoder.forward(&Tensor::full(100_000u32, (1, 3), device()).unwrap()).is_err());
+}
+
+/// Two text encoders give tokens of both widths, one behind the other.
+#[test]
+fn the_tokens_of_two_text_encoders_are_joined() {
+    let encoders = || load("sd1", DType::F32).0.prompts.encoders;
+    let one = PromptEncoder { encoders: encoders() }.encode("a red house", device()).unwrap().tokens;
+    let two = PromptEncoder { encoders: encoders().into_iter().chain(encoders()).collect() };
+    let two = two.encode("a red house", device()).unwrap().tokens;
+    assert_eq!(numbers(&two), numbers(&Tensor::cat(&[&one, &one], 2).unwrap()));
 }

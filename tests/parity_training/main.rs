@@ -158,3 +158,18 @@ impl Case {
 fn bits(trainer: &Trainer<'_>) -> Vec<Vec<f32>> {
     trainer.adapter().variables().map(|(_, v)| v.flatten_all().unwrap().to_vec1().unwrap()).collect()
 }
+
+fn norm(t: &Tensor) -> f64 {
+    f64::from(t.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()).sqrt()
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    norm(&(a - b).unwrap()) / norm(b).max(1e-12)
+}
+
+/// The worst tensor of two sets of gradients, as a part of that tensor.
+fn gradient_distance(a: &Gradients, b: &Gradients) -> f64 {
+    assert!(a.tensors.keys().eq(b.tensors.keys()));
+    a.tensors.iter().map(|(name, tensor)| distance(tensor, &b.tensors[name])).fold(0.0, f64::max)
+}
