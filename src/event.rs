@@ -87,6 +87,8 @@ pub enum Event {
     Stopping { signal: String },
     /// The report folder was (re)written.
     ReportWritten { folder: PathBuf },
+    /// The command ends with this error: nothing more comes.
+    Failed { message: String },
     /// The run is over.
     RunFinished { done: usize, failed: usize, skipped: usize, seconds: f64 },
 }

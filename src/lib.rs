@@ -14,8 +14,8 @@
 //! | L4 | `models`, `term` |
 //! | L3 | `event`, `hub`, `sampling`, `store` |
 //! | L2 | `records`, `stage`, `tensors` |
-//! | L1 | `experiment`, `kernels`, `measures`, `photos` |
-//! | L0 | `choice`, `files`, `hashing`, `picture`, `text` |
+//! | L1 | `experiment`, `hashing`, `kernels`, `measures`, `photos` |
+//! | L0 | `choice`, `files`, `picture`, `text` |
 
 pub mod adapter;
 pub mod choice;

@@ -19,11 +19,16 @@ fn main() -> ExitCode {
 /// `runner X.toml`: what this program is for.
 fn run(args: &RunArgs, output: &OutputArgs) -> Result<Exit, Failure> {
     let session = Session::start(output)?;
+    session.end(study(args, &session))
+}
+
+/// The way from the file to the report.
+fn study(args: &RunArgs, session: &Session) -> Result<Exit, Failure> {
     // Read: every key of the file is known, every value is checked.
-    let study = args.read(&session)?;
+    let study = args.read(session)?;
     // Plan: photos and models are looked up, and every job gets a key and a reason.
-    let planned = args.plan(study, &session)?;
+    let planned = args.plan(study, session)?;
     // Run and report: what is not in the store is made, and the report shows what is.
-    let summary = args.work(planned, &session)?;
-    Ok(cli::finish(&summary, &session))
+    let summary = args.work(planned, session)?;
+    Ok(cli::finish(&summary, session))
 }

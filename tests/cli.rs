@@ -152,6 +152,18 @@ fn plan_and_status_read_only() {
     let plan: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(plan["cells"].as_array().unwrap().len(), 2);
 
+    // Standard output on a full disk: the work is done, and the events are missed.
+    if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+        let mut command = common::runner(dir.path());
+        command.arg(&file).args(["--reports-dir", "whole", "--format", "json"]).stdout(full);
+        let output = command.stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains("cannot write the events to standard output"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
     let status = stdout(&runner(dir.path()).arg("status").arg(&file).assert().code(0));
     assert_eq!(status.lines().count(), 3, "{status}");
     assert!(status.lines().skip(1).all(|line| line.matches("to do").count() == 6), "{status}");
@@ -289,6 +301,22 @@ fn defaults_can_be_read_back() {
     let defaults = stdout(&runner(dir.path()).arg("defaults").assert().code(0));
     let table: toml::Table = defaults.parse().unwrap();
     assert!(table.contains_key("train") && defaults.contains('#'));
+    let json = stdout(&runner(dir.path()).args(["defaults", "--format", "json"]).assert().code(0));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["train"]["rank"].as_i64(), table["train"]["rank"].as_integer());
+}
+
+/// The stream of events ends with a word of its own, also when nothing could be done.
+#[test]
+fn a_failure_is_the_last_event() {
+    let dir = folder();
+    let file = study(dir.path(), "");
+    std::fs::write(dir.path().join("reports"), "a file where the folder should be").unwrap();
+    let run = runner(dir.path()).arg("run").arg(&file).args(["--format", "json"]).assert();
+    let events = stdout(&run);
+    let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "failed", "{events}");
+    assert!(stderr(&run).contains(last["message"].as_str().unwrap().split(": ").next().unwrap()), "{events}");
 }
 
 #[test]

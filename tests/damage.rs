@@ -238,8 +238,13 @@ fn damage_is_said_by_those_who_cannot_mend_it() {
     let train = artifacts(&study)[3].clone();
     change(&train.join("pytorch_lora_weights.safetensors"), |bytes| bytes[100] ^= 1);
     assert!(study.expect(0, &["plan", "study.toml"]).contains("is damaged"));
+    let status = study.expect(0, &["status", "study.toml"]);
+    assert!(status.contains("damaged: train") && status.contains("was changed after it was stored"), "{status}");
     assert!(study.expect(100, &["report", "study.toml"]).contains("damaged"));
     assert!(study.expect(0, &["clean"]).contains("was changed after it was stored"));
-    study.expect(0, &["clean", "--broken"]);
-    assert!(!train.exists());
+    let foreign = train.with_file_name("notes.txt");
+    fs::write(&foreign, "mine").unwrap();
+    let cleaned = study.expect(0, &["clean", "--broken"]);
+    assert!(cleaned.contains("left alone") && cleaned.contains("notes.txt"), "{cleaned}");
+    assert!(!train.exists() && foreign.exists());
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use runner::models::LoraSet;
-use runner::models::config::{TextConfig, UNetConfig, VaeConfig};
 use runner::models::families::Family;
 use runner::models::single_file::{self, Architecture};
 use runner::models::{Model, Parts};
@@ -76,9 +75,7 @@ fn same(name: &str, family: Family) {
 
     let architecture = Architecture {
         family,
-        unet: UNetConfig::read(&folder.join("unet/config.json")).unwrap(),
-        vae: VaeConfig::read(&folder.join("vae/config.json")).unwrap(),
-        text_encoder: TextConfig::read(&folder.join("text_encoder/config.json")).unwrap(),
+        networks: Parts::open(&folder).unwrap().parts.into_iter().map(|part| part.network).collect(),
     };
     let single = single_file::open_as(&file, &architecture, &|_| None).unwrap().load(&Device::Cpu, DType::F32).unwrap();
     let expected = Parts::open(&folder).and_then(|parts| parts.load(&Device::Cpu, DType::F32)).unwrap();
@@ -88,8 +85,7 @@ fn same(name: &str, family: Family) {
         let mut rng = TorchRng::new(5);
         let latents = rng.randn_tensor(&[1, 4, 8, 8]).unwrap();
         let image = rng.randn_tensor(&[1, 3, 16, 16]).unwrap();
-        let ids = Tensor::new(model.tokenizer.encode("a photo of the red house"), &Device::Cpu).unwrap();
-        let context = model.text_encoder.get().unwrap().forward(&ids.unsqueeze(0).unwrap()).unwrap();
+        let context = model.encode_prompt("a photo of the red house").unwrap().tokens;
         let noise = model.denoiser.forward(&latents, &[401.0], &context.clone().into(), &LoraSet::empty()).unwrap();
         let decoded = model.vae.get().unwrap().decode(&latents).unwrap();
         let encoded = model.vae.get().unwrap().encode(&image).unwrap().0;
@@ -150,9 +146,7 @@ fn real_headers_are_understood() {
         hollow(&file, &headers[name], spread.then_some((TELLING, SPREAD)));
         let summary = Parts::open(&file).and_then(|parts| parts.check()).unwrap();
         assert_eq!(summary.prediction_type, prediction, "{name}");
-        assert_eq!(summary.unet_parameters, unet);
-        assert_eq!(summary.vae_parameters, 83_653_863);
-        assert_eq!(summary.text_encoder_parameters, text);
+        assert_eq!(summary.part_parameters, [("unet", unet), ("vae", 83_653_863), ("text_encoder", text)]);
         assert_eq!(summary.adaptable_layers.len(), 128);
     }
 }

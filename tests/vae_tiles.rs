@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use device::device;
 use runner::models::AutoencoderKl;
-use runner::models::Parts;
+use runner::models::{Network, Parts};
 
 const SIDE: usize = 128;
 
@@ -51,8 +51,10 @@ fn decibels(ratio: f64) -> f64 {
 /// The shipped autoencoder with tiles of so many pixels.
 fn load(pixels: usize) -> AutoencoderKl {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
-    let (config, weights) = Parts::open(&folder).unwrap().vae;
-    AutoencoderKl::load(&config, &weights, device(), DType::F32).unwrap().with_tiles_of(pixels)
+    let parts = Parts::open(&folder).unwrap();
+    let part = parts.part("vae").unwrap();
+    let Network::Vae(config) = &part.network else { panic!("the VAE is {:?}", part.network) };
+    AutoencoderKl::load(config, &part.weights, device(), DType::F32).unwrap().with_tiles_of(pixels)
 }
 
 #[test]

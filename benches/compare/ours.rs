@@ -22,10 +22,10 @@ use runner::adapter::Factors;
 use runner::kernels::{Packing, Storage};
 use runner::models::AutoencoderKl;
 use runner::models::LoraSet;
-use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
 use runner::models::{Conditioning, LossAndGradients, Recompute};
+use runner::models::{Network, Parts};
 use runner::training::optimizer::{AdamWConfig, Optimizer, OptimizerConfig, clip_factor, gradient_norm};
 
 /// As in compare.py.
@@ -111,11 +111,17 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let context = &Conditioning::from(input("context")?.clone());
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     // As in a study: only what this work needs.
-    let load_unet = || UNet2DConditionModel::load(&parts.unet.0, &parts.unet.1, device, storage);
+    let part = |folder: &str| parts.part(folder).ok_or_else(|| format!("the model has no {folder}"));
+    let load_unet = || -> std::result::Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        let unet = part("unet")?;
+        let Network::UNet(config) = &unet.network else { return Err("not a UNet".into()) };
+        Ok(UNet2DConditionModel::load(config, &unet.weights, device, storage)?)
+    };
     match arguments.what {
         What::Decode => {
-            let (config, weights) = &parts.vae;
-            let vae = AutoencoderKl::load(config, weights, device, storage)?.with_tiles_of(arguments.tiles);
+            let vae = part("vae")?;
+            let Network::Vae(config) = &vae.network else { return Err("not a VAE".into()) };
+            let vae = AutoencoderKl::load(config, &vae.weights, device, storage)?.with_tiles_of(arguments.tiles);
             repeat(arguments, || one("image", vae.decode(latents)?))
         }
         What::Forward => {

@@ -54,7 +54,8 @@ pub enum OtherCommand {
     Report(report::ReportArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
-    #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file.")]
+    #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \
+                              with --format json one object.")]
     Defaults,
     /// Show what an adapter file holds, or convert it for other programs
     #[command(subcommand)]

@@ -21,7 +21,8 @@ use std::{
 /// Show what the store holds, and remove what is not needed
 ///
 /// Without options it only lists. Artifacts that are removed are made again when an experiment needs them. Nothing is
-/// removed while another runner works in the store. Reports stay.
+/// removed while another runner works in the store. Reports stay, and so do files in the store that this program did
+/// not write: they are named.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  runner clean                 list everything with its size\n  \
         runner clean --broken        remove failed, unfinished and damaged work\n  \
@@ -67,7 +68,17 @@ pub(super) fn execute(args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Fai
     if args.removes() {
         store.sweep().or_exit(Exit::Internal)?;
     }
-    report(&rows, freed, args, output)
+    report(&Listed { rows, freed, foreign: store.foreign() }, args, output)
+}
+
+/// What the store holds, and what was done about it.
+struct Listed {
+    /// An entry, and `removed`, `in use` or nothing.
+    rows: Vec<(Entry, &'static str)>,
+    /// Bytes that were removed.
+    freed: u64,
+    /// What this program did not write.
+    foreign: Vec<PathBuf>,
 }
 
 /// Opens the store, unless somebody works in it.
@@ -100,7 +111,8 @@ impl CleanArgs {
     }
 }
 
-fn report(rows: &[(Entry, &str)], freed: u64, args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+fn report(listed: &Listed, args: &CleanArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let Listed { rows, freed, foreign } = listed;
     if output.json() {
         for (entry, what) in rows {
             emit_json(&json!({
@@ -108,17 +120,23 @@ fn report(rows: &[(Entry, &str)], freed: u64, args: &CleanArgs, output: &OutputA
                 "path": entry.path, "removed": *what == "removed",
             }))?;
         }
+        for path in foreign {
+            emit_json(&json!({"state": "foreign", "path": path, "removed": false}))?;
+        }
         return Ok(Exit::Done);
     }
-    let line = |(entry, what): &(Entry, &str)| {
+    let line = |(entry, what): &(Entry, &'static str)| {
         let reason = if let State::Damaged(reason) = &entry.state { plain_text(reason) } else { String::new() };
         let stage = entry.stage.to_string();
         vec![stage, entry.key.to_string(), bytes(entry.bytes), state(&entry.state).into(), (*what).to_owned(), reason]
     };
     emit(&table(&rows.iter().map(line).collect::<Vec<_>>()))?;
+    for path in foreign {
+        emit(&format!("not made by runner, left alone: {}\n", plain_text(&path.display().to_string())))?;
+    }
     let total: u64 = rows.iter().map(|(entry, _)| entry.bytes).sum();
     let sum = if args.removes() {
-        format!("{} freed, {} left in {}\n", bytes(freed), bytes(total - freed), args.reports.store().display())
+        format!("{} freed, {} left in {}\n", bytes(*freed), bytes(total - freed), args.reports.store().display())
     } else {
         format!("{} in {}\n", bytes(total), args.reports.store().display())
     };

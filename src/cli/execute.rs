@@ -16,7 +16,7 @@ pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Fail
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),
         OtherCommand::Generate(args) => generate::execute(args, output),
-        OtherCommand::Defaults => defaults::execute(),
+        OtherCommand::Defaults => defaults::execute(output),
         OtherCommand::Doctor(args) => doctor::execute(args, output),
         OtherCommand::Lora(command) => lora::execute(command, output),
         OtherCommand::Import(command) => import::execute(command),

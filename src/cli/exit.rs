@@ -49,6 +49,15 @@ impl Failure {
         Self { exit, error: None }
     }
 
+    /// The error and its causes in one line; `None` if nobody listens.
+    pub(super) fn message(&self) -> Option<String> {
+        match &self.error {
+            Some(error) => Some(format!("{error:#}")),
+            None if self.exit == Exit::Done => None,
+            None => Some("the reason is on standard error".to_owned()),
+        }
+    }
+
     /// Prints the chain of causes to standard error and returns the exit code.
     #[must_use]
     pub fn print(&self, paint: Paint) -> Exit {

@@ -24,11 +24,16 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
     let images = args.images()?;
     let device = device::open(args.device).or_exit(Exit::Experiment)?;
     let session = Session::start(output)?;
-    let base = args.find_model(&session)?;
+    session.end(draw(args, &images, device, &session))
+}
+
+/// Looks up and checks what is still open, then draws.
+fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session) -> Result<Exit, Failure> {
+    let base = args.find_model(session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampler, &base.summary.process, usize::from(args.steps)).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
-    Drawing { args, base, device, width, height, lora, session }.execute(&images)
+    Drawing { args, base, device, width, height, lora, session }.execute(images)
 }
 
 /// Everything that was checked before the model is loaded.
@@ -39,7 +44,7 @@ struct Drawing<'a> {
     width: usize,
     height: usize,
     lora: LoraSet,
-    session: Session,
+    session: &'a Session,
 }
 
 impl Drawing<'_> {

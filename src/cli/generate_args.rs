@@ -144,7 +144,7 @@ impl GenerateArgs {
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
         let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
-        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer().read(text)));
+        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer()?.read(text)));
         base.warnings().iter().cloned().chain(too_long).collect()
     }
 

@@ -27,7 +27,7 @@ pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
         let model = &cell.settings.model;
         let summary = &study.models.get(&model.base)?.summary;
         let bytes = if model.dtype == Dtype::F32 { 4 } else { 2 };
-        Some(bytes * (summary.unet_parameters + summary.text_encoder_parameters + summary.vae_parameters))
+        Some(bytes * summary.parameters())
     });
     let needed = weights.max()?;
     (needed > left).then(|| {

@@ -27,6 +27,23 @@ impl Session {
         Ok(Self { output: *output, terminal, stop })
     }
 
+    /// Ends the command: a failure is told as the last event, and events that could not be written are a failure.
+    ///
+    /// # Errors
+    /// The failure of `done`, or of standard output.
+    pub fn end(&self, done: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        if let Some(message) = done.as_ref().err().and_then(Failure::message) {
+            self.tell(&Event::Failed { message });
+        }
+        match (done, self.terminal.take_json_error()) {
+            (Ok(_), Some(error)) => {
+                let error = anyhow::Error::new(error).context("cannot write the events to standard output");
+                Err(Failure::new(Exit::Internal, error))
+            }
+            (done, _) => done,
+        }
+    }
+
     /// Tells an event.
     pub(super) fn tell(&self, event: &Event) {
         self.terminal.observe(event);

@@ -15,12 +15,12 @@ use crate::{
 use clap::Args;
 use serde_json::json;
 
-/// Show how far each cell is: done, working, begun, failed or to do, stage by stage
+/// Show how far each cell is: done, working, begun, failed, damaged or to do, stage by stage
 ///
 /// Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
-                  Result: a table with one line per cell; below it the reasons of failures.")]
+                  Result: a table with one line per cell; below it the reasons of failures and damage.")]
 pub struct StatusArgs {
     #[command(flatten)]
     planned: PlannedArgs,
@@ -37,7 +37,9 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
             let mut stages = serde_json::Map::new();
             for (stage, &job) in cell.jobs.iter() {
                 let reason = match &statuses[job] {
-                    JobStatus::Failed { reason } | JobStatus::Todo { reason } => Some(reason),
+                    JobStatus::Failed { reason } | JobStatus::Damaged { reason } | JobStatus::Todo { reason } => {
+                        Some(reason)
+                    }
                     JobStatus::Cached => None,
                 };
                 // Of several jobs of a stage, the first that is not done speaks for it.
@@ -61,6 +63,7 @@ fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
         (JobStatus::Cached, _) => DONE,
         (_, Attempt::Working) => "working",
         (JobStatus::Failed { .. }, _) => "failed",
+        (JobStatus::Damaged { .. }, _) => "damaged",
         (JobStatus::Todo { .. }, Attempt::Begun) => "begun",
         (JobStatus::Todo { .. }, Attempt::None) => "to do",
     }
@@ -82,9 +85,12 @@ fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
     }
     let mut out = table(&rows);
     for (job, status) in plan.jobs.iter().zip(statuses) {
-        if let JobStatus::Failed { reason } = status {
-            out += &format!("\nfailed: {} {}: {}\n", job.stage, plain_text(&job.label), plain_text(reason));
-        }
+        let (word, reason) = match status {
+            JobStatus::Failed { reason } => ("failed", reason),
+            JobStatus::Damaged { reason } => ("damaged", reason),
+            JobStatus::Cached | JobStatus::Todo { .. } => continue,
+        };
+        out += &format!("\n{word}: {} {}: {}\n", job.stage, plain_text(&job.label), plain_text(reason));
     }
     out
 }

@@ -123,7 +123,7 @@ impl<'a> Progress<'a> {
         self.begun += 1;
         let reason = match &self.statuses[index] {
             JobStatus::Cached => "the stored result is gone or damaged".to_owned(),
-            JobStatus::Todo { reason } => reason.clone(),
+            JobStatus::Todo { reason } | JobStatus::Damaged { reason } => reason.clone(),
             JobStatus::Failed { reason } => format!("failed last time: {reason}"),
         };
         let name = self.name(index);

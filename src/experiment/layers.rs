@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::problems::Problems;
 use super::source::{Place, Source};
 use super::value::shown;
-use crate::hashing::plain_file;
+use crate::files::plain_file;
 
 /// An experiment file is text written by hand; a larger one is not an experiment file.
 const MAX_FILE_BYTES: u64 = 1 << 20;

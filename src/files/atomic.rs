@@ -21,7 +21,8 @@ pub struct FileError {
 }
 
 /// Writes a file so that a kill at any moment leaves the old or the new content, never a part.
-/// Missing folders on the way are made.
+/// Missing folders on the way are made. The file has the usual rights, 0666 less the umask, so that several people can
+/// share a store.
 ///
 /// # Errors
 /// The first thing that went wrong; no temporary file stays behind.

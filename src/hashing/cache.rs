@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::Metadata,
-    io::Write as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -12,7 +11,7 @@ use blake3::Hash;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
-use super::plain_file;
+use crate::files::{plain_file, write_atomic};
 
 /// The hashes that were made last are kept.
 const MOST_ENTRIES: usize = 4096;
@@ -142,16 +141,10 @@ fn read(file: &Path) -> BTreeMap<String, Entry> {
     entries
 }
 
+/// Writes the cache, unless its folder is not there: then there is no store yet.
 fn write(file: &Path, entries: &BTreeMap<String, Entry>) -> std::io::Result<()> {
-    let folder = file.parent().filter(|folder| folder.is_dir()).ok_or(std::io::ErrorKind::NotFound)?;
-    let mut builder = tempfile::Builder::new();
-    // As any other file of the store, so that several people can share it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut temporary = builder.prefix(".tmp-").tempfile_in(folder)?;
-    temporary.write_all(&serde_json::to_vec(entries)?)?;
-    temporary.persist(file)?;
-    Ok(())
+    file.parent().filter(|folder| folder.is_dir()).ok_or(std::io::ErrorKind::NotFound)?;
+    write_atomic(file, &serde_json::to_vec(entries)?).map_err(|error| error.source)
 }
 
 #[cfg(all(test, unix))]

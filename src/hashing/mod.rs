@@ -9,7 +9,6 @@ mod blocks;
 mod cache;
 mod fingerprint;
 mod hashed;
-pub mod plain_file;
 
 pub use blocks::{Blocks, Part};
 pub use cache::HashCache;

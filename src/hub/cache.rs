@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::names::is_commit;
 use crate::choice::ModelId;
-use crate::hashing::plain_file;
+use crate::files::plain_file;
 
 /// The part of the cache that belongs to one model.
 #[derive(Debug)]

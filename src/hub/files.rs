@@ -1,20 +1,32 @@
 //! Which files of a model's repository are needed.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use super::{names, sound};
-use crate::tensors::{ModelFolder, WeightsPart};
+use crate::tensors::{ModelFolder, ModelPart, in_folder};
 
-/// What a folder lacks; `has` says whether it has a file. A list of shards counts as weights: the shards
-/// themselves are checked when the weights are opened.
-pub(super) fn missing(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let mut missing: Vec<String> =
-        model.configs.iter().filter(|name| !has(name)).map(|name| (*name).to_owned()).collect();
-    let vocabulary = has("tokenizer/vocab.json") && has("tokenizer/merges.txt");
-    if !model.tokenizer.is_empty() && !vocabulary && !has("tokenizer/tokenizer.json") {
-        missing.push("tokenizer/vocab.json and tokenizer/merges.txt".to_owned());
+/// What a folder lacks; `has` says whether it has a file. Of several kinds of folders the fitting one counts.
+pub(super) fn missing(kinds: &[&ModelFolder], has: &dyn Fn(&str) -> bool) -> Vec<String> {
+    fitting(kinds, has).map(|model| lacking(model, has)).unwrap_or_default()
+}
+
+/// The kind of folder of which least is missing; of several that are whole, the one with the most parts.
+fn fitting<'a>(kinds: &[&'a ModelFolder], has: &dyn Fn(&str) -> bool) -> Option<&'a ModelFolder> {
+    kinds.iter().copied().min_by_key(|model| (lacking(model, has).len(), Reverse(model.parts.len())))
+}
+
+/// What a folder of one kind lacks. A list of shards counts as weights: the shards themselves are checked when the
+/// weights are opened.
+fn lacking(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut missing: Vec<String> = model.configs().into_iter().filter(|name| !has(name)).collect();
+    for folder in model.tokenizers() {
+        let file = |name: &str| has(&format!("{folder}/{name}"));
+        if !(file("vocab.json") && file("merges.txt")) && !file("tokenizer.json") {
+            missing.push(format!("{folder}/vocab.json and {folder}/merges.txt"));
+        }
     }
-    for WeightsPart { folder, stem } in model.weights {
+    for ModelPart { folder, stem, .. } in model.parts {
         if weight_files(folder, stem).iter().all(|name| !has(name)) {
             missing.push(in_folder(folder, &format!("{stem}.safetensors")));
         }
@@ -23,15 +35,18 @@ pub(super) fn missing(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<St
 }
 
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
-pub(super) fn incomplete(model: &ModelFolder, folder: &Path) -> Vec<String> {
+pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    let mut lacking = missing(model, &there);
-    let mut names: Vec<String> = model.configs.iter().map(|name| (*name).to_owned()).collect();
-    names.extend(model.tokenizer.iter().map(|name| format!("tokenizer/{name}")));
+    let Some(model) = fitting(kinds, &there) else { return Vec::new() };
+    let mut lacking = lacking(model, &there);
+    let mut names = model.configs();
+    names.extend(
+        model.tokenizers().flat_map(|folder| model.tokenizer.iter().map(move |name| format!("{folder}/{name}"))),
+    );
     names.extend(model.optional.iter().map(|name| (*name).to_owned()));
     // Of the weights the first that is there is the one that is opened.
-    let first = |part: &WeightsPart| weight_files(part.folder, part.stem).into_iter().find(|name| there(name));
-    names.extend(model.weights.iter().filter_map(first));
+    let first = |part: &ModelPart| weight_files(part.folder, part.stem).into_iter().find(|name| there(name));
+    names.extend(model.parts.iter().filter_map(first));
     names.retain(|name| there(name));
     for list in names.clone().iter().filter(|name| name.contains(".safetensors.index.")) {
         let part = list.rsplit_once('/').map_or("", |(part, _)| part);
@@ -54,16 +69,13 @@ fn weight_files(folder: &str, stem: &str) -> [String; 4] {
         .map(|end| in_folder(folder, &format!("{stem}{end}")))
 }
 
-/// The path of a file in a folder of the model; an empty folder is the model's own.
-fn in_folder(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
 /// The files to download of those the repository lists: sorted, each a plain relative path.
-pub(super) fn wanted<'a>(model: &ModelFolder, listed: &'a [String]) -> Vec<&'a str> {
+pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'a str> {
     let has = |name: &str| listed.iter().any(|n| n == name);
+    let Some(model) = fitting(kinds, &has) else { return Vec::new() };
+    let configs = model.configs();
     let mut chosen: Vec<&'a str> = Vec::new();
-    for WeightsPart { folder, stem } in model.weights {
+    for ModelPart { folder, stem, .. } in model.parts {
         let Some(first) = weight_files(folder, stem).into_iter().position(|name| has(&name)) else { continue };
         let name = &weight_files(folder, stem)[first];
         chosen.extend(listed.iter().map(String::as_str).filter(|n| n == name));
@@ -78,8 +90,10 @@ pub(super) fn wanted<'a>(model: &ModelFolder, listed: &'a [String]) -> Vec<&'a s
         }));
     }
     chosen.extend(listed.iter().map(String::as_str).filter(|name| {
-        let tokenizer = name.strip_prefix("tokenizer/").is_some_and(|file| model.tokenizer.contains(&file));
-        tokenizer || model.configs.contains(name) || model.optional.contains(name)
+        let tokenizer = name.split_once('/').is_some_and(|(folder, file)| {
+            model.tokenizers().any(|known| known == folder) && model.tokenizer.contains(&file)
+        });
+        tokenizer || configs.iter().any(|config| config == name) || model.optional.contains(name)
     }));
     chosen.retain(|name| is_plain(name));
     chosen.sort_unstable();
@@ -96,19 +110,35 @@ fn is_plain(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const fn part(folder: &'static str, stem: &'static str, tokenizer: Option<&'static str>) -> ModelPart {
+        ModelPart { folder, stem, class: "", tokenizer }
+    }
+
     const MODEL: ModelFolder = ModelFolder {
-        weights: &[
-            WeightsPart { folder: "text_encoder", stem: "model" },
-            WeightsPart { folder: "unet", stem: "diffusion_pytorch_model" },
-            WeightsPart { folder: "vae", stem: "diffusion_pytorch_model" },
+        pipelines: &[],
+        shared: &[ModelFolder::INDEX, ModelFolder::SCHEDULER],
+        parts: &[
+            part("text_encoder", "model", Some("tokenizer")),
+            part("unet", "diffusion_pytorch_model", None),
+            part("vae", "diffusion_pytorch_model", None),
         ],
-        configs: &["model_index.json", "scheduler/scheduler_config.json", "unet/config.json"],
         tokenizer: &["vocab.json", "merges.txt", "tokenizer.json"],
         optional: &[],
     };
 
+    /// A larger kind, as that of a family with two text encoders.
+    const LARGER: ModelFolder = ModelFolder {
+        parts: &[
+            part("text_encoder", "model", Some("tokenizer")),
+            part("text_encoder_2", "model", Some("tokenizer_2")),
+            part("unet", "diffusion_pytorch_model", None),
+            part("vae", "diffusion_pytorch_model", None),
+        ],
+        ..MODEL
+    };
+
     fn listing(names: &[&str]) -> Vec<String> {
-        MODEL.configs.iter().chain(names).map(|n| (*n).to_owned()).collect()
+        MODEL.configs().into_iter().chain(names.iter().map(|n| (*n).to_owned())).collect()
     }
 
     #[test]
@@ -127,18 +157,18 @@ mod tests {
             "vae/diffusion_pytorch_model-00002-of-00002.safetensors",
             "vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
         ]);
-        let wanted = wanted(&MODEL, &names);
-        assert_eq!(wanted.len(), MODEL.configs.len() + 2 + 1 + 1 + 3, "{wanted:?}");
+        let wanted = wanted(&[&MODEL], &names);
+        assert_eq!(wanted.len(), MODEL.configs().len() + 2 + 1 + 1 + 3, "{wanted:?}");
         assert!(wanted.contains(&"text_encoder/model.safetensors"));
         assert!(!wanted.contains(&"text_encoder/model.fp16.safetensors"));
         assert!(wanted.contains(&"unet/diffusion_pytorch_model.fp16.safetensors"));
-        assert!(missing(&MODEL, &|name| names.iter().any(|n| n == name)).is_empty());
+        assert!(missing(&[&MODEL], &|name| names.iter().any(|n| n == name)).is_empty());
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let names = listing(&["unet/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.safetensors"]);
-        let lacking = missing(&MODEL, &|name| names.iter().any(|n| n == name));
+        let lacking = missing(&[&MODEL], &|name| names.iter().any(|n| n == name));
         assert_eq!(
             lacking,
             [
@@ -152,18 +182,19 @@ mod tests {
     #[test]
     fn a_model_may_lie_in_the_folder_itself() {
         const ENCODER: ModelFolder = ModelFolder {
-            weights: &[WeightsPart { folder: "", stem: "model" }],
-            configs: &["config.json"],
+            pipelines: &[],
+            shared: &[],
+            parts: &[part("", "model", None)],
             tokenizer: &[],
             optional: &["vocab.json"],
         };
         let names = ["config.json", "model.safetensors", "pytorch_model.bin", "vocab.json", "onnx/model.safetensors"];
         let names = names.map(String::from);
-        assert_eq!(wanted(&ENCODER, &names), ["config.json", "model.safetensors", "vocab.json"]);
+        assert_eq!(wanted(&[&ENCODER], &names), ["config.json", "model.safetensors", "vocab.json"]);
         let has = |name: &str| name == "config.json";
-        assert_eq!(missing(&ENCODER, &has), ["model.safetensors"]);
+        assert_eq!(missing(&[&ENCODER], &has), ["model.safetensors"]);
         let sharded = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"].map(String::from);
-        assert_eq!(wanted(&ENCODER, &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
+        assert_eq!(wanted(&[&ENCODER], &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
     }
 
     #[test]
@@ -175,6 +206,23 @@ mod tests {
         ]
         .map(String::from)
         .to_vec();
-        assert_eq!(wanted(&MODEL, &names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
+        assert_eq!(wanted(&[&MODEL], &names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
+    }
+    #[test]
+    fn the_kind_of_folder_follows_from_the_files() {
+        let small = listing(&[
+            "tokenizer/tokenizer.json",
+            "text_encoder/model.safetensors",
+            "unet/diffusion_pytorch_model.safetensors",
+            "vae/diffusion_pytorch_model.safetensors",
+        ]);
+        let second = ["text_encoder_2/config.json", "text_encoder_2/model.safetensors", "tokenizer_2/tokenizer.json"];
+        let large: Vec<String> = small.iter().cloned().chain(second.map(str::to_owned)).collect();
+        for kinds in [[&MODEL, &LARGER], [&LARGER, &MODEL]] {
+            assert_eq!(wanted(&kinds, &small).len(), small.len());
+            assert_eq!(wanted(&kinds, &large).len(), large.len());
+            let lacking = missing(&kinds, &|name| large[1..].iter().any(|n| n == name));
+            assert_eq!(lacking, ["model_index.json"]);
+        }
     }
 }

@@ -48,15 +48,15 @@ pub use limits::Limits;
 pub use news::{Download, News, Watch};
 pub use token::Token;
 
-/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are those
-/// that the model must have.
+/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are the
+/// kinds of folders that a model can have.
 ///
 /// # Errors
 /// See [`HubError`]; each says what to do.
 pub fn resolve(
     id: &str,
     revision: Option<&str>,
-    files: &ModelFolder,
+    files: &[&ModelFolder],
     offline: bool,
     watch: Watch<'_>,
 ) -> Result<PathBuf, HubError> {
@@ -99,11 +99,11 @@ impl Hub {
         Ok(Self { endpoint, token, offline, ..Self::new(cache) })
     }
 
-    /// The model's folder, with `files` in it. `watch` hears of every piece that arrives.
+    /// The model's folder, with the files of one of these kinds in it. `watch` hears of every piece that arrives.
     ///
     /// # Errors
     /// See [`HubError`].
-    pub fn resolve(&self, id: &ModelId, files: &ModelFolder, watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    pub fn resolve(&self, id: &ModelId, files: &[&ModelFolder], watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let cached = self.cached_folder(id);
         let missing = match &cached {
             Some(folder) => files::incomplete(files, folder),
@@ -148,7 +148,7 @@ impl Hub {
         Ok(Arc::new(Client::new(endpoint, token, &self.limits)))
     }
 
-    fn download(&self, id: &ModelId, files: &ModelFolder, watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    fn download(&self, id: &ModelId, files: &[&ModelFolder], watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let client = self.client(watch)?;
         let failed = |fault: Fault| HubError::of(fault, &id.to_string(), &self.cache);
         let listing = retry(&self.limits, watch, || self.list(&client, id, watch)).map_err(failed)?;

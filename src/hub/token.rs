@@ -36,7 +36,7 @@ impl Token {
     /// The token that a login has stored; `None` if there is no such file or it is empty.
     pub(super) fn from_file(path: &Path) -> Option<Self> {
         let source = path.display().to_string();
-        let text = match crate::hashing::plain_file::open(path) {
+        let text = match crate::files::plain_file::open(path) {
             Ok(file) => std::io::read_to_string(std::io::Read::take(file, LONGEST)).ok(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,
             Err(_) => None,

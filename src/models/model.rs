@@ -1,26 +1,21 @@
 //! A whole text-to-image model, loaded.
 
-use std::sync::Arc;
-
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::at_once::at_once;
 use super::conditioning::Conditioning;
 use super::config::VaeConfig;
 use super::denoiser::Denoiser;
 use super::on_demand::OnDemand;
-use super::text_encoder::ClipTextModel;
-use super::tokenizer::Tokenizer;
+use super::prompt_encoder::PromptEncoder;
 use super::vae::AutoencoderKl;
 use crate::sampling::process::Process;
 
-/// A loaded text-to-image model. All weights are frozen. The text encoder and the VAE are loaded on first use.
+/// A loaded text-to-image model. All weights are frozen. The text encoders and the VAE are loaded on first use.
 #[derive(Debug)]
 pub struct Model {
-    /// Prompt → token ids.
-    pub tokenizer: Arc<Tokenizer>,
-    /// Token ids → context.
-    pub text_encoder: OnDemand<ClipTextModel>,
+    /// Prompt → conditions.
+    pub prompts: PromptEncoder,
     /// The denoiser.
     pub denoiser: Denoiser,
     /// Images ↔ latents.
@@ -48,7 +43,6 @@ impl Model {
     /// # Errors
     /// A full device.
     pub fn encode_prompt(&self, prompt: &str) -> candle_core::Result<Conditioning> {
-        let ids = Tensor::new(self.tokenizer.encode(prompt), &self.device)?.unsqueeze(0)?;
-        Ok(self.text_encoder.get()?.forward(&ids)?.into())
+        self.prompts.encode(prompt, &self.device)
     }
 }

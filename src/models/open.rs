@@ -1,15 +1,17 @@
 //! From a folder or a file to the parts of a model.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config::{self, TextConfig, UNetConfig, VaeConfig};
-use super::families::FOLDER;
+use super::config;
+use super::network::Network;
+use super::part::Part;
 use super::parts::Parts;
 use super::single_file::{self, FindModel};
-use super::tokenizer::{self, Tokenizer};
+use super::tokenizer;
 use crate::tensors::texts::Texts;
-use crate::tensors::{LoadError, Weights};
+use crate::tensors::{LoadError, ModelFolder, ModelPart, Weights};
 
 impl Parts {
     /// Opens a diffusers folder, or a checkpoint in one file with its vocabulary beside it.
@@ -33,35 +35,37 @@ impl Parts {
     /// # Errors
     /// Names what is missing or not supported.
     pub fn from_folder(folder: &Path) -> Result<Self, LoadError> {
-        let texts = Texts::of(folder, FOLDER.configs)?;
-        let Some(index) = texts.get("model_index.json")? else {
-            let wanted = "model_index.json".to_owned();
+        let index = Texts::of(folder, &[ModelFolder::INDEX])?;
+        let Some(text) = index.get(ModelFolder::INDEX)? else {
+            let wanted = ModelFolder::INDEX.to_owned();
             let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
             return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
         };
-        config::model_index(&texts.path("model_index.json"), index)?;
-        let (unet, vae, text) = ("unet/config.json", "vae/config.json", "text_encoder/config.json");
-        let unet_config = UNetConfig::parse(&texts.path(unet), texts.need(unet)?)?;
-        let vae_config = VaeConfig::parse(&texts.path(vae), texts.need(vae)?)?;
-        let text_config = TextConfig::parse(&texts.path(text), texts.need(text)?)?;
-        let scheduler = "scheduler/scheduler_config.json";
+        let layout = config::model_index(&index.path(ModelFolder::INDEX), text)?;
+        let texts = Texts::of(folder, &layout.configs())?;
+        let config = |data: &ModelPart| {
+            let name = data.config();
+            Network::parse(data.class, &texts.path(&name), texts.need(&name)?)
+        };
+        let networks = layout.parts.iter().map(config).collect::<Result<Vec<_>, _>>()?;
+        let scheduler = ModelFolder::SCHEDULER;
         let (process, mut warnings) = config::scheduler::process(texts.need(scheduler)?)
             .map_err(|e| LoadError::Invalid { file: texts.path(scheduler), reason: e.to_string() })?;
-        warnings.extend(config::unread(unet, texts.need(unet)?, &config::UNET_KEYS));
-        warnings.extend(config::unread(vae, texts.need(vae)?, &[&config::VAE_KEYS]));
-        let words = tokenizer::texts(&folder.join("tokenizer"))?;
-        let tokenizer = Tokenizer::from_texts(&words)?;
-        warnings.extend(tokenizer.warnings().iter().cloned());
-        let hashes = texts.hashes("").chain(words.hashes("tokenizer/"));
-        Ok(Self {
-            source: folder.to_owned(),
-            unet: (unet_config, Weights::open_folder(&folder.join("unet"), "diffusion_pytorch_model")?),
-            vae: (vae_config, Weights::open_folder(&folder.join("vae"), "diffusion_pytorch_model")?),
-            text_encoder: (text_config, Weights::open_folder(&folder.join("text_encoder"), "model")?),
-            texts: hashes.filter(|(name, _)| tokenizer.depends_on(name)).collect(),
-            tokenizer: Arc::new(tokenizer),
-            process,
-            warnings,
-        })
+        for (network, data) in networks.iter().zip(layout.parts) {
+            warnings.extend(network.unread(&data.config(), texts.need(&data.config())?));
+        }
+        let mut hashes: BTreeMap<_, _> = texts.hashes("").collect();
+        let mut tokenizers = Vec::new();
+        for data in layout.parts {
+            let of = |name: &str| tokenizer::open(&folder.join(name), name, &mut hashes).map(Arc::new);
+            tokenizers.push(data.tokenizer.map(of).transpose()?);
+        }
+        warnings.extend(tokenizers.iter().flatten().flat_map(|tokenizer| tokenizer.warnings().iter().cloned()));
+        let mut parts = Vec::new();
+        for ((data, network), tokenizer) in layout.parts.iter().zip(networks).zip(tokenizers) {
+            let weights = Weights::open_folder(&folder.join(data.folder), data.stem)?;
+            parts.push(Part { data: *data, network, weights, tokenizer });
+        }
+        Ok(Self { source: folder.to_owned(), folder: layout, parts, process, texts: hashes, warnings })
     }
 }

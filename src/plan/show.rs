@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{estimate::Estimate, status::JobStatus, types::Plan};
-use crate::text::{self, count};
+use crate::text::{self, count, rough_bytes, rough_duration};
 
 /// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
 #[must_use]
@@ -81,7 +81,7 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
 fn state(status: &JobStatus) -> (&'static str, &str) {
     match status {
         JobStatus::Cached => ("cached", ""),
-        JobStatus::Todo { reason } => ("to do", reason),
+        JobStatus::Todo { reason } | JobStatus::Damaged { reason } => ("to do", reason),
         JobStatus::Failed { reason } => ("failed", reason),
     }
 }
@@ -91,30 +91,15 @@ fn cost(estimate: &Estimate) -> String {
     let unknown_jobs = count(*unknown, "job");
     match (known, unknown) {
         (0, _) => "time and disk unknown: nothing like it was made here before".to_owned(),
-        (_, 0) => format!("about {} and {}", duration(*seconds), size(*bytes)),
+        (_, 0) => format!("about {} and {}", rough_duration(*seconds), rough_bytes(*bytes)),
         (known, _) => {
             let known = count(*known, "job");
-            format!("about {} and {} for {known}, unknown for {unknown_jobs}", duration(*seconds), size(*bytes))
+            format!(
+                "about {} and {} for {known}, unknown for {unknown_jobs}",
+                rough_duration(*seconds),
+                rough_bytes(*bytes)
+            )
         }
-    }
-}
-
-/// `40 s`, `12 min`, `3.5 h`.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{:.0} s", s.max(1.0)),
-        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
-/// `300 kB`, `12 MB`, `1.2 GB`.
-#[allow(clippy::cast_precision_loss)] // shown with two digits
-fn size(bytes: u64) -> String {
-    match bytes as f64 {
-        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
-        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.1} GB", b / 1e9),
     }
 }
 

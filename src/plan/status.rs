@@ -21,6 +21,11 @@ pub enum JobStatus {
         /// In words.
         reason: String,
     },
+    /// The result is in the store and cannot be used: it will be made again.
+    Damaged {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The last attempt failed; it will be tried again.
     Failed {
         /// Why it failed.
@@ -40,7 +45,9 @@ pub fn status(plan: &Plan, store: &Store) -> Result<Vec<JobStatus>, StoreError> 
         let todo = |reason: String| Ok(JobStatus::Todo { reason });
         match store.look(job.stage, &job.key)? {
             Found::Done(_) => return Ok(JobStatus::Cached),
-            Found::Damaged(what) => return todo(format!("the stored result is damaged ({what})")),
+            Found::Damaged(what) => {
+                return Ok(JobStatus::Damaged { reason: format!("the stored result is damaged ({what})") });
+            }
             Found::Missing => {}
         }
         if let Some(failure) = store.failure(job.stage, &job.key)? {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::plan::Plan;
+use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
 use crate::report::data::StudyData;
 use crate::report::error::ReportError;
@@ -48,8 +49,8 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     }
     thumbnails(data, &mut folder)?;
     let page = Page { data, charts: draw(data, &mut folder)? };
-    folder.write("loss.csv", &csv::stacked(data, |c| &c.loss))?;
-    folder.write("probe.csv", &csv::stacked(data, |c| &c.probe))?;
+    folder.write("loss.csv", &csv::stacked::<LossRow>(data, |c| &c.loss))?;
+    folder.write("probe.csv", &csv::stacked::<ProbeRow>(data, |c| &c.probe))?;
     if data.has_probe_values() {
         folder.write("probe_values.csv", &csv::probe_values(data))?;
     }

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use crate::measures::table;
+use crate::records::rows::Row;
 use crate::report::data::{CellData, CsvTable, Probes, StudyData};
 use crate::report::words;
 
-/// One table from every cell's table, with the cell's label in front.
-pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &CsvTable) -> Vec<u8> {
+/// One table from every cell's table of the rows `R`, with the cell's label in front. While no cell has a table, the
+/// columns are those that one would have.
+pub(crate) fn stacked<R: Row>(data: &StudyData, table: impl Fn(&CellData) -> &CsvTable) -> Vec<u8> {
     let mut columns: Vec<&str> = Vec::new();
     for cell in &data.cells {
         for column in &table(cell).columns {
@@ -15,6 +17,9 @@ pub(crate) fn stacked(data: &StudyData, table: impl Fn(&CellData) -> &CsvTable) 
                 columns.push(column);
             }
         }
+    }
+    if columns.is_empty() {
+        columns = R::HEADER.trim_end().split(',').collect();
     }
     let mut out = Writer::new(std::iter::once("cell").chain(columns.iter().copied()));
     for cell in &data.cells {
@@ -151,6 +156,7 @@ const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::rows::{LossRow, ProbeRow};
     use crate::report::fixture;
 
     /// What `guarded` did is taken back.
@@ -208,7 +214,7 @@ mod tests {
         data.cells[0].assignments[0].value = "-0.5".into();
         data.cells[1].assignments[0].value = evil.into();
         (data.costs[0].device, data.costs[0].cells) = (evil.into(), vec![evil.into()]);
-        for csv in [cells(&data), costs(&data), stacked(&data, |c| &c.loss)] {
+        for csv in [cells(&data), costs(&data), stacked::<LossRow>(&data, |c| &c.loss)] {
             let read = CsvTable::parse(&csv);
             let fields = read.rows.iter().flatten();
             assert!(fields.clone().all(|f| f.parse::<f64>().is_ok() || !f.starts_with(FORMULA)));
@@ -225,11 +231,22 @@ mod tests {
 
     #[test]
     fn stacked_tables_name_their_cell() {
-        let csv = text(stacked(&fixture::study(), |c| &c.probe));
+        let csv = text(stacked::<ProbeRow>(&fixture::study(), |c| &c.probe));
         let mut lines = csv.lines();
         assert_eq!(lines.next(), Some("cell,step,split,loss"));
         assert_eq!(lines.next(), Some("dataset.size=2,0,train,0.320000"));
         assert_eq!(csv.lines().count(), 1 + 2 * 18);
+    }
+
+    #[test]
+    fn a_table_without_rows_has_its_columns() {
+        let mut data = fixture::study();
+        for cell in &mut data.cells {
+            (cell.loss, cell.probe) = (CsvTable::default(), CsvTable::default());
+        }
+        assert_eq!(text(stacked::<ProbeRow>(&data, |c| &c.probe)), "cell,step,split,loss\n");
+        let loss = text(stacked::<LossRow>(&data, |c| &c.loss));
+        assert_eq!(loss, format!("cell,{}", LossRow::HEADER));
     }
 
     #[test]

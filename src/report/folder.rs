@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::files::plain_file;
 use crate::files::{TEMP_PREFIX, write_atomic};
-use crate::hashing::plain_file;
 use crate::report::error::ReportError;
 use crate::store::StoredFile;
 

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path, PathBuf};
 
-use crate::hashing::plain_file;
+use crate::files::plain_file;
 use crate::plan::Plan;
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;

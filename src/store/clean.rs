@@ -91,6 +91,12 @@ impl Store {
         entries
     }
 
+    /// Files and folders that somebody else put beside the artifacts, sorted by stage and place.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<PathBuf> {
+        Stage::ALL.into_iter().flat_map(|stage| self.places.foreign(stage)).collect()
+    }
+
     /// Removes an entry. Returns `false` and removes nothing if a process works on it right now.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
         let Some(_lock) = self.places.lock(entry.stage, &entry.key)? else { return Ok(false) };

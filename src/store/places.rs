@@ -60,6 +60,16 @@ impl Places {
         keys
     }
 
+    /// What lies in a stage's folder and is no artifact's, sorted.
+    pub(super) fn foreign(&self, stage: Stage) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join(stage.name())).into_iter().flatten().filter_map(Result::ok);
+        let is_key = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| Key::parse(name).is_some());
+        let foreign = entries.filter(|entry| !is_key(&entry.file_name()));
+        let mut paths: Vec<PathBuf> = foreign.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    }
+
     /// The right to change what belongs to a key, as long as the file is open; `None` if another process has it.
     ///
     /// # Errors

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::experiment::settings::Base;
-use crate::files::write_atomic;
-use crate::hashing::{HashCache, plain_file};
+use crate::files::{plain_file, write_atomic};
+use crate::hashing::HashCache;
 use crate::photos::Memory;
 
 /// The hashes of files outside of the store, so that a base model is read once and not for each plan.

@@ -10,5 +10,5 @@ pub mod unique_names;
 pub mod weights;
 
 pub use error::{LoadError, TensorProblems};
-pub use folder::{ModelFolder, WeightsPart};
+pub use folder::{ModelFolder, ModelPart, in_folder};
 pub use weights::Weights;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use blake3::Hash;
 
-use crate::hashing::plain_file;
+use crate::files::plain_file;
 use crate::tensors::LoadError;
 use crate::tensors::looks::looks_like;
 
@@ -17,7 +17,7 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
     folder: PathBuf,
-    files: BTreeMap<&'static str, Vec<u8>>,
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Texts {
@@ -25,12 +25,12 @@ impl Texts {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(crate) fn of(folder: &Path, names: &[&'static str]) -> Result<Self, LoadError> {
+    pub(crate) fn of(folder: &Path, names: &[impl AsRef<str>]) -> Result<Self, LoadError> {
         let mut files = BTreeMap::new();
-        for name in names {
+        for name in names.iter().map(AsRef::as_ref) {
             let file = folder.join(name);
             if file.is_file() {
-                files.insert(*name, read(&file)?);
+                files.insert(name.to_owned(), read(&file)?);
             }
         }
         Ok(Self { folder: folder.to_owned(), files })
@@ -39,7 +39,7 @@ impl Texts {
     /// The same without a file.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let mut fewer = self.clone();
-        fewer.files.retain(|name, _| !names.contains(name));
+        fewer.files.retain(|name, _| !names.contains(&name.as_str()));
         fewer
     }
 

@@ -1,6 +1,10 @@
 //! The observer that people and programs see.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf, sync::Mutex, time::Instant};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use super::bar::Bars;
 use super::download::{Arrived, DownloadView};
@@ -9,7 +13,7 @@ use super::mode::ProgressMode;
 use crate::event::{Event, JobName, Observer};
 use crate::text::{Paint, count, duration, plain_text};
 
-/// Shows events. Errors of the streams are ignored: work goes on when nobody listens any more.
+/// Shows events. Work goes on when a stream cannot be written any more.
 pub struct Terminal {
     pub(super) state: Mutex<State>,
 }
@@ -36,6 +40,8 @@ pub(super) struct State {
     lines: Box<dyn Write + Send>,
     /// One JSON event a line, if wanted; standard output.
     json: Option<Box<dyn Write + Send>>,
+    /// Why JSON can no longer be written, unless its reader has gone.
+    json_error: Option<io::Error>,
     /// There if progress is shown by bars.
     bars: Option<Bars>,
     /// The jobs being worked on.
@@ -60,8 +66,15 @@ impl Terminal {
     ) -> Self {
         let mode = mode.resolve();
         let bars = (mode == ProgressMode::Bar).then(Bars::new);
-        let state = State { mode, paint, lines, json, bars, jobs: BTreeMap::new(), download: None, report: None };
+        let (jobs, download, report) = (BTreeMap::new(), None, None);
+        let state = State { mode, paint, lines, json, json_error: None, bars, jobs, download, report };
         Self { state: Mutex::new(state) }
+    }
+
+    /// The error that ended the JSON on standard output, e.g. a full disk; told once. A closed pipe is none.
+    #[must_use]
+    pub fn take_json_error(&self) -> Option<io::Error> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).json_error.take()
     }
 }
 
@@ -76,11 +89,11 @@ impl Observer for Terminal {
 
 impl State {
     fn write_json(&mut self, event: &Event) {
-        if let Some(out) = &mut self.json
-            && let Ok(text) = serde_json::to_string(event)
-            && writeln!(out, "{text}").and_then(|()| out.flush()).is_err()
-        {
+        let Some(out) = &mut self.json else { return };
+        let Ok(text) = serde_json::to_string(event) else { return };
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
             self.json = None;
+            self.json_error = (error.kind() != ErrorKind::BrokenPipe).then_some(error);
         }
     }
 
@@ -132,6 +145,11 @@ impl State {
                 self.arrived(file, &Arrived { done, total, resumed, bytes_per_second }, now);
             }
             Event::DownloadFailed { .. } => self.download = None,
+            // The words are told by whoever ends the program.
+            Event::Failed { .. } => {
+                self.jobs.clear();
+                self.download = None;
+            }
             Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
             Event::Note { message } => self.info(&plain_text(message)),
             Event::Stopping { signal } => {

@@ -5,7 +5,7 @@ use crate::event::{Event, JobName, Observer};
 use crate::stage::Stage;
 use crate::text::Paint;
 use std::{
-    io::Write,
+    io::{ErrorKind, Write},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -23,12 +23,12 @@ impl Write for Buffer {
     }
 }
 
-/// Behaves like a closed pipe.
-struct Closed;
+/// A stream that fails, like a closed pipe or a file on a full disk.
+struct Broken(ErrorKind);
 
-impl Write for Closed {
+impl Write for Broken {
     fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-        Err(std::io::ErrorKind::BrokenPipe.into())
+        Err(self.0.into())
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
@@ -175,6 +175,17 @@ fn json_is_one_event_a_line_and_reads_back() {
 
 #[test]
 fn closed_streams_do_no_harm() {
-    let terminal = Terminal::to_writers(ProgressMode::Plain, Paint::OFF, Box::new(Closed), Some(Box::new(Closed)));
+    let closed = || Box::new(Broken(ErrorKind::BrokenPipe));
+    let terminal = Terminal::to_writers(ProgressMode::Plain, Paint::OFF, closed(), Some(closed()));
     events().iter().for_each(|event| terminal.observe(event));
+    assert!(terminal.take_json_error().is_none());
+}
+
+#[test]
+fn a_full_disk_is_told_once() {
+    let full = Box::new(Broken(ErrorKind::StorageFull));
+    let terminal = Terminal::to_writers(ProgressMode::None, Paint::OFF, Box::new(Buffer::default()), Some(full));
+    events().iter().for_each(|event| terminal.observe(event));
+    assert_eq!(terminal.take_json_error().map(|error| error.kind()), Some(ErrorKind::StorageFull));
+    assert!(terminal.take_json_error().is_none());
 }

@@ -6,6 +6,6 @@ mod table;
 mod words;
 
 pub use paint::Paint;
-pub use quantity::{bytes, duration, measurement, number};
+pub use quantity::{bytes, duration, measurement, number, rough_bytes, rough_duration};
 pub use table::{table, width};
 pub use words::{count, either, list, plain_text, shortened};

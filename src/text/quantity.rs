@@ -59,6 +59,26 @@ pub fn bytes(count: u64) -> String {
     if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", units[unit]) }
 }
 
+/// Seconds of an estimate, which is not known more exactly: `40 s`, `12 min`, `3.5 h`.
+#[must_use]
+pub fn rough_duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{:.0} s", s.max(1.0)),
+        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// A size of an estimate, which is not known more exactly: `300 kB`, `12 MB`, `1.2 GB`.
+#[must_use]
+pub fn rough_bytes(count: u64) -> String {
+    match count as f64 {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +106,13 @@ mod tests {
             [0, 999, 1000, 3_188_736, 999_960_000, u64::MAX].map(bytes),
             ["0 B", "999 B", "1.0 kB", "3.2 MB", "1.0 GB", "18.4 EB"]
         );
+    }
+
+    #[test]
+    fn estimates_are_rough() {
+        let texts = [0.2, 89.0, 600.0, 9000.0].map(rough_duration);
+        assert_eq!(texts, ["1 s", "89 s", "10 min", "2.5 h"]);
+        let texts = [10, 300_400, 12_300_000, 2_500_000_000].map(rough_bytes);
+        assert_eq!(texts, ["1 kB", "300 kB", "12 MB", "2.5 GB"]);
     }
 }

@@ -1,6 +1,6 @@
 //! The probe loss: the training loss on fixed questions, so that two moments or two adapters can be compared.
 
-use super::source::TrainingItem;
+use super::sample::TrainingItem;
 use crate::models::at_once::at_once;
 use crate::models::{Conditioning, Denoiser, LoraSet};
 use crate::sampling::noise::{TorchRng, derive};

@@ -1,24 +1,14 @@
-//! Which photos, latents, noise and timesteps a step uses.
+//! The batches of a training: latents, noise, times, conditions and dropout masks of each step.
 
 use super::batch::Batch;
 use super::dropout;
+use super::sample::{Sample, TrainingItem};
 use crate::experiment::settings::TrainRecipe;
 use crate::models::{AdaptableLayer, Conditioning};
-use crate::sampling::noise::{TorchRng, derive};
+use crate::sampling::noise::TorchRng;
 use crate::sampling::process::Process;
 use candle_core::{Device, Result, Tensor, bail};
 use std::collections::BTreeMap;
-
-/// A photo or class image with its prompt, encoded once.
-#[derive(Clone, Debug)]
-pub struct TrainingItem {
-    /// Mean of the VAE's posterior, unscaled, `(4, h, w)` f32.
-    pub mean: Tensor,
-    /// Its standard deviation, of the same shape.
-    pub std: Tensor,
-    /// What its prompt becomes, one sample, f32.
-    pub conditioning: Conditioning,
-}
 
 /// How batches are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,41 +143,6 @@ impl BatchSource {
         let each = samples.iter().map(|sample| sample.item().conditioning.to_device(&Device::Cpu));
         Conditioning::stack(&each.collect::<Result<Vec<_>>>()?)?.to_device(&self.device)
     }
-}
-
-/// The `number`-th photo or class image of the training.
-struct Sample<'a> {
-    kind: &'static str,
-    items: &'a [TrainingItem],
-    number: u64,
-    seed: u64,
-}
-
-impl Sample<'_> {
-    fn stream(&self, purpose: &str) -> u64 {
-        derive(self.seed, &format!("train/{}/{purpose}", self.kind), self.number, 0)
-    }
-
-    fn item(&self) -> &TrainingItem {
-        let count = self.items.len() as u64;
-        let order = epoch_order(self.items.len(), self.number / count, self.seed, self.kind);
-        &self.items[order[(self.number % count) as usize]]
-    }
-
-    /// A draw from the VAE's posterior, `(mean + std · ε) · scaling_factor`.
-    fn latents(&self, scaling_factor: f64) -> Result<Tensor> {
-        let TrainingItem { mean, std, .. } = self.item();
-        let noise = TorchRng::new(self.stream("posterior")).randn_tensor(mean.dims())?;
-        let drawn = (mean.to_device(&Device::Cpu)? + (std.to_device(&Device::Cpu)? * noise)?)?;
-        drawn.affine(scaling_factor, 0.0)
-    }
-}
-
-/// A shuffle of `0..count` for one epoch.
-fn epoch_order(count: usize, epoch: u64, seed: u64, kind: &str) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by_key(|item| (derive(seed, &format!("train/{kind}/order"), epoch, *item as u64), *item));
-    order
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
 use crate::models::Tokenizer;
-use crate::models::families::FOLDER;
+use crate::models::families::FOLDERS;
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl BaseModel {
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
     pub fn find(base: &Base, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
-        let path = locate(base, &FOLDER, access)?;
+        let path = locate(base, &FOLDERS, access)?;
         let mut parts = parts(&path)?;
         let summary = parts.check()?;
         let mut files = BTreeMap::new();
@@ -65,13 +65,14 @@ impl BaseModel {
             Dtype::F16 => candle_core::DType::F16,
         };
         let packing = if low_memory { Packing::Small } else { Packing::Fast };
-        Ok(Parts::clone(&self.parts).load(device, Storage { dtype, packing })?)
+        // `find` has checked the headers. They are compared with the hashed files when the first tensor is read.
+        Ok(Parts::clone(&self.parts).load_checked(device, Storage { dtype, packing })?)
     }
 
-    /// How the model reads prompts.
+    /// How the model reads prompts: the tokenizer of its first text encoder.
     #[must_use]
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.parts.tokenizer
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.parts.tokenizer()
     }
 
     /// What the user should know of the model's files, each a plain sentence.

@@ -12,12 +12,13 @@ use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{EncoderChoice, Purpose};
 use crate::hashing::{HashCache, HashedFile};
 use crate::models::vision::{Encoder, EncoderParts, VERSION};
-use crate::tensors::{ModelFolder, WeightsPart};
+use crate::tensors::{ModelFolder, ModelPart};
 
 /// The files of an encoder's folder, as transformers' `save_pretrained` writes it.
 const FOLDER: ModelFolder = ModelFolder {
-    weights: &[WeightsPart { folder: "", stem: "model" }],
-    configs: &["config.json"],
+    pipelines: &[],
+    shared: &[],
+    parts: &[ModelPart { folder: "", stem: "model", class: "", tokenizer: None }],
     tokenizer: &[],
     optional: &[
         "preprocessor_config.json",
@@ -56,7 +57,7 @@ impl FoundEncoder {
     }
 
     fn open(choice: &EncoderChoice, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
-        let path = locate(&choice.model, &FOLDER, access)?;
+        let path = locate(&choice.model, &[&FOLDER], access)?;
         let mut parts = EncoderParts::open(&path)?;
         let info = parts.check()?;
         if choice.is_for(Purpose::Prompt) && !info.has_text {

@@ -22,7 +22,7 @@ pub struct Access<'a> {
 }
 
 /// The folder or file of a model; the missing ones of `files` are downloaded if it is one of the Hub.
-pub(super) fn locate(model: &Base, files: &ModelFolder, access: Access<'_>) -> Result<PathBuf> {
+pub(super) fn locate(model: &Base, files: &[&ModelFolder], access: Access<'_>) -> Result<PathBuf> {
     let news = |news| access.observer.observe(&event(news));
     let watch = hub::Watch { news: &news, stop: &|| access.stop.is_set() };
     Ok(match model {

@@ -81,7 +81,7 @@ impl Models {
             self.loaded = None;
             let unchecked = || StageError::Failed("the base model was not checked".into());
             let model = self.found.values().find(|model| model.hash == wanted.base).ok_or_else(unchecked)?;
-            if model.summary.unet_parameters > 100_000_000 {
+            if model.summary.parameters() > 100_000_000 {
                 ctx.note(format!("loading {}", model.path.display()));
             }
             let model = model

@@ -26,7 +26,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let items = Items::gather(model, wanted, ctx)?;
     // All pictures and prompts are encoded now.
     model.vae.release();
-    model.text_encoder.release();
+    model.prompts.release();
     let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;

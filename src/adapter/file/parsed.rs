@@ -4,7 +4,7 @@ use super::alphas::Alphas;
 use super::error::{LoraFileError, NotApplied, shortened};
 use super::key::{self, Naming, Part, Role};
 use super::pair::RawModule;
-use crate::hashing::plain_file;
+use crate::files::plain_file;
 use crate::tensors::looks::looks_like;
 use crate::tensors::unique_names::first_duplicate;
 use crate::tensors::weights::float_type;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::ConfigFile;
+use super::file::ConfigFile;
 use crate::tensors::LoadError;
 
 /// The part of `text_encoder/config.json` that shapes the network.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{ConfigFile, OneOrMany};
+use super::file::ConfigFile;
 use crate::tensors::LoadError;
+use crate::tensors::fields::OneOrMany;
 
 /// The part of `unet/config.json` that shapes the network.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::ConfigFile;
+use super::file::ConfigFile;
 use crate::tensors::LoadError;
 
 /// The part of `vae/config.json` that shapes the network.

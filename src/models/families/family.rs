@@ -1,11 +1,15 @@
 //! What is known of a family of models besides its networks.
 
+use crate::tensors::ModelFolder;
+
 /// A family of models, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct FamilyData {
     /// Width of the tokens that its denoiser attends to.
     pub context: usize,
-    /// What a checkpoint in one file does not hold.
+    /// The files of a diffusers folder.
+    pub folder: &'static ModelFolder,
+    /// A checkpoint in one file.
     pub single_file: SingleFile,
     /// What other programs call its adapters.
     pub label: Label,
@@ -14,26 +18,37 @@ pub struct FamilyData {
 /// A checkpoint of the family in one file.
 #[derive(Clone, Copy, Debug)]
 pub struct SingleFile {
-    /// `unet/config.json`, the keys that matter.
-    pub unet: &'static str,
-    /// `vae/config.json`, the keys that matter.
-    pub vae: &'static str,
-    /// `text_encoder/config.json`, the keys that matter.
-    pub text_encoder: &'static str,
-    /// How the text encoder's tensors are called.
-    pub text_names: TextNames,
+    /// The networks in the file, in the order of the folder's parts.
+    pub parts: &'static [SinglePart],
+    /// The tensor `(any, D)` that tells the family: D is the width of the context.
+    pub context: &'static str,
     /// Whether there are checkpoints that predict v.
     pub may_predict_v: bool,
-    /// Models of the Hub that have the family's vocabulary in their `tokenizer` folder.
+    /// Models of the Hub that have the family's vocabulary in their tokenizer folders.
     pub vocabularies: &'static [&'static str],
 }
 
-/// Whose names a text encoder's tensors have.
+/// One network in a one-file checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct SinglePart {
+    /// Its `config.json`, of which the file holds nothing: the keys that matter.
+    pub config: &'static str,
+    /// What the names of its tensors begin with.
+    pub prefix: &'static str,
+    /// Whose names its tensors have behind the prefix.
+    pub names: Names,
+}
+
+/// Whose names a network's tensors have in a one-file checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextNames {
-    /// Hugging Face's, below `cond_stage_model.transformer.`.
+pub enum Names {
+    /// Those of the original latent diffusion code (LDM) for the UNet.
+    LdmUNet,
+    /// Those of the same code for the VAE.
+    LdmVae,
+    /// Hugging Face's, which need no other names.
     HuggingFace,
-    /// OpenCLIP's, below `cond_stage_model.model.`.
+    /// OpenCLIP's.
     OpenClip,
 }
 

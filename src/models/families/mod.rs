@@ -5,9 +5,12 @@ mod sd1;
 mod sd2;
 mod stable_diffusion;
 
-pub use family::{FamilyData, Label, SingleFile, TextNames};
-pub use stable_diffusion::FOLDER;
-pub(crate) use stable_diffusion::HASHED_TEXTS;
+use crate::tensors::ModelFolder;
+
+pub use family::{FamilyData, Label, Names, SingleFile, SinglePart};
+
+/// The kinds of diffusers folders that the families have.
+pub const FOLDERS: [&ModelFolder; 1] = [&stable_diffusion::FOLDER];
 
 /// A family of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,19 @@
 //! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
 
-use super::family::{FamilyData, Label, SingleFile, TextNames};
-use super::stable_diffusion::VAE;
+use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
+use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     context: 768,
+    folder: &FOLDER,
     single_file: SingleFile {
-        unet: UNET,
-        vae: VAE,
-        text_encoder: TEXT,
-        text_names: TextNames::HuggingFace,
+        parts: &[
+            stable_diffusion::unet(UNET),
+            VAE,
+            SinglePart { config: TEXT, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
+        ],
+        context: CONTEXT,
         may_predict_v: false,
         vocabularies: &[
             "stable-diffusion-v1-5/stable-diffusion-v1-5",

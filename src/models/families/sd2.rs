@@ -1,16 +1,19 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
-use super::family::{FamilyData, Label, SingleFile, TextNames};
-use super::stable_diffusion::VAE;
+use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
+use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     context: 1024,
+    folder: &FOLDER,
     single_file: SingleFile {
-        unet: UNET,
-        vae: VAE,
-        text_encoder: TEXT,
-        text_names: TextNames::OpenClip,
+        parts: &[
+            stable_diffusion::unet(UNET),
+            VAE,
+            SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
+        ],
+        context: CONTEXT,
         may_predict_v: true,
         vocabularies: &["stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1-base"],
     },

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::models::config::{TextConfig, UNetConfig, VaeConfig};
 use crate::models::families::Family;
+use crate::models::network::Network;
 use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
 
@@ -12,23 +12,16 @@ use crate::tensors::LoadError;
 pub struct Architecture {
     /// Whose names the file uses.
     pub family: Family,
-    /// The denoiser.
-    pub unet: UNetConfig,
-    /// The autoencoder.
-    pub vae: VaeConfig,
-    /// The text encoder.
-    pub text_encoder: TextConfig,
+    /// The networks, in the order of the parts of the family's folder.
+    pub networks: Vec<Network>,
 }
 
 /// The sizes of a family's only architecture; `file` is for messages.
 pub(super) fn architecture(file: &Path, family: Family) -> Result<Architecture, LoadError> {
-    let known = family.data().single_file;
-    Ok(Architecture {
-        family,
-        unet: UNetConfig::parse(file, known.unet)?,
-        vae: VaeConfig::parse(file, known.vae)?,
-        text_encoder: TextConfig::parse(file, known.text_encoder)?,
-    })
+    let data = family.data();
+    let parts = data.folder.parts.iter().zip(data.single_file.parts);
+    let networks = parts.map(|(part, single)| Network::parse(part.class, file, single.config));
+    Ok(Architecture { family, networks: networks.collect::<Result<_, _>>()? })
 }
 
 /// `scheduler/scheduler_config.json` of both families.

@@ -1,22 +1,24 @@
 //! Single-file checkpoints of Stable Diffusion 1.x and 2.x: one `.safetensors` with the key names of the
 //! original latent diffusion code (LDM), as most shared models come.
 //!
-//! The tensors get their diffusers names and the rest is the same as for a folder. What such a file does not
-//! hold is here (configurations) or must lie elsewhere (the tokenizer's vocabulary).
+//! The tensors get their diffusers names; everything else is the same as for a folder. Such a file holds neither
+//! configurations, which the family has, nor a vocabulary, which must lie elsewhere.
 //! Witness for the names: [`single_file_utils.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/loaders/single_file_utils.py).
 
 mod architecture;
 pub(crate) mod keys;
 mod prediction;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::scheduler;
-use super::families::{Family, TextNames};
+use super::families::{Family, Names, SingleFile, SinglePart};
+use super::network::Network;
+use super::part::Part;
 use super::parts::Parts;
-use super::tokenizer::{self, Tokenizer};
-use crate::tensors::texts::Texts;
+use super::tokenizer;
 use crate::tensors::{LoadError, Weights};
 
 pub use architecture::Architecture;
@@ -43,26 +45,21 @@ pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) ->
     let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
     let (process, _) = scheduler::process(&architecture::scheduler(prediction))
         .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
-    let Architecture { family, unet, vae, text_encoder } = architecture.clone();
-    let layers = unet.blocks.first().map_or(1, |block| block.layers);
-    let unet_weights = part(open_file(file)?, "model.diffusion_model.", |name| keys::unet(name, layers))?;
-    let vae_weights = part(open_file(file)?, "first_stage_model.", |name| keys::vae(name, vae.channels.len()))?;
-    let text_weights = match family.data().single_file.text_names {
-        TextNames::HuggingFace => part(weights, "cond_stage_model.transformer.", |name| Some(name.to_owned()))?,
-        TextNames::OpenClip => open_clip(weights, text_encoder.layers)?,
-    };
-    let words = words(file, family, find)?;
-    let tokenizer = Tokenizer::from_texts(&words)?;
-    Ok(Parts {
-        source: file.to_owned(),
-        unet: (unet, unet_weights),
-        vae: (vae, vae_weights),
-        text_encoder: (text_encoder, text_weights),
-        texts: words.hashes("tokenizer/").filter(|(name, _)| tokenizer.depends_on(name)).collect(),
-        warnings: tokenizer.warnings().to_vec(),
-        tokenizer: Arc::new(tokenizer),
-        process,
-    })
+    let family = architecture.family.data();
+    let (mut parts, mut texts, mut warnings) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for ((data, single), network) in
+        family.folder.parts.iter().zip(family.single_file.parts).zip(&architecture.networks)
+    {
+        let weights = named(weights.clone(), single, network)?;
+        parts.push(Part { data: *data, network: network.clone(), weights, tokenizer: None });
+    }
+    for part in &mut parts {
+        let Some(name) = part.data.tokenizer else { continue };
+        let tokenizer = tokenizer::open(&vocabulary(file, name, &family.single_file, find)?, name, &mut texts)?;
+        warnings.extend(tokenizer.warnings().iter().cloned());
+        part.tokenizer = Some(Arc::new(tokenizer));
+    }
+    Ok(Parts { source: file.to_owned(), folder: family.folder, parts, process, texts, warnings })
 }
 
 fn open_file(file: &Path) -> Result<Weights, LoadError> {
@@ -78,7 +75,22 @@ fn open_file(file: &Path) -> Result<Weights, LoadError> {
     })
 }
 
-/// The tensors below `prefix` under the names `new_name` gives; a name it does not know stays, so that the
+/// The tensors of one network, under the names of a diffusers folder.
+fn named(weights: Weights, single: &SinglePart, network: &Network) -> Result<Weights, LoadError> {
+    match (single.names, network) {
+        (Names::LdmUNet, Network::UNet(config)) => {
+            let layers = config.blocks.first().map_or(1, |block| block.layers);
+            part(weights, single.prefix, |name| keys::unet(name, layers))
+        }
+        (Names::LdmVae, Network::Vae(config)) => {
+            part(weights, single.prefix, |name| keys::vae(name, config.channels.len()))
+        }
+        (Names::OpenClip, Network::ClipText(config)) => open_clip(weights, single.prefix, config.layers),
+        _ => part(weights, single.prefix, |name| Some(name.to_owned())),
+    }
+}
+
+/// The tensors below `prefix`, under the names that `new_name` gives. A name that it does not know stays, so that the
 /// check reports it.
 fn part(weights: Weights, prefix: &str, new_name: impl Fn(&str) -> Option<String>) -> Result<Weights, LoadError> {
     weights.rename(|name| {
@@ -88,8 +100,8 @@ fn part(weights: Weights, prefix: &str, new_name: impl Fn(&str) -> Option<String
 }
 
 /// OpenCLIP's text encoder: one matrix for query, key and value becomes three.
-fn open_clip(weights: Weights, layers: usize) -> Result<Weights, LoadError> {
-    let named = weights.rename(|name| keys::open_clip(name.strip_prefix("cond_stage_model.model.")?, layers))?;
+fn open_clip(weights: Weights, prefix: &str, layers: usize) -> Result<Weights, LoadError> {
+    let named = weights.rename(|name| keys::open_clip(name.strip_prefix(prefix)?, layers))?;
     named.split_rows(|name| {
         let (module, kind) = name.split_once(".in_proj_")?;
         Some(["q", "k", "v"].map(|part| format!("{module}.{part}_proj.{kind}")).to_vec())
@@ -116,34 +128,33 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     if first.get(1) != Some(&4) {
         return refuse("its UNet does not take 4 channels: inpainting, depth and upscaling models are not supported");
     }
-    let context =
-        match shape("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight").as_deref() {
-            Some([_, width]) => Family::of_context(*width),
-            _ => None,
-        };
-    match context {
+    let width = |name: &str| match shape(name).as_deref() {
+        Some([_, width]) => Some(*width),
+        _ => None,
+    };
+    let family = Family::ALL.into_iter().find(|family| {
+        let data = family.data();
+        width(data.single_file.context) == Some(data.context)
+    });
+    match family {
         Some(family) => Ok(family),
         None => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
     }
 }
 
-/// The vocabulary is not in the file: a `tokenizer` folder beside it, or that of a model of the family.
-fn words(file: &Path, family: Family, find: FindModel<'_>) -> Result<Texts, LoadError> {
-    let beside = file.parent().unwrap_or(Path::new(".")).join("tokenizer");
+/// The vocabulary is not in the file. Its folder is called `name`, and lies beside the file or in a model of the family.
+fn vocabulary(file: &Path, name: &str, known: &SingleFile, find: FindModel<'_>) -> Result<PathBuf, LoadError> {
+    let beside = file.parent().unwrap_or(Path::new(".")).join(name);
     if beside.is_dir() {
-        return tokenizer::texts(&beside);
+        return Ok(beside);
     }
-    let known = family.data().single_file.vocabularies;
-    let folder = |id: &&str| Some(find(id)?.join("tokenizer")).filter(|folder| folder.is_dir());
-    match known.iter().find_map(folder) {
-        Some(folder) => tokenizer::texts(&folder),
-        None => Err(LoadError::NotFound {
-            folder: beside,
-            wanted: "vocab.json and merges.txt".to_owned(),
-            advice: Some(format!(
-                "a checkpoint in one file has no vocabulary: copy the `tokenizer` folder of {} from the Hub beside it",
-                known[0]
-            )),
-        }),
-    }
+    let folder = |id: &&str| Some(find(id)?.join(name)).filter(|folder| folder.is_dir());
+    known.vocabularies.iter().find_map(folder).ok_or_else(|| LoadError::NotFound {
+        folder: beside,
+        wanted: "vocab.json and merges.txt".to_owned(),
+        advice: Some(format!(
+            "a checkpoint in one file has no vocabulary: copy the `{name}` folder of {} from the Hub beside it",
+            known.vocabularies[0]
+        )),
+    })
 }

@@ -17,8 +17,8 @@ use crate::tensors::texts::Texts;
 /// Tokens of a prompt with its two markers and its padding.
 pub const PROMPT_TOKENS: usize = 77;
 
-/// The files that are read, where they are there.
-pub(super) const NAMES: [&str; 6] = [
+/// The files that are read, where they are there, in the order in which they count for a model's hash.
+pub(crate) const NAMES: [&str; 6] = [
     "tokenizer_config.json",
     "vocab.json",
     "merges.txt",

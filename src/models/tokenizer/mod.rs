@@ -4,8 +4,10 @@
 //! `tokenizer.json` says: NFC, white space to single spaces, lower case, split by CLIP's expression, byte-level
 //! BPE. <https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py>
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use blake3::Hash;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -15,20 +17,26 @@ use tokenizers::{Model, SplitDelimiterBehavior};
 
 use crate::tensors::LoadError;
 use crate::tensors::texts::Texts;
-use files::{Files, NAMES, OLDER};
+use files::{Files, OLDER};
 
 mod files;
 
+pub(crate) use files::NAMES;
 pub use files::PROMPT_TOKENS;
 
 const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// The files of a `tokenizer` folder.
+/// Opens the tokenizer in `folder`, which is called `name` in a diffusers folder. Adds the hashes of the files that the
+/// model's hash depends on to `hashes`, by their names in the diffusers folder.
 ///
 /// # Errors
-/// A file that cannot be read.
-pub(crate) fn texts(folder: &Path) -> Result<Texts, LoadError> {
-    Texts::of(folder, &NAMES)
+/// As [`Tokenizer::load`].
+pub(crate) fn open(folder: &Path, name: &str, hashes: &mut BTreeMap<String, Hash>) -> Result<Tokenizer, LoadError> {
+    let texts = Texts::of(folder, &NAMES)?;
+    let tokenizer = Tokenizer::from_texts(&texts)?;
+    let files = texts.hashes("").filter(|(file, _)| tokenizer.depends_on(file));
+    hashes.extend(files.map(|(file, hash)| (format!("{name}/{file}"), hash)));
+    Ok(tokenizer)
 }
 
 /// Turns prompts into token ids.
@@ -51,7 +59,7 @@ impl Tokenizer {
     /// # Errors
     /// Names the file that is missing or not valid.
     pub fn load(folder: &Path) -> Result<Self, LoadError> {
-        Self::from_texts(&texts(folder)?)
+        Self::from_texts(&Texts::of(folder, &NAMES)?)
     }
 
     /// The same from files that were read already.
@@ -101,11 +109,10 @@ impl Tokenizer {
         &self.warnings
     }
 
-    /// Whether a file of the model, by its name in a diffusers folder, must be part of the model's hash. Files that
-    /// only repeat what others say need not be.
-    pub(crate) fn depends_on(&self, name: &str) -> bool {
-        let older = name.strip_prefix("tokenizer/").is_some_and(|file| OLDER.contains(&file));
-        !older || self.older_matter
+    /// Whether a file of the tokenizer's folder must be part of the model's hash. Files that only repeat what others
+    /// say need not be.
+    fn depends_on(&self, file: &str) -> bool {
+        self.older_matter || !OLDER.contains(&file)
     }
 
     /// The ids of `prompt`, always [`PROMPT_TOKENS`]: begin, the prompt cut to 75 tokens, end, padding.

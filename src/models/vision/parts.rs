@@ -68,13 +68,12 @@ impl EncoderParts {
         hashes.retain(|name, _| name == CONFIG || name == processor);
         let mut tokenizer = None;
         if let Some(text) = &config.text {
-            let words = tokenizer::texts(folder)?;
-            let ours = Tokenizer::from_texts(&words)?;
+            let mut words = BTreeMap::new();
+            let ours = tokenizer::open(folder, "tokenizer", &mut words)?;
             if let Some(reason) = misfit(text, &ours) {
                 return Err(LoadError::Invalid { file: folder.to_owned(), reason });
             }
-            let matters = words.hashes("tokenizer/").filter(|(name, _)| ours.depends_on(name));
-            hashes.extend(matters.map(|(name, hash)| (name.replace("tokenizer/", ""), hash)));
+            hashes.extend(words.into_iter().map(|(name, hash)| (name.replace("tokenizer/", ""), hash)));
             tokenizer = Some(Arc::new(ours));
         }
         Ok(Self { folder: folder.to_owned(), config, preprocessing, size, tokenizer, weights, texts: hashes })

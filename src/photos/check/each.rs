@@ -58,7 +58,7 @@ pub fn subject_lost(scan: &Scan, photo: &Photo, usage: &Usage) -> Option<f64> {
     let subject = &scan.masks.get(&photo.hash)?.subject;
     let size = (photo.width, photo.height);
     let (x, y) = crop::square(size, &photo.hash, usage.resolution, usage.crop(), usage.seed);
-    let part = |span: crate::photos::resize::Span| {
+    let part = |span: crate::picture::Span| {
         let at = |position: usize| position as f64 / span.resized as f64;
         at(span.start)..at(span.start + span.length)
     };

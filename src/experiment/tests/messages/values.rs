@@ -1,0 +1,136 @@
+//! Values of a wrong type or out of range.
+
+use insta::assert_snapshot;
+
+use crate::experiment::tests::errors;
+
+#[test]
+fn wrong_types() {
+    assert_snapshot!(errors("[train]\nrank = \"four\"\nsteps = 4.0\ngradient_checkpointing = 1\ninstance_prompt = 7\n[generate]\nseeds = [1, -2]\nprompts = [1]"), @r#"
+    study.toml:3:8: `train.rank` cannot be "four"
+     3 | rank = "four"
+       |        ^^^^^^ expected a whole number from 1 to 1024
+
+    study.toml:4:9: `train.steps` cannot be 4.0
+     4 | steps = 4.0
+       |         ^^^ expected a whole number from 1 to 10000000
+
+    study.toml:5:26: `train.gradient_checkpointing` cannot be 1
+     5 | gradient_checkpointing = 1
+       |                          ^ expected true or false
+
+    study.toml:6:19: `train.instance_prompt` cannot be 7
+     6 | instance_prompt = 7
+       |                   ^ expected a text in quotes
+
+    study.toml:8:9: `generate.seeds` cannot be [1, -2]
+     8 | seeds = [1, -2]
+       |         ^^^^^^^ expected a list of whole numbers, each 0 or more
+
+    study.toml:9:11: `generate.prompts` cannot be [1]
+     9 | prompts = [1]
+       |           ^^^ expected a text or a list of texts
+    "#);
+}
+
+#[test]
+fn ranges() {
+    assert_snapshot!(errors("[train]\nlearning_rate = nan\ndropout = 1.0\nsteps = 0\nbatch_size = 99999999\nalpha = 0\n[train.optimizer]\nepsilon = 0.0\nweight_decay = inf\n[train.prior_preservation]\nweight = -1.0\n[generate]\nguidance_scale = -7.5\nsteps = 0\nlora_scale = 1e9"), @"
+    study.toml:3:17: `train.learning_rate` cannot be NaN
+     3 | learning_rate = nan
+       |                 ^^^ expected a number above 0, up to 1
+
+    study.toml:4:11: `train.dropout` cannot be 1.0
+     4 | dropout = 1.0
+       |           ^^^ expected a number from 0, below 1
+
+    study.toml:5:9: `train.steps` cannot be 0
+     5 | steps = 0
+       |         ^ expected a whole number from 1 to 10000000
+
+    study.toml:6:14: `train.batch_size` cannot be 99999999
+     6 | batch_size = 99999999
+       |              ^^^^^^^^ expected a whole number from 1 to 1024
+
+    study.toml:7:9: `train.alpha` cannot be 0
+     7 | alpha = 0
+       |         ^ expected a number above 0, up to 10000
+
+    study.toml:9:11: `train.optimizer.epsilon` cannot be 0.0
+     9 | epsilon = 0.0
+       |           ^^^ expected a number above 0, up to 1
+
+    study.toml:10:16: `train.optimizer.weight_decay` cannot be inf
+     10 | weight_decay = inf
+        |                ^^^ expected a number from 0, up to 100
+
+    study.toml:12:10: `train.prior_preservation.weight` cannot be -1.0
+     12 | weight = -1.0
+        |          ^^^^ expected a number from 0, up to 1000
+
+    study.toml:14:18: `generate.guidance_scale` cannot be -7.5
+     14 | guidance_scale = -7.5
+        |                  ^^^^ expected a number from 0, up to 100
+
+    study.toml:15:9: `generate.steps` cannot be 0
+     15 | steps = 0
+        |         ^ expected a whole number from 1 to 1000
+
+    study.toml:16:14: `generate.lora_scale` cannot be 1e9
+     16 | lora_scale = 1e9
+        |              ^^^ expected a number from -10, up to 10
+    ");
+}
+
+#[test]
+fn resolution() {
+    assert_snapshot!(errors("[dataset]\nresolution = 130\n[generate]\nwidth = 0"), @"
+    study.toml:3:14: `dataset.resolution` cannot be 130
+     3 | resolution = 130
+       |              ^^^ expected a multiple of 8
+       = did you mean `136`?
+
+    study.toml:5:9: `generate.width` cannot be 0
+     5 | width = 0
+       |         ^ expected a whole number from 8 to 4096
+    ");
+}
+
+#[test]
+fn choices() {
+    assert_snapshot!(errors("[train]\nlr_scheduler = \"cosin\"\n[generate]\nsampler = \"dpm\"\n[model]\ndtype = \"fp16\"\ndevice = \"gpu\"\n[dataset]\ncrop = 'centre'"), @r#"
+    study.toml:3:16: `train.lr_scheduler` cannot be "cosin"
+     3 | lr_scheduler = "cosin"
+       |                ^^^^^^^ expected constant, constant-with-warmup, linear, cosine, cosine-with-restarts or polynomial
+       = did you mean `cosine`?
+
+    study.toml:5:11: `generate.sampler` cannot be "dpm"
+     5 | sampler = "dpm"
+       |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc or heun
+       = did you mean `dpm++2m`?
+
+    study.toml:7:9: `model.dtype` cannot be "fp16"
+     7 | dtype = "fp16"
+       |         ^^^^^^ expected f32, bf16 or f16
+       = did you mean `f16`?
+
+    study.toml:8:10: `model.device` cannot be "gpu"
+     8 | device = "gpu"
+       |          ^^^^^ expected auto, cpu, cuda, cuda:<number> or metal
+
+    study.toml:10:8: `dataset.crop` cannot be "centre"
+     10 | crop = 'centre'
+        |        ^^^^^^^^ expected center or random
+        = did you mean `center`?
+    "#);
+}
+
+#[test]
+fn steps_and_epochs() {
+    assert_snapshot!(errors("[train]\nsteps = 100\nepochs = 5"), @"
+    study.toml:4:10: `train.epochs` and `train.steps` are both given
+     4 | epochs = 5
+       |          ^ expected one of them
+       = remove one: an epoch is one pass over the training photos
+    ");
+}

@@ -1,0 +1,148 @@
+//! The networks that a model is made of, one variant each: its configuration, its check and its loading.
+
+use std::path::Path;
+
+use candle_core::Device;
+
+use super::adaptable::AdaptableLayer;
+use super::config::{TextConfig, UNET_KEYS, UNetConfig, VAE_KEYS, VaeConfig, unread};
+use super::denoiser::Denoiser;
+use super::layers::{build, check};
+use super::on_demand::OnDemand;
+use super::text_encoder::ClipTextModel;
+use super::unet::UNet2DConditionModel;
+use super::vae::AutoencoderKl;
+use crate::kernels::Storage;
+use crate::tensors::{LoadError, Weights};
+
+/// A network with its configuration; the weights are elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Network {
+    /// The denoiser of Stable Diffusion.
+    UNet(UNetConfig),
+    /// The autoencoder.
+    Vae(VaeConfig),
+    /// CLIP's text encoder.
+    ClipText(TextConfig),
+}
+
+/// What a denoiser asks of the other parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DenoiserSizes {
+    /// Channels of the latents that go in.
+    pub(super) in_channels: usize,
+    /// Channels of the prediction.
+    pub(super) out_channels: usize,
+    /// Width of the tokens that it attends to.
+    pub(super) context: usize,
+    /// Width and height of the latents that it was trained on.
+    pub(super) native_size: usize,
+    /// Width and height of latents must be multiples of this.
+    pub(super) multiple: usize,
+}
+
+/// What is found by a check.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Numbers in all tensors together.
+    pub(super) parameters: u64,
+    /// The layers that an adapter can change.
+    pub(super) adaptable_layers: Vec<AdaptableLayer>,
+}
+
+/// A network that is loaded, or loaded when it is used first.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    Denoiser(Denoiser),
+    Vae(VaeConfig, OnDemand<AutoencoderKl>),
+    TextEncoder(OnDemand<ClipTextModel>),
+}
+
+impl Network {
+    /// The network of that class with the configuration `text`; `path` is for messages.
+    ///
+    /// # Errors
+    /// A class without a network here, and a key whose value is not implemented or out of range.
+    pub(super) fn parse(class: &str, path: &Path, text: &str) -> Result<Self, LoadError> {
+        match class {
+            "UNet2DConditionModel" => UNetConfig::parse(path, text).map(Self::UNet),
+            "AutoencoderKL" => VaeConfig::parse(path, text).map(Self::Vae),
+            "CLIPTextModel" => TextConfig::parse(path, text).map(Self::ClipText),
+            _ => Err(LoadError::Invalid {
+                file: path.to_owned(),
+                reason: format!("it belongs to a network of class {class}, which is not implemented"),
+            }),
+        }
+    }
+
+    /// The keys of its configuration that this program does not know, as warnings; `name` is the file's.
+    pub(super) fn unread(&self, name: &str, text: &str) -> Vec<String> {
+        match self {
+            Self::UNet(_) => unread(name, text, &UNET_KEYS),
+            Self::Vae(_) => unread(name, text, &[&VAE_KEYS]),
+            // Its configuration has many keys of other uses of CLIP.
+            Self::ClipText(_) => Vec::new(),
+        }
+    }
+
+    /// What it asks of the other parts, if it is a denoiser.
+    pub(super) fn denoiser(&self) -> Option<DenoiserSizes> {
+        match self {
+            Self::UNet(config) => Some(DenoiserSizes {
+                in_channels: config.in_channels,
+                out_channels: config.out_channels,
+                context: config.cross_attention_dim,
+                native_size: config.sample_size,
+                multiple: 1 << (config.blocks.len() - 1),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Its configuration, if it is an autoencoder.
+    pub(super) fn vae(&self) -> Option<&VaeConfig> {
+        if let Self::Vae(config) = self { Some(config) } else { None }
+    }
+
+    /// Its configuration, if it is a text encoder.
+    pub(super) fn text_encoder(&self) -> Option<&TextConfig> {
+        if let Self::ClipText(config) = self { Some(config) } else { None }
+    }
+
+    /// Checks the names and shapes of its tensors. Reads headers only.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, superfluous or of the wrong shape.
+    pub(super) fn check(&self, weights: &Weights) -> Result<Checked, LoadError> {
+        let (size, adaptable_layers) = match self {
+            Self::UNet(config) => {
+                let (unet, size) = check(weights, |at| UNet2DConditionModel::new(config, at))?;
+                (size, unet.adaptable_layers())
+            }
+            Self::Vae(config) => (check(weights, |at| AutoencoderKl::new(config, at))?.1, Vec::new()),
+            Self::ClipText(config) => (check(weights, |at| ClipTextModel::new(config, at))?.1, Vec::new()),
+        };
+        Ok(Checked { parameters: size.parameters, adaptable_layers })
+    }
+
+    /// Loads a denoiser whose tensors were checked; the other networks are loaded when they are used first.
+    ///
+    /// # Errors
+    /// A tensor that is gone, a file that cannot be read or has changed, a device without room.
+    pub(super) fn load(self, weights: Weights, device: &Device, storage: Storage) -> Result<Loaded, LoadError> {
+        let device = device.clone();
+        Ok(match self {
+            Self::UNet(config) => {
+                Loaded::Denoiser(build(&weights, &device, storage, |at| UNet2DConditionModel::new(&config, at))?.into())
+            }
+            Self::Vae(config) => {
+                let own = config.clone();
+                let load = move || build(&weights, &device, storage, |at| AutoencoderKl::new(&own, at));
+                Loaded::Vae(config, OnDemand::new(load))
+            }
+            Self::ClipText(config) => Loaded::TextEncoder(OnDemand::new(move || {
+                build(&weights, &device, storage, |at| ClipTextModel::new(&config, at))
+            })),
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Training against peft and torch (tests/golden/training/make.py), and the laws it must keep.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // measured errors are worth reading
+
+#[path = "../common/device.rs"]
+mod device;
+
+use candle_core::{DType, Tensor};
+use device::{device, there};
+use runner::adapter::Adapter;
+use runner::models::config::{UNetConfig, scheduler};
+use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
+use runner::sampling::noise::TorchRng;
+use runner::sampling::process::Process;
+use runner::sampling::schedule::{NoiseSchedule, ScheduleSettings};
+use runner::tensors::Weights;
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
+use runner::training::{
+    Batch, BatchConfig, BatchSource, Gradients, ProbeSet, Trainer, TrainingConfig, TrainingError, TrainingItem,
+    probe_loss, probe_values,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+mod laws;
+mod steps;
+
+const STEPS: usize = 20;
+
+#[derive(serde::Deserialize)]
+struct Case {
+    model: String,
+    rank: usize,
+    alpha: f64,
+    dropout: f64,
+    up_deviation: f64,
+    learning_rate: f64,
+    weight_decay: f64,
+    lr_scheduler: String,
+    warmup: usize,
+    max_grad_norm: f64,
+    batch_size: usize,
+    accumulation: usize,
+    prior: Option<f64>,
+    snr_gamma: Option<f64>,
+    size: [usize; 2],
+    /// Module → tokens of its input, as peft's dropout saw them.
+    mask_tokens: BTreeMap<String, usize>,
+    steps: Vec<Step>,
+}
+
+#[derive(serde::Deserialize)]
+struct Step {
+    loss: f64,
+    instance_loss: f64,
+    prior_loss: Option<f64>,
+    learning_rate: f64,
+    grad_norm: f64,
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn cases() -> BTreeMap<String, Case> {
+    serde_json::from_str(&std::fs::read_to_string(golden("training/cases.json")).unwrap()).unwrap()
+}
+
+/// Width of the tokens that the network attends to.
+fn width(denoiser: &Denoiser) -> usize {
+    let Denoiser::UNet(unet) = denoiser;
+    unet.config().cross_attention_dim
+}
+
+fn model(name: &str) -> (Denoiser, Process) {
+    let folder = golden("models").join(name);
+    let config = UNetConfig::read(&folder.join("unet/config.json")).unwrap();
+    let weights = Weights::open_folder(&folder.join("unet"), "diffusion_pytorch_model").unwrap();
+    let unet = UNet2DConditionModel::load(&config, &weights, device(), DType::F32).unwrap();
+    let schedule = std::fs::read_to_string(folder.join("scheduler/scheduler_config.json")).unwrap();
+    (unet.into(), scheduler::process(&schedule).unwrap().0)
+}
+
+fn randn(seed: u64, shape: &[usize]) -> Tensor {
+    TorchRng::new(seed).randn_tensor(shape).unwrap()
+}
+
+impl Case {
+    fn adapter(&self, denoiser: &Denoiser) -> Adapter {
+        let adapter = Adapter::init(&denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
+        for (i, (name, variable)) in adapter.variables().enumerate() {
+            let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
+            variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();
+        }
+        adapter
+    }
+
+    fn config(&self, recompute: Recompute) -> TrainingConfig {
+        let curve = match self.lr_scheduler.as_str() {
+            "constant" => LrCurve::Constant,
+            "linear" => LrCurve::Linear,
+            "cosine" => LrCurve::Cosine,
+            "polynomial" => LrCurve::Polynomial { power: 1.0 },
+            other => panic!("{other}"),
+        };
+        TrainingConfig {
+            learning_rate: LrSchedule {
+                curve,
+                peak: self.learning_rate,
+                warmup_steps: self.warmup,
+                total_steps: STEPS,
+            },
+            optimizer: OptimizerConfig::AdamW(AdamWConfig {
+                weight_decay: self.weight_decay,
+                ..AdamWConfig::default()
+            }),
+            max_grad_norm: self.max_grad_norm,
+            prior_weight: self.prior.unwrap_or(0.0),
+            snr_gamma: self.snr_gamma,
+            recompute,
+        }
+    }
+
+    fn batches(&self, denoiser: &Denoiser, step: usize) -> Vec<Batch> {
+        (0..self.accumulation)
+            .map(|pass| {
+                let seed = 100_000 + 100 * (step * self.accumulation + pass) as u64;
+                let total = self.batch_size * if self.prior.is_some() { 2 } else { 1 };
+                let shape = [total, 4, self.size[0], self.size[1]];
+                let mut timesteps = TorchRng::new(seed + 3);
+                Batch {
+                    latents: there(&(randn(seed, &shape) * 0.8).unwrap()),
+                    noise: there(&randn(seed + 1, &shape)),
+                    times: (0..total).map(|_| timesteps.below(1000) as f32).collect(),
+                    conditioning: there(&randn(seed + 2, &[total, 7, width(denoiser)])).into(),
+                    photos: self.batch_size,
+                    dropout_masks: self.masks(denoiser, seed, total),
+                }
+            })
+            .collect()
+    }
+
+    fn masks(&self, denoiser: &Denoiser, seed: u64, total: usize) -> BTreeMap<String, Tensor> {
+        let widths: BTreeMap<_, _> = denoiser.adaptable_layers().into_iter().map(|m| (m.name, m.in_features)).collect();
+        let mask = |(i, (name, tokens)): (usize, (&String, &usize))| {
+            let shape = [total, *tokens, widths[name]];
+            let keep = 1.0 / (1.0 - self.dropout as f32);
+            let uniform = TorchRng::new(seed * 1000 + i as u64).rand(&shape);
+            let mask: Vec<f32> =
+                uniform.into_iter().map(|u| if u < self.dropout as f32 { 0.0 } else { keep }).collect();
+            (name.clone(), Tensor::from_vec(mask, &shape, device()).unwrap())
+        };
+        self.mask_tokens.iter().enumerate().map(mask).collect()
+    }
+}
+
+/// The bits of every adapter tensor.
+fn bits(trainer: &Trainer<'_>) -> Vec<Vec<f32>> {
+    trainer.adapter().variables().map(|(_, v)| v.flatten_all().unwrap().to_vec1().unwrap()).collect()
+}
+
+fn norm(t: &Tensor) -> f64 {
+    f64::from(t.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()).sqrt()
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    norm(&(a - b).unwrap()) / norm(b).max(1e-12)
+}
+
+/// The worst tensor of two sets of gradients, as a part of that tensor.
+fn gradient_distance(a: &Gradients, b: &Gradients) -> f64 {
+    assert!(a.tensors.keys().eq(b.tensors.keys()));
+    a.tensors.iter().map(|(name, tensor)| distance(tensor, &b.tensors[name])).fold(0.0, f64::max)
+}

@@ -1,0 +1,86 @@
+//! Twenty steps, each compared with peft and torch.
+
+use super::*;
+
+fn follow(name: &str, recompute: Recompute) {
+    let case = &cases()[name];
+    let (denoiser, process) = model(&case.model);
+    let golden = candle_core::safetensors::load(golden(&format!("training/{name}.safetensors")), device()).unwrap();
+    let start = case.adapter(&denoiser);
+    let start: BTreeMap<_, _> = start.variables().map(|(name, v)| (name, v.as_tensor().detach())).collect();
+    let mut trainer = Trainer::new(&denoiser, &process, case.config(recompute), case.adapter(&denoiser));
+
+    let gradients = trainer.gradients(&case.batches(&denoiser, 0)).unwrap();
+    let mut gradient_error = 0f64;
+    for (key, gradient) in &gradients.tensors {
+        let expected = &golden[&format!("gradient.{key}")];
+        // With B = 0 the gradient of A is exactly 0.
+        let error = if norm(expected) == 0.0 { norm(gradient) } else { distance(gradient, expected) };
+        gradient_error = gradient_error.max(error);
+    }
+    let (mut loss_error, mut norm_error, mut weight_error, mut update_error) = (0f64, 0f64, 0f64, 0f64);
+    for (step, expected) in case.steps.iter().enumerate() {
+        let report = trainer.step(&case.batches(&denoiser, step)).unwrap();
+        assert_eq!(report.step, step as u64 + 1);
+        assert!((report.learning_rate - expected.learning_rate).abs() < 1e-15);
+        let relative = |a: f64, b: f64| (a / b - 1.0).abs();
+        loss_error = loss_error
+            .max(relative(report.loss, expected.loss))
+            .max(relative(report.instance_loss, expected.instance_loss));
+        assert_eq!(report.prior_loss.is_some(), expected.prior_loss.is_some());
+        if let (Some(a), Some(b)) = (report.prior_loss, expected.prior_loss) {
+            loss_error = loss_error.max(relative(a, b));
+        }
+        norm_error = norm_error.max(relative(report.grad_norm, expected.grad_norm));
+        for (key, variable) in trainer.adapter().variables() {
+            if let Some(expected) = golden.get(&format!("step{}.{key}", step + 1)) {
+                weight_error = weight_error.max(distance(variable.as_tensor(), expected));
+                let moved = norm(&(expected - &start[&key]).unwrap());
+                update_error = update_error.max(norm(&(variable.as_tensor() - expected).unwrap()) / moved);
+            }
+        }
+    }
+    println!(
+        "{name} {recompute:?}: gradients {gradient_error:.1e}, losses {loss_error:.1e}, norms {norm_error:.1e}, \
+         weights {weight_error:.1e}, their change {update_error:.1e}"
+    );
+    let slack = if device().is_cpu() { 1. } else { 10. };
+    assert!(
+        gradient_error < 1e-4 * slack && loss_error < 1e-5 * slack && norm_error < 1e-4 * slack,
+        "{gradient_error} {loss_error} {norm_error}"
+    );
+    assert!(weight_error < 1e-5 * slack && update_error < 1e-3 * slack, "{weight_error} {update_error}");
+}
+
+#[test]
+fn prior_preservation_follows_peft_and_torch() {
+    follow("prior", Recompute::Nothing);
+}
+
+#[test]
+fn recomputed_blocks_follow_peft_and_torch() {
+    follow("prior", Recompute::Blocks);
+    follow("dropout", Recompute::Blocks);
+}
+
+#[test]
+fn accumulation_and_clipping_follow_peft_and_torch() {
+    follow("accumulation", Recompute::Nothing);
+}
+
+#[test]
+fn min_snr_weights_follow_diffusers() {
+    follow("min_snr", Recompute::Nothing);
+    follow("min_snr", Recompute::Blocks);
+    follow("min_snr_velocity", Recompute::Nothing);
+}
+
+#[test]
+fn velocity_prediction_follows_peft_and_torch() {
+    follow("velocity", Recompute::Nothing);
+}
+
+#[test]
+fn dropout_on_odd_sizes_follows_peft_and_torch() {
+    follow("dropout", Recompute::Nothing);
+}
