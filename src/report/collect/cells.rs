@@ -47,6 +47,7 @@ impl Collector<'_> {
         if let Some(artifact) = self.of_cell(cell, Stage::Evaluate) {
             out.metrics = Some(measurements(artifact, &cell.slug, &mut out.images, &out.train_photos)?);
         }
+        self.collected(cell, &mut out)?;
         Ok(out)
     }
 

@@ -6,6 +6,7 @@
 mod cell;
 mod cost;
 mod csv_table;
+mod likeness;
 mod picture;
 mod problem;
 mod setting;
@@ -15,6 +16,7 @@ pub use crate::records::images::Group;
 pub use cell::CellData;
 pub use cost::Cost;
 pub use csv_table::CsvTable;
+pub use likeness::{EncoderData, Likeness};
 pub use picture::{ImageSet, PhotoData, Picture, find};
 pub use problem::Problem;
 pub use setting::{Axis, Setting};

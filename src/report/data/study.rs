@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::CellData;
 use super::cost::Cost;
+use super::likeness::EncoderData;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
 use crate::store::StoredFile;
@@ -27,6 +28,9 @@ pub struct StudyData {
     pub baselines: Vec<ImageSet>,
     /// Class images for prior preservation; none when prior preservation is off.
     pub class_images: Vec<ImageSet>,
+    /// The image encoders, in the order of the experiment file.
+    #[serde(default)]
+    pub encoders: Vec<EncoderData>,
     /// Every photo any cell trains on or holds out.
     pub photos: Vec<PhotoData>,
     /// Files of the photo folders that are not used.

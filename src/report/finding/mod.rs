@@ -4,6 +4,7 @@
 //! cell trained on if there are any. Lower is better. Trainings are counted, never cells or images.
 
 mod compare;
+mod likeness;
 mod sections;
 mod trainings;
 
@@ -49,9 +50,7 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
         headline(data, &with_number, &losses, split)
     };
     notes.extend(shared(data, &trained));
-    if data.cells.iter().any(|c| c.prompt_images() > 0) {
-        notes.push("Likeness to the subject (identity) is not measured; look at the images.".into());
-    }
+    notes.extend(likeness::notes(data));
     if !losses.is_empty() {
         notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
     }

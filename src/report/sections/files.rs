@@ -13,6 +13,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         ul {
             @if page.charts.grid { li { a href="grid.png" { "grid.png" } " – all images on one sheet" } }
             li { a href="cells.csv" { "cells.csv" } " – one row a cell" }
+            li { a href="images.csv" { "images.csv" } " – one row an image" }
             li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
             li { a href="report.md" { "report.md" } " – this page as text" }
             li { a href="cost.html" { "cost.html" } ", " a href="cost.csv" { "cost.csv" } " – time and memory" }
@@ -23,8 +24,9 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             }
         }
     };
-    let markdown = "Files: [index.html](index.html), [cells.csv](cells.csv), [probe.csv](probe.csv), \
+    let markdown =
+        "Files: [index.html](index.html), [cells.csv](cells.csv), [images.csv](images.csv), [probe.csv](probe.csv), \
                     [loss.csv](loss.csv), [cost.csv](cost.csv)"
-        .to_owned();
+            .to_owned();
     Some(Section { id: "files", title: "Files", html, markdown })
 }
