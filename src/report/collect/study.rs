@@ -25,9 +25,13 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     c.data.settings_json = settings::json(plan);
     c.data.provenance = provenance::provenance(plan);
     c.data.costs = costs::costs(plan, &states);
-    let encoders = plan.cells.first().map(|cell| cell.settings.evaluate.encoders.as_slice()).unwrap_or_default();
-    let encoder = |choice: &EncoderChoice| EncoderData { name: choice.name.clone(), purposes: choice.purposes.clone() };
-    c.data.encoders = encoders.iter().map(encoder).collect();
+    // These are the same in all cells.
+    if let Some(evaluate) = plan.cells.first().map(|cell| &cell.settings.evaluate) {
+        let named = |encoder: &EncoderChoice| (encoder.name.clone(), encoder.purposes.clone());
+        let encoders = evaluate.encoders.iter().map(named);
+        c.data.encoders = encoders.map(|(name, purposes)| EncoderData { name, purposes }).collect();
+        c.data.question = evaluate.question;
+    }
     let baselines = c.sets(Stage::Baseline, "baseline")?;
     c.data.class_images = c.sets(Stage::ClassImages, "class")?.into_iter().map(|(_, set)| set).collect();
     for cell in &plan.cells {

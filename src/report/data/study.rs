@@ -7,6 +7,7 @@ use super::cost::Cost;
 use super::likeness::EncoderData;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
+use crate::choice::Question;
 use crate::store::StoredFile;
 
 /// One study, as its report shows it.
@@ -31,6 +32,9 @@ pub struct StudyData {
     /// The image encoders, in the order of the experiment file.
     #[serde(default)]
     pub encoders: Vec<EncoderData>,
+    /// What the verdict is about, if the experiment file says so: `evaluate.question`.
+    #[serde(default)]
+    pub question: Option<Question>,
     /// Every photo any cell trains on or holds out.
     pub photos: Vec<PhotoData>,
     /// Files of the photo folders that are not used.
