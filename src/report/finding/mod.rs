@@ -3,6 +3,7 @@
 //! The measured quantity is the probe loss: the denoising error of the model at fixed noise and timesteps, on photos no
 //! cell trained on if there are any. Lower is better. Trainings are counted, never cells or images.
 
+mod collapse;
 mod compare;
 mod likeness;
 mod sections;
@@ -50,6 +51,7 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
         headline(data, &with_number, &losses, split)
     };
     notes.extend(shared(data, &trained));
+    notes.extend(collapse::notes(data));
     notes.extend(likeness::notes(data));
     if !losses.is_empty() {
         notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
