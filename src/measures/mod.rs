@@ -13,6 +13,7 @@
 //! the CSV files and the tables of a report iterate that list. A new measure is its own file and its name in two
 //! lines of `table/mod.rs`.
 
+pub mod collected;
 mod error;
 mod evaluation;
 pub mod features;

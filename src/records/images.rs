@@ -30,7 +30,8 @@ impl Group {
     const ALL: [Self; 4] = [Self::Baseline, Self::Prompt, Self::Drift, Self::Class];
 
     /// The word in file names.
-    fn word(self) -> &'static str {
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             Self::Prompt => "prompt",

@@ -55,6 +55,7 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
         folder.write("probe_values.csv", &csv::probe_values(data))?;
     }
     folder.write("cells.csv", &csv::cells(data))?;
+    folder.write("images.csv", &csv::images(data))?;
     folder.write("cost.csv", &csv::costs(data))?;
     folder.write("cost.html", cost::page(data).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;

@@ -1,7 +1,9 @@
 //! The tables as CSV files: what a spreadsheet or a notebook reads.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use crate::measures::record::Values;
 use crate::measures::table;
 use crate::records::rows::Row;
 use crate::report::data::{CellData, CsvTable, Probes, StudyData};
@@ -35,8 +37,10 @@ pub(crate) fn stacked<R: Row>(data: &StudyData, table: impl Fn(&CellData) -> &Cs
 /// One row per cell: what it was and what came out.
 pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
     let axes = data.axes.iter().map(|a| a.key.as_str());
-    let measures = table::of_cells().map(|measure| measure.name);
-    let mut out = Writer::new(["cell"].into_iter().chain(axes).chain(CELL_COLUMNS).chain(measures));
+    let measures = || table::of_cells().map(|measure| measure.name);
+    let more = of_more_encoders(data.cells.iter().filter_map(|cell| cell.metrics.as_ref()));
+    let columns = ["cell"].into_iter().chain(axes).chain(CELL_COLUMNS).chain(measures()).chain(more.iter().copied());
+    let mut out = Writer::new(columns);
     for cell in &data.cells {
         let problem = cell.problems.first();
         let mut row = vec![cell.label.clone()];
@@ -58,7 +62,7 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
         row.push(if cell.trained { cell.epochs.to_string() } else { String::new() });
         row.push(cell.train_seed.to_string());
         row.push(cell.prompt_images().to_string());
-        let numbers = table::of_cells().map(|measure| cell.value(measure.name));
+        let numbers = measures().chain(more.iter().copied()).map(|name| cell.value(name));
         row.extend(numbers.map(|v| v.map(|v| v.to_string()).unwrap_or_default()));
         out.row(row.iter().map(String::as_str));
     }
@@ -77,6 +81,28 @@ pub(crate) fn probe_values(data: &StudyData) -> Vec<u8> {
         }
     }
     out.bytes()
+}
+
+/// One row per image with an adapter: what it was asked for and its numbers.
+pub(crate) fn images(data: &StudyData) -> Vec<u8> {
+    let measures = || table::all().filter(|measure| !measure.is_of_cell()).map(|measure| measure.name);
+    let pictures = || data.cells.iter().flat_map(|cell| cell.images.iter().map(move |picture| (cell, picture)));
+    let more = of_more_encoders(pictures().map(|(_, picture)| &picture.values));
+    let columns = ["cell", "group", "prompt_index", "seed", "file", "prompt"].into_iter();
+    let mut out = Writer::new(columns.chain(measures()).chain(more.iter().copied()));
+    for (cell, picture) in pictures() {
+        let (index, seed) = (picture.prompt_index.to_string(), picture.seed.to_string());
+        let what = [&cell.label, picture.group.word(), &index, &seed, &picture.file, &picture.prompt];
+        let number = |name: &str| picture.values.get(name).map(ToString::to_string).unwrap_or_default();
+        let numbers: Vec<String> = measures().chain(more.iter().copied()).map(number).collect();
+        out.row(what.into_iter().chain(numbers.iter().map(String::as_str)));
+    }
+    out.bytes()
+}
+
+/// The names of the numbers of encoders that are not the first for their purpose: `identity@clip`.
+fn of_more_encoders<'a>(values: impl Iterator<Item = &'a Values>) -> BTreeSet<&'a str> {
+    values.flat_map(|values| values.keys().map(String::as_str)).filter(|name| name.contains('@')).collect()
 }
 
 /// What stands between the swept settings and the measures.
@@ -214,7 +240,7 @@ mod tests {
         data.cells[0].assignments[0].value = "-0.5".into();
         data.cells[1].assignments[0].value = evil.into();
         (data.costs[0].device, data.costs[0].cells) = (evil.into(), vec![evil.into()]);
-        for csv in [cells(&data), costs(&data), stacked::<LossRow>(&data, |c| &c.loss)] {
+        for csv in [cells(&data), costs(&data), images(&data), stacked::<LossRow>(&data, |c| &c.loss)] {
             let read = CsvTable::parse(&csv);
             let fields = read.rows.iter().flatten();
             assert!(fields.clone().all(|f| f.parse::<f64>().is_ok() || !f.starts_with(FORMULA)));

@@ -46,12 +46,16 @@ pub struct Features {
 
 impl Features {
     /// Those of a cell: for each encoder the photos, the base model's images and the cell's images. An encoder that is
-    /// not for identity is not shown the photos.
+    /// not for identity is shown neither the photos nor the images with the class word.
     pub(super) fn all(cell: &CellFacts<'_>, keys: &Keys) -> Vec<Self> {
         let mut all = Vec::new();
         for encoder in &cell.encoders {
-            let sources = keys.iter().filter(|(stage, _)| ABOUT.needs.contains(stage));
-            let sources = sources.filter(|(stage, _)| *stage != Stage::Prepare || encoder.is_for(Purpose::Identity));
+            let shown = |stage: Stage, key: &Key| match stage {
+                Stage::Baseline if keys.one(stage) == Some(key) => true,
+                Stage::Baseline | Stage::Prepare => encoder.is_for(Purpose::Identity),
+                _ => ABOUT.needs.contains(&stage),
+            };
+            let sources = keys.iter().filter(|(stage, key)| shown(*stage, key));
             all.extend(sources.map(|(stage, key)| Self::new(cell, encoder, stage, key, keys)));
         }
         all

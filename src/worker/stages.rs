@@ -31,7 +31,7 @@ impl Stages {
         models: BTreeMap<Base, BaseModel>,
         encoders: BTreeMap<Base, FoundEncoder>,
     ) -> Self {
-        let models = Models { device, found: models, encoders, loaded: None, encoder: None };
+        let models = Models { device, found: models, encoders, loaded: None, loaded_encoders: BTreeMap::new() };
         Self { photos, models }
     }
 }
@@ -58,19 +58,20 @@ impl Worker for Stages {
 
     fn reset(&mut self) {
         self.models.loaded = None;
-        self.models.encoder = None;
+        self.models.loaded_encoders.clear();
     }
 }
 
-/// The base models and encoders of a study. One of each is loaded at a time.
+/// The base models and encoders of a study. One base model is loaded at a time. Encoders are small, and each cell needs
+/// all of them: they stay.
 #[derive(Debug)]
 struct Models {
     device: Device,
     found: BTreeMap<Base, BaseModel>,
     encoders: BTreeMap<Base, FoundEncoder>,
     loaded: Option<(ModelInputs, Model)>,
-    /// With its hash.
-    encoder: Option<(String, Encoder)>,
+    /// By hash.
+    loaded_encoders: BTreeMap<String, Encoder>,
 }
 
 impl Models {
@@ -95,16 +96,13 @@ impl Models {
         }
     }
 
-    /// The encoder with this hash, loaded unless it is the one that is loaded already.
+    /// The encoder with this hash, loaded unless it is loaded already.
     fn load_encoder(&mut self, hash: &str) -> Result<&Encoder, StageError> {
-        let loaded = match self.encoder.take().filter(|(loaded, _)| loaded == hash) {
-            Some(loaded) => loaded,
-            None => {
-                let unchecked = || StageError::Failed("the encoder was not checked".into());
-                let found = self.encoders.values().find(|found| found.hash == hash).ok_or_else(unchecked)?;
-                (hash.to_owned(), found.load(&self.device)?)
-            }
-        };
-        Ok(&self.encoder.insert(loaded).1)
+        if !self.loaded_encoders.contains_key(hash) {
+            let unchecked = || StageError::Failed("the encoder was not checked".into());
+            let found = self.encoders.values().find(|found| found.hash == hash).ok_or_else(unchecked)?;
+            self.loaded_encoders.insert(hash.to_owned(), found.load(&self.device)?);
+        }
+        self.loaded_encoders.get(hash).ok_or_else(|| StageError::Failed("the encoder was not loaded".into()))
     }
 }

@@ -5,12 +5,10 @@
 
 mod bootstrap;
 mod cosine;
-mod evaluation;
 mod inputs;
 mod nearest;
 
 pub use bootstrap::lower_limit;
 pub use cosine::{cosine, mean_cosine};
-pub use evaluation::{cell_values, image_values};
 pub use inputs::{FeatureCell, FeatureImage, PhotoFeatures, Shows};
 pub use nearest::{expected_largest, gap};

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::study::Study;
 use crate::photos::Skipped;
 use crate::plan::make;
-use crate::stage::Stage;
-use Stage::{Baseline, ClassImages, Evaluate, Generate, Train};
+use crate::stage::{Inputs, Stage};
+use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Train};
 
 #[test]
 fn subsets_are_nested_and_held_out_photos_never_trained_on() {
@@ -34,7 +34,7 @@ fn cells_share_what_does_not_depend_on_them() {
     let plan = study.plan("[sweep]\ndataset.size = [5, 15, 25]", &[]);
     let shared = |stage: Stage| plan.jobs.iter().filter(|job| job.stage == stage).count();
     let counts: Vec<usize> = Stage::ALL.into_iter().map(shared).collect();
-    assert_eq!(counts, [1, 1, 1, 3, 3, 3]);
+    assert_eq!(counts, [1, 1, 1, 3, 3, 3, 0]);
     let order: Vec<(&str, &str)> = plan.jobs.iter().map(|job| (job.stage.name(), job.label.as_str())).collect();
     assert_eq!(
         order[..4],
@@ -56,6 +56,48 @@ fn cells_share_what_does_not_depend_on_them() {
     let new: Vec<_> =
         more.jobs.iter().filter(|job| !old.contains(&job.key)).map(|job| (job.stage, &*job.label)).collect();
     assert_eq!(new, [(Train, "dataset.size=10"), (Generate, "dataset.size=10"), (Evaluate, "dataset.size=10")]);
+}
+
+#[test]
+fn encoders_add_features_and_the_floor_of_the_likeness() {
+    let mut study = Study::new(12);
+    let sweep = "[sweep]\ndataset.size = [5, 6]";
+    let without = study.plan(sweep, &[]);
+    let both = "evaluate.encoders=[{name='dino', model='a/dino', for='identity'}, \
+                {name='clip', model='a/clip', for='prompt'}]";
+    let plan = study.plan(sweep, &[both]);
+    let old: BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
+    assert!(without.jobs.iter().all(|job| old.contains(&job.key)), "what was made before stays");
+    // The identifier is left out; drift prompts and prompts by name are in the first job already.
+    let baselines: Vec<_> = plan.jobs.iter().filter(|job| job.stage == Baseline).collect();
+    let Inputs::Baseline(floor) = &baselines[1].inputs else { panic!("{:?}", baselines[1].inputs) };
+    assert!(
+        floor.generate.images.prompts.iter().all(|prompt| prompt.contains("figurine") && !prompt.contains("aawxbc"))
+    );
+    assert_eq!((floor.generate.baseline_prompts.len(), floor.evaluate.drift_prompts.len()), (0, 0));
+    // Photos, two baselines and two cells for dino; clip sees neither photos nor the floor, and reads the prompts.
+    let of = |name: &str| {
+        let jobs = plan.jobs.iter().filter_map(|job| match &job.inputs {
+            Inputs::Features(inputs) if inputs.name == name => Some((job, inputs)),
+            _ => None,
+        });
+        jobs.collect::<Vec<_>>()
+    };
+    let stages = |name: &str| of(name).iter().map(|(_, inputs)| inputs.of).collect::<Vec<_>>();
+    assert_eq!(stages("dino"), [Prepare, Baseline, Baseline, Generate, Generate]);
+    assert_eq!(stages("clip"), [Baseline, Generate, Generate]);
+    assert_eq!(of("dino")[0].1.images, 24, "each photo and its mirror image");
+    let texts = of("clip")[0].1.texts.clone().unwrap();
+    assert_eq!(texts, floor.generate.images.prompts);
+    for (job, inputs) in of("dino").into_iter().chain(of("clip")) {
+        assert_eq!(job.needs.iter().map(|need| &plan.jobs[*need].key).collect::<Vec<_>>(), [&inputs.source]);
+    }
+    // The measurements of pixels go by the first baseline.
+    let evaluate = plan.jobs.iter().find(|job| job.stage == Evaluate).unwrap();
+    assert!(!evaluate.needs.contains(&plan.cells[0].jobs.all(Baseline)[1]));
+    // A study for prompts alone draws no floor.
+    let clip = study.plan(sweep, &["evaluate.encoders=[{name='clip', model='a/clip', for='prompt'}]"]);
+    assert_eq!(clip.cells[0].jobs.all(Baseline).len(), 1);
 }
 
 #[test]

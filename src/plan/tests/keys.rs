@@ -6,10 +6,12 @@ use super::study::Study;
 use crate::photos::{Photo, Scan};
 use crate::plan::Plan;
 use crate::stage::Stage;
-use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Train};
+use Stage::{Baseline, ClassImages, Evaluate, Features, Generate, Prepare, Train};
 
 fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
-    plan.cells[0].jobs.iter().map(|(stage, job)| (stage, plan.jobs[*job].key.to_string())).collect()
+    let jobs = &plan.cells[0].jobs;
+    let main = |stage| Some((stage, plan.jobs[*jobs.one(stage)?].key.to_string()));
+    Stage::ALL.into_iter().filter_map(main).collect()
 }
 
 fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {
@@ -21,7 +23,7 @@ fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {
 fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     let from_train = vec![Train, Generate, Evaluate];
     let images = vec![Baseline, Generate, Evaluate];
-    let all = Stage::ALL.to_vec();
+    let all = vec![Prepare, Baseline, ClassImages, Train, Generate, Evaluate];
     let cases: Vec<(&str, Vec<Stage>)> = vec![
         // In no key.
         ("name=other", vec![]),
@@ -78,6 +80,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("evaluate.probe_photos=5", from_train.clone()),
         ("evaluate.probe_seed=5", from_train.clone()),
         ("evaluate.drift_prompts=[]", images.clone()),
+        ("evaluate.encoders=[{name='dino', model='a/b', for='identity'}]", vec![Features]),
+        ("evaluate.question=held-out-loss", vec![]),
         ("generate.seeds=[0]", images.clone()),
         ("generate.prompts=a {identifier}", images.clone()),
         ("generate.width=128", images.clone()),

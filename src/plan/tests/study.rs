@@ -61,6 +61,9 @@ impl Study {
             // The same content wherever the model lies.
             self.facts.base_hashes.entry(cell.settings.model.base.clone()).or_insert_with(|| "base-hash".to_owned());
         }
+        for encoder in &experiment.settings.evaluate.encoders {
+            self.facts.encoder_hashes.insert(encoder.model.clone(), format!("hash of {}", encoder.name));
+        }
         make(&experiment, &self.facts).unwrap_or_else(|e| panic!("{e}"))
     }
 }

@@ -53,6 +53,7 @@ impl Collector<'_> {
             metrics.extend(probes::measures(&out.probes));
             out.metrics = Some(metrics);
         }
+        self.collected(cell, &mut out)?;
         Ok(out)
     }
 

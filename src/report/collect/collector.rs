@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::plan::{Cell, Job, Plan};
+use crate::records::features::FeatureSet;
 use crate::report::data::{Problem, StudyData};
 use crate::report::error::ReportError;
 use crate::report::words;
@@ -40,13 +42,16 @@ pub(super) struct Collector<'p> {
     states: &'p [State],
     /// Photos already listed, by their prepare job and hash.
     pub(super) photos: BTreeMap<(Option<usize>, String), usize>,
+    /// Features that were read, by job.
+    pub(super) features: BTreeMap<usize, Rc<FeatureSet>>,
     pub(super) data: StudyData,
 }
 
 impl<'p> Collector<'p> {
     /// Nothing is collected yet; `states` has one entry per job of the plan.
     pub(super) fn new(plan: &'p Plan, states: &'p [State]) -> Self {
-        Self { plan, states, photos: BTreeMap::new(), data: StudyData::default() }
+        let (photos, features) = (BTreeMap::new(), BTreeMap::new());
+        Self { plan, states, photos, features, data: StudyData::default() }
     }
 
     /// The result of a job.

@@ -104,8 +104,18 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
                 flatten(&name, value, out);
             }
         }
+        Value::Array(items) if prefix == "evaluate.encoders" => {
+            out.push((prefix.to_owned(), items.iter().map(encoder_text).collect::<Vec<_>>().join("; ")));
+        }
         other => out.push((prefix.to_owned(), text(other))),
     }
+}
+
+/// `dino: facebook/dinov2-small for identity`.
+fn encoder_text(value: &Value) -> String {
+    let model = value["model"].as_object().into_iter().flat_map(|model| model.values().map(base_text));
+    let model = model.collect::<Vec<_>>().join(" ");
+    format!("{}: {model} for {}", text(&value["name"]), text(&value["for"]).replace("; ", " and "))
 }
 
 fn base_text(value: &Value) -> String {
@@ -176,13 +186,23 @@ mod tests {
             "model": {"base": {"hub": {"id": "a/b", "revision": "main"}}},
             "train": {"prior_preservation": null, "rank": 4},
             "generate": {"seeds": [0, 1]},
+            "evaluate": {"encoders": [
+                {"name": "d", "model": {"folder": "/home/me/encoders/dino"}, "for": ["identity", "prompt"]},
+                {"name": "c", "model": {"hub": {"id": "a/b", "revision": null}}, "for": ["prompt"]},
+            ]},
         });
         let mut out = Vec::new();
         flatten("", &value, &mut out);
         let out: Vec<_> = out.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(
             out,
-            ["model.base=a/b@main", "train.prior_preservation=none", "train.rank=4", "generate.seeds=0; 1"]
+            [
+                "model.base=a/b@main",
+                "train.prior_preservation=none",
+                "train.rank=4",
+                "generate.seeds=0; 1",
+                "evaluate.encoders=d: encoders/dino for identity and prompt; c: a/b for prompt",
+            ]
         );
     }
 }

@@ -1,7 +1,8 @@
 //! Puts a study together.
 
+use crate::experiment::settings::EncoderChoice;
 use crate::plan::Plan;
-use crate::report::data::StudyData;
+use crate::report::data::{EncoderData, StudyData};
 use crate::report::error::ReportError;
 use crate::stage::Stage;
 use crate::store::Store;
@@ -24,6 +25,13 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     c.data.settings_json = settings::json(plan);
     c.data.provenance = provenance::provenance(plan);
     c.data.costs = costs::costs(plan, &states);
+    // These are the same in all cells.
+    if let Some(evaluate) = plan.cells.first().map(|cell| &cell.settings.evaluate) {
+        let named = |encoder: &EncoderChoice| (encoder.name.clone(), encoder.purposes.clone());
+        let encoders = evaluate.encoders.iter().map(named);
+        c.data.encoders = encoders.map(|(name, purposes)| EncoderData { name, purposes }).collect();
+        c.data.question = evaluate.question;
+    }
     let baselines = c.sets(Stage::Baseline, "baseline")?;
     c.data.class_images = c.sets(Stage::ClassImages, "class")?.into_iter().map(|(_, set)| set).collect();
     for cell in &plan.cells {

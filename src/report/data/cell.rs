@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::csv_table::CsvTable;
+use super::likeness::Likeness;
 use super::picture::{Picture, find};
 use super::probes::Probes;
 use super::problem::Problem;
@@ -66,6 +67,9 @@ pub struct CellData {
     pub words: [String; 3],
     /// The measured numbers; `None` until the evaluation is done.
     pub metrics: Option<Values>,
+    /// What the likeness rests on; `None` until it is measured.
+    #[serde(default)]
+    pub likeness: Option<Likeness>,
     /// Adapter files, relative to the report.
     pub adapters: Vec<String>,
     /// Why something of this cell is missing, in stage order.

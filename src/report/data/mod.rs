@@ -6,6 +6,7 @@
 mod cell;
 mod cost;
 mod csv_table;
+mod likeness;
 mod picture;
 mod probes;
 mod problem;
@@ -16,6 +17,7 @@ pub use crate::records::images::Group;
 pub use cell::CellData;
 pub use cost::Cost;
 pub use csv_table::CsvTable;
+pub use likeness::{EncoderData, Likeness};
 pub use picture::{ImageSet, PhotoData, Picture, find};
 pub use probes::{Probes, select};
 pub use problem::Problem;

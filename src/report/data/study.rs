@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::CellData;
 use super::cost::Cost;
+use super::likeness::EncoderData;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
+use crate::choice::Question;
 use crate::store::StoredFile;
 
 /// One study, as its report shows it.
@@ -27,6 +29,12 @@ pub struct StudyData {
     pub baselines: Vec<ImageSet>,
     /// Class images for prior preservation; none when prior preservation is off.
     pub class_images: Vec<ImageSet>,
+    /// The image encoders, in the order of the experiment file.
+    #[serde(default)]
+    pub encoders: Vec<EncoderData>,
+    /// What the verdict is about, if the experiment file says so: `evaluate.question`.
+    #[serde(default)]
+    pub question: Option<Question>,
     /// Every photo any cell trains on or holds out.
     pub photos: Vec<PhotoData>,
     /// Files of the photo folders that are not used.

@@ -3,7 +3,9 @@
 //! The measured quantity is the probe loss: the denoising error of the model at fixed noise and timesteps, on photos no
 //! cell trained on if there are any. Lower is better. Trainings are counted, never cells or images.
 
+mod collapse;
 mod compare;
+mod likeness;
 mod sections;
 mod trainings;
 
@@ -49,9 +51,8 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
         headline(data, &with_number, &losses, split)
     };
     notes.extend(shared(data, &trained));
-    if data.cells.iter().any(|c| c.prompt_images() > 0) {
-        notes.push("Likeness to the subject (identity) is not measured; look at the images.".into());
-    }
+    notes.extend(collapse::notes(data));
+    notes.extend(likeness::notes(data));
     if !losses.is_empty() {
         notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
     }

@@ -13,6 +13,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         ul {
             @if page.charts.grid { li { a href="grid.png" { "grid.png" } " – all images on one sheet" } }
             li { a href="cells.csv" { "cells.csv" } " – one row a cell" }
+            li { a href="images.csv" { "images.csv" } " – one row an image" }
             li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
             @if page.data.has_probe_values() {
                 li { a href="probe_values.csv" { "probe_values.csv" } " – the denoising loss of each photo at each timestep" }
@@ -34,8 +35,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     };
     let values = if page.data.has_probe_values() { "[probe_values.csv](probe_values.csv), " } else { "" };
     let markdown = format!(
-        "Files: [index.html](index.html), [cells.csv](cells.csv), [probe.csv](probe.csv), {values}\
-         [loss.csv](loss.csv), [cost.csv](cost.csv)"
+        "Files: [index.html](index.html), [cells.csv](cells.csv), [images.csv](images.csv), [probe.csv](probe.csv), \
+         {values}[loss.csv](loss.csv), [cost.csv](cost.csv)"
     );
     Some(Section { id: "files", title: "Files", html, markdown })
 }
