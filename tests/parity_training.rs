@@ -8,6 +8,7 @@ mod device;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
+use runner::choice::AdapterKind;
 use runner::models::config::{UNetConfig, scheduler};
 use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
@@ -84,7 +85,8 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 
 impl Case {
     fn adapter(&self, denoiser: &Denoiser) -> Adapter {
-        let adapter = Adapter::init(&denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
+        let adapter =
+            Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
         for (i, (name, variable)) in adapter.variables().enumerate() {
             let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
             variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();
@@ -312,7 +314,8 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     second.load_state(&fresh).unwrap();
     assert_eq!(train(&mut second, 10), reports);
 
-    let other = Adapter::init(&denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
+    let other =
+        Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
     let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other);
     let error = other.load_state(&state).unwrap_err();
     assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
@@ -356,7 +359,7 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
     assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
     assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
 
-    let down = &trainer.adapter().modules[&module].down;
+    let down = &trainer.adapter().modules[&module][0];
     down.set(&(down.as_tensor() * f64::INFINITY).unwrap()).unwrap();
     let error = trainer.step(&source.batches(1).unwrap()).unwrap_err().to_string();
     assert!(error.contains("step 2") && error.contains(&module), "{error}");

@@ -7,6 +7,7 @@ pub mod adaptable;
 pub mod at_once;
 pub mod conditioning;
 pub mod config;
+pub mod delta;
 pub mod denoiser;
 pub mod families;
 pub mod gradients;
@@ -26,6 +27,7 @@ pub mod vae;
 
 pub use adaptable::{AdaptableLayer, Tokens};
 pub use conditioning::Conditioning;
+pub use delta::Delta;
 pub use denoiser::Denoiser;
 pub use gradients::{LossAndGradients, Recompute};
 pub use lora_set::LoraSet;
