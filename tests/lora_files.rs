@@ -6,6 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
+use runner::choice::AdapterKind;
 use runner::models::LoraSet;
 use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
@@ -53,13 +54,13 @@ fn bytes_of(tensors: &[(&str, &[usize])]) -> Vec<u8> {
 
 /// A trained-looking adapter whose alpha is not its rank.
 fn adapter(modules: &[AdaptableLayer]) -> Adapter {
-    let adapter = Adapter::init(modules, 3, 2.0, 11, &Device::Cpu).unwrap();
-    let other = Adapter::init(modules, 3, 2.0, 12, &Device::Cpu).unwrap();
+    let adapter = Adapter::init(AdapterKind::Lora, modules, 3, 2.0, 11, &Device::Cpu).unwrap();
+    let other = Adapter::init(AdapterKind::Lora, modules, 3, 2.0, 12, &Device::Cpu).unwrap();
     for (name, pair) in &adapter.modules {
-        let numbers = other.modules[name].down.flatten_all().unwrap();
-        let (out, rank) = pair.up.dims2().unwrap();
+        let numbers = other.modules[name][0].flatten_all().unwrap();
+        let (out, rank) = pair[1].dims2().unwrap();
         let numbers = numbers.repeat(3).unwrap().narrow(0, 0, out * rank).unwrap();
-        pair.up.set(&numbers.reshape((out, rank)).unwrap()).unwrap();
+        pair[1].set(&numbers.reshape((out, rank)).unwrap()).unwrap();
     }
     adapter
 }
@@ -140,7 +141,8 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
     let folder = golden("models/sd1/unet");
     let mut weights =
         candle_core::safetensors::load(folder.join("diffusion_pytorch_model.safetensors"), &Device::Cpu).unwrap();
-    for (name, pair) in adapter.frozen_set(1.0).unwrap().iter() {
+    for (name, delta) in adapter.frozen_set(1.0).unwrap().iter() {
+        let pair = delta.pair().unwrap();
         let update = (pair.up.matmul(&pair.down).unwrap() * pair.scale).unwrap();
         let weight = weights.get_mut(&format!("{name}.weight")).unwrap();
         *weight = (weight.to_dtype(DType::F32).unwrap() + update).unwrap();
@@ -184,7 +186,10 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
 #[test]
 fn an_adapter_with_zero_b_is_the_base_model_to_the_bit() {
     let (unet, inputs) = (unet(), expected());
-    let fresh = Adapter::init(&unet.adaptable_layers(), 4, 4.0, 0, &Device::Cpu).unwrap().frozen_set(1.0).unwrap();
+    let fresh = Adapter::init(AdapterKind::Lora, &unet.adaptable_layers(), 4, 4.0, 0, &Device::Cpu)
+        .unwrap()
+        .frozen_set(1.0)
+        .unwrap();
     let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(bits(&predict(&unet, &inputs, &fresh)), bits(&predict(&unet, &inputs, &LoraSet::empty())));
 }
@@ -309,7 +314,7 @@ fn inspect_needs_no_model() {
     let summary = inspect(&write("norms.safetensors", &save_kohya(&adapter, &BTreeMap::new()).unwrap())).unwrap();
     let module = &summary.modules[3];
     let set = adapter.frozen_set(1.0).unwrap();
-    let pair = set.get(&module.name).unwrap();
+    let pair = set.get(&module.name).unwrap().pair().unwrap();
     let update = (pair.up.matmul(&pair.down).unwrap() * pair.scale).unwrap();
     let norm = update.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
     assert!((module.update_norm / f64::from(norm) - 1.0).abs() < 1e-5);

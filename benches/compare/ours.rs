@@ -18,7 +18,7 @@ use std::{
 use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
 use runner::adapter::Adapter;
-use runner::adapter::Factors;
+use runner::choice::AdapterKind;
 use runner::kernels::{Packing, Storage};
 use runner::models::AutoencoderKl;
 use runner::models::LoraSet;
@@ -227,11 +227,10 @@ fn adapter(inputs: &HashMap<String, Tensor>) -> Result<Adapter> {
     let mut modules = BTreeMap::new();
     for (name, down) in inputs.iter().filter_map(|(name, down)| Some((name.strip_suffix(".down")?, down))) {
         let up = &inputs[&format!("{name}.up")];
-        let factors = Factors { down: Var::from_tensor(down)?, up: Var::from_tensor(up)? };
-        modules.insert(name.to_owned(), factors);
+        modules.insert(name.to_owned(), vec![Var::from_tensor(down)?, Var::from_tensor(up)?]);
     }
-    let rank = modules.values().next().map_or(1, |f| f.down.dims()[0]);
-    Ok(Adapter { rank, alpha: rank as f64, modules })
+    let rank = modules.values().next().map_or(1, |variables| variables[0].dims()[0]);
+    Ok(Adapter { kind: AdapterKind::Lora, rank, alpha: rank as f64, modules })
 }
 
 fn mean_square(x: &Tensor) -> Result<f64> {

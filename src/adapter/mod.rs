@@ -1,9 +1,7 @@
-//! LoRA adapters: their weights and their files.
-//!
-//! An adapter changes a frozen linear layer `W` to `W + alpha / rank · B A` (Hu et al. 2021,
-//! <https://arxiv.org/abs/2106.09685>), with `A` of shape `(rank, in)` and `B` of shape `(out, rank)`.
+//! Adapters: their trainable weights and their files. What each kind of adapter adds to a frozen layer is in
+//! [`models::delta`](crate::models::delta).
 
-mod factors;
 pub mod file;
+mod trainable;
 
-pub use factors::{Adapter, Factors};
+pub use trainable::Adapter;

@@ -3,6 +3,7 @@
 //! Every choice has one table of words ([`Choice::ALL`]). The experiment file, the command line, messages, help texts,
 //! stored files and keys use it. A new choice is a variant and a line in its table.
 
+mod adapter_kind;
 mod crop;
 mod device;
 mod dtype;
@@ -14,6 +15,7 @@ mod question;
 mod sampler;
 mod words;
 
+pub use adapter_kind::AdapterKind;
 pub use crop::Crop;
 pub use device::{Device, DeviceClass};
 pub use dtype::Dtype;

@@ -93,13 +93,14 @@ fn text(summary: &Summary, layers: bool) -> String {
         out += &table(&others.map(|(name, why)| vec![shown(name), shown(why)]).collect::<Vec<_>>());
     }
     if layers {
-        let head = ["part", "layer", "in", "out", "rank", "alpha", "|A|", "|B|", "|update|"];
+        let head = ["part", "layer", "in", "out", "rank", "alpha", "|update|", "norms of the tensors"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(summary.modules.iter().map(|m| {
-            let norms = [m.down_norm, m.up_norm, m.update_norm].map(|norm| format!("{norm:.4}"));
+            let of_tensor = |(name, norm): (&String, &f64)| format!("{} {norm:.4}", name.trim_end_matches("_norm"));
+            let norms: Vec<String> = m.norms.iter().map(of_tensor).collect();
             let mut row = vec![m.part.to_owned(), shown(&m.name), m.in_features.to_string()];
             row.extend([m.out_features.to_string(), m.rank.to_string(), m.alpha.to_string()]);
-            row.extend(norms);
+            row.extend([format!("{:.4}", m.update_norm), norms.join(", ")]);
             row
         }));
         out += &format!("\n{}", table(&rows));

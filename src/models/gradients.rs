@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
 
-use super::lora_set::{self, LoraSet};
-use crate::kernels::{self, LoraPair};
+use super::delta::Delta;
+use super::lora_set::LoraSet;
+use crate::kernels;
 
 /// What is computed twice to save memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,8 +23,8 @@ pub enum Recompute {
 pub struct LossAndGradients {
     /// The loss, a scalar f32.
     pub loss: Tensor,
-    /// Name of a trainable tensor, `<layer>.down` or `<layer>.up` → its gradient, of its shape, f32. Every tensor of
-    /// the adapter has one.
+    /// Name of a trainable tensor, e.g. `<layer>.down` → its gradient, of its shape, f32. Every tensor of the adapter
+    /// has one.
     pub gradients: BTreeMap<String, Tensor>,
 }
 
@@ -36,9 +37,9 @@ impl Collected {
     pub(super) fn take<'a>(
         &mut self,
         gradients: &mut kernels::Gradients,
-        layers: impl Iterator<Item = (&'a str, &'a LoraPair)>,
+        layers: impl Iterator<Item = (&'a str, &'a Delta)>,
     ) {
-        for (name, tensor) in layers.flat_map(|(layer, pair)| lora_set::tensors(layer, pair)) {
+        for (name, tensor) in layers.flat_map(|(layer, delta)| delta.named(layer)) {
             if let Some(gradient) = gradients.remove(tensor) {
                 self.0.insert(name, gradient);
             }
@@ -50,8 +51,8 @@ impl Collected {
     /// # Errors
     /// Names the first layer of which a tensor has no gradient.
     pub(super) fn complete(self, lora: &LoraSet) -> Result<BTreeMap<String, Tensor>> {
-        for (layer, pair) in lora.iter() {
-            if lora_set::tensors(layer, pair).iter().any(|(name, _)| !self.0.contains_key(name)) {
+        for (layer, delta) in lora.iter() {
+            if delta.named(layer).any(|(name, _)| !self.0.contains_key(&name)) {
                 bail!(
                     "no gradient reached the adapter of {layer}: the model has no such module, or it is not trainable"
                 );

@@ -1,26 +1,13 @@
-//! The adapter as a model sees it: layer name → pair of small matrices.
-//!
-//! What a pair adds to a layer and how its tensors are called stands here only.
+//! The adapter as a model sees it: layer name → what is added to that layer.
 
-use crate::kernels::{Linear, LoraPair, linear, lora_linear};
+use crate::kernels::{Linear, LoraPair, linear};
+use crate::models::delta::Delta;
 use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
 
-/// The tensors of a layer's pair and their names: `<layer>.down` is A, `<layer>.up` is B.
-pub(super) fn tensors<'a>(layer: &str, pair: &'a LoraPair) -> [(String, &'a Tensor); 2] {
-    let [down, up] = tensor_names(layer);
-    [(down, &pair.down), (up, &pair.up)]
-}
-
-/// How the tensors of a layer's pair are called: A, then B.
-#[must_use]
-pub(crate) fn tensor_names(layer: &str) -> [String; 2] {
-    ["down", "up"].map(|part| format!("{layer}.{part}"))
-}
-
-/// What a forward pass adds to the base model: one [`LoraPair`] per changed module, in order of name.
+/// What a forward pass adds to the base model: one [`Delta`] per changed module, in order of name.
 #[derive(Clone, Debug, Default)]
-pub struct LoraSet(BTreeMap<String, LoraPair>);
+pub struct LoraSet(BTreeMap<String, Delta>);
 
 impl LoraSet {
     /// The base model alone.
@@ -29,16 +16,16 @@ impl LoraSet {
         Self::default()
     }
 
-    /// The pair of the module called `name`; `None` if the adapter leaves that module alone.
+    /// What is added to the module called `name`; `None` if the adapter leaves that module alone.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&LoraPair> {
+    pub fn get(&self, name: &str) -> Option<&Delta> {
         self.0.get(name)
     }
 
     /// The layer called `name` with what the adapter adds to it: `x` `(..., in)` → `(..., out)`.
     pub(super) fn linear(&self, name: &str, x: &Tensor, weights: &Linear) -> Result<Tensor> {
         match self.get(name) {
-            Some(pair) => lora_linear(x, weights, pair),
+            Some(delta) => delta.linear(x, weights),
             None => linear(x, weights),
         }
     }
@@ -49,16 +36,15 @@ impl LoraSet {
     /// A mask for a layer that the adapter leaves alone.
     pub fn with_dropout(mut self, masks: &BTreeMap<String, Tensor>) -> Result<Self> {
         for (name, mask) in masks {
-            let Some(pair) = self.0.get_mut(name) else { bail!("a dropout mask for {name}, which has no adapter") };
-            pair.dropout_mask = Some(mask.clone());
+            let Some(delta) = self.0.get_mut(name) else { bail!("a dropout mask for {name}, which has no adapter") };
+            delta.dropout_mask = Some(mask.clone());
         }
         Ok(self)
     }
 
     /// The same without gradients.
     pub(super) fn detached(&self) -> Self {
-        let detached = |pair: &LoraPair| LoraPair { down: pair.down.detach(), up: pair.up.detach(), ..pair.clone() };
-        Self(self.0.iter().map(|(name, pair)| (name.clone(), detached(pair))).collect())
+        Self(self.0.iter().map(|(name, delta)| (name.clone(), delta.detached())).collect())
     }
 
     /// Number of changed modules.
@@ -75,36 +61,36 @@ impl LoraSet {
 
     /// Both adapters at once: where both change a module, their updates are added.
     ///
-    /// `s₁B₁A₁ + s₂B₂A₂ = [s₁B₁ s₂B₂] [A₁; A₂]`, so the sum is again one pair, of rank `r₁ + r₂`. For inference:
-    /// dropout masks are dropped.
+    /// Each update is written as a pair of matrices. `s₁B₁A₁ + s₂B₂A₂ = [s₁B₁ s₂B₂] [A₁; A₂]`, so the sum is again one
+    /// pair, of rank `r₁ + r₂`. For inference: dropout masks are dropped.
     ///
     /// # Errors
-    /// Pairs for layers of different sizes.
+    /// Updates for layers of different sizes.
     pub fn plus(mut self, other: Self) -> Result<Self> {
         for (name, second) in other.0 {
             let sum = match self.0.remove(&name) {
                 None => second,
-                Some(first) => LoraPair {
-                    down: Tensor::cat(&[&first.down, &second.down], 0)?,
-                    up: Tensor::cat(&[&(first.up * first.scale)?, &(second.up * second.scale)?], 1)?,
-                    scale: 1.0,
-                    dropout_mask: None,
-                },
+                Some(first) => {
+                    let (first, second) = (first.pair()?, second.pair()?);
+                    let down = Tensor::cat(&[&first.down, &second.down], 0)?;
+                    let up = Tensor::cat(&[&(first.up * first.scale)?, &(second.up * second.scale)?], 1)?;
+                    LoraPair { down, up, scale: 1.0, dropout_mask: None }.into()
+                }
             };
             self.0.insert(name, sum);
         }
         Ok(self)
     }
 
-    /// The changed modules and their pairs, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &LoraPair)> {
-        self.0.iter().map(|(name, pair)| (name.as_str(), pair))
+    /// The changed modules and what is added to each, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Delta)> {
+        self.0.iter().map(|(name, delta)| (name.as_str(), delta))
     }
 }
 
-impl FromIterator<(String, LoraPair)> for LoraSet {
-    fn from_iter<I: IntoIterator<Item = (String, LoraPair)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+impl<D: Into<Delta>> FromIterator<(String, D)> for LoraSet {
+    fn from_iter<I: IntoIterator<Item = (String, D)>>(deltas: I) -> Self {
+        Self(deltas.into_iter().map(|(name, delta)| (name, delta.into())).collect())
     }
 }
 
@@ -123,7 +109,7 @@ mod tests {
         let set = |name: &str, pair: &LoraPair| LoraSet::from_iter([(name.to_owned(), pair.clone())]);
         let (a, b) = (pair(2, 0.5)?, pair(4, -2.0)?);
         let both = set("x", &a).plus(set("x", &b))?.plus(set("y", &b))?;
-        let sum = both.get("x").map(update).transpose()?.unwrap();
+        let sum = update(&both.get("x").unwrap().pair()?)?;
         let error = (sum - (update(&a)? + update(&b)?)?)?.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         assert!(error < 1e-5, "{error}");
         assert_eq!(both.len(), 2);

@@ -8,6 +8,7 @@ pub mod at_once;
 mod block;
 pub mod conditioning;
 pub mod config;
+pub mod delta;
 pub mod denoiser;
 pub mod families;
 mod fit;
@@ -35,6 +36,7 @@ pub mod vision;
 
 pub use adaptable::{AdaptableLayer, Tokens};
 pub use conditioning::Conditioning;
+pub use delta::Delta;
 pub use denoiser::Denoiser;
 pub use gradients::{LossAndGradients, Recompute};
 pub use lora_set::LoraSet;

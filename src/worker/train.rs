@@ -13,6 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
+use crate::choice::AdapterKind;
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -30,8 +31,8 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
-    let adapter =
-        Adapter::init(&model.denoiser.adaptable_layers(), recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let layers = model.denoiser.adaptable_layers();
+    let adapter = Adapter::init(AdapterKind::Lora, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, wanted, ctx)?;

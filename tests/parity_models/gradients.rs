@@ -124,9 +124,10 @@ fn an_adapter_that_cannot_learn_is_an_error() {
     let (first, pair) = vars.first_key_value().unwrap();
     let frozen: LoraSet = set(&vars)
         .iter()
-        .map(|(n, p)| {
+        .map(|(n, delta)| {
+            let p = delta.pair().unwrap();
             let down = if n == first { p.down.detach() } else { p.down.clone() };
-            (n.to_owned(), LoraPair { down, ..p.clone() })
+            (n.to_owned(), LoraPair { down, ..p })
         })
         .collect();
     let stranger = set(&BTreeMap::from([("down_blocks.9.attn1.to_q".to_owned(), pair.clone())]));

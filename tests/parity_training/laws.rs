@@ -60,7 +60,8 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     second.load_state(&fresh).unwrap();
     assert_eq!(train(&mut second, 10), reports);
 
-    let other = Adapter::init(&denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
+    let other =
+        Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
     let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other);
     let error = other.load_state(&state).unwrap_err();
     assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
@@ -104,7 +105,7 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
     assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
     assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
 
-    let down = &trainer.adapter().modules[&module].down;
+    let down = &trainer.adapter().modules[&module][0];
     down.set(&(down.as_tensor() * f64::INFINITY).unwrap()).unwrap();
     let error = trainer.step(&source.batches(1).unwrap()).unwrap_err().to_string();
     assert!(error.contains("step 2") && error.contains(&module), "{error}");

@@ -8,6 +8,7 @@ mod device;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
+use runner::choice::AdapterKind;
 use runner::models::config::{UNetConfig, scheduler};
 use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
@@ -87,7 +88,8 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 
 impl Case {
     fn adapter(&self, denoiser: &Denoiser) -> Adapter {
-        let adapter = Adapter::init(&denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
+        let adapter =
+            Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
         for (i, (name, variable)) in adapter.variables().enumerate() {
             let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
             variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();

@@ -2,9 +2,10 @@
 
 use super::error::LoraFileError;
 use super::key::Part;
+use super::module::FileDelta;
 use super::names;
-use super::pair::Pair;
 use super::parsed::read;
+use crate::models::Delta;
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,17 +17,17 @@ pub struct Summary {
     pub formats: Vec<&'static str>,
     /// Ranks that occur.
     pub ranks: Vec<usize>,
-    /// The pairs, UNet first, by name.
+    /// The layers, UNet first, by name.
     pub modules: Vec<ModuleSummary>,
-    /// Numbers in all A and B matrices.
+    /// Numbers in all tensors, without alphas.
     pub parameters: u64,
     /// The file's own metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Tensors that are no part of a complete pair, with the reason.
+    /// Tensors that are no part of a complete adapter of a layer, with the reason.
     pub other_tensors: Vec<(String, String)>,
 }
 
-/// One pair of an adapter file.
+/// What an adapter file adds to one layer.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ModuleSummary {
     /// `unet`, `text_encoder` or `text_encoder_2`.
@@ -41,11 +42,13 @@ pub struct ModuleSummary {
     pub rank: usize,
     /// Scale numerator.
     pub alpha: f64,
-    /// Euclidean norm of A.
-    pub down_norm: f64,
-    /// Euclidean norm of B.
-    pub up_norm: f64,
-    /// Euclidean (Frobenius) norm of the whole update `scale · B A`.
+    /// `<tensor>_norm` of each tensor, in order of name → its Euclidean norm: `down_norm`, `up_norm` for a LoRA.
+    #[serde(flatten)]
+    pub norms: BTreeMap<String, f64>,
+    /// Numbers in its tensors.
+    #[serde(skip)]
+    pub parameters: u64,
+    /// Euclidean (Frobenius) norm of the whole update.
     pub update_norm: f64,
 }
 
@@ -58,11 +61,11 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let (mut modules, mut other_tensors) = (Vec::new(), parsed.rejected.clone());
     for ((part, name), raw) in &parsed.modules {
         let dotted = names::with_dots(name);
-        match raw.pair(&dotted, &parsed.alphas) {
-            Ok(pair) => {
+        match raw.delta(&dotted, &parsed.alphas) {
+            Ok(delta) => {
                 let name = names::layer(*part, name).unwrap_or(dotted);
                 let error = |source| LoraFileError::Tensor { path: path.to_owned(), source };
-                modules.push(module(*part, name, &pair).map_err(error)?);
+                modules.push(module(*part, name, &delta).map_err(error)?);
             }
             Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| (tensor.clone(), reason.clone()))),
         }
@@ -71,17 +74,23 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     Ok(Summary {
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
         ranks: modules.iter().map(|m| m.rank).collect::<BTreeSet<_>>().into_iter().collect(),
-        parameters: modules.iter().map(|m| (m.rank * (m.in_features + m.out_features)) as u64).sum(),
+        parameters: modules.iter().map(|m| m.parameters).sum(),
         modules,
         metadata: parsed.metadata,
         other_tensors,
     })
 }
 
-fn module(part: Part, name: String, pair: &Pair) -> candle_core::Result<ModuleSummary> {
-    let (down, up) = pair.matrices()?;
-    let (down, up) = (down.to_dtype(DType::F64)?, up.to_dtype(DType::F64)?);
+fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<ModuleSummary> {
+    let tensors = delta.matrices()?;
+    let tensors = tensors.iter().map(|tensor| tensor.to_dtype(DType::F64)).collect::<candle_core::Result<Vec<_>>>()?;
     let norm = |t: &Tensor| -> candle_core::Result<f64> { Ok(t.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt()) };
+    let names = delta.about().tensors.iter().map(|names| format!("{}_norm", names.name));
+    let norms = names.zip(&tensors).map(|(name, tensor)| Ok((name, norm(tensor)?)));
+    let norms = norms.collect::<candle_core::Result<_>>()?;
+    let (height, width) = delta.shape.window;
+    let parameters = tensors.iter().map(|tensor| tensor.elem_count() as u64).sum();
+    let whole = Delta { kind: delta.kind, tensors, scale: 1.0, dropout_mask: None }.pair()?;
     Ok(ModuleSummary {
         part: match part {
             Part::Unet => "unet",
@@ -89,13 +98,13 @@ fn module(part: Part, name: String, pair: &Pair) -> candle_core::Result<ModuleSu
             Part::TextEncoder2 => "text_encoder_2",
         },
         name,
-        in_features: down.dim(1)?,
-        out_features: up.dim(0)?,
-        rank: pair.rank,
-        alpha: pair.alpha,
-        down_norm: norm(&down)?,
-        up_norm: norm(&up)?,
-        update_norm: pair.scale.abs() * product_norm(&up, &down)?,
+        in_features: delta.shape.input * height * width,
+        out_features: delta.shape.output,
+        rank: delta.shape.rank,
+        alpha: delta.alpha,
+        norms,
+        parameters,
+        update_norm: delta.scale.abs() * product_norm(&whole.up, &whole.down)?,
     })
 }
 

@@ -1,5 +1,9 @@
 //! The names of tensors in adapter files.
 
+use crate::choice::{AdapterKind, Choice};
+use crate::models::delta::about;
+use crate::models::delta::about::Naming;
+
 /// Which network a module belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
@@ -11,37 +15,9 @@ pub(super) enum Part {
 /// What a tensor is to its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    Down,
-    Up,
+    /// A tensor of an adapter of that kind, by its place among the kind's names.
+    Tensor(AdapterKind, usize),
     Alpha,
-}
-
-/// How a file names its tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Naming {
-    /// `unet.….to_q.lora.down.weight`: diffusers since 0.17, no alphas (alpha = rank).
-    Diffusers,
-    /// `….attn1.processor.to_q_lora.down.weight`: diffusers before that.
-    DiffusersOld,
-    /// `base_model.model.….to_q.lora_A.weight`: peft; alpha in `adapter_config.json` or in the metadata.
-    Peft,
-    /// `lora_unet_…_to_q.lora_down.weight` and `.alpha`: kohya's sd-scripts, ComfyUI, A1111.
-    Kohya,
-    /// `diffusion_model.….to_q.lora_down.weight` and `.alpha`: kohya's roles with dotted names, as ComfyUI saves.
-    Dotted,
-}
-
-impl Naming {
-    /// The name for people.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Diffusers => "diffusers",
-            Self::DiffusersOld => "diffusers (old)",
-            Self::Peft => "peft",
-            Self::Kohya => "kohya",
-            Self::Dotted => "kohya with dots",
-        }
-    }
 }
 
 /// A parsed tensor name.
@@ -70,21 +46,20 @@ const DOTTED_PREFIXES: [(&str, Part); 5] = [
     ("diffusion_model.", Part::Unet),
 ];
 
-const SUFFIXES: [(&str, Role, Naming); 11] = [
-    (".lora.down.weight", Role::Down, Naming::Diffusers),
-    (".lora.up.weight", Role::Up, Naming::Diffusers),
-    (".lora_linear_layer.down.weight", Role::Down, Naming::Diffusers),
-    (".lora_linear_layer.up.weight", Role::Up, Naming::Diffusers),
-    ("_lora.down.weight", Role::Down, Naming::DiffusersOld),
-    ("_lora.up.weight", Role::Up, Naming::DiffusersOld),
-    (".lora_A.weight", Role::Down, Naming::Peft),
-    (".lora_B.weight", Role::Up, Naming::Peft),
-    (".lora_down.weight", Role::Down, Naming::Dotted),
-    (".lora_up.weight", Role::Up, Naming::Dotted),
-    (".alpha", Role::Alpha, Naming::Dotted),
-];
+/// Every end of a name by which a file may call a tensor of any kind of adapter, with what it means.
+fn endings() -> impl Iterator<Item = (&'static str, Role, Naming)> {
+    let of_kind = |(_, kind): &(&str, AdapterKind)| {
+        let kind = *kind;
+        about(kind).tensors.iter().enumerate().flat_map(move |(place, tensor)| {
+            tensor.read.iter().map(move |(ending, naming)| (*ending, Role::Tensor(kind, place), *naming))
+        })
+    };
+    AdapterKind::ALL.iter().flat_map(of_kind).chain([(ALPHA, Role::Alpha, Naming::Dotted)])
+}
 
-/// Methods whose tensors are not a plain pair of matrices: part of the name → what it is.
+const ALPHA: &str = ".alpha";
+
+/// Methods that are not supported: part of a tensor's name → what it is.
 const OTHER_METHODS: [(&str, &str); 8] = [
     ("dora_scale", "DoRA, which changes the weights' magnitude, is not supported"),
     ("lora_magnitude_vector", "DoRA, which changes the weights' magnitude, is not supported"),
@@ -103,13 +78,10 @@ pub(super) fn parse(name: &str) -> Result<Key, String> {
     }
     for (prefix, part) in KOHYA_PREFIXES {
         if let Some(rest) = name.strip_prefix(prefix) {
-            let (module, role) = rest.split_once('.').unwrap_or((rest, ""));
-            let role = match role {
-                "lora_down.weight" | "lora_A.weight" => Role::Down,
-                "lora_up.weight" | "lora_B.weight" => Role::Up,
-                "alpha" => Role::Alpha,
-                _ => return Err(NOT_LORA.to_owned()),
-            };
+            let (module, ending) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+            let of_kohya = |naming| matches!(naming, Naming::Peft | Naming::Dotted);
+            let found = endings().find(|(known, _, naming)| *known == ending && of_kohya(*naming));
+            let Some((_, role, _)) = found else { return Err(NOT_LORA.to_owned()) };
             return Ok(Key { part, module: module.to_owned(), role, naming: Naming::Kohya });
         }
     }
@@ -119,10 +91,9 @@ pub(super) fn parse(name: &str) -> Result<Key, String> {
         .unwrap_or((Part::Unet, name));
     let rest = rest.strip_prefix("base_model.model.").unwrap_or(rest);
     let rest = without_adapter_name(&rest.replace(".processor.", "."));
-    let Some((module, role, naming)) = SUFFIXES
-        .iter()
-        .find_map(|(suffix, role, naming)| Some((rest.strip_suffix(suffix)?.to_owned(), *role, *naming)))
-    else {
+    let found =
+        endings().find_map(|(ending, role, naming)| Some((rest.strip_suffix(ending)?.to_owned(), role, naming)));
+    let Some((module, role, naming)) = found else {
         return Err(NOT_LORA.to_owned());
     };
     let module = if naming == Naming::DiffusersOld && module.ends_with(".to_out") { module + ".0" } else { module };
@@ -133,7 +104,10 @@ const NOT_LORA: &str = "not a tensor of a LoRA";
 
 /// `….lora_A.default.weight` → `….lora_A.weight`.
 fn without_adapter_name(name: &str) -> String {
-    for side in [".lora_A.", ".lora_B."] {
+    let of_peft = |(ending, _, naming): (&'static str, Role, Naming)| {
+        ending.strip_suffix("weight").filter(|_| naming == Naming::Peft)
+    };
+    for side in endings().filter_map(of_peft) {
         if let Some((module, rest)) = name.split_once(side)
             && let Some(adapter) = rest.strip_suffix(".weight")
             && !adapter.is_empty()
@@ -150,6 +124,8 @@ mod tests {
     use super::super::names::with_underscores;
     use super::*;
 
+    const DOWN: Role = Role::Tensor(AdapterKind::Lora, 0);
+    const UP: Role = Role::Tensor(AdapterKind::Lora, 1);
     const MODULE: &str = "down_blocks.0.attentions.1.transformer_blocks.0.attn2.to_out.0";
     const TEXT: &str = "text_model.encoder.layers.11.self_attn.q_proj";
 
@@ -157,27 +133,27 @@ mod tests {
     fn all_dialects_name_the_same_module() {
         let flat = with_underscores(MODULE);
         for (name, module, role, naming) in [
-            (format!("unet.{MODULE}.lora.down.weight"), MODULE, Role::Down, Naming::Diffusers),
-            (format!("{MODULE}.lora.up.weight"), MODULE, Role::Up, Naming::Diffusers),
+            (format!("unet.{MODULE}.lora.down.weight"), MODULE, DOWN, Naming::Diffusers),
+            (format!("{MODULE}.lora.up.weight"), MODULE, UP, Naming::Diffusers),
             (
                 "unet.down_blocks.0.attentions.1.transformer_blocks.0.attn2.processor.to_out_lora.up.weight".into(),
                 MODULE,
-                Role::Up,
+                UP,
                 Naming::DiffusersOld,
             ),
             (
                 "down_blocks.0.attentions.1.transformer_blocks.0.attn2.processor.to_q_lora.down.weight".into(),
                 "down_blocks.0.attentions.1.transformer_blocks.0.attn2.to_q",
-                Role::Down,
+                DOWN,
                 Naming::DiffusersOld,
             ),
-            (format!("base_model.model.{MODULE}.lora_A.weight"), MODULE, Role::Down, Naming::Peft),
-            (format!("unet.base_model.model.{MODULE}.lora_B.default.weight"), MODULE, Role::Up, Naming::Peft),
-            (format!("unet.{MODULE}.lora_B.weight"), MODULE, Role::Up, Naming::Peft),
-            (format!("diffusion_model.{MODULE}.lora_A.weight"), MODULE, Role::Down, Naming::Peft),
-            (format!("model.diffusion_model.{MODULE}.lora_up.weight"), MODULE, Role::Up, Naming::Dotted),
+            (format!("base_model.model.{MODULE}.lora_A.weight"), MODULE, DOWN, Naming::Peft),
+            (format!("unet.base_model.model.{MODULE}.lora_B.default.weight"), MODULE, UP, Naming::Peft),
+            (format!("unet.{MODULE}.lora_B.weight"), MODULE, UP, Naming::Peft),
+            (format!("diffusion_model.{MODULE}.lora_A.weight"), MODULE, DOWN, Naming::Peft),
+            (format!("model.diffusion_model.{MODULE}.lora_up.weight"), MODULE, UP, Naming::Dotted),
             (format!("diffusion_model.{MODULE}.alpha"), MODULE, Role::Alpha, Naming::Dotted),
-            (format!("lora_unet_{flat}.lora_down.weight"), &flat, Role::Down, Naming::Kohya),
+            (format!("lora_unet_{flat}.lora_down.weight"), &flat, DOWN, Naming::Kohya),
             (format!("lora_unet_{flat}.alpha"), &flat, Role::Alpha, Naming::Kohya),
         ] {
             let expected = Key { part: Part::Unet, module: module.to_owned(), role, naming };

@@ -9,8 +9,8 @@ mod inspect;
 mod key;
 mod label;
 mod load;
+mod module;
 mod names;
-mod pair;
 mod parsed;
 mod save;
 

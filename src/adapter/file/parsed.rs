@@ -2,9 +2,10 @@
 
 use super::alphas::Alphas;
 use super::error::{LoraFileError, NotApplied, shortened};
-use super::key::{self, Naming, Part, Role};
-use super::pair::RawModule;
+use super::key::{self, Part, Role};
+use super::module::RawModule;
 use crate::files::plain_file;
+use crate::models::delta::about::Naming;
 use crate::tensors::looks::looks_like;
 use crate::tensors::unique_names::first_duplicate;
 use crate::tensors::weights::float_type;
@@ -22,7 +23,7 @@ pub(super) struct Parsed {
     pub(super) modules: BTreeMap<(Part, String), RawModule>,
     pub(super) namings: BTreeSet<Naming>,
     pub(super) metadata: BTreeMap<String, String>,
-    /// Tensors that belong to no pair, with the reason.
+    /// Tensors that belong to no module, with the reason.
     pub(super) rejected: Vec<(String, String)>,
     pub(super) tensor_count: usize,
     pub(super) alphas: Alphas,
@@ -111,16 +112,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             }
         };
         let module = parsed.modules.entry((key.part, key.module)).or_default();
-        let slot = match key.role {
-            Role::Down => &mut module.down,
-            Role::Up => &mut module.up,
-            Role::Alpha => &mut module.alpha,
+        let first = match key.role {
+            Role::Tensor(kind, place) => module.tensors.get(&(kind, place)),
+            Role::Alpha => module.alpha.as_ref(),
         };
-        if let Some((first, _)) = slot {
+        if let Some((first, _)) = first {
             parsed.rejected.push((name, format!("the module already has {first}")));
-        } else {
-            *slot = Some((name, tensor));
-            parsed.namings.insert(key.naming);
+            continue;
+        }
+        parsed.namings.insert(key.naming);
+        match key.role {
+            Role::Tensor(kind, place) => drop(module.tensors.insert((kind, place), (name, tensor))),
+            Role::Alpha => module.alpha = Some((name, tensor)),
         }
     }
     Ok(parsed)

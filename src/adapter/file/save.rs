@@ -2,18 +2,25 @@
 
 use super::names::with_underscores;
 use crate::adapter::Adapter;
+use crate::models::delta::about;
+use crate::models::delta::about::About;
 use crate::tensors::tensor_file;
 use candle_core::{Device, Result, Tensor};
 use std::collections::BTreeMap;
 
 /// The bytes of `pytorch_lora_weights.safetensors`, with the names diffusers' `train_dreambooth_lora.py` writes.
 ///
-/// That format has no alpha: readers take alpha = rank. So B is multiplied with `alpha / rank` first.
+/// That format has no alpha: readers take alpha = rank. So one tensor (B of a LoRA) is multiplied with
+/// `alpha / rank` first.
 pub fn save_diffusers(adapter: &Adapter) -> Result<Vec<u8>> {
     let mut tensors = BTreeMap::new();
-    for (name, pair) in &adapter.modules {
-        tensors.insert(format!("unet.{name}.lora.down.weight"), pair.down.as_tensor().detach());
-        tensors.insert(format!("unet.{name}.lora.up.weight"), scaled(pair.up.as_tensor(), adapter.scale())?);
+    let about = about(adapter.kind);
+    for (layer, variables) in &adapter.modules {
+        for (place, (names, variable)) in about.tensors.iter().zip(variables).enumerate() {
+            let scale = if place == about.scaled { adapter.scale() } else { 1.0 };
+            let [ending, _] = names.diffusers;
+            tensors.insert(format!("unet.{layer}.{ending}"), scaled(variable.as_tensor(), scale)?);
+        }
     }
     tensor_file::write(&tensors, &BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
 }
@@ -24,13 +31,15 @@ pub fn save_diffusers(adapter: &Adapter) -> Result<Vec<u8>> {
 /// over, the entries readers expect.
 pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
     let mut tensors = BTreeMap::new();
-    for (name, pair) in &adapter.modules {
-        let name = format!("lora_unet_{}", with_underscores(name));
-        tensors.insert(format!("{name}.alpha"), Tensor::new(adapter.alpha as f32, &Device::Cpu)?);
-        tensors.insert(format!("{name}.lora_down.weight"), pair.down.as_tensor().detach());
-        tensors.insert(format!("{name}.lora_up.weight"), pair.up.as_tensor().detach());
+    let about = about(adapter.kind);
+    for (layer, variables) in &adapter.modules {
+        let layer = format!("lora_unet_{}", with_underscores(layer));
+        tensors.insert(format!("{layer}.alpha"), Tensor::new(adapter.alpha as f32, &Device::Cpu)?);
+        for (names, variable) in about.tensors.iter().zip(variables) {
+            tensors.insert(format!("{layer}.{}", names.kohya), variable.as_tensor().detach());
+        }
     }
-    let mut all = kohya_metadata(&adapter.rank.to_string(), &adapter.alpha.to_string());
+    let mut all = kohya_metadata(about, &adapter.rank.to_string(), &adapter.alpha.to_string());
     all.extend(metadata.iter().map(|(k, v)| (k.clone(), v.clone())));
     tensor_file::write(&tensors, &all)
 }
@@ -38,12 +47,13 @@ pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Res
 /// The keys of sd-scripts' `SS_METADATA_MINIMUM_KEYS` (library/train_util.py) and of
 /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that depend neither on the training nor on the base
 /// model. No dates: the same training gives the same bytes.
-pub(super) fn kohya_metadata(dim: &str, alpha: &str) -> BTreeMap<String, String> {
+pub(super) fn kohya_metadata(about: &About, dim: &str, alpha: &str) -> BTreeMap<String, String> {
+    let (module, arguments) = about.kohya;
     [
-        ("ss_network_module", "networks.lora"),
+        ("ss_network_module", module),
         ("ss_network_dim", dim),
         ("ss_network_alpha", alpha),
-        ("ss_network_args", "{}"),
+        ("ss_network_args", arguments),
         ("modelspec.sai_model_spec", "1.0.1"),
         ("modelspec.implementation", "diffusers"),
     ]
