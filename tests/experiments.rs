@@ -47,6 +47,11 @@ fn every_experiment_is_read_and_planned_without_a_warning() {
             assert_eq!(problems.matches("photos.toml:").count(), 1, "{problems}");
             overrides.set.push(format!("dataset.images={}", folder.path().display()));
         }
+        // The benchmark's recipe: what each subject adds.
+        if name == "dreambooth" {
+            let images = format!("dataset.images={}", folder.path().display());
+            overrides.set.extend([images, "dataset.size=4".to_owned(), "subject.class=toy".to_owned()]);
+        }
         let experiment = Experiment::load(&path, &overrides).unwrap_or_else(|problems| panic!("{problems}"));
         assert!(experiment.warnings.is_empty(), "{:?}", experiment.warnings);
         let plan = make(&experiment);

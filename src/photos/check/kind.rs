@@ -35,6 +35,8 @@ pub enum Kind {
     OneBackground,
     /// Some photos have a mask and others have none.
     FewMasks,
+    /// There are too many photos to compare all of them.
+    NotCompared,
 }
 
 impl Kind {
@@ -63,6 +65,7 @@ impl Kind {
             Self::FewPictures => "few-pictures",
             Self::OneBackground => "one-background",
             Self::FewMasks => "few-masks",
+            Self::NotCompared => "not-compared",
         }
     }
 
@@ -86,6 +89,7 @@ impl Kind {
             Self::FewPictures => "Many photos are copies",
             Self::OneBackground => "Most photos have nearly the same background",
             Self::FewMasks => "Some photos have no mask",
+            Self::NotCompared => "Not all photos were searched for cut copies",
         };
         text.to_owned()
     }
@@ -94,7 +98,7 @@ impl Kind {
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Unreadable | Self::BadMask | Self::LeftOut | Self::Own | Self::Copy => "",
+            Self::Unreadable | Self::BadMask | Self::LeftOut | Self::Own | Self::Copy | Self::NotCompared => "",
             Self::HeldOutCopy => {
                 "What was learnt by heart then looks like understanding. Remove one photo of each pair and run again."
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::copies::MOST_PHOTOS;
 use super::finding::Finding;
 use super::kind::Kind;
 use super::usage::Usage;
@@ -51,7 +52,12 @@ pub(super) fn copies(scan: &Scan) -> Vec<Finding> {
         let files = pair.photos.iter().map(|hash| names.name(hash)).collect();
         Finding::new(Kind::CutCopy, files, detail(pair.mirrored))
     });
-    alike.chain(cut).collect()
+    let photos = scan.photos.len();
+    let rest = (photos > MOST_PHOTOS).then(|| {
+        let detail = format!("the first {MOST_PHOTOS} of {photos} were");
+        Finding::new(Kind::NotCompared, Vec::new(), detail)
+    });
+    alike.chain(cut).chain(rest).collect()
 }
 
 /// Copies on both sides of the split.
