@@ -116,7 +116,15 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     {
         return refuse("this is a LoRA file, not a model: give it as the adapter and a base model beside it");
     }
-    if weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
+    let width = |name: &str| match shape(name).as_deref() {
+        Some([_, width]) => Some(*width),
+        _ => None,
+    };
+    let family = Family::ALL.into_iter().find(|family| {
+        let data = family.data();
+        width(data.single_file.context) == Some(data.context)
+    });
+    if family.is_none() && weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
         return refuse("this is a Stable Diffusion XL checkpoint; only 1.x and 2.x are supported");
     }
     let Some(first) = shape("model.diffusion_model.input_blocks.0.0.weight") else {
@@ -128,14 +136,6 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     if first.get(1) != Some(&4) {
         return refuse("its UNet does not take 4 channels: inpainting, depth and upscaling models are not supported");
     }
-    let width = |name: &str| match shape(name).as_deref() {
-        Some([_, width]) => Some(*width),
-        _ => None,
-    };
-    let family = Family::ALL.into_iter().find(|family| {
-        let data = family.data();
-        width(data.single_file.context) == Some(data.context)
-    });
     match family {
         Some(family) => Ok(family),
         None => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
