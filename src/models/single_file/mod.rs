@@ -142,7 +142,8 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     }
 }
 
-/// The vocabulary is not in the file. Its folder is called `name`, and lies beside the file or in a model of the family.
+/// The folder of a vocabulary, which is not in the file. It is called `name`, and lies beside the file or in a model of
+/// the family.
 fn vocabulary(file: &Path, name: &str, known: &SingleFile, find: FindModel<'_>) -> Result<PathBuf, LoadError> {
     let beside = file.parent().unwrap_or(Path::new(".")).join(name);
     if beside.is_dir() {

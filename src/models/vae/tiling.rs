@@ -1,9 +1,9 @@
 //! Large images piece by piece, so that most of the memory is that of one tile.
 //!
-//! Only the inner part of a tile is kept. At its edges lies a margin whose numbers depend on the zeros outside the tile,
-//! and the margin is thrown away. Group norms use the same statistics for all tiles. So two tiles give the same number
+//! Only the inner part of a tile is kept. The numbers in a margin along its edges depend on the zeros outside the tile,
+//! so the margin is thrown away. Group norms use the same statistics for all tiles. So two tiles give the same number
 //! for the same pixel, up to rounding, and no border shows. The statistics come from a first pass, in which every tile
-//! uses its own statistics, and which are then pooled: they are nearly those of the whole image.
+//! uses its own. Those of all tiles are pooled, which gives nearly the statistics of the whole image.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,8 +33,8 @@ impl Tiling {
         Self { limit, margin: (2 * (layers + 1) + 1) * (1 + 2) + 1 }
     }
 
-    /// Computes `f(x)` tile by tile. `f` maps `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`; the larger of the two has
-    /// one place per pixel. `f` must normalise with the function that it is given, and use each norm once.
+    /// Computes `f(x)` tile by tile. `f` maps `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`; the larger of the two
+    /// has one place per pixel. `f` must normalise with the function that it is given, and use each norm once.
     pub(super) fn map(
         &self,
         x: &Tensor,
@@ -135,7 +135,8 @@ struct Side {
 }
 
 impl Side {
-    /// Cuts the kept part out of `x`, which was computed from a tile, along dimension `dim`. `x` may have any resolution.
+    /// Cuts the kept part out of `x`, which was computed from a tile, along dimension `dim`. `x` may have any
+    /// resolution.
     fn keep(&self, dim: usize, x: &Tensor) -> Result<Tensor> {
         let scale = x.dim(dim)? / self.tile.len();
         x.narrow(dim, scale * (self.kept.start - self.tile.start), scale * self.kept.len())
