@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((batch.len(), batch.photos), (4, 2));
         let context = bits(&batch.conditioning.tokens);
         assert!(context[..12].iter().all(|x| *x < 100.0) && context[12..].iter().all(|x| *x >= 100.0));
-        // Class images have a posterior to draw from here, photos have not.
+        // In this test the posterior of the photos has no spread, and that of the class images has one.
         let latents = bits(&batch.latents);
         assert!(latents[..64].iter().all(|x| *x == latents[0]));
         assert!(latents[128..192].iter().any(|x| *x != latents[128]));
