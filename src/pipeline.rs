@@ -101,7 +101,7 @@ fn encode_prompts<'a>(model: &Model, prompts: &[&'a str]) -> Result<BTreeMap<&'a
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
 fn decode_latents(model: &Model, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImage>> {
     let (vae, config) = (model.vae.get()?, &model.vae_config);
-    let unscaled = latents.affine(1.0 / config.scaling_factor, 0.0)?;
+    let unscaled = config.latent_scale().to_vae(latents)?;
     (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }
 

@@ -15,9 +15,9 @@ use crate::{
 use clap::Args;
 use serde_json::json;
 
-/// Show how far each cell is: done, working, begun, failed, damaged or to do, stage by stage
+/// Show how far each cell is: done, working, begun, failed or to do, stage by stage
 ///
-/// Also works while another runner is at it. Changes nothing.
+/// A result that is stored and cannot be used is "damaged". Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
                   Result: a table with one line per cell; below it the reasons of failures and damage.")]

@@ -18,7 +18,8 @@ pub struct AdaptableLayer {
 pub enum Tokens {
     /// The tokens of the prompt.
     Context,
-    /// The places of a feature map whose sides are those of the latents halved so many times, each time rounded up.
+    /// The places of a feature map. Its sides are those of the latents, halved this many times and rounded up each
+    /// time.
     Grid(usize),
 }
 

@@ -16,8 +16,9 @@ pub enum Denoiser {
 }
 
 impl Denoiser {
-    /// The prediction `(B, C, h, w)` f32 for noisy `latents` `(B, C, h, w)`, the time of each sample in the words of
-    /// the model's process, and the conditions of as many samples. `lora` is what is added to the frozen layers.
+    /// The prediction `(B, C, h, w)` f32 for noisy `latents` `(B, C, h, w)`. `times` has one time per sample, as the
+    /// model's process counts time, and `conditioning` has the conditions of as many samples. `lora` is added to the
+    /// frozen layers.
     ///
     /// # Errors
     /// Shapes that do not agree, a full device.
@@ -62,7 +63,7 @@ impl Denoiser {
         }
     }
 
-    /// Channels of the latents.
+    /// Number of channels of the latents.
     #[must_use]
     pub fn channels(&self) -> usize {
         match self {

@@ -31,8 +31,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// How many images of that size go through the denoiser at once, where `wanted` were asked for. On a CPU, small
-    /// images go together, because no image depends on its neighbours there.
+    /// How many images of that size go through the denoiser at once, if the user asks for `wanted`. On a CPU, small
+    /// images are put together, because there no image depends on the others of its batch.
     #[must_use]
     pub fn images_at_once(&self, width: usize, height: usize, wanted: usize) -> usize {
         at_once(&self.device, width * height / self.vae_config.scale().pow(2), wanted)

@@ -2,8 +2,8 @@
 
 use candle_core::DType;
 
-/// Advice against an overflow of activations of that type: only f16 ends before f32 does. Begins with a comma, or is
-/// empty.
+/// Advice for activations that overflowed, depending on their type: only f16 has a smaller range than f32. The advice
+/// begins with a comma, or is empty.
 pub(crate) fn other_dtype(activations: DType) -> &'static str {
     match activations {
         DType::F16 => ", or a base model in f32 or bf16 instead of f16",

@@ -51,7 +51,7 @@ impl Process {
             };
             let snr = f64::from(*alpha) / (1.0 - f64::from(*alpha));
             Ok(match schedule.prediction_type {
-                // Written so that pure noise, whose ratio is 0, has the limit 1.
+                // For pure noise the ratio is 0. Written like this, the weight is then 1, which is the limit.
                 PredictionType::Epsilon => (gamma / snr).min(1.0),
                 PredictionType::VPrediction => snr.min(gamma) / (snr + 1.0),
                 PredictionType::Sample => snr.min(gamma),

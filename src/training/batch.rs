@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// One forward pass of training: everything the gradients depend on besides weights and loss settings.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Clean latents x_0, scaled (`· scaling_factor`), `(B, 4, h, w)` f32: photos first, then class images.
+    /// Clean latents x_0 as the denoiser sees them, `(B, 4, h, w)` f32: photos first, then class images.
     pub latents: Tensor,
     /// ε, of the same shape, f32.
     pub noise: Tensor,

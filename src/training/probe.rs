@@ -2,6 +2,7 @@
 
 use super::sample::TrainingItem;
 use crate::models::at_once::at_once;
+use crate::models::config::LatentScale;
 use crate::models::{Conditioning, Denoiser, LoraSet};
 use crate::sampling::noise::{TorchRng, derive};
 use crate::sampling::process::Process;
@@ -10,14 +11,14 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 /// Fixed (photo, time, noise) triples.
 ///
 /// Latents are the posterior's mean, not a draw. The noise of a triple depends on the seed, the photo's place in the
-/// list and the time's number alone: a longer list of photos begins with the same questions.
+/// list and the number of the time, and on nothing else. So a longer list of photos begins with the same questions.
 #[derive(Clone, Debug)]
 pub struct ProbeSet {
     items: Vec<TrainingItem>,
     /// The place of the first item in the list of photos.
     first: usize,
     times: Vec<f32>,
-    scaling_factor: f64,
+    scale: LatentScale,
     seed: u64,
 }
 
@@ -30,10 +31,11 @@ struct Triple<'a> {
 }
 
 impl ProbeSet {
-    /// Each of `items` at `times` times: the midpoints of as many equal parts of the process.
+    /// Asks for every item at `times` times. The range of times is cut into so many equal parts, and their midpoints
+    /// are taken.
     #[must_use]
-    pub fn new(items: Vec<TrainingItem>, times: usize, process: &Process, scaling_factor: f64, seed: u64) -> Self {
-        Self { items, first: 0, times: process.midpoints(times), scaling_factor, seed }
+    pub fn new(items: Vec<TrainingItem>, times: usize, process: &Process, scale: LatentScale, seed: u64) -> Self {
+        Self { items, first: 0, times: process.midpoints(times), scale, seed }
     }
 
     /// One set for each photo, with the same questions.
@@ -68,7 +70,7 @@ impl ProbeSet {
     fn triple(&self, number: usize) -> Result<Triple<'_>> {
         let (photo, place) = (number / self.times.len(), number % self.times.len());
         let item = &self.items[photo];
-        let latents = item.mean.to_device(&Device::Cpu)?.affine(self.scaling_factor, 0.0)?;
+        let latents = self.scale.to_denoiser(&item.mean.to_device(&Device::Cpu)?)?;
         let seed = derive(self.seed, "probe/noise", place as u64, (self.first + photo) as u64);
         let noise = TorchRng::new(seed).randn_tensor(latents.dims())?;
         Ok(Triple { item, latents, noise, time: self.times[place] })

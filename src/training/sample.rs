@@ -3,6 +3,7 @@
 use candle_core::{Device, Result, Tensor};
 
 use crate::models::Conditioning;
+use crate::models::config::LatentScale;
 use crate::sampling::noise::{TorchRng, derive};
 
 /// A photo or class image with its prompt, encoded once.
@@ -40,12 +41,12 @@ impl Sample<'_> {
         &self.items[order[(self.number % count) as usize]]
     }
 
-    /// A draw from the VAE's posterior, `(mean + std · ε) · scaling_factor`.
-    pub(super) fn latents(&self, scaling_factor: f64) -> Result<Tensor> {
+    /// A draw from the VAE's posterior, `mean + std · ε`, as the denoiser sees it.
+    pub(super) fn latents(&self, scale: LatentScale) -> Result<Tensor> {
         let TrainingItem { mean, std, .. } = self.item();
         let noise = TorchRng::new(self.stream("posterior")).randn_tensor(mean.dims())?;
         let drawn = (mean.to_device(&Device::Cpu)? + (std.to_device(&Device::Cpu)? * noise)?)?;
-        drawn.affine(scaling_factor, 0.0)
+        scale.to_denoiser(&drawn)
     }
 }
 

@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::dropout;
 use super::sample::{Sample, TrainingItem};
 use crate::experiment::settings::TrainRecipe;
+use crate::models::config::LatentScale;
 use crate::models::{AdaptableLayer, Conditioning};
 use crate::sampling::noise::TorchRng;
 use crate::sampling::process::Process;
@@ -19,21 +20,21 @@ pub struct BatchConfig {
     pub gradient_accumulation: usize,
     /// Probability that an adapter's input is dropped, 0 to <1.
     pub dropout: f64,
-    /// The VAE's factor between its latents and the denoiser's, 0.18215 for Stable Diffusion.
-    pub scaling_factor: f64,
+    /// From the VAE's latents to the denoiser's.
+    pub latents: LatentScale,
     /// Seeds data order, latents, noise, times and dropout.
     pub seed: u64,
 }
 
 impl BatchConfig {
-    /// The settings of a training, on a model with these numbers.
+    /// The settings of a training on a model whose latents are scaled like this.
     #[must_use]
-    pub fn new(recipe: &TrainRecipe, scaling_factor: f64) -> Self {
+    pub fn new(recipe: &TrainRecipe, latents: LatentScale) -> Self {
         Self {
             batch_size: recipe.batch_size,
             gradient_accumulation: recipe.gradient_accumulation,
             dropout: recipe.dropout,
-            scaling_factor,
+            latents,
             seed: recipe.seed,
         }
     }
@@ -95,8 +96,8 @@ impl BatchSource {
         (0..passes).map(|pass| self.batch((step * passes + pass) * self.config.batch_size as u64)).collect()
     }
 
-    /// The epoch, counted from 1, in which step `step` (from 0) ends. In an epoch each photo is seen once; class
-    /// images have no say in its length.
+    /// The epoch, counted from 1, in which step `step` (from 0) ends. In an epoch each photo is seen once. Class
+    /// images do not change its length.
     #[must_use]
     pub fn epoch(&self, step: u64) -> u64 {
         let samples_per_step = (self.config.batch_size * self.config.gradient_accumulation) as u64;
@@ -130,7 +131,7 @@ impl BatchSource {
             dropout_masks.insert(layer.name.clone(), Tensor::cat(&masks, 0)?.to_device(&self.device)?);
         }
         Ok(Batch {
-            latents: collect(&|sample| sample.latents(self.config.scaling_factor))?,
+            latents: collect(&|sample| sample.latents(self.config.latents))?,
             noise: collect(&|sample| TorchRng::new(sample.stream("noise")).randn_tensor(sample.item().mean.dims()))?,
             times: samples.iter().map(|sample| self.process.draw_time(sample.stream("timestep"))).collect(),
             conditioning: self.conditioning(&samples)?,
@@ -166,7 +167,8 @@ mod tests {
     }
 
     fn source(batch_size: usize, gradient_accumulation: usize, class_images: usize) -> BatchSource {
-        let config = BatchConfig { batch_size, gradient_accumulation, dropout: 0.5, scaling_factor: 2.0, seed: 7 };
+        let config =
+            BatchConfig { batch_size, gradient_accumulation, dropout: 0.5, latents: LatentScale::new(2.0), seed: 7 };
         let photos = (0..5).map(|i| item(i as f32, 0.0)).collect();
         let class_images = (0..class_images).map(|i| item(100.0 + i as f32, 1.0)).collect();
         let layer = |name: &str, tokens| AdaptableLayer { name: name.into(), in_features: 6, out_features: 6, tokens };
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!((batch.len(), batch.photos), (4, 2));
         let context = bits(&batch.conditioning.tokens);
         assert!(context[..12].iter().all(|x| *x < 100.0) && context[12..].iter().all(|x| *x >= 100.0));
-        // Class images have a posterior to draw from here, photos have not.
+        // In this test the posterior of the photos has no spread, and that of the class images has one.
         let latents = bits(&batch.latents);
         assert!(latents[..64].iter().all(|x| *x == latents[0]));
         assert!(latents[128..192].iter().any(|x| *x != latents[128]));

@@ -20,8 +20,8 @@ impl ProbeCurve {
             [(Split::Train, &items.train), (Split::HeldOut, &items.held_out), (Split::Class, &items.class)]
         {
             let first = items.iter().take(probe.probe_photos).cloned().collect();
-            let factor = model.vae_config.scaling_factor;
-            let set = ProbeSet::new(first, probe.probe_timesteps, &model.process, factor, probe.probe_seed);
+            let scale = model.vae_config.latent_scale();
+            let set = ProbeSet::new(first, probe.probe_timesteps, &model.process, scale, probe.probe_seed);
             if !set.is_empty() {
                 sets.push((split, set));
             }

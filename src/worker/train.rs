@@ -104,7 +104,7 @@ fn due(step: u64, every: usize) -> bool {
 }
 
 fn batch_source(model: &Model, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
-    let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.scaling_factor);
+    let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.latent_scale());
     let layers = model.denoiser.adaptable_layers();
     Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
 }

@@ -1,5 +1,7 @@
 //! What must hold for batches, resumed trainings and the probe loss.
 
+use runner::models::config::LatentScale;
+
 use super::*;
 
 fn items(count: usize, denoiser: &Denoiser, seed: u64) -> Vec<TrainingItem> {
@@ -13,8 +15,13 @@ fn items(count: usize, denoiser: &Denoiser, seed: u64) -> Vec<TrainingItem> {
 }
 
 fn source(denoiser: &Denoiser, batch_size: usize, accumulation: usize, dropout: f64) -> BatchSource {
-    let config =
-        BatchConfig { batch_size, gradient_accumulation: accumulation, dropout, scaling_factor: 0.182_15, seed: 3 };
+    let config = BatchConfig {
+        batch_size,
+        gradient_accumulation: accumulation,
+        dropout,
+        latents: LatentScale::new(0.182_15),
+        seed: 3,
+    };
     let (photos, class_images) = (items(3, denoiser, 500), items(4, denoiser, 900));
     let process = Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap());
     BatchSource::new(config, &process, photos, class_images, denoiser.adaptable_layers(), device()).unwrap()
@@ -143,7 +150,7 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
         let lora = adapter.frozen_set(1.0).unwrap();
         let items = items(3, &denoiser, 100);
         let loss = |items: &[TrainingItem], batch_size| {
-            let set = ProbeSet::new(items.to_vec(), 4, &process, 0.182_15, 1);
+            let set = ProbeSet::new(items.to_vec(), 4, &process, LatentScale::new(0.182_15), 1);
             probe_loss(&denoiser, &process, &set, &lora, batch_size, device()).unwrap()
         };
         let one = loss(&items, 1);

@@ -1,7 +1,7 @@
 //! The JSON files beside the weights in a diffusers folder, and the refusal of what is not implemented.
 //!
 //! Known keys whose value would change the computation are checked by name against the values implemented here. Keys
-//! that nobody knows are allowed, because every diffusers release adds some, but they are told (`unread`).
+//! that nobody knows are allowed, because every diffusers release adds some; the user is told of them (`unread`).
 //! Sources: `register_to_config` of `UNet2DConditionModel` and `AutoencoderKL` (diffusers 0.42),
 //! `CLIPTextConfig` (transformers 5.23).
 
@@ -20,4 +20,4 @@ pub use text::{Activation, TextConfig};
 pub(crate) use unet::KNOWN as UNET_KEYS;
 pub use unet::UNetConfig;
 pub(crate) use vae::KNOWN as VAE_KEYS;
-pub use vae::VaeConfig;
+pub use vae::{LatentScale, VaeConfig};

@@ -80,7 +80,7 @@ const FALSE: [&str; 7] = [
     "reverse_transformer_layers_per_block",
 ];
 
-/// The keys that are read, or change nothing where those above are as they must be.
+/// The keys that are read, or that change nothing while the keys above have their only allowed values.
 const READ: [&str; 33] = [
     "sample_size",
     "in_channels",
@@ -109,7 +109,7 @@ const READ: [&str; 33] = [
     "resnet_out_scale_factor",
     "dropout",
     "act_fn",
-    // Only of class and addition embeddings, which are refused.
+    // These belong to class and addition embeddings, which are refused.
     "addition_time_embed_dim",
     "addition_embed_type_num_heads",
     "projection_class_embeddings_input_dim",
@@ -118,7 +118,7 @@ const READ: [&str; 33] = [
     "torch_dtype",
 ];
 
-/// Every key of a UNet's configuration that is used, checked or changes no number here.
+/// Every known key of a UNet's configuration. It is used or checked, or it changes no number here.
 pub(crate) const KNOWN: [&[&str]; 3] = [&NULL, &FALSE, &READ];
 
 impl UNetConfig {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use candle_core::Tensor;
 use serde_json::json;
 
 use super::file::ConfigFile;
@@ -14,7 +15,7 @@ pub struct VaeConfig {
     pub image_channels: usize,
     /// Channels of the latents, 4.
     pub latent_channels: usize,
-    /// Channels per resolution, finest first; each further one halves the size.
+    /// Channels per resolution, the finest first. Each resolution has half the width and height of the one before.
     pub channels: Vec<usize>,
     /// Residual blocks per resolution in the encoder; one more in the decoder.
     pub layers: usize,
@@ -30,7 +31,7 @@ pub struct VaeConfig {
     pub mid_block_add_attention: bool,
 }
 
-/// Every key of a VAE's configuration that is used, checked or changes no number here.
+/// Every known key of a VAE's configuration. It is used or checked, or it changes no number here.
 pub(crate) const KNOWN: [&str; 20] = [
     "in_channels",
     "out_channels",
@@ -55,7 +56,43 @@ pub(crate) const KNOWN: [&str; 20] = [
     "dtype",
 ];
 
+/// How the latents of the VAE and those of the denoiser differ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatentScale {
+    factor: f64,
+}
+
+impl LatentScale {
+    /// The denoiser's latents are `factor` times the VAE's.
+    #[must_use]
+    pub fn new(factor: f64) -> Self {
+        Self { factor }
+    }
+
+    /// The VAE's latents as the denoiser sees them.
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn to_denoiser(self, latents: &Tensor) -> candle_core::Result<Tensor> {
+        latents.affine(self.factor, 0.0)
+    }
+
+    /// The denoiser's latents as the VAE decodes them.
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn to_vae(self, latents: &Tensor) -> candle_core::Result<Tensor> {
+        latents.affine(1.0 / self.factor, 0.0)
+    }
+}
+
 impl VaeConfig {
+    /// How its latents and the denoiser's differ.
+    #[must_use]
+    pub fn latent_scale(&self) -> LatentScale {
+        LatentScale::new(self.scaling_factor)
+    }
+
     /// How many pixels wide a latent is: 8.
     #[must_use]
     pub fn scale(&self) -> usize {
@@ -102,7 +139,7 @@ impl VaeConfig {
         file.in_range("latent_channels", latent_channels, 64)?;
         let layers = file.good(fields.count("layers_per_block", 1))?;
         file.in_range("layers_per_block", layers, 16)?;
-        // Stable Diffusion 1 and 2 know no shift: diffusers' pipeline for them does not apply it.
+        // Stable Diffusion 1 and 2 have no shift: diffusers' pipeline for them does not apply it.
         if fields.some("shift_factor").is_some() && file.good(fields.number("shift_factor", 0.0))? != 0.0 {
             return Err(file.invalid("`shift_factor` must be 0 or null: it belongs to other families of models"));
         }

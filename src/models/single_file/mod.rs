@@ -116,7 +116,15 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     {
         return refuse("this is a LoRA file, not a model: give it as the adapter and a base model beside it");
     }
-    if weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
+    let width = |name: &str| match shape(name).as_deref() {
+        Some([_, width]) => Some(*width),
+        _ => None,
+    };
+    let family = Family::ALL.into_iter().find(|family| {
+        let data = family.data();
+        width(data.single_file.context) == Some(data.context)
+    });
+    if family.is_none() && weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
         return refuse("this is a Stable Diffusion XL checkpoint; only 1.x and 2.x are supported");
     }
     let Some(first) = shape("model.diffusion_model.input_blocks.0.0.weight") else {
@@ -128,21 +136,14 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     if first.get(1) != Some(&4) {
         return refuse("its UNet does not take 4 channels: inpainting, depth and upscaling models are not supported");
     }
-    let width = |name: &str| match shape(name).as_deref() {
-        Some([_, width]) => Some(*width),
-        _ => None,
-    };
-    let family = Family::ALL.into_iter().find(|family| {
-        let data = family.data();
-        width(data.single_file.context) == Some(data.context)
-    });
     match family {
         Some(family) => Ok(family),
         None => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
     }
 }
 
-/// The vocabulary is not in the file. Its folder is called `name`, and lies beside the file or in a model of the family.
+/// The folder of a vocabulary, which is not in the file. It is called `name`, and lies beside the file or in a model of
+/// the family.
 fn vocabulary(file: &Path, name: &str, known: &SingleFile, find: FindModel<'_>) -> Result<PathBuf, LoadError> {
     let beside = file.parent().unwrap_or(Path::new(".")).join(name);
     if beside.is_dir() {

@@ -140,7 +140,7 @@ impl Tokenizer {
     #[must_use]
     pub fn read(&self, prompt: &str) -> Reading {
         let pieces = self.pieces(prompt);
-        // A token may be a part of a letter's bytes.
+        // A token may begin or end between the bytes of one letter.
         let letter = |at: usize| (0..=at.min(prompt.len())).rev().find(|at| prompt.is_char_boundary(*at)).unwrap_or(0);
         let place = |(start, end): (usize, usize)| (letter(start), prompt.get(letter(start)..end).unwrap_or_default());
         let seen = pieces.get_ids().iter().zip(pieces.get_offsets()).take(PROMPT_TOKENS - 2);

@@ -54,7 +54,7 @@ struct Attention {
 }
 
 impl Attention {
-    /// `seen` is what keys and values are made of.
+    /// Keys and values are computed from `seen`.
     fn new(size: &TransformerSize, seen: Input, at: &Layers) -> std::result::Result<Self, LoadError> {
         let (width, places) = (size.channels, size.places());
         Ok(Self {
@@ -95,7 +95,7 @@ struct TransformerBlock {
 
 /// `nn.LayerNorm`'s default, which diffusers does not change here.
 const LAYER_NORM_EPS: f64 = 1e-5;
-/// Of the group norm before a transformer; not `norm_eps` of the configuration.
+/// The epsilon of the group norm before a transformer. The `norm_eps` of the configuration is another one.
 const TRANSFORMER_GROUP_NORM_EPS: f64 = 1e-6;
 
 impl TransformerBlock {

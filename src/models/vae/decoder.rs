@@ -36,7 +36,7 @@ impl Decoder {
         let mut levels = Vec::new();
         for (i, channels) in config.channels.iter().rev().enumerate() {
             let at = at.at("up_blocks");
-            // The files count it to the level before.
+            // In the files, the upsampling belongs to the level before.
             let up = i.checked_sub(1).map(|i| Upsample::new(width, &at.at(i).at("upsamplers.0"))).transpose()?;
             let mut resnets = Vec::new();
             for j in 0..=config.layers {

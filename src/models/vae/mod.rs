@@ -9,6 +9,8 @@ mod tiling;
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::kernels::{Linear, Storage, linear, on_workers};
+#[cfg(doc)]
+use crate::models::config::LatentScale;
 use crate::models::config::VaeConfig;
 use crate::models::layers::{self, Layers};
 use crate::tensors::LoadError;
@@ -34,8 +36,7 @@ const UNTILED: usize = 768;
 
 impl AutoencoderKl {
     /// Loads the weights onto `device`; `storage` says how they are stored (a dtype will do). The attention's layers
-    /// may
-    /// have the names that they had before 2023 (`query`, `key`, `value`, `proj_attn`).
+    /// may have the names that they had before 2023 (`query`, `key`, `value`, `proj_attn`).
     ///
     /// # Errors
     /// Names every tensor that is missing, superfluous or of the wrong shape.
@@ -61,10 +62,10 @@ impl AutoencoderKl {
         })
     }
 
-    /// Images with a side of more than `pixels` (768 if not said) pass the two levels of the highest resolution, which
-    /// need most of the memory, in overlapping tiles of about that size. That takes somewhat more than twice the time.
-    /// No border shows, but pixels differ a little from those of the whole image, because group norms use statistics
-    /// that are pooled from the tiles: 56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by
+    /// Cuts images with a side of more than `pixels` (768 by default) into overlapping tiles of about that size. This
+    /// is done in the two levels of the highest resolution, which need most of the memory, and takes somewhat more than
+    /// twice the time. No border shows. Pixels differ a little from those of the whole image, because group norms use
+    /// statistics that are pooled from the tiles: 56 to 64 dB PSNR with tiles of 256 to 512 pixels, measured by
     /// `tests/vae_tiles.rs`. An input that needs a gradient is never cut.
     #[must_use]
     pub fn with_tiles_of(self, pixels: usize) -> Self {
@@ -99,7 +100,7 @@ impl AutoencoderKl {
         Ok((mean, (log_variance * 0.5)?.exp()?))
     }
 
-    /// `latents` `(B,4,h,w)`, already `/ scaling_factor` → images `(B,3,8h,8w)` f32, around -1..1.
+    /// `latents` `(B,4,h,w)`, scaled for the VAE ([`LatentScale::to_vae`]) → images `(B,3,8h,8w)` f32, around -1..1.
     ///
     /// # Errors
     /// If the shape is wrong.

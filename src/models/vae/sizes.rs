@@ -6,8 +6,8 @@ use crate::models::resnet::ResnetSize;
 /// Epsilon of every group norm in the autoencoder.
 pub(super) const GROUP_NORM_EPS: f64 = 1e-6;
 
-/// Levels of the highest resolutions, which large images pass tile by tile. Those of the lower ones, and so the
-/// attention, see all of an image.
+/// How many levels compute large images tile by tile: those of the highest resolutions. The other levels, and so the
+/// attention, see the whole image.
 pub(super) const TILED: usize = 2;
 
 /// A residual block's sizes in the VAE.

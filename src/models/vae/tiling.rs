@@ -1,10 +1,9 @@
 //! Large images piece by piece, so that most of the memory is that of one tile.
 //!
-//! A tile is wider than the part of it that is kept: at its edges there is a margin that feels the zeros around it.
-//! Group
-//! norms normalise all tiles alike. So two tiles make the same number of the same pixel, up to rounding, and no border
-//! shows. The statistics that the norms use are pooled from a first pass in which every tile uses its own; they are
-//! nearly those of the whole image.
+//! Only the inner part of a tile is kept. The numbers in a margin along its edges depend on the zeros outside the tile,
+//! so the margin is thrown away. Group norms use the same statistics for all tiles. So two tiles give the same number
+//! for the same pixel, up to rounding, and no border shows. The statistics come from a first pass, in which every tile
+//! uses its own. Those of all tiles are pooled, which gives nearly the statistics of the whole image.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,9 +17,9 @@ use crate::models::resnet::Norm;
 /// How images are cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiling {
-    /// Pixels of the longest side that is not cut, and of a tile's unless margins make it wider.
+    /// The longest side in pixels that is not cut. A tile is not longer, unless its margins need more.
     limit: usize,
-    /// Pixels at a tile's edge that feel the zeros around it.
+    /// Pixels at a tile's edge that depend on the zeros outside the tile.
     margin: usize,
 }
 
@@ -28,13 +27,14 @@ impl Tiling {
     /// Tiles of at most `limit` pixels for [`TILED`](super::sizes::TILED) levels of `layers` residual blocks, or one
     /// more.
     pub(super) fn new(limit: usize, layers: usize) -> Self {
-        // Two 3×3 convolutions in a block and one beside them, on pixels and on units of 2 × 2; the first or last of
-        // all.
+        // Every 3×3 convolution makes the margin one place wider. A block has two of them, and a level has one beside
+        // its blocks. A place is one pixel in the finest level, and two pixels in the other one. One more convolution
+        // is the first or the last of all.
         Self { limit, margin: (2 * (layers + 1) + 1) * (1 + 2) + 1 }
     }
 
-    /// `f` of `x`: from `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`, of which the larger ones are pixels. `f`
-    /// normalises with the function it is given, and uses each norm once.
+    /// Computes `f(x)` tile by tile. `f` maps `(B, from·h, from·w, C)` to `(B, to·h, to·w, D)`; the larger of the two
+    /// has one place per pixel. `f` must normalise with the function that it is given, and use each norm once.
     pub(super) fn map(
         &self,
         x: &Tensor,
@@ -43,7 +43,7 @@ impl Tiling {
     ) -> Result<Tensor> {
         let (height, width) = (x.dim(1)? / from, x.dim(2)? / from);
         let (rows, columns) = (self.cut(height, from.max(to)), self.cut(width, from.max(to)));
-        // Given statistics pass no gradient.
+        // A norm that is given its statistics has no gradient.
         if rows.len() * columns.len() == 1 || x.track_op() {
             return f(&group_norm, x);
         }
@@ -109,7 +109,7 @@ impl NormId {
     }
 }
 
-/// The statistics of a tile by norm, each with the number of pixels it is of.
+/// For each norm, the statistics of a tile and the number of pixels they were computed from.
 type TileStatistics = BTreeMap<NormId, (GroupStatistics, usize)>;
 
 /// The statistics of the whole image from those of its tiles.
@@ -130,12 +130,13 @@ fn pool(tiles: &[TileStatistics]) -> Result<BTreeMap<NormId, GroupStatistics>> {
 #[derive(Debug)]
 struct Side {
     tile: Range<usize>,
-    /// The part of it whose results are kept.
+    /// The part of the tile whose results are kept.
     kept: Range<usize>,
 }
 
 impl Side {
-    /// That part of dimension `dim` of what has been made of a tile, at any resolution.
+    /// Cuts the kept part out of `x`, which was computed from a tile, along dimension `dim`. `x` may have any
+    /// resolution.
     fn keep(&self, dim: usize, x: &Tensor) -> Result<Tensor> {
         let scale = x.dim(dim)? / self.tile.len();
         x.narrow(dim, scale * (self.kept.start - self.tile.start), scale * self.kept.len())

@@ -84,7 +84,7 @@ impl Method for Euler {
         }
         let up = (next * next * (sigma * sigma - next * next) / (sigma * sigma)).sqrt();
         let rest = next * next - up * up;
-        // From a very large σ rounding may leave less than nothing of what is exactly next⁴/σ².
+        // This is next⁴/σ². For a very large σ, rounding may make it negative.
         let down = if rest < 0.0 { next * next / sigma } else { rest.sqrt() };
         combine(1.0, x, down - sigma, &derivative)? + scale(&noise(x.dims())?, up)?
     }

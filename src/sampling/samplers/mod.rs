@@ -197,12 +197,12 @@ mod tests {
                 let allowed = (1..=last).rev().find(|steps| Sampler::new(kind, process, *steps).is_ok()).unwrap();
                 let every = (1..=allowed).all(|steps| Sampler::new(kind, process, steps).is_ok());
                 let expected = match kind {
-                    // The last noise levels need not be timesteps.
+                    // The last noise levels may lie beside the timesteps.
                     Kind::DpmPp2mKarras => last,
-                    // With a timestep more than steps, all of them are visited only by trailing spacing.
+                    // If there is one timestep more than steps, only trailing spacing visits all of them.
                     Kind::DpmPp2m | Kind::UniPc if index == 3 => last,
                     Kind::DpmPp2m | Kind::UniPc => last - 1 - usize::from(offset),
-                    // Leading timesteps with an offset reach one beyond the last.
+                    // With an offset, leading timesteps reach one beyond the last.
                     Kind::Ddim | Kind::Pndm if index == 0 => last - 1,
                     _ => last - usize::from(offset),
                 };

@@ -1,5 +1,5 @@
-//! The keys of `scheduler_config.json`: each is used, must have the value this program works with, is the business of
-//! the sampler that the experiment file names, or is told.
+//! The keys of `scheduler_config.json`. A key is used, or it must have the value that this program works with, or it is
+//! about samplers, which the experiment file decides, or the user is told that it is not used.
 
 use serde_json::{Value, json};
 
@@ -28,12 +28,12 @@ const IDLE: [&str; 18] = [
     // StableDiffusionPipeline switches `clip_sample` off, whatever the file says.
     "clip_sample",
     "clip_sample_range",
-    // Only of thresholding, which is refused, and of flows, which are too.
+    // These belong to thresholding and to flows, which are both refused.
     "dynamic_thresholding_ratio",
     "sample_max_value",
     "flow_shift",
     "time_shift_type",
-    // Of samplers that do not exist here (LCM, TCD, SA-Solver, RePaint, DPM-Solver SDE).
+    // These belong to samplers that do not exist here (LCM, TCD, SA-Solver, RePaint, DPM-Solver SDE).
     "original_inference_steps",
     "timestep_scaling",
     "predictor_order",
@@ -41,12 +41,12 @@ const IDLE: [&str; 18] = [
     "tau_func",
     "eta",
     "noise_sampler_seed",
-    // How a sampler ends or begins; the experiment's sampler has its own way.
+    // How a sampler begins or ends: the sampler of the experiment has its own way.
     "lower_order_final",
     "euler_at_final",
     "disable_corrector",
     "solver_p",
-    // Files of 2022.
+    // A key of files from 2022.
     "tensor_format",
 ];
 
@@ -98,7 +98,7 @@ fn allowed(value: &Value, allowed: &[Value]) -> bool {
     allowed.iter().any(|a| a == value || (a.as_f64().is_some() && a.as_f64() == value.as_f64()))
 }
 
-/// Refuses whatever is no DDPM process of a latent diffusion model.
+/// Refuses everything that is not a DDPM process of a latent diffusion model.
 pub(super) fn check(fields: &Fields) -> Result<(), ScheduleError> {
     if let Some(name) = fields.text("_class_name")? {
         name.parse::<SchedulerClass>().map_err(ScheduleError::Class)?;

@@ -28,8 +28,8 @@ fn one_of<T: for<'a> Deserialize<'a>>(
         .transpose()
 }
 
-/// The process that the text of a diffusers `scheduler/scheduler_config.json` describes, and what the text asks for and
-/// does not get, each a plain sentence.
+/// The process that the text of a diffusers `scheduler/scheduler_config.json` describes, and warnings: a plain sentence
+/// for each thing that the text asks for and does not get.
 ///
 /// # Errors
 /// Text that is not JSON, values out of range, another process, and settings this program does not implement, by name.
