@@ -50,12 +50,11 @@ impl Evaluation {
     pub fn finish(self, cell: Cell<'_>) -> Metrics {
         let cell = Cell { subject: self.subject, drift: self.drift, ..cell };
         let mut summary = Values::new();
-        for measure in table::all() {
+        for measure in table::of_pixels() {
             let value = match measure.of {
-                Of::Image(_) => None,
+                Of::Image(_) | Of::Probes(_) => None,
                 Of::Prompt(_) => mean(self.prompts.iter().filter_map(|values| measure.value(values))),
                 Of::Cell(compute) => compute(&cell),
-                Of::Collected => None,
             };
             insert(&mut summary, measure.name, value);
         }

@@ -2,6 +2,7 @@
 
 use super::error::MeasureError;
 use super::inputs::{Cell, ImagePair};
+use super::probe_values::ProbeChanges;
 use super::record::Values;
 
 /// A named number.
@@ -36,7 +37,8 @@ pub enum Better {
     Neither,
 }
 
-/// What a measure is computed of. `None` where it is not defined.
+/// What a measure is computed of. `None` where it is not defined. The first three are computed by the stage `evaluate`
+/// and stand in `metrics.json`; the others are computed where a report is made.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
     /// One generated image.
@@ -46,8 +48,8 @@ pub enum Of {
     Prompt(fn(&[ImagePair<'_>]) -> Result<Option<f64>, MeasureError>),
     /// A whole cell.
     Cell(fn(&Cell<'_>) -> Option<f64>),
-    /// A whole cell, from files of other stages: the report computes it where it collects them, so it changes no key.
-    Collected,
+    /// A whole cell, of what its training changed in the probe values.
+    Probes(fn(&ProbeChanges<'_>) -> Option<f64>),
 }
 
 /// A column of a report's table of numbers.
@@ -106,10 +108,10 @@ impl Measure {
         self.ceiling.iter().find_map(|name| values.get(*name).copied())
     }
 
-    /// Whether the stage `evaluate` computes it.
+    /// Whether the stage `evaluate` computes it: then its name is in the key of that stage.
     #[must_use]
-    pub fn is_evaluated(&self) -> bool {
-        !matches!(self.of, Of::Collected)
+    pub fn is_of_pixels(&self) -> bool {
+        matches!(self.of, Of::Image(_) | Of::Prompt(_) | Of::Cell(_))
     }
 
     /// Whether it is a number of a whole cell.

@@ -48,7 +48,7 @@ impl Evaluate {
         let key = |stage| keys.one(stage).cloned();
         Some(Self {
             device: cell.device_class.to_owned(),
-            measures: table::all().filter(|measure| measure.is_evaluated()).map(|measure| measure.name).collect(),
+            measures: table::of_pixels().map(|measure| measure.name).collect(),
             baseline: key(Stage::Baseline)?,
             train: key(Stage::Train)?,
             generate: key(Stage::Generate)?,

@@ -13,6 +13,7 @@ mod baseline;
 mod by_stage;
 mod cell;
 mod class_images;
+mod class_words;
 mod drawing;
 mod evaluate;
 mod generate;
@@ -28,6 +29,7 @@ pub use baseline::{Baseline, BaselineImages};
 pub use by_stage::ByStage;
 pub use cell::{CellFacts, Cropping, Keys, ModelInputs};
 pub use class_images::ClassImages;
+pub use class_words::{with_class_word, with_name};
 pub use drawing::{DriftPrompts, ImageHints};
 pub use evaluate::Evaluate;
 pub use generate::{Generate, GenerateImages};
@@ -35,7 +37,7 @@ pub use inputs::{Inputs, about};
 pub use key::{Change, Key, KeyInputs};
 pub use name::Stage;
 pub use prepare::Prepare;
-pub use probe::{Probe, ProbeHints, ProbeNoise, ProbeWords, UsedAdapter};
+pub use probe::{Probe, ProbeHints, ProbeNoise, UsedAdapter};
 pub use train::{Identifier, PriorWeight, Train, TrainHints, TrainInputs};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 pub mod copying;
 mod drift;
 mod effect;
-pub mod memorisation;
+mod memorisation;
 pub mod probe_loss;
 mod variety;
 
@@ -22,6 +22,11 @@ const FAMILIES: &[&[Measure]] = &[
 /// Every measure.
 pub fn all() -> impl Iterator<Item = &'static Measure> {
     FAMILIES.iter().copied().flatten()
+}
+
+/// The measures that the stage `evaluate` computes.
+pub fn of_pixels() -> impl Iterator<Item = &'static Measure> {
+    all().filter(|measure| measure.is_of_pixels())
 }
 
 /// The measures of whole cells.
