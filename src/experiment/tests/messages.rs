@@ -45,7 +45,7 @@ fn key_of_another_tool() {
     study.toml:4:1: unknown key `train.zzz`
      4 | zzz = 1
        | ^^^ expected a key of `[train]`
-       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, rank, alpha, dropout, adam_beta1, adam_beta2, adam_epsilon, weight_decay, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, seed, prior_preservation
+       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, rank, alpha, dropout, adam_beta1, adam_beta2, adam_epsilon, weight_decay, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, keep_every, seed, prior_preservation
     ");
 }
 
@@ -429,4 +429,12 @@ fn duplicate_key() {
        | ^^^^
        = this is not valid TOML: see https://toml.io
     ");
+}
+
+#[test]
+fn checkpoint_that_is_not_kept() {
+    assert_snapshot!(errors("[generate]\ncheckpoint = 100"), @"");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 150"), @"");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 500"), @"");
+    assert_snapshot!(errors("[generate]\ncheckpoint = 0"), @"");
 }
