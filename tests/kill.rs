@@ -11,6 +11,12 @@ use std::{
 
 use common::{SMALL, Study, assert_same, run_until};
 
+/// The small study with adapters that are kept on the way, not only at checkpoints of the training.
+fn keeping() -> Study {
+    let text = SMALL.replace("checkpoint_every = 2", "checkpoint_every = 2\nkeep_every = 3");
+    Study::new(&(text + "generate.checkpoint = [3, 6]\n"))
+}
+
 /// The results of an undisturbed run and the time it took, made once for all tests.
 fn reference() -> (&'static BTreeMap<String, Vec<u8>>, Duration) {
     static REFERENCE: OnceLock<(BTreeMap<String, Vec<u8>>, Duration)> = OnceLock::new();
@@ -19,14 +25,16 @@ fn reference() -> (&'static BTreeMap<String, Vec<u8>>, Duration) {
 }
 
 fn undisturbed() -> (BTreeMap<String, Vec<u8>>, Duration) {
-    let study = Study::new(SMALL);
+    let study = keeping();
     let start = Instant::now();
     study.expect(0, &["study.toml"]);
     let results = study.results();
     for needed in ["small/index.html", "small/loss.csv", "small/cells.csv", "small/grid.png", "small/loss.png"] {
         assert!(results.contains_key(needed), "{needed} is missing in {:?}", results.keys());
     }
-    assert!(results.keys().any(|name| name.ends_with("pytorch_lora_weights.safetensors")));
+    for needed in ["pytorch_lora_weights.safetensors", "kept/step_000003.safetensors", "probe_values.csv"] {
+        assert!(results.keys().any(|name| name.ends_with(needed)), "{needed} is missing in {:?}", results.keys());
+    }
     (results, start.elapsed())
 }
 
@@ -39,8 +47,8 @@ fn kill_at(study: &Study, event: &str, stage: &str) {
 #[test]
 fn killed_in_every_stage_ends_in_the_same_bytes() {
     let (expected, _) = reference();
-    let study = Study::new(SMALL);
-    for stage in ["prepare", "baseline", "class_images", "train", "generate", "evaluate"] {
+    let study = keeping();
+    for stage in ["prepare", "baseline", "class_images", "train", "generate", "evaluate", "probe"] {
         kill_at(&study, "job_started", stage);
         if stage != "evaluate" {
             kill_at(&study, "job_progress", stage);
@@ -66,7 +74,7 @@ fn kill_at_random_moments(trials: usize, kills: usize) {
     // Weyl sequence: moments spread evenly over the whole run, the same in every test run.
     let mut fraction = 0.37_f64;
     for trial in 0..trials {
-        let study = Study::new(SMALL);
+        let study = keeping();
         for _ in 0..kills {
             fraction = (fraction + 0.618_033_988_749_895).fract();
             let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -83,7 +91,7 @@ fn kill_at_random_moments(trials: usize, kills: usize) {
 #[test]
 fn two_runners_share_one_store() {
     let (expected, _) = reference();
-    let study = Study::new(SMALL);
+    let study = keeping();
     let start = || study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (one, two) = (start(), start());
     for child in [one, two] {
@@ -97,7 +105,7 @@ fn two_runners_share_one_store() {
 #[cfg(unix)]
 fn a_signal_checkpoints_and_says_how_to_go_on() {
     let (expected, _) = reference();
-    let study = Study::new(SMALL);
+    let study = keeping();
     let code = run_until(&study, "job_progress", "train", |child| {
         let status = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert!(status.success());

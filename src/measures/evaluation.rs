@@ -52,7 +52,7 @@ impl Evaluation {
         let mut summary = Values::new();
         for measure in table::of_pixels() {
             let value = match measure.of {
-                Of::Image(_) | Of::ImageFeatures(..) | Of::CellFeatures(..) | Of::CellNumbers(_) | Of::Collected => {
+                Of::Image(_) | Of::ImageFeatures(..) | Of::CellFeatures(..) | Of::CellNumbers(_) | Of::Probes(_) => {
                     None
                 }
                 Of::Prompt(_) => mean(self.prompts.iter().filter_map(|values| measure.value(values))),

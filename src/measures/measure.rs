@@ -4,6 +4,7 @@ use super::error::MeasureError;
 use super::features::{FeatureCell, FeatureImage};
 use super::inputs::{Cell, ImagePair};
 use super::numbers::CellNumbers;
+use super::probe_values::ProbeChanges;
 use super::record::Values;
 use crate::choice::Purpose;
 
@@ -56,8 +57,8 @@ pub enum Of {
     CellFeatures(Purpose, fn(&FeatureCell<'_>) -> Option<f64>),
     /// The numbers of a cell's images.
     CellNumbers(fn(&CellNumbers<'_>) -> Option<f64>),
-    /// A whole cell, from files of other stages: the report computes it where it collects them, so it changes no key.
-    Collected,
+    /// A whole cell, of what its training changed in the probe values.
+    Probes(fn(&ProbeChanges<'_>) -> Option<f64>),
 }
 
 /// A column of a report's table of numbers.
@@ -133,7 +134,7 @@ impl Measure {
     pub fn purpose(&self) -> Option<Purpose> {
         match self.of {
             Of::ImageFeatures(purpose, _) | Of::CellFeatures(purpose, _) => Some(purpose),
-            Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) | Of::Collected => None,
+            Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) | Of::Probes(_) => None,
         }
     }
 

@@ -30,6 +30,15 @@ pub enum Band {
     High,
 }
 
+/// What a training changed under the identifier: before it and after it, on the same photos, times and noise.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProbeChanges<'p> {
+    /// On the training photos, as many in every cell.
+    pub train: Option<&'p Paired>,
+    /// On the held-out photos.
+    pub held_out: Option<&'p Paired>,
+}
+
 /// Losses before and after something, over the values that both have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paired {

@@ -95,15 +95,15 @@ pub(crate) fn said(test: &BaseTest<'_>) -> String {
         )
     } else if estimate.above(0.0) == Some(true) {
         format!(
-            "With the name in the prompt, the base model's loss on the {photos} is higher than with the class word: the \
-             name means something else to it."
+            "With the name in the prompt, the base model's loss on the {photos} is higher than with the class word: \
+             the name means something else to it."
         )
     } else if estimate.low.is_none() {
         format!("{} is too few to say whether the base model knows the name.", count(estimate.n, "photo"))
     } else {
         format!(
-            "There is no sign that the base model knows the name: with it in the prompt, its loss on the {photos} is not \
-             clearly lower than with the class word."
+            "There is no sign that the base model knows the name: with it in the prompt, its loss on the {photos} is \
+             not clearly lower than with the class word."
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Prompts with the class word in place of the identifier: what the base model can be asked for.
+//! Prompts with the class word or the name in place of the identifier: what the base model can be asked for.
 
 use crate::experiment::settings::Subject;
 
@@ -17,6 +17,16 @@ pub fn with_class_word(prompt: &str, subject: &Subject) -> String {
     let filled = filled.split_whitespace().collect::<Vec<_>>().join(" ");
     // A comma does not stand alone where the identifier stood in front of it.
     filled.replace(" ,", ",")
+}
+
+/// The prompt with the subject's name in place of the identifier: `a aawxbc figurine` becomes `a shin-chan figurine`.
+/// White space is made single. A prompt without the identifier stays as it is.
+#[must_use]
+pub fn with_name(prompt: &str, subject: &Subject) -> String {
+    if !has_word(prompt, &subject.identifier) {
+        return prompt.to_owned();
+    }
+    replaced(prompt, &subject.identifier, &subject.name).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a word, or several words, stand in a text as such, and not as a part of a longer word.
@@ -60,6 +70,8 @@ mod tests {
         ] {
             assert_eq!(with_class_word(prompt, &subject), expected);
         }
+        assert_eq!(with_name("a  xyz toy car", &subject), "a Lightning toy car");
+        assert_eq!(with_name("a xyzzy", &subject), "a xyzzy");
         assert!(has_word("a toy car.", "toy car") && !has_word("a toy cart", "toy car") && !has_word("a", ""));
     }
 }

@@ -23,7 +23,8 @@ pub(super) const ABOUT: About = About {
 pub struct Evaluate {
     /// Kind of device.
     pub device: String,
-    /// The names of all measures that the stage computes: a new one makes the numbers again, which costs little and needs no model.
+    /// The names of all measures that the stage computes: a new one makes the numbers again, which costs little and
+    /// needs no model.
     pub measures: Vec<&'static str>,
     /// The base model's images.
     pub baseline: Key,

@@ -31,7 +31,7 @@ pub use baseline::{Baseline, BaselineImages};
 pub use by_stage::ByStage;
 pub use cell::{CellEncoder, CellFacts, Cropping, Keys, ModelInputs};
 pub use class_images::ClassImages;
-pub use class_words::{has_word, with_class_word};
+pub use class_words::{has_word, with_class_word, with_name};
 pub use drawing::{DriftPrompts, ImageHints};
 pub use evaluate::Evaluate;
 pub use features::Features;
@@ -41,7 +41,7 @@ pub use key::{Change, Key, KeyInputs};
 pub use name::Stage;
 pub use older_names::setting as setting_of;
 pub use prepare::Prepare;
-pub use probe::{Probe, ProbeHints, ProbeNoise, ProbeWords, UsedAdapter};
+pub use probe::{Probe, ProbeHints, ProbeNoise, UsedAdapter};
 pub use train::{Identifier, PriorWeight, Train, TrainHints, TrainInputs};
 
 #[cfg(test)]

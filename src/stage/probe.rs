@@ -11,6 +11,7 @@ use super::about::About;
 use super::cell::{CellFacts, Cropping, Keys, ModelInputs, captions, hashes, read_anew};
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
+use crate::experiment::settings::Subject;
 
 /// What the stage says about itself.
 pub(super) const ABOUT: About = About {
@@ -41,8 +42,9 @@ pub struct Probe {
     pub captions: Option<BTreeMap<String, String>>,
     /// What photos without a caption show (`train.instance_prompt`).
     pub prompt: String,
-    /// `[subject]`
-    pub subject: ProbeWords,
+    /// The words under which the photos are asked about. The name is empty where it is not asked for: only the base
+    /// model is asked whether it knows the name.
+    pub subject: Subject,
     /// `[evaluate]`
     pub evaluate: ProbeNoise,
     /// The training of the adapter; `None` for the base model.
@@ -52,17 +54,6 @@ pub struct Probe {
     /// What does not change the result.
     #[serde(skip)]
     pub hints: ProbeHints,
-}
-
-/// The words under which the photos are asked about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ProbeWords {
-    /// The made-up word, which stands in the prompts.
-    pub identifier: String,
-    /// The class, which takes its place.
-    pub class: String,
-    /// What people call the subject. Only the base model is asked whether it knows the name.
-    pub name: Option<String>,
 }
 
 /// `[evaluate]`, as far as the probe values are concerned.
@@ -95,9 +86,7 @@ impl Probe {
     pub(super) fn all(cell: &CellFacts<'_>, keys: &Keys) -> Vec<Self> {
         let (settings, probe) = (cell.settings, &cell.settings.evaluate.probe);
         let photos = || cell.probed.iter().chain(&cell.held_out).copied();
-        let subject = &settings.subject;
-        let words = ProbeWords { identifier: subject.identifier.clone(), class: subject.class.clone(), name: None };
-        let mut base = Self {
+        let base = Self {
             device: cell.device_class.to_owned(),
             model: cell.model(),
             dataset: cell.cropping(),
@@ -106,16 +95,20 @@ impl Probe {
             photos_read_anew: read_anew(photos()),
             captions: settings.dataset.captions.then(|| captions(photos(), true)),
             prompt: settings.train.recipe.instance_prompt.clone(),
-            subject: words,
+            subject: settings.subject.clone(),
             evaluate: ProbeNoise { probe_timesteps: probe.probe_timesteps, probe_seed: probe.probe_seed },
             train: None,
             generate: None,
             hints: ProbeHints { batch_size: settings.train.recipe.batch_size },
         };
         let used = UsedAdapter { lora_scale: settings.generate.lora_scale, checkpoint: settings.generate.checkpoint };
-        let train = keys.one(Stage::Train).cloned();
-        let adapter = train.map(|train| Self { train: Some(train), generate: Some(used), ..base.clone() });
-        base.subject.name = Some(subject.name.clone()).filter(|name| !name.is_empty());
+        let subject = Subject { name: String::new(), ..settings.subject.clone() };
+        let adapter = keys.one(Stage::Train).map(|train| Self {
+            subject,
+            train: Some(train.clone()),
+            generate: Some(used),
+            ..base.clone()
+        });
         adapter.into_iter().chain([base]).collect()
     }
 }
@@ -123,6 +116,6 @@ impl Probe {
 /// Grows with the values: photos, words and timesteps.
 fn written(inputs: &KeyInputs) -> Option<f64> {
     let photos = inputs.length("photos") + inputs.length("held_out");
-    let words = if inputs.text("subject.name").is_some() { 3.0 } else { 2.0 };
+    let words = if inputs.text("subject.name") == Some("") { 2.0 } else { 3.0 };
     Some(photos * words * inputs.number("evaluate.probe_timesteps")?)
 }

@@ -1,7 +1,8 @@
 //! Fine-tuning an adapter with the DreamBooth loss (Ruiz et al. 2022, <https://arxiv.org/abs/2208.12242>).
 //!
 //! [`BatchSource`] turns cached latents and prompts into the batches of a step, as a pure function of seed and step;
-//! [`Trainer`] turns batches into better weights. [`probe_loss`] and [`probe_values`] measure, without touching anything.
+//! [`Trainer`] turns batches into better weights. [`probe_loss`] and [`probe_values`] measure, without touching
+//! anything.
 
 mod batch;
 mod dropout;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::{adapter, context::Context, error::StageError, error::failed, latents, prompts::Prompts};
+use crate::experiment::settings::Subject;
 use crate::models::{LoraSet, Model};
 use crate::records::photos::short;
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::{self, Row, Split};
-use crate::stage::{Probe, ProbeWords, Stage};
+use crate::stage::{Probe, Stage, with_class_word, with_name};
 use crate::training::{ProbeSet, TrainingItem, probe_values};
 
 /// The values so far.
@@ -64,9 +65,9 @@ fn questions<'a>(model: &Model, wanted: &'a Probe, ctx: &Context<'_>) -> Result<
                 Some(latents::of_photo(&latents, hash).and_then(|latent| prompts.item(latent, &prompt)))
             };
             let items = photos.iter().filter_map(item).collect::<Result<Vec<_>, _>>()?;
-            let factor = model.vae_config.scaling_factor;
+            let scale = model.vae_config.latent_scale();
             let (times, seed) = (wanted.evaluate.probe_timesteps, wanted.evaluate.probe_seed);
-            let sets = ProbeSet::new(items, times, &model.process, factor, seed);
+            let sets = ProbeSet::new(items, times, &model.process, scale, seed);
             questions.extend(photos.iter().zip(sets.by_photo()).map(|(hash, set)| Question {
                 words,
                 split,
@@ -78,19 +79,13 @@ fn questions<'a>(model: &Model, wanted: &'a Probe, ctx: &Context<'_>) -> Result<
     Ok(questions)
 }
 
-/// The prompt under other words; `None` if there is no such word. The identifier and the class often stand side by
-/// side: then the class alone is left of them.
-fn prompt(prompt: &str, words: Words, subject: &ProbeWords) -> Option<String> {
-    let ProbeWords { identifier, class, name } = subject;
-    let other = match words {
-        Words::Identifier => return Some(prompt.to_owned()),
-        Words::Class => class,
-        Words::Name => name.as_ref()?,
-    };
-    let besides = prompt.replace(identifier.as_str(), "");
-    let has_class = words == Words::Class && besides.contains(class.as_str());
-    let said = prompt.replace(identifier.as_str(), if has_class { "" } else { other });
-    Some(said.split_whitespace().collect::<Vec<_>>().join(" "))
+/// The prompt under other words; `None` if there is no such word.
+fn prompt(prompt: &str, words: Words, subject: &Subject) -> Option<String> {
+    match words {
+        Words::Identifier => Some(prompt.to_owned()),
+        Words::Class => Some(with_class_word(prompt, subject)),
+        Words::Name => (!subject.name.is_empty()).then(|| with_name(prompt, subject)),
+    }
 }
 
 /// The values of an earlier attempt, if they answer the first questions.
@@ -106,24 +101,4 @@ fn resume(questions: &[Question<'_>], ctx: &Context<'_>) -> Result<Vec<ProbeValu
 fn row(question: &Question<'_>, timestep: f32, loss: f64) -> ProbeValueRow {
     let Question { words, split, hash, .. } = *question;
     ProbeValueRow { words, split, photo: short(hash).to_owned(), timestep, loss }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_words_for_the_subject_change() {
-        let subject =
-            ProbeWords { identifier: "aawxbc".into(), class: "figurine".into(), name: Some("shin-chan".into()) };
-        let said = |text: &str| {
-            [Words::Identifier, Words::Class, Words::Name].map(|words| prompt(text, words, &subject).expect("a prompt"))
-        };
-        assert_eq!(
-            said("a photo of aawxbc figurine"),
-            ["a photo of aawxbc figurine", "a photo of figurine", "a photo of shin-chan figurine"]
-        );
-        assert_eq!(said("aawxbc, red"), ["aawxbc, red", "figurine, red", "shin-chan, red"]);
-        assert_eq!(prompt("aawxbc", Words::Name, &ProbeWords { name: None, ..subject }), None);
-    }
 }

@@ -159,13 +159,13 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
         }
         // The loss is the mean of the values, and the values of a shorter list begin those of a longer one.
         let values = |items: &[TrainingItem]| {
-            let set = ProbeSet::new(items.to_vec(), 4, &process, 0.182_15, 1);
+            let set = ProbeSet::new(items.to_vec(), 4, &process, LatentScale::new(0.182_15), 1);
             probe_values(&denoiser, &process, &set, &lora, 1, device()).unwrap()
         };
         let all = values(&items);
         assert_eq!((all.iter().sum::<f64>() / 12.0).to_bits(), one.to_bits());
         assert_eq!(values(&items[..2]), all[..8]);
-        let set = ProbeSet::new(items.clone(), 4, &process, 0.182_15, 1);
+        let set = ProbeSet::new(items.clone(), 4, &process, LatentScale::new(0.182_15), 1);
         let of_set = |set: ProbeSet| probe_values(&denoiser, &process, &set, &lora, 1, device()).unwrap();
         assert_eq!(set.by_photo().flat_map(of_set).collect::<Vec<_>>(), all);
         assert_eq!((set.times(), set.len()), (&[125.0, 375.0, 625.0, 875.0][..], 12));

@@ -3,7 +3,7 @@
 use crate::measures::measure::{Better, Column, Measure, Of, Table};
 
 /// The change on the training photos less the change on the held-out photos.
-pub const GAP: Measure = Measure {
+pub(super) const MEASURES: &[Measure] = &[Measure {
     name: "memorisation_gap",
     note: "Change of the denoising loss on training photos less that on held-out photos, each as a share of the base \
            model's loss. Below 0, the loss fell further on the photos that were trained on.",
@@ -20,8 +20,5 @@ pub const GAP: Measure = Measure {
         },
         Column { table: Table::Text, rank: 35, head: "memorised", below: "", optional: true },
     ],
-    of: Of::Collected,
-};
-
-/// The one measure of this family.
-pub(super) const MEASURES: &[Measure] = &[GAP];
+    of: Of::Probes(|changes| Some(changes.train?.relative() - changes.held_out?.relative())),
+}];

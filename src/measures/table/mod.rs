@@ -8,7 +8,7 @@ mod effect;
 mod feature_variety;
 pub mod identity;
 mod leak;
-pub mod memorisation;
+mod memorisation;
 pub mod probe_loss;
 mod prompt_following;
 mod variety;

@@ -1,9 +1,8 @@
 //! The denoising loss at fixed noise and timesteps, before and after the training.
 
-use super::memorisation::GAP;
 use crate::measures::inputs::Cell;
 use crate::measures::measure::{Better, Column, Measure, Of, Table};
-use crate::measures::probe_values::Paired;
+use crate::measures::probe_values::ProbeChanges;
 use crate::measures::record::Values;
 
 const NAMES: [&str; 6] = [
@@ -63,19 +62,16 @@ const fn base(index: usize, note: &'static str, of: fn(&Cell<'_>) -> Option<f64>
     Measure { name, note, better: Better::Neither, floor: None, ceiling: &[], columns: &[], of: Of::Cell(of) }
 }
 
-/// The measures that the probe values give, before and after the training: on the training photos and on the held-out
-/// photos. They take the place of those from the training's own curve, which asks about fewer held-out photos, and in
-/// large cells about more training photos than in small ones.
+/// The losses on training photos and on held-out photos, before and after the training, by the names of their measures.
+/// They take the place of those of the training's own curve, which asks about fewer held-out photos, and in large cells
+/// about more training photos than in small ones.
 #[must_use]
-pub fn of_values(train: Option<&Paired>, held_out: Option<&Paired>) -> Values {
+pub fn of_values(changes: &ProbeChanges<'_>) -> Values {
     let mut values = Values::new();
-    let mut put = |name: &str, value: Option<f64>| {
-        values.extend(value.filter(|value| value.is_finite()).map(|value| (name.to_owned(), value)));
-    };
-    for (index, paired) in [(0, train), (1, held_out)] {
-        put(NAMES[index], paired.map(|paired| paired.after));
-        put(NAMES[index + 3], paired.map(|paired| paired.before));
+    for (index, paired) in [(0, changes.train), (1, changes.held_out)] {
+        let Some(paired) = paired else { continue };
+        values.insert(NAMES[index].to_owned(), paired.after);
+        values.insert(NAMES[index + 3].to_owned(), paired.before);
     }
-    put(GAP.name, train.zip(held_out).map(|(train, held_out)| train.relative() - held_out.relative()));
     values
 }

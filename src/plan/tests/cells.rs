@@ -6,7 +6,7 @@ use super::study::Study;
 use crate::photos::Skipped;
 use crate::plan::make;
 use crate::stage::{Inputs, Stage};
-use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Train};
+use Stage::{Baseline, ClassImages, Evaluate, Generate, Prepare, Probe, Train};
 
 #[test]
 fn subsets_are_nested_and_held_out_photos_never_trained_on() {
@@ -34,7 +34,7 @@ fn cells_share_what_does_not_depend_on_them() {
     let plan = study.plan("[sweep]\ndataset.size = [5, 15, 25]", &[]);
     let shared = |stage: Stage| plan.jobs.iter().filter(|job| job.stage == stage).count();
     let counts: Vec<usize> = Stage::ALL.into_iter().map(shared).collect();
-    assert_eq!(counts, [1, 1, 1, 3, 3, 3, 0]);
+    assert_eq!(counts, [1, 1, 1, 3, 3, 3, 0, 4]);
     let order: Vec<(&str, &str)> = plan.jobs.iter().map(|job| (job.stage.name(), job.label.as_str())).collect();
     assert_eq!(
         order[..4],
@@ -55,7 +55,55 @@ fn cells_share_what_does_not_depend_on_them() {
     let old: BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
     let new: Vec<_> =
         more.jobs.iter().filter(|job| !old.contains(&job.key)).map(|job| (job.stage, &*job.label)).collect();
-    assert_eq!(new, [(Train, "dataset.size=10"), (Generate, "dataset.size=10"), (Evaluate, "dataset.size=10")]);
+    assert_eq!(new, [Train, Generate, Evaluate, Probe].map(|stage| (stage, "dataset.size=10")));
+}
+
+#[test]
+fn probes_ask_every_cell_about_the_same_photos() {
+    let mut study = Study::new(30);
+    let plan = study.plan("[sweep]\ndataset.size = [15, 5]\ndataset.seed = [0, 1]", &["evaluate.probe_photos=4"]);
+    let all: Vec<_> = plan
+        .jobs
+        .iter()
+        .filter_map(|job| match &job.inputs {
+            Inputs::Probe(inputs) => Some((job, inputs)),
+            _ => None,
+        })
+        .collect();
+    for (job, inputs) in &all {
+        let cell = &plan.cells[job.cells[0]];
+        assert_eq!((&inputs.photos[..], &inputs.held_out), (&cell.train_photos[..4], &cell.held_out_photos));
+        // The base model is asked before any training.
+        let needed: Vec<Stage> = job.needs.iter().map(|need| plan.jobs[*need].stage).collect();
+        match inputs.train {
+            None => assert_eq!((needed, job.cells.len(), &*inputs.subject.name), (vec![Prepare], 2, "shin-chan")),
+            Some(_) => assert_eq!((needed, job.cells.len(), &*inputs.subject.name), (vec![Prepare, Train], 1, "")),
+        }
+    }
+    assert_eq!(all.iter().filter(|(_, inputs)| inputs.train.is_none()).count(), 2, "one for each photo seed");
+    // Without a limit, the smallest cell has the say.
+    let plan = study.plan("[sweep]\ndataset.size = [15, 5]", &[]);
+    let photos = plan.jobs.iter().filter_map(|job| match &job.inputs {
+        Inputs::Probe(inputs) => Some(inputs.photos.len()),
+        _ => None,
+    });
+    assert_eq!(photos.collect::<Vec<_>>(), [5, 5, 5]);
+}
+
+#[test]
+fn checkpoints_and_scales_are_swept_without_training_again() {
+    let mut study = Study::new(12);
+    let sweep = "[sweep]\ngenerate.checkpoint = [100, 200, 400]\ngenerate.lora_scale = [0.5, 1.0]";
+    let plan = study.plan(sweep, &["train.keep_every=100"]);
+    let count = |stage: Stage| plan.jobs.iter().filter(|job| job.stage == stage).count();
+    assert_eq!([Train, Generate, Evaluate, Probe].map(count), [1, 6, 6, 7]);
+    assert_eq!(plan.cells[0].label, "generate.checkpoint=100 generate.lora_scale=0.5");
+    // The last step is the one that a study without the setting uses.
+    let plain = study.plan("", &["train.keep_every=100"]);
+    let keys = |plan: &crate::plan::Plan, cell: usize| {
+        plan.cells[cell].jobs.iter().map(|(_, job)| plan.jobs[*job].key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&plan, 5), keys(&plain, 0));
 }
 
 #[test]
@@ -119,7 +167,7 @@ fn some_cells_only() {
     let (keys, whole) = (plan.jobs.iter().map(|job| job.key.clone()).collect::<Vec<_>>(), plan.clone());
     let only = plan.only(&[1]);
     assert_eq!(only.cells.len(), 1);
-    assert_eq!(only.jobs.len(), 6);
+    assert_eq!(only.jobs.len(), 8);
     assert!(only.jobs.iter().enumerate().all(|(i, job)| job.cells == [0] && job.needs.iter().all(|n| *n < i)));
     assert!(only.jobs.iter().all(|job| keys.contains(&job.key)));
     assert_eq!(only.jobs[only.cells[0].jobs.all(Train)[0]].label, "dataset.size=15");

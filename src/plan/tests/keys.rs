@@ -6,12 +6,16 @@ use super::study::Study;
 use crate::photos::{Photo, Scan};
 use crate::plan::Plan;
 use crate::stage::Stage;
-use Stage::{Baseline, ClassImages, Evaluate, Features, Generate, Prepare, Train};
+use Stage::{Baseline, ClassImages, Evaluate, Features, Generate, Prepare, Probe, Train};
 
+/// The keys of the first cell; a stage with several jobs has several.
 fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
-    let jobs = &plan.cells[0].jobs;
-    let main = |stage| Some((stage, plan.jobs[*jobs.one(stage)?].key.to_string()));
-    Stage::ALL.into_iter().filter_map(main).collect()
+    let mut keys: BTreeMap<Stage, String> = BTreeMap::new();
+    for (stage, job) in plan.cells[0].jobs.iter() {
+        let key = plan.jobs[*job].key.to_string();
+        keys.entry(stage).and_modify(|keys| *keys += &format!(" {key}")).or_insert(key);
+    }
+    keys
 }
 
 fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {
@@ -21,7 +25,7 @@ fn changed(before: &Plan, after: &Plan) -> Vec<Stage> {
 
 #[test]
 fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
-    let from_train = vec![Train, Generate, Evaluate];
+    let from_train = vec![Train, Generate, Evaluate, Probe];
     let images = vec![Baseline, Generate, Evaluate];
     let all = vec![Prepare, Baseline, ClassImages, Train, Generate, Evaluate];
     let cases: Vec<(&str, Vec<Stage>)> = vec![
@@ -36,18 +40,18 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.lr_power=2.0", vec![]),
         ("dataset.seed=0", vec![]),
         ("dataset.images=other-photos", vec![]),
-        ("dataset.captions=true", vec![Train, Generate, Evaluate]),
+        ("dataset.captions=true", vec![Train, Generate, Evaluate, Probe]),
         // In some.
         ("model.dtype=bf16", all.clone()),
         ("model.low_memory=true", all.clone()),
         ("dataset.resolution=128", all.clone()),
-        ("dataset.crop=random", vec![Prepare, Train, Generate, Evaluate]),
+        ("dataset.crop=random", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("dataset.size=6", from_train.clone()),
         ("dataset.held_out=3", from_train.clone()),
         ("dataset.seed=1", from_train.clone()),
-        ("subject.class=toy", vec![Baseline, ClassImages, Train, Generate, Evaluate]),
-        ("subject.identifier=xyzzy", vec![Baseline, Train, Generate, Evaluate]),
-        ("subject.name=nohara", vec![Baseline, Evaluate]),
+        ("subject.class=toy", vec![Baseline, ClassImages, Train, Generate, Evaluate, Probe]),
+        ("subject.identifier=xyzzy", vec![Baseline, Train, Generate, Evaluate, Probe]),
+        ("subject.name=nohara", vec![Baseline, Evaluate, Probe]),
         ("train.instance_prompt=one {identifier}", from_train.clone()),
         ("train.steps=401", from_train.clone()),
         ("train.epochs=100", from_train.clone()),
@@ -65,16 +69,19 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.optimizer.weight_decay=0.1", from_train.clone()),
         ("train.max_grad_norm=2", from_train.clone()),
         ("train.snr_gamma=5", from_train.clone()),
+        ("train.keep_every=100", from_train.clone()),
+        // As long as the training: nothing is kept on the way.
+        ("train.keep_every=400", vec![]),
         ("train.gradient_checkpointing=true", from_train.clone()),
         ("train.seed=1", from_train.clone()),
         ("train.prior_preservation.weight=0.5", from_train.clone()),
-        ("train.prior_preservation.images=10", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.images=0", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.seed=1", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.class_prompt=a {class}", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.sampler=ddim", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.steps=10", vec![ClassImages, Train, Generate, Evaluate]),
-        ("train.prior_preservation.guidance_scale=5", vec![ClassImages, Train, Generate, Evaluate]),
+        ("train.prior_preservation.images=10", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.images=0", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.seed=1", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.class_prompt=a {class}", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.sampler=ddim", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.steps=10", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("train.prior_preservation.guidance_scale=5", vec![ClassImages, Train, Generate, Evaluate, Probe]),
         ("evaluate.probe_every=10", from_train.clone()),
         ("evaluate.probe_timesteps=5", from_train.clone()),
         ("evaluate.probe_photos=5", from_train.clone()),
@@ -87,7 +94,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("generate.width=128", images.clone()),
         ("generate.height=128", images.clone()),
         ("generate.baseline_prompts=[]", vec![Baseline, Evaluate]),
-        ("generate.lora_scale=0.5", vec![Generate, Evaluate]),
+        ("generate.lora_scale=0.5", vec![Generate, Evaluate, Probe]),
         ("generate.sampler=ddim", images.clone()),
         ("generate.steps=10", images.clone()),
         ("generate.guidance_scale=5", images.clone()),
@@ -102,7 +109,13 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     }
     // Every setting is in the table above, so that a new one cannot be forgotten.
     let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
-    assert_eq!(missing, ["train.lr_warmup_steps"], "tested below");
+    assert_eq!(missing, ["train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    let mut study = Study::new(12);
+    let kept = "train.keep_every=100";
+    let before = study.plan("", &[kept]);
+    let checkpoint = |study: &mut Study, step: &str| changed(&before, &study.plan("", &[kept, step]));
+    assert_eq!(checkpoint(&mut study, "generate.checkpoint=200"), [Generate, Evaluate, Probe]);
+    assert_eq!(checkpoint(&mut study, "generate.checkpoint=400"), []);
     // Learning rate settings count where the scheduler uses them.
     let counts = |scheduler: &str, set: &str| {
         let scheduler = format!("train.lr_scheduler={scheduler}");
@@ -171,17 +184,42 @@ fn each_fact_changes_the_keys_of_the_stages_that_use_it() {
     let read_anew = |photos: &mut Vec<Photo>, hash: &str| {
         photos.iter_mut().filter(|photo| photo.hash == hash).for_each(|photo| photo.reading = 2);
     };
-    check(&|_, p| read_anew(p, &train[0]), &[], &[Prepare, Train, Generate, Evaluate], "a photo read wrongly before");
+    check(
+        &|_, p| read_anew(p, &train[0]),
+        &[],
+        &[Prepare, Train, Generate, Evaluate, Probe],
+        "a photo read wrongly before",
+    );
     let captions = ["dataset.captions=true"];
-    check(&|_, p| elsewhere(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "a new kind of caption");
-    check(&|_, p| replace(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate], "caption");
-    check(&|_, p| replace(p, &held_out[0]), &captions, &[Prepare, Train, Generate, Evaluate], "held-out caption");
+    check(
+        &|_, p| elsewhere(p, &train[0]),
+        &captions,
+        &[Prepare, Train, Generate, Evaluate, Probe],
+        "a new kind of caption",
+    );
+    check(&|_, p| replace(p, &train[0]), &captions, &[Prepare, Train, Generate, Evaluate, Probe], "caption");
+    check(
+        &|_, p| replace(p, &held_out[0]),
+        &captions,
+        &[Prepare, Train, Generate, Evaluate, Probe],
+        "held-out caption",
+    );
     let unused = study.facts.photos[&images].photos.iter().map(|p| p.hash.clone());
     let unused = unused.into_iter().find(|h| !train.contains(h) && !held_out.contains(h)).unwrap();
     check(&|_, p| read_anew(p, &unused), &[], &[Prepare], "a photo no cell uses, read wrongly before");
     check(&|_, p| p.retain(|p| p.hash != unused), &[], &[Prepare], "a photo no cell uses");
-    check(&|_, p| p.retain(|p| p.hash != train[0]), &[], &[Prepare, Train, Generate, Evaluate], "training photo");
-    check(&|_, p| p.retain(|p| p.hash != held_out[1]), &[], &[Prepare, Train, Generate, Evaluate], "held-out photo");
+    check(
+        &|_, p| p.retain(|p| p.hash != train[0]),
+        &[],
+        &[Prepare, Train, Generate, Evaluate, Probe],
+        "training photo",
+    );
+    check(
+        &|_, p| p.retain(|p| p.hash != held_out[1]),
+        &[],
+        &[Prepare, Train, Generate, Evaluate, Probe],
+        "held-out photo",
+    );
 }
 
 /// The keys of a cell, one line per stage.

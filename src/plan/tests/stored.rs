@@ -27,9 +27,9 @@ fn reasons_are_told_in_words() {
     let store = Store::open(folder.path()).unwrap();
     let mut study = Study::new(12);
     let plan = study.plan("", &[]);
-    assert_eq!(reasons(&plan, &store), ["not made yet"; 6]);
-    (0..6).for_each(|job| commit(&store, &plan, job, 1.0));
-    assert_eq!(reasons(&plan, &store), ["cached"; 6]);
+    assert_eq!(reasons(&plan, &store), ["not made yet"; 8]);
+    (0..8).for_each(|job| commit(&store, &plan, job, 1.0));
+    assert_eq!(reasons(&plan, &store), ["cached"; 8]);
 
     let faster = study.plan("", &["train.learning_rate=2e-4"]);
     let expected = [
@@ -43,10 +43,11 @@ fn reasons_are_told_in_words() {
     let said = reasons(&faster, &store);
     assert_eq!(said[..5], expected[..5]);
     assert_eq!(said[5], "new generate images, trained again");
+    assert_eq!(said[6..], ["trained again", "cached"]);
 
     // Cells of this plan that are done already are no reason.
     let grid = study.plan("[sweep]\ndataset.size = [5, 6]", &[]);
-    assert_eq!(reasons(&grid, &store)[6..], ["not made yet"; 3]);
+    assert_eq!(reasons(&grid, &store)[8..], ["not made yet"; 4]);
 
     let images = vec![study.folder.path().join("photos")];
     study.facts.photos.insert(images, scan(13));
@@ -54,8 +55,8 @@ fn reasons_are_told_in_words() {
     assert_eq!(said[0], "photo added: 12.jpg");
     assert_eq!(said[1..3], ["cached", "cached"]);
 
-    store.record_failure(Train, &grid.jobs[6].key, "out of memory").unwrap();
-    assert_eq!(reasons(&grid, &store)[6], "out of memory");
+    store.record_failure(Train, &grid.jobs[8].key, "out of memory").unwrap();
+    assert_eq!(reasons(&grid, &store)[8], "out of memory");
 }
 
 #[test]
@@ -65,16 +66,16 @@ fn estimates_are_scaled_from_similar_jobs_or_unknown() {
     let mut study = Study::new(12);
     let plan = study.plan("", &[]);
     let of = |plan: &Plan| estimate(plan, &status(plan, &store).unwrap(), &store);
-    assert_eq!((of(&plan).known, of(&plan).unknown), (0, 6));
-    (0..6).for_each(|job| commit(&store, &plan, job, 10.0));
+    assert_eq!((of(&plan).known, of(&plan).unknown), (0, 8));
+    (0..8).for_each(|job| commit(&store, &plan, job, 10.0));
     assert_eq!((of(&plan).known, of(&plan).unknown, of(&plan).seconds), (0, 0, 0.0));
     let longer = study.plan("", &["train.steps=800", "train.rank=8"]);
-    // Twice the steps for training, the same images, the same measurements; the adapter is twice as large.
+    // Twice the steps for training, the same images, measurements and probes; the adapter is twice as large.
     let cost = of(&longer);
-    assert!((cost.seconds - 40.0).abs() < 0.1, "{cost:?}");
-    assert_eq!((cost.bytes, cost.known, cost.unknown), (4000, 3, 0));
+    assert!((cost.seconds - 50.0).abs() < 0.1, "{cost:?}");
+    assert_eq!((cost.bytes, cost.known, cost.unknown), (5000, 4, 0));
     study.facts.device_class = "cuda".into();
-    assert_eq!(of(&study.plan("", &[])).unknown, 6);
+    assert_eq!(of(&study.plan("", &[])).unknown, 8);
 }
 
 #[test]
@@ -84,13 +85,13 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     let mut study = Study::new(12);
     let plan = study.plan("[sweep]\ndataset.size = [5, 10]", &[]);
     (0..4).for_each(|job| commit(&store, &plan, job, 60.0));
-    store.record_failure(Train, &plan.jobs[6].key, "the loss is not finite at step 12").unwrap();
+    store.record_failure(Train, &plan.jobs[8].key, "the loss is not finite at step 12").unwrap();
     let statuses = status(&plan, &store).unwrap();
     let cost = estimate(&plan, &statuses, &store);
     insta::assert_snapshot!(table(&plan, &statuses, &cost), @"
     test: A test
-      dataset.size=5  (5 photos, 2 held out; 4 of 6 jobs done)
-      dataset.size=10  (10 photos, 2 held out; 3 of 6 jobs done)
+      dataset.size=5  (5 photos, 2 held out; 4 of 8 jobs done)
+      dataset.size=10  (10 photos, 2 held out; 3 of 8 jobs done)
 
     stage         cells            state   reason
     prepare       all cells        cached
@@ -99,16 +100,19 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     train         dataset.size=5   cached
     generate      dataset.size=5   to do   not made yet
     evaluate      dataset.size=5   to do   not made yet
+    probe         dataset.size=5   to do   not made yet
+    probe         all cells        to do   not made yet
     train         dataset.size=10  failed  the loss is not finite at step 12
     generate      dataset.size=10  to do   not made yet
     evaluate      dataset.size=10  to do   not made yet
+    probe         dataset.size=10  to do   not made yet
 
-    9 jobs: 4 cached, 5 to do
-    about 60 s and 1 kB for 1 job, unknown for 4 jobs
+    12 jobs: 4 cached, 8 to do
+    about 60 s and 1 kB for 1 job, unknown for 7 jobs
     ");
     let value = json(&plan, &statuses, &cost);
-    assert_eq!(value["jobs"][6]["state"], "failed");
+    assert_eq!(value["jobs"][8]["state"], "failed");
     assert_eq!(value["cells"][1]["assignments"]["dataset.size"], 10);
     assert_eq!(value["cells"][1]["train_photos"].as_array().unwrap().len(), 10);
-    assert_eq!(value["estimate"]["unknown"], 4);
+    assert_eq!(value["estimate"]["unknown"], 7);
 }

@@ -1,8 +1,9 @@
 //! The probe values of a cell, and the measures that come from them.
 
-use crate::measures::probe_values::paired;
+use crate::measures::Of;
+use crate::measures::probe_values::{ProbeChanges, paired};
 use crate::measures::record::Values;
-use crate::measures::table::probe_loss;
+use crate::measures::table::{self, probe_loss};
 use crate::plan::Cell;
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::{self, Row as _, Split};
@@ -39,5 +40,15 @@ pub(super) fn measures(probes: &Probes) -> Values {
         let values = |rows| select(rows, Words::Identifier, split);
         paired(&values(&probes.base), &values(&probes.after))
     };
-    probe_loss::of_values(of(Split::Train).as_ref(), of(Split::HeldOut).as_ref())
+    let (train, held_out) = (of(Split::Train), of(Split::HeldOut));
+    let changes = ProbeChanges { train: train.as_ref(), held_out: held_out.as_ref() };
+    let mut values = probe_loss::of_values(&changes);
+    for measure in table::all() {
+        if let Of::Probes(compute) = measure.of
+            && let Some(value) = compute(&changes).filter(|value| value.is_finite())
+        {
+            values.insert(measure.name.to_owned(), value);
+        }
+    }
+    values
 }

@@ -16,7 +16,10 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             li { a href="images.csv" { "images.csv" } " – one row an image" }
             li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
             @if page.data.has_probe_values() {
-                li { a href="probe_values.csv" { "probe_values.csv" } " – the denoising loss of each photo at each timestep" }
+                li {
+                    a href="probe_values.csv" { "probe_values.csv" }
+                    " – the denoising loss of each photo at each timestep"
+                }
             }
             li { a href="report.md" { "report.md" } " – this page as text" }
             li { a href="cost.html" { "cost.html" } ", " a href="cost.csv" { "cost.csv" } " – time and memory" }

@@ -7,15 +7,16 @@ use super::section::{Page, Section};
 use crate::measures::probe_values::by_photo;
 use crate::measures::verdict::Direction;
 use crate::measures::verdict::choose::{Choice, FEWEST, choose};
-use crate::records::probe_values::Words;
+use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
+use crate::report::axis;
 use crate::report::data::{CellData, StudyData, select};
 use crate::report::style::markdown;
-use crate::report::{axis, titles};
 use crate::text::{count, measurement};
 
 /// The settings that are chosen without training again.
-const FREE: [&str; 2] = ["generate.checkpoint", "generate.lora_scale"];
+const CHECKPOINT: &str = "generate.checkpoint";
+const SCALE: &str = "generate.lora_scale";
 
 /// Adapters of one training, of which one can be kept.
 struct Group<'d> {
@@ -52,7 +53,10 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 table {
                     thead { tr { th scope="col" { "adapter" } th.n scope="col" { "held-out loss" } } }
                     tbody { @for candidate in &group.candidates {
-                        tr { th scope="row" { (candidate.title) } td.n { (measurement(mean(&candidate.losses))) } }
+                        tr {
+                            th scope="row" { "adapter " (candidate.title) }
+                            td.n { (measurement(mean(&candidate.losses))) }
+                        }
                     } }
                 }
             }
@@ -74,7 +78,7 @@ fn groups(data: &StudyData) -> Vec<Group<'_>> {
     for cell in data.cells.iter().filter(|cell| !cell.probes.after.is_empty()) {
         let place = groups.iter().position(|(job, _)| *job == cell.train_job).unwrap_or(groups.len());
         if place == groups.len() {
-            let shared = cell.assignments.iter().filter(|setting| !FREE.contains(&setting.key.as_str()));
+            let shared = cell.assignments.iter().filter(|setting| ![CHECKPOINT, SCALE].contains(&setting.key.as_str()));
             let base = losses(&cell.probes.base).map(|losses| mean(&losses));
             let title = axis::say_all(shared);
             groups.push((&cell.train_job, Group { title, candidates: Vec::new(), base, diverged: 0 }));
@@ -84,8 +88,7 @@ fn groups(data: &StudyData) -> Vec<Group<'_>> {
         if group.candidates.iter().any(|other| other.cell.probes.job == cell.probes.job) {
             continue;
         }
-        let free = axis::say_all(cell.assignments.iter().filter(|setting| FREE.contains(&setting.key.as_str())));
-        let title = if free.is_empty() { titles::full_title(data, cell) } else { free };
+        let title = adapter_title(cell);
         match losses(&cell.probes.after) {
             Some(losses) => group.candidates.push(Candidate { title, cell, losses }),
             None => group.diverged += 1,
@@ -94,8 +97,19 @@ fn groups(data: &StudyData) -> Vec<Group<'_>> {
     groups.into_iter().map(|(_, group)| group).filter(|group| group.candidates.len() + group.diverged > 1).collect()
 }
 
+/// What distinguishes an adapter from others of its training, as it follows the word "adapter".
+fn adapter_title(cell: &CellData) -> String {
+    let of = |key: &str| cell.assignments.iter().find(|setting| setting.key == key);
+    let step = format!("after step {}", cell.steps);
+    match (of(CHECKPOINT), of(SCALE)) {
+        (Some(_), Some(scale)) => format!("{step} at scale {}", scale.value),
+        (None, Some(scale)) => format!("at scale {}", scale.value),
+        (_, None) => step,
+    }
+}
+
 /// The loss of each held-out photo under the identifier; `None` if one is not a number.
-fn losses(rows: &[crate::records::probe_values::ProbeValueRow]) -> Option<Vec<f64>> {
+fn losses(rows: &[ProbeValueRow]) -> Option<Vec<f64>> {
     let losses = by_photo(&select(rows, Words::Identifier, Split::HeldOut)).into_iter();
     losses.map(|(_, loss)| Some(loss).filter(|loss| loss.is_finite())).collect()
 }
@@ -114,8 +128,8 @@ fn said(group: &Group<'_>) -> String {
         (_, None) => "No adapter can be kept: the training diverged.".to_owned(),
         _ if photos == 0 => "No photos are held out, so nothing can say which one to keep.".to_owned(),
         (None, Some(lowest)) => format!(
-            "The lowest held-out loss has {}. With {} it was not checked on photos that had no part in the choice: {FEWEST} \
-             are needed.",
+            "The adapter {} has the lowest held-out loss. With {} it was not checked on photos that had no part in the \
+             choice: {FEWEST} are needed.",
             title(lowest),
             count(photos, "held-out photo"),
         ),
@@ -123,15 +137,16 @@ fn said(group: &Group<'_>) -> String {
             let of = format!("of {of} adapters of one training");
             let loss = measurement(reported);
             if a == b {
-                let title = title(a);
                 format!(
-                    "Keep {title}: {of}, it has the lowest loss on each half of the {photos} held-out photos. On the half \
-                     that did not choose it, its loss is {loss} on average."
+                    "Keep the adapter {}: {of}, it has the lowest loss on each half of the {photos} held-out photos. \
+                     On the half that did not choose it, its loss is {loss} on average.",
+                    title(a)
                 )
             } else {
                 format!(
-                    "No clear choice {of}: one half of the {photos} held-out photos chooses {}, the other one {}. All \
-                     together choose {}. On the half that did not choose, the loss is {loss} on average.",
+                    "No clear choice {of}: one half of the {photos} held-out photos chooses the one {}, the other half \
+                     the one {}. All together choose the one {}. On the half that did not choose, the loss is {loss} \
+                     on average.",
                     title(a),
                     title(b),
                     title(chosen)

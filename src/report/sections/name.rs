@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
+use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
 use crate::report::name_test::{BaseTest, TrainedTest, base_tests, difference, photos, said, trained_tests};
 use crate::report::style::markdown;
@@ -11,11 +12,11 @@ use crate::report::titles;
 use crate::text::measurement;
 
 /// What the numbers are: intervals, pairs, and the three parts of the process.
-const NOTE: &str = "Denoising loss, lower is better. Differences are paired by photo, timestep and noise; in brackets the \
-                    95 % interval over photos. Little, middle and much noise are thirds of the process.";
+const NOTE: &str = "Denoising loss, lower is better. Differences are paired by photo, timestep and noise; in brackets \
+                    the 95 % interval over photos. Little, middle and much noise are thirds of the process.";
 /// What a fall of the loss under each word means.
-const READING: &str = "Under the identifier the loss should fall. As far as it also falls under the class word alone, the \
-                       whole class is turning into the subject.";
+const READING: &str = "Under the identifier the loss should fall. As far as it also falls under the class word alone, \
+                       the whole class is turning into the subject.";
 
 /// The base model's images of the name and the losses; `None` if there is neither.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -48,7 +49,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
 /// Each word with the loss under it and the difference to the class word.
 fn rows(test: &BaseTest<'_>) -> Vec<[String; 3]> {
     let [identifier, class, name] = &test.cell.words;
-    let against = |what: &str, word: &str, paired: &crate::measures::probe_values::Paired| {
+    let against = |what: &str, word: &str, paired: &Paired| {
         [format!("{what} \"{word}\""), measurement(paired.after), difference(&paired.difference)]
     };
     let mut rows = vec![[format!("class \"{class}\""), measurement(test.class.after), String::new()]];

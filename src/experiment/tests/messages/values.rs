@@ -134,3 +134,11 @@ fn steps_and_epochs() {
        = remove one: an epoch is one pass over the training photos
     ");
 }
+
+#[test]
+fn checkpoint_that_is_not_kept() {
+    assert_snapshot!(errors("[generate]\ncheckpoint = 100"), @"");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 150"), @"");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 500"), @"");
+    assert_snapshot!(errors("[generate]\ncheckpoint = 0"), @"");
+}
