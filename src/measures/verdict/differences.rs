@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::comparison::Comparison;
 use super::estimate::Estimate;
-use super::holm::holm;
 use super::layout::Table;
 use super::student::{f_tail, two_sided};
 use super::study::Direction;
@@ -42,7 +41,7 @@ pub struct Difference {
     pub high: Option<f64>,
     /// The chance of such a difference without any effect.
     pub p: Option<f64>,
-    /// The same, corrected for all pairs of the study (Holm).
+    /// The same, corrected for all comparisons of the study (Holm).
     pub p_holm: Option<f64>,
     /// What may be said.
     pub call: Call,
@@ -117,19 +116,11 @@ impl Difference {
     }
 }
 
-/// All pairs of conditions that can be compared. Which pairs a report speaks of (neighbours, each against the best)
-/// depends on the scores themselves, so the correction is for all pairs.
-pub(super) fn differences(comparison: &Comparison, conditions: usize, direction: Direction) -> Vec<Difference> {
+/// All pairs of conditions that can be compared, not yet corrected for each other.
+pub(super) fn differences(comparison: &Comparison, conditions: usize) -> Vec<Difference> {
     let pairs = (0..conditions).flat_map(|a| (a + 1..conditions).map(move |b| (a, b)));
     let weighted = pairs.map(|(a, b)| (a, b, comparison.pair(a, b)));
-    let mut all: Vec<Difference> = weighted.filter_map(|(a, b, w)| difference(comparison, a, b, &w)).collect();
-    let p: Vec<f64> = all.iter().filter_map(|d| d.p).collect();
-    let with_p = all.iter_mut().filter(|d| d.p.is_some());
-    for (difference, p) in with_p.zip(holm(&p)) {
-        difference.p_holm = Some(p);
-        difference.call = Call::of(difference.estimate, difference.p_holm, direction);
-    }
-    all
+    weighted.filter_map(|(a, b, w)| difference(comparison, a, b, &w)).collect()
 }
 
 /// One contrast as a difference of `first` and `second`; not yet corrected for others.

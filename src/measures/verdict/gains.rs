@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::comparison::Method;
 use super::differences::Call;
 use super::estimate::Estimate;
-use super::holm::holm;
 use super::student::{two_sided, two_sided_quantile};
 use super::study::Study;
 
@@ -16,7 +15,9 @@ pub struct Gain {
     pub change: Estimate,
     /// Degrees of freedom of its interval; `None` without one.
     pub df: Option<f64>,
-    /// The chance of such a change without any effect, corrected for the number of conditions (Holm).
+    /// The chance of such a change without any effect.
+    pub p: Option<f64>,
+    /// The same, corrected for all comparisons of the study (Holm).
     pub p_holm: Option<f64>,
     /// What may be said.
     pub call: Call,
@@ -29,35 +30,27 @@ struct Pooled {
     df: f64,
 }
 
-/// One entry for each condition; `None` where the floor is not known.
+/// One entry for each condition, not yet corrected for the other comparisons; `None` where the floor is not known.
 pub(super) fn gains(study: &Study, method: Method) -> Vec<Option<Gain>> {
     let changes: Vec<Vec<Option<f64>>> = (study.conditions.iter())
         .map(|c| c.scores.iter().zip(&c.floor).map(|(y, floor)| Some((*y)? - (*floor)?).filter(|d| d.is_finite())))
         .map(Iterator::collect)
         .collect();
     let common = if method == Method::Pooled { pooled(&changes) } else { None };
-    let mut gains: Vec<Option<Gain>> = changes.iter().map(|row| gain(row, common)).collect();
-    let p: Vec<Option<f64>> = gains.iter().map(|g| g.and_then(|g| g.p_holm)).collect();
-    let mut corrected = holm(&p.iter().copied().flatten().collect::<Vec<_>>()).into_iter();
-    for gain in gains.iter_mut().flatten().filter(|g| g.p_holm.is_some()) {
-        gain.p_holm = corrected.next();
-        gain.call = Call::of(gain.change.mean, gain.p_holm, study.direction);
-    }
-    gains
+    changes.iter().map(|row| gain(row, common)).collect()
 }
 
-/// Not yet corrected for the other conditions.
 fn gain(changes: &[Option<f64>], common: Option<Pooled>) -> Option<Gain> {
     let own = Estimate::of(changes.iter().copied().flatten())?;
     let Some(Pooled { variance, df }) = common else {
         let df = own.sd.map(|_| (own.n - 1) as f64);
-        return Some(Gain { change: own, df, p_holm: own.p(0.0), call: Call::Unknown });
+        return Some(Gain { change: own, df, p: own.p(0.0), p_holm: None, call: Call::Unknown });
     };
     let se = (variance / own.n as f64).sqrt();
     let half = two_sided_quantile(0.05, df) * se;
     let (low, high) = (Some(own.mean - half), Some(own.mean + half));
     let change = Estimate { sd: Some(variance.sqrt()), low, high, ..own };
-    Some(Gain { change, df: Some(df), p_holm: Some(two_sided(own.mean / se, df)), call: Call::Unknown })
+    Some(Gain { change, df: Some(df), p: Some(two_sided(own.mean / se, df)), p_holm: None, call: Call::Unknown })
 }
 
 /// The variance inside conditions, pooled. Conditions share their repeats, so its degrees of freedom lie between R − 1

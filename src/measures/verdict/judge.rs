@@ -8,6 +8,7 @@ use super::differences::{Call, Difference, Variances, differences};
 use super::enough::{Enough, enough};
 use super::estimate::Estimate;
 use super::gains::{Gain, gains};
+use super::holm::holm;
 use super::permutation::{Omnibus, permutation};
 use super::settle::{Settle, settle};
 use super::study::Study;
@@ -79,9 +80,10 @@ pub fn judge(study: &Study) -> Verdict {
     let omnibus = permutation(&table);
     let scores: Vec<Option<Estimate>> = table.iter().map(|row| Estimate::of(row.iter().copied().flatten())).collect();
     let comparison = Comparison::new(table);
-    let differences = differences(&comparison, study.conditions.len(), study.direction);
+    let mut differences = differences(&comparison, study.conditions.len());
     let best = best(study, &scores, &differences);
-    let gains = gains(study, comparison.method);
+    let mut gains = gains(study, comparison.method);
+    let compared_at_once = correct(&mut differences, &mut gains, study);
     // A gain that may be chance is nothing to take shares of.
     let gained = best.and_then(|b| gains[b]).filter(|g| matches!(g.call, Call::Better | Call::Unknown));
     let gained = gained.map(|g| g.change.mean * study.direction.sign());
@@ -104,7 +106,8 @@ pub fn judge(study: &Study) -> Verdict {
         enough: enough(&comparison, &levels, span, last_step, study.direction),
         trend: trend(&comparison, &levels, &numbers),
         axes: axes(&comparison, study),
-        settle: best.and_then(|b| settle(&differences, b, comparison.method, (compared, study.repeats()), span)),
+        settle: best
+            .and_then(|b| settle(&differences, b, &comparison, (compared, study.repeats()), compared_at_once, span)),
         conditions: (study.conditions.iter().zip(&scores).zip(&gains))
             .map(|((condition, score), gain)| ConditionVerdict {
                 n: score.map_or(0, |s| s.n),
@@ -118,6 +121,22 @@ pub fn judge(study: &Study) -> Verdict {
         sizes,
         order,
     }
+}
+
+/// Corrects all comparisons together and says what may be said: all pairs of conditions, and each condition against the
+/// base model. Which pairs a report speaks of (neighbours, each against the best) depends on the scores themselves, so
+/// all of them count. Returns their number.
+fn correct(differences: &mut [Difference], gains: &mut [Option<Gain>], study: &Study) -> usize {
+    let pairs = differences.iter_mut().map(|d| (d.estimate, d.p, &mut d.p_holm, &mut d.call));
+    let gains = gains.iter_mut().flatten().map(|g| (g.change.mean, g.p, &mut g.p_holm, &mut g.call));
+    let all: Vec<_> = pairs.chain(gains).filter_map(|(estimate, p, to, call)| Some((estimate, p?, to, call))).collect();
+    let corrected = holm(&all.iter().map(|(_, p, _, _)| *p).collect::<Vec<_>>());
+    let count = all.len();
+    for ((estimate, _, to, call), p) in all.into_iter().zip(corrected) {
+        *to = Some(p);
+        *call = Call::of(estimate, Some(p), study.direction);
+    }
+    count
 }
 
 /// The condition that no other one is ahead of, inside the repeats; by the plain means where no two can be compared.

@@ -6,7 +6,7 @@ use super::student::{normal, two_sided_quantile};
 /// of freedom: the tails of the noncentral t distribution, `∫ Φ(ncp − t u) + Φ(−ncp − t u) f(u) du`, where `u` is the
 /// standard error found, divided by the true one, and `df u²` has the χ² distribution. By Simpson's rule.
 pub(super) fn power(ncp: f64, df: usize, alpha: f64) -> f64 {
-    const STEPS: usize = 2000;
+    const STEPS: usize = 600;
     let df = df as f64;
     let t = two_sided_quantile(alpha, df);
     // The density of u; beyond these ends less than 1e-12 of it is left.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::comparison::Method;
+use super::comparison::{Comparison, Method};
 use super::differences::{Call, Difference};
 use super::enough::TENTH;
 use super::power::power;
@@ -29,12 +29,14 @@ pub struct Settle {
     pub repeats: Option<usize>,
 }
 
-/// `differences` are all pairs, `conditions` of which have scores, over `repeats` repeats.
+/// `differences` are all pairs of the `conditions` that have scores, over `repeats` repeats; `compared_at_once` is the
+/// number of comparisons that were corrected together.
 pub(super) fn settle(
     differences: &[Difference],
     best: usize,
-    method: Method,
+    comparison: &Comparison,
     (conditions, repeats): (usize, usize),
+    compared_at_once: usize,
     span: Option<f64>,
 ) -> Option<Settle> {
     let open = differences.iter().filter(|d| d.call_for(best) == Some(Call::NotClear));
@@ -42,9 +44,9 @@ pub(super) fn settle(
     let (se, df) = d.se.zip(d.df)?;
     let wanted = d.estimate.abs().max(span.map_or(0.0, |span| TENTH * span));
     // The first step of Holm's correction: the chance is a little larger than this if other pairs are clear.
-    let alpha = 0.05 / differences.iter().filter(|d| d.p.is_some()).count() as f64;
+    let alpha = 0.05 / compared_at_once as f64;
     let chance = |r: usize| {
-        let df = match method {
+        let df = match comparison.method {
             Method::Pooled => (conditions - 1) * (r - 1),
             _ => r - 1,
         };
