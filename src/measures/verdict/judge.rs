@@ -150,7 +150,8 @@ fn best(study: &Study, scores: &[Option<Estimate>], differences: &[Difference]) 
             _ => None,
         });
         let own: Vec<f64> = own.collect();
-        (own.len(), own.iter().sum::<f64>() / own.len().max(1) as f64)
+        // Adding 0 makes −0 a 0, which counts as equal to others.
+        (own.len(), own.iter().sum::<f64>() / own.len().max(1) as f64 + 0.0)
     };
     let with_score = (0..scores.len()).filter(|c| scores[*c].is_some());
     // Of equal ones the first counts.
