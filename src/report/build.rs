@@ -11,7 +11,7 @@ use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
 use crate::report::style::picture;
-use crate::report::{charts, cost, csv, index, markdown, sheet};
+use crate::report::{charts, cost, csv, finding, index, markdown, sheet};
 use crate::store::Store;
 
 /// Collects a study from the store and writes its report folder.
@@ -56,6 +56,7 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     }
     folder.write("cells.csv", &csv::cells(data))?;
     folder.write("images.csv", &csv::images(data))?;
+    finding::files::write(data, &mut folder)?;
     folder.write("cost.csv", &csv::costs(data))?;
     folder.write("cost.html", cost::page(data).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::data::{Cost, StudyData};
 use crate::report::style::page::document;
-use crate::report::{titles, words};
+use crate::report::{finding, titles, words};
 use crate::text;
 
 /// The whole page.
@@ -18,6 +18,9 @@ pub(crate) fn page(data: &StudyData) -> String {
                 @if data.costs.is_empty() { "Nothing is made yet." }
                 @else { (text::duration(once)) " of work on what is kept." }
                 @if alone > once { " Without sharing between cells it would have been " (text::duration(alone)) "." }
+            }
+            @if let Some(seconds) = finding::seconds(data) {
+                p { "The further trainings that the report proposes take about " (text::duration(seconds)) "." }
             }
             p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }
         }

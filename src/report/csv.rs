@@ -143,23 +143,26 @@ pub(crate) fn costs(data: &StudyData) -> Vec<u8> {
 }
 
 /// A CSV file in memory, where writing cannot fail.
-struct Writer(csv::Writer<Vec<u8>>);
+pub(crate) struct Writer(csv::Writer<Vec<u8>>);
 
 impl Writer {
-    fn new<'f>(columns: impl IntoIterator<Item = &'f str>) -> Self {
+    /// With these column names.
+    pub(crate) fn new<'f>(columns: impl IntoIterator<Item = &'f str>) -> Self {
         let mut out = Self(csv::WriterBuilder::new().from_writer(Vec::new()));
         out.row(columns);
         out
     }
 
-    fn row<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
+    /// Adds a row.
+    pub(crate) fn row<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
         let fields = fields.into_iter().map(guarded);
         self.0
             .write_record(fields.map(|f| f.into_owned().into_bytes()))
             .expect("rows have as many fields as the head, and memory takes them");
     }
 
-    fn bytes(self) -> Vec<u8> {
+    /// The file.
+    pub(crate) fn bytes(self) -> Vec<u8> {
         self.0.into_inner().expect("memory takes every byte")
     }
 }

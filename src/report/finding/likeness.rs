@@ -1,7 +1,5 @@
 //! What must be known to read the likeness rightly.
 
-use std::collections::BTreeSet;
-
 use crate::choice::Purpose;
 use crate::report::data::StudyData;
 
@@ -16,16 +14,14 @@ pub(super) fn notes(data: &StudyData) -> Vec<String> {
         return vec![note.to_owned()];
     }
     let measured: Vec<_> = data.cells.iter().filter_map(|cell| cell.likeness.as_ref()).collect();
-    let mut notes = Vec::new();
-    let blind: BTreeSet<&str> = measured.iter().filter(|l| l.blind == Some(true)).map(|l| l.encoder.as_str()).collect();
-    notes.extend(blind.into_iter().map(|encoder| {
-        format!(
-            "The encoder {encoder} does not see the subject: to it, real photos of the subject are not clearly more like \
-             each other than like the base model’s images. Its likeness says nothing."
-        )
-    }));
-    notes.extend(measured.iter().map(|likeness| likeness.held_out).min().and_then(few_photos).map(str::to_owned));
-    notes
+    measured
+        .iter()
+        .map(|likeness| likeness.held_out)
+        .min()
+        .and_then(few_photos)
+        .map(str::to_owned)
+        .into_iter()
+        .collect()
 }
 
 /// What so few held-out photos mean for the ceiling.

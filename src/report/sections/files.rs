@@ -14,6 +14,13 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             @if page.charts.grid { li { a href="grid.png" { "grid.png" } " – all images on one sheet" } }
             li { a href="cells.csv" { "cells.csv" } " – one row a cell" }
             li { a href="images.csv" { "images.csv" } " – one row an image" }
+            @if page.data.cells.iter().any(|cell| cell.trained) {
+                li {
+                    a href="verdict.json" { "verdict.json" } ", " a href="trainings.csv" { "trainings.csv" } ", "
+                    a href="conditions.csv" { "conditions.csv" } ", " a href="differences.csv" { "differences.csv" }
+                    " – what the finding says, in numbers"
+                }
+            }
             li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
             @if page.data.has_probe_values() {
                 li {

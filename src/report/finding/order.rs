@@ -1,0 +1,162 @@
+//! The order of conditions in sentences: who is worse than whom, and who cannot be told apart.
+
+use crate::measures::verdict::{Call, Enough, Method};
+use crate::text;
+
+use super::judged::Judged;
+use super::words;
+
+/// What each condition bought, as a share of what the best one bought.
+pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
+    let v = &judged.verdict;
+    let best = v.best?;
+    let gain = v.conditions[best].gain.as_ref()?;
+    let scored = judged.scored();
+    if !matches!(gain.call, Call::Better | Call::Unknown) || gain.change.mean * judged.study.direction.sign() <= 0.0 {
+        return Some(words::nothing_bought(scored.len() == 1).to_owned());
+    }
+    if scored.len() < 2 || !judged.few() {
+        return None;
+    }
+    let of_best = |c: &usize| Some(v.conditions[*c].gain.as_ref()?.change.mean / gain.change.mean);
+    let said = |c: &usize| Some(words::bought(judged.title(*c), of_best(c)?, judged.title(best)));
+    let mut others: Vec<&usize> = scored.iter().filter(|c| **c != best).collect();
+    // The nearest to the best first.
+    others.sort_by(|a, b| of_best(b).unwrap_or(f64::NAN).total_cmp(&of_best(a).unwrap_or(f64::NAN)));
+    let parts: Vec<String> = others.into_iter().filter_map(said).collect();
+    (!parts.is_empty()).then(|| parts.join(", and "))
+}
+
+/// Who is clearly worse than whom, and who cannot be told apart; `None` where nothing may be compared.
+pub(super) fn order(judged: &Judged<'_>) -> Option<String> {
+    let v = &judged.verdict;
+    if !judged.comparable || !judged.few() || !matches!(v.method, Method::Pooled | Method::Paired) {
+        return None;
+    }
+    let (best, scored) = (v.best?, judged.scored());
+    let titles = |some: &[usize]| some.iter().map(|c| judged.title(*c)).collect::<Vec<&str>>();
+    let others: Vec<usize> = scored.iter().copied().filter(|c| *c != best).collect();
+    if v.best_is_clear {
+        return Some(words::best(judged.title(best), &titles(&others)));
+    }
+    let mut parts = Vec::new();
+    for c in &scored {
+        let worse_than = |o: &usize| {
+            v.differences.iter().any(|d| d.call_for(*c) == Some(Call::Worse) && (d.first == *o || d.second == *o))
+        };
+        let than: Vec<usize> = scored.iter().copied().filter(|o| o != c && worse_than(o)).collect();
+        if !than.is_empty() {
+            parts.push(words::worse(judged.title(*c), &titles(&than), than.len() == others.len()));
+        }
+    }
+    let like_best = |c: &usize| {
+        *c == best
+            || v.differences.iter().any(|d| {
+                (d.first == *c || d.second == *c) && matches!(d.call_for(best), Some(Call::NotClear | Call::Unknown))
+            })
+    };
+    let alike: Vec<usize> = scored.iter().copied().filter(|c| like_best(c)).collect();
+    if alike.len() > 1 {
+        parts.push(words::alike(&titles(&alike)));
+    }
+    Some(parts.join("; "))
+}
+
+/// How many photos are enough.
+pub(super) fn enough(judged: &Judged<'_>) -> Option<String> {
+    let v = &judged.verdict;
+    if !judged.comparable {
+        return None;
+    }
+    let name = |level: usize| level_name(judged, v.sizes?, *v.order.get(level)?);
+    let said = match v.enough {
+        Enough::Size { level, than, at_most, .. } => words::enough(&name(level)?, &name(than)?, at_most) + ".",
+        Enough::MoreMayHelp { level } => words::more_may_help(&name(level)?, &name(level.checked_sub(1)?)?) + ".",
+        Enough::NotClear => words::not_told().to_owned(),
+        Enough::NotAsked | Enough::NoSpan | Enough::OneTraining => return None,
+    };
+    Some(said)
+}
+
+/// What each of several axes does, the largest effect first, and which of them depend on each other.
+pub(super) fn axes(judged: &Judged<'_>) -> Vec<String> {
+    let Some(axes) = judged.verdict.axes.as_ref().filter(|_| judged.comparable) else { return Vec::new() };
+    let mut effects: Vec<_> = axes.effects.iter().collect();
+    effects.sort_by(|a, b| b.range.total_cmp(&a.range));
+    let mut notes = Vec::new();
+    for effect in effects {
+        let name = |level: usize| level_name(judged, effect.axis, level).unwrap_or_default();
+        let clear = effect.differences.iter().filter(|d| matches!(d.call, Call::Better | Call::Worse));
+        let clear: Vec<String> = clear
+            .map(|d| match d.call {
+                Call::Better => words::level_better(&name(d.first), &name(d.second), d.estimate),
+                _ => words::level_better(&name(d.second), &name(d.first), d.estimate),
+            })
+            .collect();
+        if clear.is_empty() && effect.differences.iter().all(|d| d.call == Call::NotClear) {
+            let all: Vec<String> = (0..judged.axes[effect.axis].values.len()).map(name).collect();
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            notes.push(sentence(&words::alike(&all)));
+        } else if !clear.is_empty() {
+            notes.push(sentence(&clear.join("; ")));
+        }
+    }
+    for i in &axes.interactions {
+        let value = |axis: usize, level: usize| level_name(judged, axis, level).unwrap_or_default();
+        let [a, b] = i.values.map(|v| value(i.axis, v));
+        let (a, b) = if i.at[0] > 0.0 { (a, b) } else { (b, a) };
+        let [here, there] = i.by_values.map(|v| value(i.by, v));
+        notes.push(words::turned(&a, &b, &here, &there));
+    }
+    notes
+}
+
+/// A value of an axis as people say it.
+fn level_name(judged: &Judged<'_>, axis: usize, level: usize) -> Option<String> {
+    let axis = judged.axes.get(axis)?;
+    Some(crate::report::axis::say(axis.key, axis.values.get(level)?))
+}
+
+/// How much a training moves when it is repeated, beside the difference that is hardest to see.
+pub(super) fn noise(judged: &Judged<'_>) -> Option<String> {
+    let v = &judged.verdict;
+    let noise = v.noise.filter(|_| judged.comparable && matches!(v.method, Method::Pooled | Method::Paired))?;
+    let between = v.settle.map(|s| (judged.title(s.best), judged.title(s.other))).filter(|_| judged.few());
+    let difference = v.settle.and_then(|s| {
+        let pair =
+            |d: &&crate::measures::verdict::Difference| d.call_for(s.best).is_some() && d.call_for(s.other).is_some();
+        v.differences.iter().find(pair).map(|d| d.estimate)
+    });
+    let between = between.zip(difference).map(|((a, b), d)| (a, b, d));
+    Some(words::noise(judged.question.noun(), noise.sd, between))
+}
+
+/// The change with each doubling of the photos.
+pub(super) fn trend(judged: &Judged<'_>) -> Option<String> {
+    let t = judged.verdict.trend.filter(|_| judged.comparable)?;
+    Some(words::trend(judged.question.noun(), t.per_doubling, t.low?, t.high?))
+}
+
+/// A text as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+/// The mean of a condition with what is known of it: `5 photos 0.3021 (3 trainings, 0.2945 to 0.3097)`.
+pub(super) fn numbers(judged: &Judged<'_>, condition: usize) -> Option<String> {
+    let score = judged.verdict.conditions[condition].score?;
+    let title = judged.title(condition);
+    let name = if title.is_empty() { String::new() } else { format!("{title} ") };
+    let mean = text::measurement(score.mean);
+    Some(match score.low.zip(score.high) {
+        Some((low, high)) => format!(
+            "{name}{mean} (mean of {}, 95\u{a0}% interval {} to {})",
+            text::count(score.n, "training"),
+            text::measurement(low),
+            text::measurement(high)
+        ),
+        None => format!("{name}{mean}"),
+    })
+}

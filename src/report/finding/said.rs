@@ -1,0 +1,277 @@
+//! The study's answer in sentences.
+
+use crate::choice::Purpose;
+use crate::measures::verdict::Method;
+use crate::report::data::StudyData;
+use crate::text;
+
+use super::judged::{Judged, judged};
+use super::order;
+use super::question::{NotIdentity, Question};
+use super::{likeness, next_step, sections, side_effects, within, words};
+
+/// The study's answer so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// One or a few sentences for the top of the page.
+    pub(crate) headline: String,
+    /// What must be known to read it rightly.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Says what the study found.
+pub(crate) fn finding(data: &StudyData) -> Finding {
+    let judged = judged(data);
+    let measured = !judged.scored().is_empty();
+    let headline = if measured { headline(&judged) } else { nothing_measured(data, &judged) };
+    let mut notes = Vec::new();
+    if measured {
+        notes.extend(numbers(&judged));
+        notes.extend(chance(&judged));
+        notes.extend(order::axes(&judged));
+        notes.extend(side_effects::notes(&judged));
+        notes.extend(order::trend(&judged));
+        notes.extend(next_step::note(&judged));
+        notes.extend(left_out(&judged));
+        notes.push(reach(&judged));
+    }
+    notes.extend(diverged(&judged));
+    notes.extend(shared(data, &judged));
+    notes.extend(likeness::notes(data));
+    notes.extend(identity(&judged));
+    if measured {
+        notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
+    }
+    notes.extend(data.notices.iter().cloned());
+    Finding { headline, notes }
+}
+
+fn headline(judged: &Judged<'_>) -> String {
+    let one = matches!(judged.verdict.method, Method::OneTraining | Method::NoNoise);
+    let mut parts: Vec<String> = Vec::new();
+    if judged.question == Question::Train {
+        parts.push("No photo is held out, so nothing is known of photos the model never saw.".to_owned());
+    }
+    if !judged.comparable {
+        parts.push(range(judged));
+        return parts.join(" ");
+    }
+    if let Some(shares) = order::shares(judged) {
+        let text = if one && judged.scored().len() > 1 { format!("In one training of each, {shares}") } else { shares };
+        parts.push(order::sentence(&text));
+    }
+    parts.extend(order::order(judged).map(|text| order::sentence(&text)));
+    parts.extend(order::enough(judged));
+    if !judged.few() || judged.scored().len() == 1 {
+        parts.push(range(judged));
+    }
+    parts.join(" ")
+}
+
+/// Where the scores lie: one mean, or the lowest and the highest of many.
+fn range(judged: &Judged<'_>) -> String {
+    let place = place(judged);
+    let means = judged.scored().into_iter().filter_map(|c| Some((c, judged.verdict.conditions[c].score?)));
+    let means: Vec<(usize, f64, usize)> = means.map(|(c, score)| (c, score.mean, score.n)).collect();
+    let noun = judged.question.noun();
+    let (Some(low), Some(high)) =
+        (means.iter().min_by(|a, b| a.1.total_cmp(&b.1)), means.iter().max_by(|a, b| a.1.total_cmp(&b.1)))
+    else {
+        return String::new();
+    };
+    if means.len() == 1 {
+        let mean = order::numbers(judged, low.0).unwrap_or_default();
+        return format!("The {noun} {place} is {mean}; without training it is {}.", base(judged));
+    }
+    let end = |(c, mean, n): &(usize, f64, usize)| {
+        let several = if *n > 1 { format!(" (mean of {n} trainings)") } else { String::new() };
+        format!("{} with {}{several}", text::measurement(*mean), judged.title(*c))
+    };
+    format!("The {noun} {place} lies between {} and {}; without training it is {}.", end(low), end(high), base(judged))
+}
+
+/// The base model's score, or the range of several.
+fn base(judged: &Judged<'_>) -> String {
+    let floors = judged.conditions.iter().flat_map(|c| &c.trainings).filter_map(|t| t.floor);
+    let (low, high) = floors.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
+    match (low.is_finite(), text::measurement(low) == text::measurement(high)) {
+        (false, _) => "not known".to_owned(),
+        (true, true) => text::measurement(low),
+        (true, false) => format!("{} to {}", text::measurement(low), text::measurement(high)),
+    }
+}
+
+/// On what the scores are measured.
+fn place(judged: &Judged<'_>) -> String {
+    let cells = judged.conditions.iter().flat_map(|c| c.cells(judged.data));
+    match judged.question {
+        Question::Identity => format!("of the images to {}", sections::held_out_place(judged.data, cells)),
+        Question::HeldOut => format!("on {}", sections::held_out_place(judged.data, cells)),
+        Question::Train => "on photos the model trains on".to_owned(),
+    }
+}
+
+/// The numbers behind the headline.
+fn numbers(judged: &Judged<'_>) -> Option<String> {
+    if !judged.few() || judged.scored().len() < 2 {
+        return None;
+    }
+    let all: Vec<String> = judged.scored().into_iter().filter_map(|c| order::numbers(judged, c)).collect();
+    let better = match judged.question {
+        Question::Identity => "higher is better",
+        Question::HeldOut | Question::Train => "lower is better",
+    };
+    let noun = order::sentence(judged.question.noun());
+    let span = judged.study.span.map(|span| format!("; real photos reach {} more", text::measurement(span)));
+    Some(format!(
+        "{} {} ({better}): base model {}{}; {}.",
+        noun.trim_end_matches('.'),
+        place(judged),
+        base(judged),
+        span.unwrap_or_default(),
+        all.join("; ")
+    ))
+}
+
+/// What is known of chance.
+fn chance(judged: &Judged<'_>) -> Vec<String> {
+    let scored = judged.scored();
+    if !judged.comparable {
+        return vec![words::not_comparable().to_owned()];
+    }
+    match judged.verdict.method {
+        Method::OneTraining => {
+            let mut notes = vec![words::one_training(scored.len()).to_owned()];
+            let worse = within::worse_than_best(judged);
+            if let (Some(best), false, true) = (judged.verdict.best, worse.is_empty(), judged.few()) {
+                let names: Vec<&str> = worse.iter().map(|c| judged.title(*c)).collect();
+                notes.push(format!(
+                    "In these trainings the loss with {} is lower than with {}, photo by photo, by more than the choice \
+                     of photos explains.",
+                    judged.title(best),
+                    text::list(&names)
+                ));
+            }
+            notes
+        }
+        Method::NoNoise => vec![words::no_noise().to_owned()],
+        Method::OneCondition if judged.verdict.conditions.iter().all(|c| c.n < 2) => {
+            vec![words::one_training(1).to_owned()]
+        }
+        Method::Pooled | Method::Paired => order::noise(judged).into_iter().collect(),
+        Method::Nothing | Method::OneCondition => Vec::new(),
+    }
+}
+
+/// Of what the verdict speaks.
+fn reach(judged: &Judged<'_>) -> String {
+    let photos = judged.repeats.iter().flatten().any(|s| s.key == "dataset.seed");
+    let choice =
+        if photos { "and new choices of photos" } else { "with this choice of photos; another choice was not tried" };
+    format!(
+        "This speaks of new trainings of this subject, on this base model, {choice}. It says nothing of other subjects."
+    )
+}
+
+/// What the likeness adds to the verdict.
+fn identity(judged: &Judged<'_>) -> Option<String> {
+    match (judged.not_identity, judged.question) {
+        (Some(NotIdentity::Blind), _) => {
+            let encoder = judged.data.encoders.iter().find(|encoder| encoder.purposes.contains(&Purpose::Identity));
+            let name = encoder.map(|encoder| format!(" {}", encoder.name)).unwrap_or_default();
+            Some(format!(
+                "The encoder{name} cannot tell photos of the subject from the base model's images, so likeness gives no \
+                 verdict."
+            ))
+        }
+        (Some(NotIdentity::NotAsked), _) => {
+            Some("Likeness to the subject is measured and stands in the numbers; the question here is the loss.".into())
+        }
+        (None, Question::Identity) => knows_name(judged),
+        _ => None,
+    }
+}
+
+/// Whether the base model knows the subject by its name, in the eyes of the encoder.
+fn knows_name(judged: &Judged<'_>) -> Option<String> {
+    let share = |cell: &crate::report::data::CellData| {
+        let [name, floor, ceiling] =
+            ["identity_name_floor", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+        crate::measures::verdict::share::share(name?, floor?, ceiling?)
+    };
+    let share = judged.data.cells.iter().find_map(share)?;
+    (share >= crate::measures::verdict::share::KNOWN).then(|| {
+        format!(
+            "The base model knows the subject by its name already: its images of the name are {:.0}\u{a0}% of the way to \
+             real photos.",
+            share * 100.0
+        )
+    })
+}
+
+/// The trainings that diverged.
+fn diverged(judged: &Judged<'_>) -> Vec<String> {
+    let all = judged.conditions.iter().map(|c| (c.trainings.iter().filter(|t| t.diverged).count(), c));
+    let those: Vec<_> = all.filter(|(n, _)| *n > 0).collect();
+    if those.len() > 4 {
+        let n: usize = those.iter().map(|(n, _)| n).sum();
+        return vec![format!("{n} trainings of {} conditions diverged. They are in no mean.", those.len())];
+    }
+    those.into_iter().map(|(n, c)| words::diverged(&c.title, n, c.trainings.len())).collect()
+}
+
+/// The trainings that have no such number although they did not diverge.
+fn left_out(judged: &Judged<'_>) -> Option<String> {
+    let all = judged.conditions.iter().flat_map(|c| &c.trainings);
+    match all.filter(|t| t.score.is_none() && !t.diverged).count() {
+        0 => None,
+        1 => Some("One training is left out: it has no such number.".into()),
+        n => Some(format!("{n} trainings are left out: they have no such number.")),
+    }
+}
+
+/// The sentence when no score is a number.
+fn nothing_measured(data: &StudyData, judged: &Judged<'_>) -> String {
+    let trainings: usize = judged.conditions.iter().map(|c| c.trainings.len()).sum();
+    match unfinished(data) {
+        _ if data.cells.is_empty() => "Nothing is measured yet.".to_owned(),
+        None | Some(_) if trainings > 0 => {
+            let rest = unfinished(data).map(|what| format!(" {what}.")).unwrap_or_default();
+            format!("No denoising loss after training is a number ({}).{rest}", text::count(trainings, "training"))
+        }
+        Some(what) => format!("Nothing is measured yet: {}.", lower(&what)),
+        None => "No denoising loss is measured.".to_owned(),
+    }
+}
+
+/// How many cells failed and how many are not finished.
+fn unfinished(data: &StudyData) -> Option<String> {
+    let (all, failed, waiting) = (data.cells.len(), data.failed_cells(), data.waiting_cells());
+    let of = |n: usize| match (n, all) {
+        (1, 1) => "The only cell".to_owned(),
+        (n, all) if n == all => format!("All {all} cells"),
+        _ => format!("{n} of {all} cells"),
+    };
+    let are = |n: usize| if n == 1 { "is" } else { "are" };
+    match (failed, waiting) {
+        (0, 0) => None,
+        (n, 0) => Some(format!("{} failed", of(n))),
+        (0, n) => Some(format!("{} {} not finished", of(n), are(n))),
+        (f, w) => Some(format!("{} failed and {w} {} not finished", of(f), are(w))),
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A sentence on cells that share a training.
+fn shared(data: &StudyData, judged: &Judged<'_>) -> Option<String> {
+    let trainings: usize = judged.conditions.iter().map(|c| c.trainings.len()).sum();
+    let cells = data.cells.iter().filter(|c| c.trained).count();
+    (judged.question != Question::Identity && trainings > 0 && cells > trainings).then(|| {
+        let (cells, trainings) = (text::count(cells, "cell"), text::count(trainings, "training"));
+        format!("{cells} share {trainings}: cells of one training differ in nothing that the training depends on.")
+    })
+}

@@ -1,0 +1,164 @@
+//! What else the trainings did, each held against its reference.
+
+use crate::measures::verdict::Call;
+use crate::measures::verdict::side_effects::{ByHeart, LEAK, Limit, SideEffect, VARIETY, by_heart};
+use crate::report::data::CellData;
+use crate::text;
+
+use super::judged::Judged;
+use super::question::Question;
+use super::words;
+
+/// An image counts as copied when it is nearer to a training photo than unseen photos are by more than this cosine.
+const COPY: f64 = 0.05;
+/// So large a share of collapsed images is no accident.
+const COLLAPSED: f64 = 0.25;
+
+/// A side effect that is read from measures by their names.
+pub(super) struct Kind {
+    /// Its name in `verdict.json`.
+    pub(super) name: &'static str,
+    /// The number of one training.
+    pub(super) of: fn(&CellData) -> Option<f64>,
+    /// What it is held against.
+    pub(super) limit: Limit,
+    /// Whether one training is enough to call it.
+    pub(super) one_is_enough: bool,
+    /// What it is called, given its mean.
+    said: fn(f64) -> String,
+}
+
+/// All of them.
+pub(super) const KINDS: [Kind; 5] = [
+    Kind {
+        name: "leak",
+        of: |cell| cell.value("leak"),
+        limit: Limit::Above(LEAK),
+        one_is_enough: true,
+        said: |mean| {
+            format!(
+                "the class was overwritten: other members of the class look like the subject, {:.0}\u{a0}% of the way",
+                mean * 100.0
+            )
+        },
+    },
+    Kind {
+        name: "copying",
+        of: |cell| Some(cell.value("copying_gap")? - cell.value("held_out_copying_gap")?),
+        limit: Limit::Above(COPY),
+        one_is_enough: true,
+        said: |mean| {
+            format!(
+                "images copy their photos: they are nearer to a training photo than new photos of the subject are (by a \
+                 cosine of {})",
+                text::measurement(mean)
+            )
+        },
+    },
+    Kind {
+        name: "prompt_forgotten",
+        of: |cell| cell.value("prompt_following_change"),
+        limit: Limit::Below(0.0),
+        one_is_enough: false,
+        said: |mean| {
+            format!("images follow their prompts less than the base model's do (by {})", text::measurement(-mean))
+        },
+    },
+    Kind {
+        name: "variety_lost",
+        of: |cell| cell.value("feature_variety"),
+        limit: Limit::Below(VARIETY),
+        one_is_enough: true,
+        said: |mean| format!("images of one prompt are much alike: {:.0}\u{a0}% of the variety is left", mean * 100.0),
+    },
+    Kind {
+        name: "collapsed",
+        of: |cell| cell.value("collapsed"),
+        limit: Limit::Above(COLLAPSED),
+        one_is_enough: true,
+        said: |mean| format!("{:.0}\u{a0}% of the images have collapsed into noise or one colour", mean * 100.0),
+    },
+];
+
+/// A side effect of a condition; `None` where it is not measured.
+pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) -> Option<SideEffect> {
+    let cells = judged.conditions[condition].cells(judged.data);
+    let mut effect = SideEffect::of(cells.filter_map(kind.of), kind.limit)?;
+    effect.there &= kind.one_is_enough || effect.estimate.n > 1;
+    Some(effect)
+}
+
+/// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.
+pub(super) fn heart(judged: &Judged<'_>, condition: usize) -> Option<ByHeart> {
+    let change = |cell: &CellData, split: &str| {
+        let base = cell.value(&format!("baseline_probe_{split}")).filter(|base| *base > 0.0)?;
+        Some((cell.value(&format!("probe_{split}"))? - base) / base)
+    };
+    let cells = judged.conditions[condition].cells(judged.data);
+    let changes: Vec<(f64, f64)> =
+        cells.filter_map(|cell| Some((change(cell, "train")?, change(cell, "held_out")?))).collect();
+    by_heart(&changes)
+}
+
+/// A sentence for each side effect that is there.
+pub(super) fn notes(judged: &Judged<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let scored = judged.scored();
+    let hearts: Vec<(usize, ByHeart)> =
+        scored.iter().filter_map(|c| Some((*c, heart(judged, *c).filter(|h| h.there)?))).collect();
+    if hearts.len() <= 3 {
+        notes.extend(hearts.iter().map(|(c, h)| words::by_heart(judged.title(*c), h.gap.n == 1, h.train.mean)));
+    } else {
+        notes.push(format!(
+            "In {} of {} conditions the photos were learnt by heart: the loss fell on them and not on unseen photos.",
+            hearts.len(),
+            scored.len()
+        ));
+    }
+    for kind in &KINDS {
+        let there: Vec<(usize, SideEffect)> =
+            scored.iter().filter_map(|c| Some((*c, side_effect(judged, *c, kind).filter(|e| e.there)?))).collect();
+        match there.as_slice() {
+            [] => {}
+            [one] => notes.push(words::side_effect(&[judged.title(one.0)], &(kind.said)(one.1.estimate.mean))),
+            several if several.len() <= 4 => {
+                let names: Vec<&str> = several.iter().map(|(c, _)| judged.title(*c)).collect();
+                let mean = several.iter().map(|(_, e)| e.estimate.mean).sum::<f64>() / several.len() as f64;
+                notes.push(words::side_effect(&names, &(kind.said)(mean)));
+            }
+            many => {
+                let mean = many.iter().map(|(_, e)| e.estimate.mean).sum::<f64>() / many.len() as f64;
+                notes.push(format!("In {} of {} conditions {}.", many.len(), scored.len(), (kind.said)(mean)));
+            }
+        }
+    }
+    notes.extend(worse_than_base(judged));
+    notes
+}
+
+/// Conditions that are worse than no training: clearly, or in their one training.
+fn worse_than_base(judged: &Judged<'_>) -> Option<String> {
+    let gains = |c: &usize| judged.verdict.conditions[*c].gain;
+    let sign = judged.study.direction.sign();
+    let worse = |c: &usize| gains(c).is_some_and(|g| g.call == Call::Worse);
+    let seen = |c: &usize| gains(c).is_some_and(|g| g.change.n == 1 && g.change.mean * sign < 0.0);
+    let scored = judged.scored();
+    let clear: Vec<&str> = scored.iter().filter(|c| worse(c)).map(|c| judged.title(*c)).collect();
+    if !clear.is_empty() && clear.len() <= 4 && !clear.contains(&"") {
+        return Some(words::worse_than_base(&clear));
+    }
+    let all = |some: usize, how: &str| format!("{some} of {} conditions {how} than no training.", scored.len());
+    if clear.len() > 4 {
+        return Some(all(clear.len(), "are worse"));
+    }
+    let there: Vec<&str> = scored.iter().filter(|c| worse(c) || seen(c)).map(|c| judged.title(*c)).collect();
+    let on = match judged.question {
+        Question::Identity => "images of this one training are less like the subject than the base model's",
+        Question::HeldOut | Question::Train => "the loss ended above the base model's in this one training",
+    };
+    match there.len() {
+        0 => None,
+        1..=4 => Some(words::side_effect(&there, on)),
+        n => Some(all(n, "ended worse, in their one training,")),
+    }
+}

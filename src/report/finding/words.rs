@@ -1,0 +1,230 @@
+//! The table from category to sentence: everything that the verdict can say, once.
+//!
+//! Each function says one thing. Names of conditions come in as they are: `5 photos`, `rank 4`.
+
+use crate::text;
+
+/// `is` or `are`, whatever the name asks for.
+pub(super) fn is(name: &str) -> &'static str {
+    let number = name.split(' ').next().and_then(|word| word.parse::<f64>().ok());
+    if name.ends_with('s') && number.is_some_and(|n| n != 1.0) { "are" } else { "is" }
+}
+
+/// `was` or `were`.
+pub(super) fn was(name: &str) -> &'static str {
+    if is(name) == "are" { "were" } else { "was" }
+}
+
+/// What a share of the best condition's gain is called: `nine tenths of what`.
+pub(super) fn tenths(share: f64) -> &'static str {
+    const WORDS: [&str; 11] = [
+        "next to nothing of what",
+        "a tenth of what",
+        "two tenths of what",
+        "three tenths of what",
+        "four tenths of what",
+        "half of what",
+        "six tenths of what",
+        "seven tenths of what",
+        "eight tenths of what",
+        "nine tenths of what",
+        "as much as",
+    ];
+    WORDS[(share.clamp(0.0, 1.0) * 10.0).round() as usize]
+}
+
+/// `15 photos bought nine tenths of what 25 photos bought`.
+pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
+    match tenths(share) {
+        equal @ "as much as" => format!("{name} bought {equal} {best}"),
+        part => format!("{name} bought {part} {best} bought"),
+    }
+}
+
+/// The condition is clearly worse than some others; `all` if these are all others.
+pub(super) fn worse(name: &str, than: &[&str], all: bool) -> String {
+    let is = is(name);
+    match (than.len(), all) {
+        (2, true) => format!("{name} {is} worse than both others"),
+        (3.., true) => format!("{name} {is} worse than all others"),
+        _ => format!("{name} {is} worse than {}", text::list(than)),
+    }
+}
+
+/// One condition is clearly better than every other.
+pub(super) fn best(name: &str, others: &[&str]) -> String {
+    format!("{name} {} better than {}", is(name), text::list(others))
+}
+
+/// No difference is clear.
+pub(super) fn alike(names: &[&str]) -> String {
+    format!("{} cannot be told apart", text::list(names))
+}
+
+/// The smallest size that is enough.
+pub(super) fn enough(name: &str, than: &str, at_most: f64) -> String {
+    let is = is(name);
+    let percent = (at_most * 100.0).ceil();
+    if percent <= 0.0 {
+        format!("{name} {is} enough: more photos bring no more")
+    } else {
+        format!("{name} {is} enough: at most {percent:.0}\u{a0}% of the way behind {than}")
+    }
+}
+
+/// The last step was a clear gain.
+pub(super) fn more_may_help(largest: &str, before: &str) -> String {
+    format!("{largest} {} still clearly better than {before}, so more may help", is(largest))
+}
+
+/// How many are enough is open.
+pub(super) fn not_told() -> &'static str {
+    "How many photos are enough cannot be told with these trainings."
+}
+
+/// Against the base model.
+pub(super) fn worse_than_base(names: &[&str]) -> String {
+    format!("With {} the model is worse than without any training.", text::list(names))
+}
+
+/// No condition is clearly better than the base model.
+pub(super) fn nothing_bought(one: bool) -> &'static str {
+    if one {
+        "The training is not clearly better than no training"
+    } else {
+        "No training is clearly better than no training at all"
+    }
+}
+
+/// What chance does to a training, and what the settings do.
+pub(super) fn noise(noun: &str, sd: f64, between: Option<(&str, &str, f64)>) -> String {
+    let moves = format!("Repeating a training moves the {noun} by ±{}", text::measurement(sd));
+    match between {
+        Some((a, b, difference)) => {
+            format!("{moves}; the difference between {a} and {b} is {}.", text::measurement(difference.abs()))
+        }
+        None => format!("{moves}."),
+    }
+}
+
+/// One training of each.
+pub(super) fn one_training(conditions: usize) -> &'static str {
+    if conditions > 1 {
+        "There is one training of each condition. Another training seed may turn the order, so nothing is called better."
+    } else {
+        "This is one training: with another training seed the result may be another."
+    }
+}
+
+/// Repeats that are equal to the last digit.
+pub(super) fn no_noise() -> &'static str {
+    "Trainings with other seeds came out equal to the last digit, so nothing is known of chance, and nothing is called \
+     better."
+}
+
+/// Scores that were not measured in the same way.
+pub(super) fn not_comparable() -> &'static str {
+    "The conditions were not measured on the same photos in the same way (other photos, words, base model or \
+     resolution), so they are not compared with each other, and nothing is called better."
+}
+
+/// Trainings that diverged.
+pub(super) fn diverged(name: &str, diverged: usize, all: usize) -> String {
+    let with = if name.is_empty() { String::new() } else { format!(" with {name}") };
+    match (diverged, all) {
+        (1, 1) => format!("The training{with} diverged. It is in no mean."),
+        (n, all) if n == all => format!("All {all} trainings{with} diverged. They are in no mean."),
+        (n, all) => format!(
+            "{n} of {all} trainings{with} diverged. The means leave {} out.",
+            if n == 1 { "it" } else { "them" }
+        ),
+    }
+}
+
+/// The change of the score with the size.
+pub(super) fn trend(noun: &str, slope: f64, low: f64, high: f64) -> String {
+    let moves = if slope < 0.0 { "falls" } else { "rises" };
+    let (a, b) = (slope.abs(), if slope < 0.0 { (-high, -low) } else { (low, high) });
+    format!(
+        "With each doubling of the photos the {noun} {moves} by {} (95\u{a0}% interval {} to {}).",
+        text::measurement(a),
+        signed(b.0),
+        signed(b.1)
+    )
+}
+
+fn signed(value: f64) -> String {
+    if value < 0.0 { format!("−{}", text::measurement(-value)) } else { text::measurement(value) }
+}
+
+/// How many more trainings would tell two conditions apart.
+pub(super) fn settle(a: &str, b: &str, more: usize, command: &str) -> String {
+    format!("To tell {a} and {b} apart, about {} of each condition are needed: `{command}`", more_trainings(more))
+}
+
+fn more_trainings(more: usize) -> String {
+    if more == 1 { "1 more training".to_owned() } else { format!("{more} more trainings") }
+}
+
+/// A difference that does not matter.
+pub(super) fn never_settled(a: &str, b: &str) -> String {
+    format!("More than 30 trainings of each would be needed to tell {a} and {b} apart: it does not matter in practice.")
+}
+
+/// One value of an axis against another, the other axes averaged.
+pub(super) fn level_better(better: &str, worse: &str, by: f64) -> String {
+    format!(
+        "{better} {} better than {worse} (by {}, the other settings averaged)",
+        is(better),
+        text::measurement(by.abs())
+    )
+}
+
+/// An order that another axis turns.
+pub(super) fn turned(a: &str, b: &str, here: &str, there: &str) -> String {
+    format!("With {here}, {a} {} better than {b}; with {there} it is the other way round.", is(a))
+}
+
+/// Photos that were learnt by heart.
+pub(super) fn by_heart(name: &str, one: bool, train: f64) -> String {
+    let who = if name.is_empty() { "The photos" } else { name };
+    let seen = if one { " in this one training" } else { "" };
+    format!(
+        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, on unseen photos it did not fall.",
+        if name.is_empty() { "were" } else { was(name) },
+        percent(train)
+    )
+}
+
+/// A side effect with its number and what it is held against.
+pub(super) fn side_effect(names: &[&str], what: &str) -> String {
+    let with = names.iter().filter(|name| !name.is_empty()).copied().collect::<Vec<_>>();
+    if with.is_empty() { format!("{what}.") } else { format!("With {}: {what}.", text::list(&with)) }
+}
+
+/// A share in percent with its sign.
+pub(super) fn percent(share: f64) -> String {
+    let value = (share * 1000.0).round() / 10.0;
+    let sign = if value < 0.0 { "−" } else { "+" };
+    format!("{sign}{:.1}\u{a0}%", value.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_read_well() {
+        assert_eq!(bought("15 photos", 0.88, "25 photos"), "15 photos bought nine tenths of what 25 photos bought");
+        assert_eq!(bought("15 photos", 0.97, "25 photos"), "15 photos bought as much as 25 photos");
+        assert_eq!(worse("5 photos", &["15 photos", "25 photos"], true), "5 photos are worse than both others");
+        assert_eq!(worse("rank 4", &["rank 16"], false), "rank 4 is worse than rank 16");
+        assert_eq!(alike(&["15 photos", "25 photos"]), "15 photos and 25 photos cannot be told apart");
+        assert_eq!(
+            enough("15 photos", "25 photos", 0.055),
+            "15 photos are enough: at most 6\u{a0}% of the way behind 25 photos"
+        );
+        assert_eq!(was("1 photo"), "was");
+        assert_eq!(diverged("rank 4", 1, 3), "1 of 3 trainings with rank 4 diverged. The means leave it out.");
+    }
+}
