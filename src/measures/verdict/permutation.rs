@@ -51,21 +51,16 @@ pub(super) fn permutation(table: &Table) -> Option<Omnibus> {
     }
     let factorial = |n: usize| (1..=n as u64).try_fold(1u64, |all, k| all.checked_mul(k));
     let all = repeats.iter().try_fold(1u64, |all, r| all.checked_mul(factorial(r.values.len())?));
-    let mut sums = vec![0.0; table.len()];
-    let mut statistic = |repeats: &[Repeat]| {
-        sums.fill(0.0);
-        for repeat in repeats {
-            repeat.conditions.iter().zip(&repeat.values).for_each(|(c, v)| sums[*c] += v);
-        }
-        sums.iter().zip(&counts).filter(|(_, n)| **n > 0.0).map(|(s, n)| s * s / n).sum::<f64>()
-    };
-    let observed = statistic(&repeats);
+    let statistic =
+        |sums: &[f64]| sums.iter().zip(&counts).filter(|(_, n)| **n > 0.0).map(|(s, n)| s * s / n).sum::<f64>();
+    let observed = statistic(&sums(&repeats, table.len()));
     let scale: f64 = repeats.iter().flat_map(|r| &r.values).map(|v| v * v).sum();
     let close = 1e-9 * scale;
     let (mut as_good, mut best, mut at_best) = (0u64, f64::NEG_INFINITY, 0u64);
     if let Some(tried) = all.filter(|n| *n <= MOST) {
-        each_order(&mut repeats, &mut |repeats| {
-            let value = statistic(repeats);
+        let orders: Vec<Vec<Vec<f64>>> = repeats.iter().map(|r| orders(r, table.len())).collect();
+        each(&orders, &vec![0.0; table.len()], &mut |sums| {
+            let value = statistic(sums);
             as_good += u64::from(value >= observed - close);
             if value > best + close {
                 (best, at_best) = (value, 1);
@@ -79,25 +74,49 @@ pub(super) fn permutation(table: &Table) -> Option<Omnibus> {
     let mut random = Random::new(SEED);
     for _ in 0..DRAWN {
         repeats.iter_mut().for_each(|r| random.shuffle(&mut r.values));
-        as_good += u64::from(statistic(&repeats) >= observed - close);
+        as_good += u64::from(statistic(&sums(&repeats, table.len())) >= observed - close);
     }
     let tried = DRAWN + 1;
     let share = |n: u64| n as f64 / tried as f64;
     Some(Omnibus { p: share(as_good + 1), smallest: share(1), tried, exact: false })
 }
 
-/// Calls `visit` once for each order of the values in every repeat.
-fn each_order(repeats: &mut Vec<Repeat>, visit: &mut impl FnMut(&[Repeat])) {
-    fn permute(repeats: &mut Vec<Repeat>, repeat: usize, from: usize, visit: &mut impl FnMut(&[Repeat])) {
-        let Some(length) = repeats.get(repeat).map(|r| r.values.len()) else { return visit(repeats) };
-        if from + 1 >= length {
-            return permute(repeats, repeat + 1, 0, visit);
+/// The sum of the values of each condition.
+fn sums(repeats: &[Repeat], conditions: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; conditions];
+    for repeat in repeats {
+        repeat.conditions.iter().zip(&repeat.values).for_each(|(c, v)| sums[*c] += v);
+    }
+    sums
+}
+
+/// Every order of a repeat's values, as one value for each condition; 0 where a condition is not there.
+fn orders(repeat: &Repeat, conditions: usize) -> Vec<Vec<f64>> {
+    fn permute(values: &mut [f64], from: usize, visit: &mut impl FnMut(&[f64])) {
+        if from + 1 >= values.len() {
+            return visit(values);
         }
-        for other in from..length {
-            repeats[repeat].values.swap(from, other);
-            permute(repeats, repeat, from + 1, visit);
-            repeats[repeat].values.swap(from, other);
+        for other in from..values.len() {
+            values.swap(from, other);
+            permute(values, from + 1, visit);
+            values.swap(from, other);
         }
     }
-    permute(repeats, 0, 0, visit);
+    let mut all = Vec::new();
+    permute(&mut repeat.values.clone(), 0, &mut |values| {
+        let mut row = vec![0.0; conditions];
+        repeat.conditions.iter().zip(values).for_each(|(c, v)| row[*c] = *v);
+        all.push(row);
+    });
+    all
+}
+
+/// Calls `visit` with the sums of every combination of one order from each repeat.
+fn each(orders: &[Vec<Vec<f64>>], sums: &[f64], visit: &mut impl FnMut(&[f64])) {
+    let Some((first, rest)) = orders.split_first() else { return visit(sums) };
+    let mut with = vec![0.0; sums.len()];
+    for order in first {
+        with.iter_mut().zip(sums.iter().zip(order)).for_each(|(to, (a, b))| *to = a + b);
+        each(rest, &with, visit);
+    }
 }

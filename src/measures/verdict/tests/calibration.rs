@@ -60,10 +60,14 @@ fn study(shape: Shape, repeats: usize, effects: [f64; 3], span: Option<f64>, num
     }
 }
 
-/// The share of studies of which something holds.
-fn share(shape: Shape, repeats: usize, effects: [f64; 3], span: Option<f64>, holds: fn(&Verdict) -> f64) -> f64 {
-    let one = |number| holds(&judge(&study(shape, repeats, effects, span, number)));
-    (0..STUDIES).into_par_iter().map(one).sum::<f64>() / STUDIES as f64
+/// The shares of studies of which something holds.
+fn shares<const N: usize>(of: impl Fn(usize) -> Study + Sync, holds: [fn(&Verdict) -> f64; N]) -> [f64; N] {
+    let add = |a: [f64; N], b: [f64; N]| std::array::from_fn(|i| a[i] + b[i]);
+    let one = |number| {
+        let verdict = judge(&of(number));
+        holds.map(|holds| holds(&verdict))
+    };
+    (0..STUDIES).into_par_iter().map(one).reduce(|| [0.0; N], add).map(|sum| sum / STUDIES as f64)
 }
 
 fn any_call(v: &Verdict) -> f64 {
@@ -97,14 +101,14 @@ fn nothing_is_called_where_nothing_is() {
     println!("| noise | repeats | something is called | intervals of differences hold | intervals of gains hold |");
     for shape in Shape::ALL {
         for repeats in [1, 2, 3, 6] {
-            let rate = share(shape, repeats, [0.0; 3], None, any_call);
+            let of = |number| study(shape, repeats, [0.0; 3], None, number);
+            let [rate, differences, gains] = shares(of, [any_call, covered, gains_covered]);
             if repeats == 1 {
                 println!("| {shape:?} | 1 | {:.1} % | – | – |", 100.0 * rate);
                 assert_eq!(rate, 0.0);
                 continue;
             }
-            let intervals = [covered, gains_covered].map(|f| share(shape, repeats, [0.0; 3], None, f));
-            let [differences, gains] = intervals.map(|v| 100.0 * v);
+            let [differences, gains] = [differences, gains].map(|v| 100.0 * v);
             println!("| {shape:?} | {repeats} | {:.1} % | {differences:.1} % | {gains:.1} % |", 100.0 * rate);
             assert!(rate <= 0.06, "{shape:?} {repeats}: {rate}");
             assert!((93.0..=97.0).contains(&differences), "{shape:?} {repeats}: {differences}");
@@ -119,7 +123,8 @@ fn power_is_as_predicted() {
     for (effect, repeats) in [(4.0, 2), (2.0, 3), (4.0, 3), (6.0, 3), (1.5, 6), (2.5, 6)] {
         // Six comparisons: three pairs, three against the base model.
         let predicted = power(effect / (2.0 / repeats as f64).sqrt(), 2 * (repeats - 1), 0.05 / 6.0);
-        let found = share(Shape::Normal, repeats, [effect * NOISE, 0.0, 0.0], None, first_is_worse);
+        let of = |number| study(Shape::Normal, repeats, [effect * NOISE, 0.0, 0.0], None, number);
+        let [found] = shares(of, [first_is_worse]);
         println!("| {effect} | {repeats} | {:.1} % | {:.1} % |", 100.0 * predicted, 100.0 * found);
     }
 }
@@ -131,7 +136,8 @@ fn enough_is_rarely_said_of_what_is_not() {
     for shape in Shape::ALL {
         for (repeats, behind) in [(3, 0.1), (6, 0.1), (3, 0.0), (6, 0.0)] {
             let span = 10.0 * 2.0 * NOISE;
-            let rate = share(shape, repeats, [10.0, behind * span, 0.0], Some(span), called_enough);
+            let of = |number| study(shape, repeats, [10.0, behind * span, 0.0], Some(span), number);
+            let [rate] = shares(of, [called_enough]);
             println!("| {shape:?} | {repeats} | {:.0} % of the span | {:.1} % |", 100.0 * behind, 100.0 * rate);
             assert!(behind < 0.1 || rate <= 0.06, "{shape:?} {repeats}: {rate}");
         }
