@@ -11,7 +11,7 @@
 //!
 //! A [`Measure`] is a named number made of them. [`table`] lists all measures; the stage `evaluate`, `metrics.json`,
 //! the CSV files and the tables of a report iterate that list. A new measure is its own file and its name in two
-//! lines of `table/mod.rs`.
+//! lines of `table/mod.rs`. [`verdict`] compares the numbers of trainings and says what they support.
 
 pub mod collected;
 mod error;

@@ -8,7 +8,7 @@ use super::enough::TENTH;
 use super::power::power;
 
 /// Above so many repeats a difference does not matter in practice.
-pub(super) const MOST_REPEATS: usize = 30;
+const MOST_REPEATS: usize = 30;
 /// The chance of a clear answer that is asked for.
 const WANTED: f64 = 0.8;
 
@@ -58,6 +58,23 @@ pub(super) fn settle(
         difference: wanted,
         half_width: super::student::two_sided_quantile(0.05, df as f64) * se,
         power: power(wanted / se, df, alpha),
-        repeats: (repeats + 1..=MOST_REPEATS).find(|r| chance(*r) >= WANTED),
+        repeats: fewest(repeats + 1, |r| chance(r) >= WANTED),
     })
+}
+
+/// The smallest number of repeats from `low` on that is enough, if 30 are; more repeats are never worse.
+fn fewest(mut low: usize, is_enough: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut high = MOST_REPEATS;
+    if low > high || !is_enough(high) {
+        return None;
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_enough(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(low)
 }
