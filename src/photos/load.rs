@@ -8,7 +8,7 @@ use super::error::PhotoError;
 use super::file::read_photo;
 use super::photo::Photo;
 use crate::choice::Crop;
-use crate::picture::{Filter, resize_and_crop};
+use crate::picture::{Filter, Passes, resize_and_crop};
 
 /// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
 ///
@@ -21,7 +21,7 @@ use crate::picture::{Filter, resize_and_crop};
 pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
     let image = upright(photo)?;
     let (x, y) = crop::square(image.dimensions(), &photo.hash, resolution, crop, seed);
-    Ok(resize_and_crop(&image, Filter::Lanczos, x, y))
+    Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }
 
 /// The whole photo, upright. It is an error if the file changed since it was scanned.

@@ -4,4 +4,4 @@ mod png;
 mod resize;
 
 pub use png::{decode_png, encode_png};
-pub use resize::{Filter, Span, longer_side, resize_and_crop, taps};
+pub use resize::{Filter, Passes, Span, longer_side, resize_and_crop, taps};

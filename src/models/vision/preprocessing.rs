@@ -6,7 +6,7 @@
 
 use image::RgbImage;
 
-use crate::picture::{Filter, Span, longer_side, resize_and_crop};
+use crate::picture::{Filter, Passes, Span, longer_side, resize_and_crop};
 
 /// What `preprocessor_config.json` asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Preprocessing {
         };
         let (crop_height, crop_width) = self.crop.unwrap_or((resized_height, resized_width));
         let ((y, top), (x, left)) = (centre(resized_height, crop_height), centre(resized_width, crop_width));
-        let inside = resize_and_crop(image, filter, x, y);
+        let inside = resize_and_crop(image, filter, Passes::Pillow13, x, y);
         if (x.length, y.length) == (crop_width, crop_height) {
             return inside;
         }
