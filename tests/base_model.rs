@@ -100,6 +100,25 @@ fn only_what_was_hashed_is_loaded() {
     assert!(error.contains("changed after it was hashed"), "{error}");
 }
 
+/// Headers are checked when the model is found, and not again. A header that is another one later is noticed.
+#[test]
+fn a_header_that_changes_after_its_check_is_noticed() {
+    let model = Model::new();
+    for name in [UNET, VAE] {
+        let good = fs::read(model.file(name)).unwrap();
+        let found = model.find().unwrap();
+        let mut bad = good.clone();
+        bad[20] ^= 1;
+        fs::write(model.file(name), bad).unwrap();
+        let error = match load(&found) {
+            Ok(loaded) => loaded.vae.get().unwrap_err().to_string(),
+            Err(error) => format!("{error:#}"),
+        };
+        assert!(error.contains("changed after it was hashed") && error.contains(name), "{error}");
+        fs::write(model.file(name), good).unwrap();
+    }
+}
+
 #[test]
 fn configurations_and_headers_are_those_that_were_hashed() {
     let model = Model::new();
