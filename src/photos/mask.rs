@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::photo::Photo;
 use super::{crop, format, guard, header};
 use crate::choice::Crop;
-use crate::picture::{Filter, resize_and_crop};
+use crate::picture::{Filter, Passes, resize_and_crop};
 
 /// The mask of a photo.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub fn load_mask(mask: &Mask, photo: &Photo, resolution: usize, crop: Crop, seed
     let fail = |reason: String| PhotoError::Mask { path: mask.path.clone(), reason };
     let image = grey(&mask.path, &bytes, format::recognise(&bytes).map_err(fail)?)?;
     let (x, y) = crop::square((photo.width, photo.height), &photo.hash, resolution, crop, seed);
-    Ok(resize_and_crop(&image, Filter::Lanczos, x, y))
+    Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }
 
 /// Decodes a mask.

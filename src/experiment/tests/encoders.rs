@@ -39,7 +39,7 @@ fn what_is_wrong_is_told_where_it_is() {
     for (item, place, words) in [
         ("\"dino\"", "4:3", "an encoder cannot be \"dino\""),
         ("{ name = \"a/b\", model = \"a/b\", for = \"identity\" }", "4:13", "the name of an encoder cannot be"),
-        ("{ name = \"d\", model = \"none\", for = \"identity\" }", "4:26", "none does not exist"),
+        ("{ name = \"d\", model = \"none\", for = \"identity\" }", "4:3", "none does not exist"),
         ("{ name = \"d\", model = \"photos\", for = \"identity\" }", "4:26", "has no config.json"),
         ("{ name = \"d\", model = \"a/b\", for = \"identiy\" }", "4:39", "did you mean `identity`"),
         ("{ name = \"d\", model = \"a/b\", for = [] }", "4:32", "must be for something"),

@@ -17,7 +17,8 @@ const NOISE: f64 = 0.75;
 
 const CONTRAST: Measure = Measure {
     name: "contrast",
-    note: "Standard deviation of all pixels and colours of an image, 0 to 1; 0 is one colour.",
+    note: "Standard deviation of the pixels of an image, 0 to 1: root of the mean variance of the three colours. 0 is one \
+           colour.",
     better: Better::Neither,
     floor: Some(BASE.name),
     ceiling: &[],
@@ -64,14 +65,20 @@ pub(super) const MEASURES: &[Measure] = &[
     },
 ];
 
-fn levels(image: &RgbImage) -> impl Iterator<Item = f64> + '_ {
-    image.as_raw().iter().map(|level| f64::from(*level) / 255.0)
-}
-
-/// The variance of all pixels and colours; `None` without pixels.
+/// The variance of the pixels, mean over the colours; `None` without pixels. Sums are exact, so that one colour has 0.
 fn variance(image: &RgbImage) -> Option<f64> {
-    let middle = mean(levels(image))?;
-    mean(levels(image).map(|level| (level - middle).powi(2)))
+    let count = u64::from(image.width()) * u64::from(image.height());
+    let of_colour = |colour: usize| {
+        let (mut sum, mut squares) = (0_u64, 0_u64);
+        for pixel in image.pixels() {
+            let level = u64::from(pixel.0[colour]);
+            sum += level;
+            squares += level * level;
+        }
+        let spread = u128::from(count) * u128::from(squares) - u128::from(sum) * u128::from(sum);
+        spread as f64 / (count as f64 * 255.0).powi(2)
+    };
+    if count == 0 { None } else { mean((0..3).map(of_colour)) }
 }
 
 fn contrast(image: &RgbImage) -> Option<f64> {
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn flat_and_noisy_images_are_told_from_pictures() {
-        let flat = RgbImage::from_pixel(16, 16, Rgb([7; 3]));
+        let flat = RgbImage::from_pixel(16, 16, Rgb([255, 7, 100]));
         assert_eq!((contrast(&flat), roughness(&flat)), (Some(0.0), None));
         let mut state = 1_u32;
         let noise = RgbImage::from_fn(64, 64, |_, _| {

@@ -149,7 +149,7 @@ golden["pixels"] = {
     "width": 12,
     "height": 11,
     "levels": pixels.ravel().tolist(),
-    "contrast": float(levels.std()),
-    "roughness": float((steps**2).mean() / (2 * levels.var())),
+    "contrast": float(np.sqrt(levels.var(axis=(0, 1)).mean())),
+    "roughness": float((steps**2).mean() / (2 * levels.var(axis=(0, 1)).mean())),
 }
 (HERE / "features.json").write_text(json.dumps(golden, indent=None, separators=(",", ":")) + "\n")
