@@ -1,6 +1,6 @@
 //! `config.json` of an image encoder.
 //!
-//! Defaults are those of `CLIPConfig`, `ViTConfig`, `Dinov2Config` and `Dinov2WithRegistersConfig` of transformers 5.23.
+//! Defaults are those of transformers 5.23: `CLIPConfig`, `ViTConfig`, `Dinov2Config`, `Dinov2WithRegistersConfig`.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Image encoders: pictures, and for CLIP texts, to features whose cosine says how alike they are.
 //!
 //! CLIP, DINO, and DINOv2 with and without registers, from folders that transformers' `save_pretrained` writes.
-//! `docs/encoders.md` says what is supported. Features are those of transformers 5.23 with PIL; `tests/parity_vision.rs`
-//! compares them.
+//! `docs/encoders.md` says what is supported. Features are those of transformers 5.23 with PIL;
+//! `tests/parity_vision.rs` compares them.
 
 mod config;
 mod encoder;

@@ -44,7 +44,7 @@ pub struct EncoderParts {
 }
 
 impl EncoderParts {
-    /// Opens a folder as `save_pretrained` of transformers writes it. Reads configurations, vocabulary and headers only.
+    /// Opens a folder as `save_pretrained` of transformers writes it. It reads configurations, vocabulary and headers.
     ///
     /// # Errors
     /// Names what is missing or not supported, or what else the folder holds.

@@ -114,7 +114,7 @@ impl VisionTransformer {
         })
     }
 
-    /// The same network for pictures of another size, `height` × `width` pixels. Pixels that fill no patch are not seen.
+    /// The same network for pictures of another size, `height` × `width` pixels. Pixels without a patch are not seen.
     ///
     /// # Errors
     /// A picture smaller than a patch.
