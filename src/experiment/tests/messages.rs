@@ -45,7 +45,7 @@ fn key_of_another_tool() {
     study.toml:4:1: unknown key `train.zzz`
      4 | zzz = 1
        | ^^^ expected a key of `[train]`
-       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, rank, alpha, dropout, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, seed, optimizer, prior_preservation
+       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, adapter, rank, alpha, dropout, max_grad_norm, snr_gamma, gradient_checkpointing, checkpoint_every, seed, optimizer, prior_preservation
     ");
 }
 
@@ -66,6 +66,15 @@ fn keys_of_the_optimizer_by_their_older_names() {
      5 | optimizer = "lion"
        |             ^^^^^^ expected a section
        = write `[train.optimizer]` and below it e.g. `name = …`
+    "#);
+}
+
+#[test]
+fn a_loha_has_no_dropout() {
+    assert_snapshot!(errors("[train]\nadapter = \"loha\"\ndropout = 0.1"), @r#"
+    study.toml:4:11: `train.dropout` cannot be 0.1 with `adapter = "loha"`
+     4 | dropout = 0.1
+       |           ^^^ expected 0: neither peft nor LyCORIS has this dropout for a LoHa
     "#);
 }
 
