@@ -226,7 +226,7 @@ fn tensors_that_would_not_be_applied_are_named() {
         ),
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj.alpha", &[], "text encoder"),
         ("lora_unet_x.dora_scale", &[1, 8], "DoRA"),
-        ("lora_unet_x.hada_w1_a", &[1, 8], "LoHa"),
+        ("lora_unet_x.hada_t1", &[1, 8], "LoHa"),
         (other_down, &[2, 8], "the up (B) matrix, is missing"),
         (&flat_down, &[2, 8], "twice"),
         ("model.diffusion_model.out.2.bias", &[4], "not a tensor of a LoRA"),

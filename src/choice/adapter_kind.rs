@@ -3,15 +3,26 @@
 use super::words::{Choice, written_as_word};
 
 /// How an adapter changes a layer. The formulas and the names of the tensors are in `models::delta`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {
+    #[default]
     /// The product of two small matrices is added to the weight.
     Lora,
+    /// The products of two pairs of small matrices, multiplied number by number, are added to the weight.
+    Loha,
 }
 
 impl Choice for AdapterKind {
     const NOUN: &'static str = "adapter";
-    const ALL: &'static [(&'static str, Self)] = &[("lora", Self::Lora)];
+    const ALL: &'static [(&'static str, Self)] = &[("lora", Self::Lora), ("loha", Self::Loha)];
 }
 
 written_as_word!(AdapterKind);
+
+impl AdapterKind {
+    /// Whether it is the kind that stored results do not name: once there was no other one.
+    #[must_use]
+    pub fn is_lora(&self) -> bool {
+        *self == Self::Lora
+    }
+}

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::LrScheduler;
+use crate::choice::{AdapterKind, LrScheduler};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +49,12 @@ pub struct TrainRecipe {
     pub lr_cycles: usize,
     /// Exponent of `polynomial`.
     pub lr_power: f64,
-    /// Rank r of every adapter pair.
+    /// How the adapter changes a layer.
+    #[serde(default, skip_serializing_if = "AdapterKind::is_lora")]
+    pub adapter: AdapterKind,
+    /// Rank r of the adapter in every layer.
     pub rank: usize,
-    /// Scale numerator: the update is `alpha / rank · B A`.
+    /// Scale numerator: the update is multiplied with `alpha / rank`.
     pub alpha: f64,
     /// Dropout on the adapter's input while training, 0 to <1.
     pub dropout: f64,
@@ -94,6 +97,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let lr_warmup_steps = reader.count("train.lr_warmup_steps", 0..=MAX_STEPS);
     let lr_cycles = reader.count("train.lr_cycles", 1..=10_000);
     let lr_power = reader.number("train.lr_power", Bounds::above_to(0.0, 100.0));
+    let adapter = reader.choice("train.adapter");
     let rank = reader.count("train.rank", 1..=1024);
     let alpha = match reader.entry("train.alpha") {
         Some(_) => reader.number("train.alpha", Bounds::above_to(0.0, 10_000.0)),
@@ -111,6 +115,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let keep_every = keep_every.zip(steps).map(|(every, steps)| (1..steps).contains(&every).then_some(every));
     let seed = reader.whole("train.seed", 0..=MAX_SEED);
     let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
+    refuse_dropout(reader, adapter, dropout)?;
     warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
     let recipe = TrainRecipe {
         instance_prompt: instance_prompt?,
@@ -122,6 +127,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         lr_warmup_steps: lr_warmup_steps?,
         lr_cycles: lr_cycles?,
         lr_power: lr_power?,
+        adapter: adapter?,
         rank: rank?,
         alpha: alpha?,
         dropout: dropout?,
@@ -171,6 +177,18 @@ fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usiz
         return None;
     }
     usize::try_from(steps).ok()
+}
+
+/// `None` if the adapter has no dropout and the file asks for it.
+fn refuse_dropout(reader: &mut Reader<'_>, adapter: Option<AdapterKind>, dropout: Option<f64>) -> Option<()> {
+    let (Some(AdapterKind::Loha), Some(dropout)) = (adapter, dropout) else { return Some(()) };
+    if dropout == 0.0 {
+        return Some(());
+    }
+    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"loha\"`");
+    let problem = Problem::error(reader.place("train.dropout"), message);
+    reader.push(problem.expected("0: neither peft nor LyCORIS has this dropout for a LoHa"));
+    None
 }
 
 fn warn_of_long_warmup(

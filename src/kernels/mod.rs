@@ -31,6 +31,7 @@ pub mod reference;
 mod simd;
 mod workers;
 
+pub use autodiff::composed::composed;
 pub use autodiff::recording::{Gradients, Recording, record};
 pub use gpu::device::cuda_device;
 pub use host::heap::{keep_freed_memory, release_freed_memory};

@@ -13,7 +13,6 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::choice::AdapterKind;
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -32,7 +31,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
     let layers = model.denoiser.adaptable_layers();
-    let adapter = Adapter::init(AdapterKind::Lora, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, wanted, ctx)?;

@@ -38,7 +38,10 @@ impl Alphas {
             }
             patterns.entry(name).or_insert((place, alpha));
         }
-        let default = get("lora_alpha").map(|alpha| alpha.as_f64().ok_or(format!("lora_alpha is {alpha}")));
+        // peft calls it `alpha` for kinds other than LoRA.
+        let default = get("lora_alpha")
+            .or_else(|| get("alpha"))
+            .map(|alpha| alpha.as_f64().ok_or(format!("lora_alpha is {alpha}")));
         Ok(Self { default: default.transpose()?, patterns, rank_stabilised: flag("use_rslora") })
     }
 

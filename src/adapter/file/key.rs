@@ -63,7 +63,7 @@ const ALPHA: &str = ".alpha";
 const OTHER_METHODS: [(&str, &str); 8] = [
     ("dora_scale", "DoRA, which changes the weights' magnitude, is not supported"),
     ("lora_magnitude_vector", "DoRA, which changes the weights' magnitude, is not supported"),
-    (".hada_", "LoHa is not supported"),
+    (".hada_t", "LoHa with a Tucker core is not supported"),
     (".lokr_", "LoKr is not supported"),
     (".lora_mid.", "LoCon with a Tucker core is not supported"),
     (".oft_", "OFT is not supported"),
@@ -177,7 +177,7 @@ mod tests {
     fn other_methods_are_named() {
         for (name, word) in [
             ("lora_unet_x.dora_scale", "DoRA"),
-            ("lora_unet_x.hada_w1_a", "LoHa"),
+            ("lora_unet_x.hada_t1", "LoHa"),
             ("lora_unet_x.lokr_w1", "LoKr"),
             ("unet.x.lora_B.bias", "biases"),
             ("model.diffusion_model.input_blocks.0.0.weight", "not a tensor of a LoRA"),

@@ -2,5 +2,6 @@
 //! `docs/autodiff.md` says why there are two, and how to add a kernel.
 
 pub(crate) mod apply;
+pub(crate) mod composed;
 pub(crate) mod frozen;
 pub(crate) mod recording;

@@ -4,6 +4,7 @@
 //! ([`about::About`]). Training, gradients and adapter files go over its tensors and know no kind by name.
 
 pub(crate) mod about;
+mod loha;
 mod lora;
 pub(crate) mod shape;
 
@@ -19,6 +20,7 @@ pub use about::Delta;
 pub(crate) fn about(kind: AdapterKind) -> &'static About {
     match kind {
         AdapterKind::Lora => &lora::ABOUT,
+        AdapterKind::Loha => &loha::ABOUT,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Steps on given gradients, against torch and lion-pytorch.
 
+#![allow(clippy::print_stdout)] // measured errors are worth reading
+
 use super::*;
 use candle_core::Device;
 
@@ -38,7 +40,9 @@ impl Case {
 fn worst(json: &str, name: choice::Optimizer) -> f32 {
     let cases: Vec<Case> = serde_json::from_str(json).unwrap();
     assert_eq!(cases.len(), 3);
-    cases.iter().map(|case| case.error(name)).fold(0.0, f32::max)
+    let worst = cases.iter().map(|case| case.error(name)).fold(0.0, f32::max);
+    println!("{name}: {worst:.1e}");
+    worst
 }
 
 #[test]

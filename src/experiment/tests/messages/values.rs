@@ -142,3 +142,12 @@ fn checkpoint_that_is_not_kept() {
     assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 500"), @"");
     assert_snapshot!(errors("[generate]\ncheckpoint = 0"), @"");
 }
+
+#[test]
+fn a_loha_has_no_dropout() {
+    assert_snapshot!(errors("[train]\nadapter = \"loha\"\ndropout = 0.1"), @r#"
+    study.toml:4:11: `train.dropout` cannot be 0.1 with `adapter = "loha"`
+     4 | dropout = 0.1
+       |           ^^^ expected 0: neither peft nor LyCORIS has this dropout for a LoHa
+    "#);
+}
