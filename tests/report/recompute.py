@@ -133,8 +133,8 @@ class Study:
         self.fit()
 
     def fit(self):
-        """y[c][r] = a[c] + b[r] + e by least squares: one column for each condition and repeat, fixed to 0 for the first
-        condition of each part of the study that shares repeats."""
+        """y[c][r] = a[c] + b[r] + e by least squares: one column for each condition and repeat, fixed to 0 for the
+        first condition of each part of the study that shares repeats."""
         cells = [(c, r) for c in range(self.C) for r in range(self.R) if self.y[c][r] is not None]
         self.part = list(range(self.C))
         for r in range(self.R):
@@ -292,7 +292,9 @@ class Study:
                 return dict(answer="size", level=k, than=than, behind=behind, at_most=at_most)
             value, se, df = self.contrast(minus(levels[-1], levels[-2]))
             p = two_sided(value / se, df) * len(levels) * (len(levels) - 1) / 2
-            return dict(answer="more_may_help", level=k) if self.call(value, p) == "better" else dict(answer="not_clear")
+            if self.call(value, p) == "better":
+                return dict(answer="more_may_help", level=k)
+            return dict(answer="not_clear")
         return dict(answer="not_clear")
 
     def trend(self, levels, sizes):
@@ -331,7 +333,8 @@ class Study:
         self.corrected([(d, d["estimate"]) for d in differences] + [(g, g["change"]["mean"]) for g in gains if g])
         ahead = {}
         for c in self.scored:
-            own = [d["estimate"] * self.sign * (1 if d["first"] == c else -1) for d in differences if c in (d["first"], d["second"])]
+            own = [d["estimate"] * self.sign * (1 if d["first"] == c else -1)
+                   for d in differences if c in (d["first"], d["second"])]
             ahead[c] = (len(own), math.fsum(own) / max(1, len(own)), -c)
         best = max(ahead, key=ahead.get) if ahead else None
         span = self.report["span"]
@@ -414,7 +417,8 @@ def main():
         print(fault)
     if faults:
         sys.exit(f"{len(faults)} numbers or answers differ.")
-    print(f"{len(computed['conditions'])} conditions, {len(computed['differences'])} differences: everything is the same.")
+    conditions, differences = len(computed["conditions"]), len(computed["differences"])
+    print(f"{conditions} conditions, {differences} differences: everything is the same.")
 
 
 main()

@@ -1,7 +1,7 @@
 //! How a study is judged: plain arithmetic on the scores of trainings. `docs/verdict.md` explains every step.
 //!
-//! One observation is one **training**: a condition (all settings without the seeds) in one repeat (a pair of seeds that
-//! all conditions share). [`judge`] takes a [`Study`] and returns a [`Verdict`]: numbers and categories, never words.
+//! One observation is one **training**: a condition (all settings without the seeds) in one repeat (a pair of seeds
+//! that all conditions share). [`judge`] takes a [`Study`] and returns a [`Verdict`]: numbers and categories, never words.
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | `trend` | the change with each doubling of the size |
 //! | `axes` | the effect of each of several axes, and which of them depend on each other |
 //! | `settle` | how many repeats would tell two conditions apart |
-//! | `bootstrap`, `share` | how sure one training's score is, given few photos and prompts; floor and ceiling |
+//! | `bootstrap`, `share` | how sure one score is, given few photos and prompts; its place between floor and ceiling |
 //! | `side_effects` | a number with an interval against its reference |
 //! | `choose` | what is chosen by one half of the photos is reported by the other half |
 

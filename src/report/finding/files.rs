@@ -1,6 +1,7 @@
-//! The numbers behind the finding: `trainings.csv` is what was judged, `conditions.csv` and `differences.csv` are tables of
-//! the verdict, and `verdict.json` is all of it. `tests/report/recompute.py` computes the verdict again from
-//! `trainings.csv`.
+//! The numbers behind the finding.
+//!
+//! `trainings.csv` is what was judged, `conditions.csv` and `differences.csv` are tables of the verdict, and
+//! `verdict.json` is all of it. `tests/report/recompute.py` computes the verdict again from `trainings.csv`.
 
 use serde::Serialize;
 use serde_json::{Value, json};

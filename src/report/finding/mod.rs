@@ -1,8 +1,8 @@
 //! What a report may claim: the only place that turns numbers into statements, for the page, the text and the pictures.
 //!
-//! [`judged`](mod@judged) counts trainings and asks `measures::verdict`; `words` is the table from category to sentence.
-//! `files` writes everything that is stated as numbers, so that anybody can compute it again. `docs/verdict.md`
-//! explains the arithmetic.
+//! `judged` counts trainings and asks `measures::verdict`; `words` is the table from category to sentence. `files`
+//! writes everything that is stated as numbers, so that anybody can compute it again. `docs/verdict.md` explains the
+//! arithmetic.
 
 mod conditions;
 pub(crate) mod files;

@@ -81,8 +81,8 @@ impl Question {
         })
     }
 
-    /// What must be the same in all conditions of a repeat, so that scores can be compared: it depends on the photos and
-    /// the way of measuring only.
+    /// What must be the same in all conditions of a repeat, so that scores can be compared: it depends on the photos
+    /// and the way of measuring only.
     pub(crate) fn anchor(self, cell: &CellData) -> Option<f64> {
         match self {
             Self::Identity => cell.value("identity_ceiling"),

@@ -146,8 +146,8 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
             if let (Some(best), false, true) = (judged.verdict.best, worse.is_empty(), judged.few()) {
                 let names: Vec<&str> = worse.iter().map(|c| judged.title(*c)).collect();
                 notes.push(format!(
-                    "In these trainings the loss with {} is lower than with {}, photo by photo, by more than the choice \
-                     of photos explains.",
+                    "In these trainings the loss with {} is lower than with {}, photo by photo, by more than the \
+                     choice of photos explains.",
                     judged.title(best),
                     text::list(&names)
                 ));
@@ -202,8 +202,8 @@ fn knows_name(judged: &Judged<'_>) -> Option<String> {
     let share = judged.data.cells.iter().find_map(share)?;
     (share >= crate::measures::verdict::share::KNOWN).then(|| {
         format!(
-            "The base model knows the subject by its name already: its images of the name are {:.0}\u{a0}% of the way to \
-             real photos.",
+            "The base model knows the subject by its name already: its images of the name are {:.0}\u{a0}% of the \
+             way to real photos.",
             share * 100.0
         )
     })

@@ -49,8 +49,8 @@ pub(super) const KINDS: [Kind; 5] = [
         one_is_enough: true,
         said: |mean| {
             format!(
-                "images copy their photos: they are nearer to a training photo than new photos of the subject are (by a \
-                 cosine of {})",
+                "images copy their photos: they are nearer to a training photo than new photos of the subject are (by \
+                 a cosine of {})",
                 text::measurement(mean)
             )
         },

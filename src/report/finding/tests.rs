@@ -101,8 +101,8 @@ fn the_study_of_the_review_is_answered() {
         &[
             "mean of 3 trainings",
             "5 photos were learnt by heart",
-            "Repeating a training moves the denoising loss by ±0.0017; the difference between 25 photos and 15 photos is \
-             0.0047.",
+            "Repeating a training moves the denoising loss by ±0.0017; the difference between 25 photos and 15 photos \
+             is 0.0047.",
             "runner shinchan.toml --set 'sweep.train.seed=[0,1,2,3,4,5]'",
         ],
     );
@@ -187,8 +187,8 @@ fn settings_that_do_not_matter_share_a_name() {
     has(&said(&data), &["rank 4 or rank 8", "2 cells share 1 training"]);
 }
 
-/// 3 sizes × 2 ranks × 3 learning rates × 2 seeds, as the study `many` of report-review.md: the rate 0.01 hurts, the rank
-/// does nothing, the seed moves more than the rank.
+/// 3 sizes × 2 ranks × 3 learning rates × 2 seeds, as the study `many` of report-review.md: the rate 0.01 hurts, the
+/// rank does nothing, the seed moves more than the rank.
 fn many() -> StudyData {
     let mut cells = Vec::new();
     for (i, n) in ["5", "15", "25"].into_iter().enumerate() {

@@ -110,7 +110,8 @@ pub(super) fn noise(noun: &str, sd: f64, between: Option<(&str, &str, f64)>) -> 
 /// One training of each.
 pub(super) fn one_training(conditions: usize) -> &'static str {
     if conditions > 1 {
-        "There is one training of each condition. Another training seed may turn the order, so nothing is called better."
+        "There is one training of each condition. Another training seed may turn the order, so nothing is called \
+         better."
     } else {
         "This is one training: with another training seed the result may be another."
     }
@@ -190,7 +191,8 @@ pub(super) fn by_heart(name: &str, one: bool, train: f64) -> String {
     let who = if name.is_empty() { "The photos" } else { name };
     let seen = if one { " in this one training" } else { "" };
     format!(
-        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, on unseen photos it did not fall.",
+        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, and on unseen photos it did \
+         not fall.",
         if name.is_empty() { "were" } else { was(name) },
         percent(train)
     )

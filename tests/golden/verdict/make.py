@@ -72,7 +72,8 @@ class Study:
         self.case = case
         rows = [c["scores"] for c in case["conditions"]]
         self.R = max(map(len, rows))
-        self.y = [[x if x is not None and math.isfinite(x) else None for x in r] + [None] * (self.R - len(r)) for r in rows]
+        finite = lambda x: x if x is not None and math.isfinite(x) else None
+        self.y = [[finite(x) for x in r] + [None] * (self.R - len(r)) for r in rows]
         self.C = len(rows)
         cells = [(c, r) for c in range(self.C) for r in range(self.R) if self.y[c][r] is not None]
         self.cells = cells
@@ -106,10 +107,14 @@ class Study:
             self.method = "one_training"
         elif math.sqrt(self.s2) <= 1e-9 * np.abs(self.values).max():
             self.method = "no_noise"
-        elif self.variances and self.variances["largest"] > 9 * self.variances["smallest"] and self.variances["p"] < 0.05:
+        elif self.unequal():
             self.method = "paired"
         else:
             self.method = "pooled"
+
+    def unequal(self):
+        v = self.variances
+        return v and v["largest"] > 9 * v["smallest"] and v["p"] < 0.05
 
     def contrast(self, w):
         """(estimate, se, df)"""
@@ -234,7 +239,8 @@ class Study:
         for c in range(self.C):
             if all(x is None for x in self.y[c]):
                 continue
-            own = [d["estimate"] * s if d["first"] == c else -d["estimate"] * s for d in differences if c in (d["first"], d["second"])]
+            pairs = [d for d in differences if c in (d["first"], d["second"])]
+            own = [d["estimate"] * s if d["first"] == c else -d["estimate"] * s for d in pairs]
             key[c] = (len(own), sum(own) / max(1, len(own)))
         return max(key, key=lambda c: (key[c], -c)) if key else None
 
@@ -270,20 +276,21 @@ class Study:
 
         own = [call_for(d, best) for d in ds if best in (d["first"], d["second"])]
         clear = compared > 1 and len(own) + 1 == compared and all(c == "better" for c in own)
-        sizes = next((i for i, a in enumerate(self.case["axes"]) if a["levels"] > 1 and len(a["sizes"]) == a["levels"]), None)
+        axes = self.case["axes"]
+        sizes = next((i for i, a in enumerate(axes) if a["levels"] > 1 and len(a["sizes"]) == a["levels"]), None)
         order, levels = [], None
         if sizes is not None:
-            order = sorted(range(self.case["axes"][sizes]["levels"]), key=lambda i: self.case["axes"][sizes]["sizes"][i])
+            order = sorted(range(axes[sizes]["levels"]), key=lambda i: axes[sizes]["sizes"][i])
             levels = self.level_weights(sizes)
             levels = [levels[i] for i in order] if levels is not None else None
         noise = dict(sd=math.sqrt(self.s2), df=self.df) if self.s2 is not None else None
         return dict(
-            method=self.method, noise=noise, variances=self.variances, differences=ds, omnibus=self.omnibus(), best=best,
-            best_is_clear=clear, span=span, sizes=sizes, order=order, enough=self.enough(levels, span),
+            method=self.method, noise=noise, variances=self.variances, differences=ds, omnibus=self.omnibus(),
+            best=best, best_is_clear=clear, span=span, sizes=sizes, order=order, enough=self.enough(levels, span),
             trend=self.trend(levels, order, sizes), settle=self.settle(ds, best, compared, span, call_for, len(family)),
             axes=self.axes(),
-            conditions=[dict(n=sum(x is not None for x in row), diverged=c.get("diverged", 0), score=estimate(row), gain=g,
-                             share=g["change"]["mean"] * s / span if g and span else None)
+            conditions=[dict(n=sum(x is not None for x in row), diverged=c.get("diverged", 0), score=estimate(row),
+                             gain=g, share=g["change"]["mean"] * s / span if g and span else None)
                         for row, c, g in zip(self.y, self.case["conditions"], gains)])
 
     def enough(self, levels, span):
@@ -339,7 +346,8 @@ class Study:
         effects = []
         for i, a in enumerate(axes):
             w = self.level_weights(i)
-            ds = self.corrected([self.difference(p, q, w[p] - w[q]) for p, q in itertools.combinations(range(a["levels"]), 2)])
+            pairs = itertools.combinations(range(a["levels"]), 2)
+            ds = self.corrected([self.difference(p, q, w[p] - w[q]) for p, q in pairs])
             effects.append(dict(axis=i, differences=ds, range=max((abs(d["estimate"]) for d in ds), default=0.0)))
         found, s = [], sign(self.case)
         for a, b in itertools.combinations(range(len(axes)), 2):
@@ -353,7 +361,8 @@ class Study:
                                       at=[self.contrast(w)[0] * s for w in at], p_holm=d["p"]))
         for f, p in zip(found, holm([f["p_holm"] for f in found])):
             f["p_holm"] = p
-        found = sorted([f for f in found if f["p_holm"] <= 0.05 and f["at"][0] * f["at"][1] < 0], key=lambda f: f["p_holm"])
+        found = [f for f in found if f["p_holm"] <= 0.05 and f["at"][0] * f["at"][1] < 0]
+        found.sort(key=lambda f: f["p_holm"])
         named = []
         for f in found:
             if all((n["axis"], n["by"]) != (f["axis"], f["by"]) for n in named):
@@ -442,8 +451,8 @@ def cases():
     out["one condition"] = one_axis([5], [[.2986, .3032, .3044]], floor=.2995)
     out["no score"] = one_axis([5, 15], [[None, None], [None, None]], floor=.2995, diverged=[2, 2])
     out["two repeats"] = one_axis([5, 15, 25], [r[:2] for r in seeds], floor=.2995)
-    out["missing and diverged"] = one_axis([5, 15, 25], [[.2986, None, .3044], [.2752, .2773, None], [.2717, .2700, .2761]],
-                                           floor=.2995, diverged=[1, 0, 0])
+    holes = [[.2986, None, .3044], [.2752, .2773, None], [.2717, .2700, .2761]]
+    out["missing and diverged"] = one_axis([5, 15, 25], holes, floor=.2995, diverged=[1, 0, 0])
     out["parts that share no repeat"] = one_axis([5, 15, 25, 50], [[.30, .31, None, None], [.28, .27, None, None],
                                                  [None, None, .26, .27], [None, None, .25, .255]], floor=.2995)
     out["equal in all seeds"] = one_axis([5, 15], [[.3, .3, .3], [.2, .2, .2]], floor=.31)
@@ -480,6 +489,11 @@ def cases():
     return out
 
 
+def noncentral(ncp, df, alpha):
+    t = stats.t.isf(alpha / 2, df)
+    return float(stats.nct.sf(t, df, ncp) + stats.nct.cdf(-t, df, ncp))
+
+
 def main():
     rng = np.random.default_rng(7)
     tables = [[[.1, .2, .15, .4, .3]], [[.1], [.2], [.5]], [[.3]], rng.normal(size=(4, 5)).tolist(), [[.1, .2]]]
@@ -488,8 +502,9 @@ def main():
         student=[dict(t=t, df=df, two_sided=float(2 * stats.t.sf(t, df)), quantile=float(stats.t.isf(p / 2, df)), p=p)
                  for t, df, p in [(2.78, 4, .05), (4.3, 2, .1), (0.0, 3, .5), (12.7, 1, .01), (1.96, 1000, .05),
                                   (30.0, 8, 1e-6), (2.5, 3.7, .05 / 3)]],
-        f=[dict(f=f, above=a, below=b, tail=float(stats.f.sf(f, a, b))) for f, a, b in [(9., 2, 2), (119., 2, 2), (3.3, 5, 7), (161., 1, 1)]],
-        power=[dict(ncp=n, df=df, alpha=al, power=float(stats.nct.sf(stats.t.isf(al / 2, df), df, n) + stats.nct.cdf(-stats.t.isf(al / 2, df), df, n)))
+        f=[dict(f=f, above=a, below=b, tail=float(stats.f.sf(f, a, b))) 
+           for f, a, b in [(9., 2, 2), (119., 2, 2), (3.3, 5, 7), (161., 1, 1)]],
+        power=[dict(ncp=n, df=df, alpha=al, power=noncentral(n, df, al))
                for n, df, al in [(0., 4, .05), (3., 4, .05 / 3), (2., 2, .05), (5., 10, .01), (1., 1, .05), (4., 87, .05)]],
         bootstrap=[dict(table=t, expected=bootstrap(t)) for t in tables],
         halves=[dict(n=n, halves=[list(h) for h in halves(n)]) for n in (4, 5, 8)],
