@@ -9,6 +9,9 @@ pub const LEAK: f64 = 0.25;
 /// Variety counts as lost when less than this share of the base model's is left.
 pub const VARIETY: f64 = 0.75;
 
+/// Photos were learnt by heart if the loss on unseen ones fell by less than this share of the fall on them.
+const UNSEEN: f64 = 0.1;
+
 /// What a number is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +55,8 @@ pub struct ByHeart {
     pub held_out: Estimate,
     /// The first − the second, inside each training.
     pub gap: Estimate,
-    /// Whether the loss fell on the training photos, did not fall on the held-out photos, and the gap is clear.
+    /// Whether the loss fell on the training photos, fell by less than a tenth of that on the held-out photos, and the
+    /// gap is clear.
     pub there: bool,
 }
 
@@ -64,5 +68,6 @@ pub fn by_heart(changes: &[(f64, f64)]) -> Option<ByHeart> {
     let held_out = Estimate::of(all().map(|c| c.1))?;
     let gap = Estimate::of(all().map(|c| c.0 - c.1))?;
     let fell = |e: &Estimate| e.high.unwrap_or(e.mean) < 0.0;
-    Some(ByHeart { train, held_out, gap, there: fell(&train) && !fell(&held_out) && fell(&gap) })
+    let unseen = held_out.mean > UNSEEN * train.mean;
+    Some(ByHeart { train, held_out, gap, there: fell(&train) && unseen && fell(&gap) })
 }

@@ -47,7 +47,7 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
 }
 
 fn headline(judged: &Judged<'_>) -> String {
-    let one = matches!(judged.verdict.method, Method::OneTraining | Method::NoNoise);
+    let one = judged.verdict.method == Method::OneTraining;
     let mut parts: Vec<String> = Vec::new();
     if judged.question == Question::Train {
         parts.push("No photo is held out, so nothing is known of photos the model never saw.".to_owned());

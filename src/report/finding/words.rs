@@ -18,7 +18,7 @@ pub(super) fn was(name: &str) -> &'static str {
 /// What a share of the best condition's gain is called: `nine tenths of what`.
 pub(super) fn tenths(share: f64) -> &'static str {
     const WORDS: [&str; 11] = [
-        "next to nothing of what",
+        "next to nothing",
         "a tenth of what",
         "two tenths of what",
         "three tenths of what",
@@ -37,6 +37,7 @@ pub(super) fn tenths(share: f64) -> &'static str {
 pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
     match tenths(share) {
         equal @ "as much as" => format!("{name} bought {equal} {best}"),
+        nothing @ "next to nothing" => format!("{name} bought {nothing}"),
         part => format!("{name} bought {part} {best} bought"),
     }
 }
@@ -187,14 +188,14 @@ pub(super) fn turned(a: &str, b: &str, here: &str, there: &str) -> String {
 }
 
 /// Photos that were learnt by heart.
-pub(super) fn by_heart(name: &str, one: bool, train: f64) -> String {
+pub(super) fn by_heart(name: &str, one: bool, train: f64, unseen: f64) -> String {
     let who = if name.is_empty() { "The photos" } else { name };
     let seen = if one { " in this one training" } else { "" };
     format!(
-        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, and on unseen photos it did \
-         not fall.",
+        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, on unseen photos by {}.",
         if name.is_empty() { "were" } else { was(name) },
-        percent(train)
+        percent(train),
+        percent(unseen)
     )
 }
 
