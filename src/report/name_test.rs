@@ -58,8 +58,7 @@ pub(crate) fn base_tests(data: &StudyData) -> Vec<BaseTest<'_>> {
 
 /// One test for each cell whose values are there.
 pub(crate) fn trained_tests(data: &StudyData) -> Vec<TrainedTest<'_>> {
-    let test = |cell| trained_test(cell);
-    data.cells.iter().filter_map(test).collect()
+    data.cells.iter().filter_map(trained_test).collect()
 }
 
 fn trained_test(cell: &CellData) -> Option<TrainedTest<'_>> {

@@ -137,10 +137,29 @@ fn steps_and_epochs() {
 
 #[test]
 fn checkpoint_that_is_not_kept() {
-    assert_snapshot!(errors("[generate]\ncheckpoint = 100"), @"");
-    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 150"), @"");
-    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 500"), @"");
-    assert_snapshot!(errors("[generate]\ncheckpoint = 0"), @"");
+    assert_snapshot!(errors("[generate]\ncheckpoint = 100"), @"
+    study.toml:3:14: `generate.checkpoint` is 100, and the training keeps no adapter of that step
+     3 | checkpoint = 100
+       |              ^^^ expected 400, the last step
+       = set `train.keep_every` to the steps between kept adapters, or leave `generate.checkpoint` out
+    ");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 150"), @"
+    study.toml:5:14: `generate.checkpoint` is 150, and the training keeps no adapter of that step
+     5 | checkpoint = 150
+       |              ^^^ expected a multiple of 100 below 400, or 400
+       = `train.keep_every` says which steps are kept; another value trains again
+    ");
+    assert_snapshot!(errors("[train]\nkeep_every = 100\n[generate]\ncheckpoint = 500"), @"
+    study.toml:5:14: `generate.checkpoint` is 500, and the training keeps no adapter of that step
+     5 | checkpoint = 500
+       |              ^^^ expected a multiple of 100 below 400, or 400
+       = `train.keep_every` says which steps are kept; another value trains again
+    ");
+    assert_snapshot!(errors("[generate]\ncheckpoint = 0"), @"
+    study.toml:3:14: `generate.checkpoint` cannot be 0
+     3 | checkpoint = 0
+       |              ^ expected a whole number from 1 to 10000000
+    ");
 }
 
 #[test]
