@@ -77,6 +77,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("evaluate.probe_photos=5", from_train.clone()),
         ("evaluate.probe_seed=5", from_train.clone()),
         ("evaluate.drift_prompts=[]", images.clone()),
+        // Only the masks that are found count, and there are none.
+        ("dataset.masks=other-photos", vec![]),
         ("generate.seeds=[0]", images.clone()),
         ("generate.prompts=a {identifier}", images.clone()),
         ("generate.width=128", images.clone()),
