@@ -93,6 +93,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("evaluate.drift_prompts=[]", images.clone()),
         ("evaluate.encoders=[{name='dino', model='a/b', for='identity'}]", vec![Features]),
         ("evaluate.question=held-out-loss", vec![]),
+        // Only the masks that are found count, and there are none.
+        ("dataset.masks=other-photos", vec![]),
         ("generate.seeds=[0]", images.clone()),
         ("generate.prompts=a {identifier}", images.clone()),
         ("generate.width=128", images.clone()),

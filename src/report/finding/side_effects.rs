@@ -107,7 +107,9 @@ pub(super) fn notes(judged: &Judged<'_>) -> Vec<String> {
     let hearts: Vec<(usize, ByHeart)> =
         scored.iter().filter_map(|c| Some((*c, heart(judged, *c).filter(|h| h.there)?))).collect();
     if hearts.len() <= 3 {
-        notes.extend(hearts.iter().map(|(c, h)| words::by_heart(judged.title(*c), h.gap.n == 1, h.train.mean, h.held_out.mean)));
+        notes.extend(
+            hearts.iter().map(|(c, h)| words::by_heart(judged.title(*c), h.gap.n == 1, h.train.mean, h.held_out.mean)),
+        );
     } else {
         notes.push(format!(
             "In {} of {} conditions the photos were learnt by heart: the loss fell on them and not on unseen photos.",
