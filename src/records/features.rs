@@ -1,7 +1,7 @@
 //! `features.json` and `features.safetensors` of a `features` artifact: what an encoder made of pictures and texts.
 //!
-//! The tensors are `images` and, where the list names them, `mirrored` and `texts`: f32, one row for each entry, of unit
-//! length.
+//! The tensors are `images` and, where the list names them, `mirrored` and `texts`: f32, one row for each entry, of
+//! unit length.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,8 @@ use crate::choice::{Purpose, Question};
 use crate::experiment::settings::Base;
 
 const BOTH: &str = "[evaluate]\nencoders = [\n  { name = \"dino\", model = \"facebook/dinov2-small@main\", for = \
-                    \"identity\" },\n  { name = \"clip\", model = \"./encoder\", for = [\"prompt\", \"identity\"] },\n]";
+                    \"identity\" },\n  { name = \"clip\", model = \"./encoder\", for = [\"prompt\", \"identity\"] \
+                    },\n]";
 
 #[test]
 fn encoders_are_read_in_order() {

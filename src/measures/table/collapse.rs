@@ -1,7 +1,7 @@
 //! Has an image collapsed: is it black, of one colour, or noise?
 //!
-//! The base model's images on the same noise say what is usual. An image counts as collapsed if it has much less contrast
-//! than nearly all of them, or if neighbouring pixels have as little to do with each other as those of noise.
+//! The base model's images on the same noise say what is usual. An image counts as collapsed if it has much less
+//! contrast than nearly all of them, or if neighbouring pixels have as little to do with each other as those of noise.
 
 use image::RgbImage;
 
@@ -17,8 +17,8 @@ const NOISE: f64 = 0.75;
 
 const CONTRAST: Measure = Measure {
     name: "contrast",
-    note: "Standard deviation of the pixels of an image, 0 to 1: root of the mean variance of the three colours. 0 is one \
-           colour.",
+    note: "Standard deviation of the pixels of an image, 0 to 1: root of the mean variance of the three colours. 0 is \
+           one colour.",
     better: Better::Neither,
     floor: Some(BASE.name),
     ceiling: &[],
@@ -38,8 +38,8 @@ const BASE: Measure = Measure {
 
 const ROUGHNESS: Measure = Measure {
     name: "roughness",
-    note: "Mean squared difference of neighbouring pixels, divided by twice the variance of an image: near 0 for smooth \
-           pictures, 1 for noise.",
+    note: "Mean squared difference of neighbouring pixels, divided by twice the variance of an image: near 0 for \
+           smooth pictures, 1 for noise.",
     floor: None,
     of: Of::Image(|pair| Ok(roughness(&pair.image))),
     ..CONTRAST
@@ -52,8 +52,8 @@ pub(super) const MEASURES: &[Measure] = &[
     ROUGHNESS,
     Measure {
         name: "collapsed",
-        note: "Share of the images that have collapsed: less contrast than half of the first percentile of the base model's \
-               images on the same prompts and noise, or pixels like noise.",
+        note: "Share of the images that have collapsed: less contrast than half of the first percentile of the base \
+               model's images on the same prompts and noise, or pixels like noise.",
         better: Better::Lower,
         floor: None,
         columns: &[

@@ -8,8 +8,8 @@ use crate::measures::measure::{Better, Column, Measure, Of, Table};
 
 const GAP: Measure = Measure {
     name: "copying_gap",
-    note: "Cosine to the nearest of k training photos minus cosine to the nearest of k held-out photos, averaged over all \
-           choices of k photos, mirrored photos included; k is the number of training photos or of held-out photos \
+    note: "Cosine to the nearest of k training photos minus cosine to the nearest of k held-out photos, averaged over \
+           all choices of k photos, mirrored photos included; k is the number of training photos or of held-out photos \
            without one, whichever is smaller. Near the number of real photos it is no copying.",
     better: Better::Lower,
     floor: Some(BASE.name),
@@ -37,8 +37,8 @@ const BASE: Measure = Measure {
 
 const PHOTOS: Measure = Measure {
     name: "held_out_copying_gap",
-    note: "The same of each held-out photo against the training photos and the other held-out photos: what a new picture \
-           of the subject has without any copying.",
+    note: "The same of each held-out photo against the training photos and the other held-out photos: what a new \
+           picture of the subject has without any copying.",
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         let of = |(index, photo): (usize, &PhotoFeatures<'_>)| {
             let mut others = cell.held_out.clone();

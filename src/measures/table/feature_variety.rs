@@ -9,8 +9,8 @@ use crate::measures::measure::{Better, Column, Measure, Of, Table};
 pub(super) const MEASURES: &[Measure] = &[Measure {
     name: "feature_variety",
     note: "How different the images of one prompt are from seed to seed: the mean of 1 − cosine over two images of a \
-           prompt, as a share of the base model's on the same noise. 1 is as varied as the base model; near 0 the adapter \
-           draws one picture whatever the noise is.",
+           prompt, as a share of the base model's on the same noise. 1 is as varied as the base model; near 0 the \
+           adapter draws one picture whatever the noise is.",
     better: Better::Higher,
     floor: None,
     ceiling: &[],

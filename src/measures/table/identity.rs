@@ -24,8 +24,8 @@ pub const IDENTITY: Measure = Measure {
 /// What the base model reaches.
 pub const FLOOR: Measure = Measure {
     name: "identity_floor",
-    note: "The likeness of the base model's images for the same prompts on the same noise, with the class word in place \
-           of the identifier.",
+    note: "The likeness of the base model's images for the same prompts on the same noise, with the class word in \
+           place of the identifier.",
     better: Better::Neither,
     floor: None,
     ceiling: &[],
@@ -49,8 +49,8 @@ pub const CEILING: Measure = Measure {
 /// The likeness as a share of what can be reached.
 pub const SHARE: Measure = Measure {
     name: "identity_share",
-    note: "Likeness as a share of what can be reached: (likeness − floor) / (ceiling − floor). 0 is the base model, 1 is \
-           as like as one real photo is another.",
+    note: "Likeness as a share of what can be reached: (likeness − floor) / (ceiling − floor). 0 is the base model, 1 \
+           is as like as one real photo is another.",
     better: Better::Higher,
     columns: &[
         Column { table: Table::Page, rank: 1, head: "share of likeness", below: "0 base – 1 photos", optional: true },
@@ -96,8 +96,8 @@ pub(super) const MEASURES: &[Measure] = &[
     IDENTITY,
     Measure {
         name: "identity_train",
-        note: "Mean cosine of the images' features to those of the training photos, −1 to 1. It is no measure of success, \
-               because a copy of a training photo has the highest one.",
+        note: "Mean cosine of the images' features to those of the training photos, −1 to 1. It is no measure of \
+               success, because a copy of a training photo has the highest one.",
         columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| {
             mean(cell.showing(Shows::Subject).filter_map(|image| score(image.image, &cell.train)))
@@ -108,8 +108,8 @@ pub(super) const MEASURES: &[Measure] = &[
     FLOOR,
     Measure {
         name: "identity_name_floor",
-        note: "The likeness of the base model's images by the subject's name. Near the ceiling, the base model knows the \
-               subject already.",
+        note: "The likeness of the base model's images by the subject's name. Near the ceiling, the base model knows \
+               the subject already.",
         columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| {
             mean(cell.by_name.iter().filter_map(|image| score(image, &cell.held_out)))

@@ -10,8 +10,9 @@ use crate::measures::numbers::CellNumbers;
 
 const LEAK: Measure = Measure {
     name: "leak",
-    note: "How much of the subject is in images of the class: the gain of likeness on class prompts as a share of the gain \
-           on the subject's prompts over the floor. 0 is untouched, 1 is that every member of the class is now the subject.",
+    note: "How much of the subject is in images of the class: the gain of likeness on class prompts as a share of the \
+           gain on the subject's prompts over the floor. 0 is untouched, 1 is that every member of the class is now \
+           the subject.",
     better: Better::Lower,
     floor: None,
     ceiling: &[],
@@ -32,17 +33,17 @@ pub(super) const MEASURES: &[Measure] = &[
     LEAK,
     Measure {
         name: "leak_low",
-        note: "Lower limit of the 95 % interval of the leak, by a bootstrap over the held-out photos. Above 0.25 the class \
-               counts as overwritten.",
+        note: "Lower limit of the 95 % interval of the leak, by a bootstrap over the held-out photos. Above 0.25 the \
+               class counts as overwritten.",
         columns: &[],
         of: Of::CellFeatures(Purpose::Identity, leak_low),
         ..LEAK
     },
     Measure {
         name: "class_change_share",
-        note: "The change of pixels on prompts with the class word, as a share of the change on the subject's prompts; both \
-               are root mean squared differences to the base model's images on the same noise. 1 is that the adapter \
-               changes the class as much as the subject.",
+        note: "The change of pixels on prompts with the class word, as a share of the change on the subject's \
+               prompts; both are root mean squared differences to the base model's images on the same noise. 1 is \
+               that the adapter changes the class as much as the subject.",
         columns: &[],
         of: Of::CellNumbers(|cell| change_share(cell, Shows::Class)),
         ..LEAK

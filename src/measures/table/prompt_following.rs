@@ -10,7 +10,8 @@ use crate::measures::measure::{Better, Column, Measure, Of, Table};
 
 const FOLLOWING: Measure = Measure {
     name: "prompt_following",
-    note: "Cosine of an image's features to those of its prompt with the class word in place of the identifier, −1 to 1.",
+    note: "Cosine of an image's features to those of its prompt with the class word in place of the identifier, −1 to \
+           1.",
     better: Better::Higher,
     floor: Some(BASE.name),
     ceiling: &[],

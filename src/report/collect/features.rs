@@ -52,8 +52,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Measures one cell with one encoder; the numbers of images go to `pictures`. `None` until everything is there that
-    /// the purpose needs.
+    /// Measures one cell with one encoder; the numbers of images go to `pictures`. `None` until everything is there
+    /// that the purpose needs.
     fn measure(
         &self,
         cell: &Cell,

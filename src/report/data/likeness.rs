@@ -20,7 +20,7 @@ pub struct Likeness {
     pub encoder: String,
     /// The number of held-out photos that images are compared with.
     pub held_out: usize,
-    /// Whether the encoder does not see the subject: its ceiling is not clearly above its floor. `None` if that cannot be
-    /// told, because fewer than three photos are held out.
+    /// Whether the encoder does not see the subject: its ceiling is not clearly above its floor. `None` if that cannot
+    /// be told, because fewer than three photos are held out.
     pub blind: Option<bool>,
 }
