@@ -1,0 +1,134 @@
+"""Stage `dino`: a small DINOv2 whose feature tells which figurine a picture shows, trained on renders only.
+
+Of every figurine of a batch there are several renders: other place, pose, clothes, things. Their features should be
+alike and those of other figurines not (Khosla et al. 2020, arXiv 2004.11362). The looks of a figurine, read from the
+same feature, show the encoder early what matters. It never sees a generated picture, nor the subject.
+"""
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from transformers import AutoImageProcessor, Dinov2Model
+
+from data.people import identity_auc, kept_people, kept_pictures
+from data.tags import classes, tag_loss
+from data.views import Views
+from data.world import SHOWN, rendered
+from loop import trainer
+from loop.training import Training
+from models import encoders, vae
+
+# What a figurine keeps from one picture to the next.
+OWN = [SHOWN.index(name) for name in ("hair", "hair_color", "skin", "brows", "mouth", "blush", "ears", "eyes")]
+TEMPERATURE = 0.1
+
+
+def work(run):
+    if run.results.get("dino"):
+        return
+    torch.manual_seed(run.seed + 4)
+    task = Task(run)
+    training = Training(
+        "dino", {"dino": task.dino, "looks": task.looks}, run.settings.dino_rate, task.draw, task.loss,
+        report=task.report, reports=20, decay=2e-2, ema=run.settings.dino_ema,
+    )  # fmt: skip
+    numbers = trainer.train(run, training)
+    folder = export(run, task.dino)
+    run.results.finish("dino", **numbers, **measure(run, folder))
+
+
+class Task:
+    """The batches of a training step, and how the features are judged."""
+
+    def __init__(self, run):
+        self.run, self.s, self.people = run, run.settings, rendered(run, "people")
+        self.sizes = [classes(self.people.values, SHOWN)[i] for i in OWN]
+        geometry = self.people.geometry
+        self.geometry = (geometry - geometry.mean(0)) / (geometry.std(0) + 1e-6)
+        device = run.machine.device
+        self.dino = encoders.new_dino(self.s).to(device)
+        self.looks = encoders.Looks(self.s.dino_width, sum(self.sizes)).to(device)
+        self.views = Views(run, encoders.DINO_SIDE, encoders.DINO_SIDE / encoders.DINO_EDGE)
+
+    def draw(self, generator, _progress):
+        s, each = self.s, self.s.per_person
+        persons = torch.randperm(s.people - kept_people(s), generator=generator)[: s.dino_people].sort().values
+        picked = torch.rand((len(persons), each), generator=generator).topk(s.dino_views).indices
+        chosen = (persons[:, None] * each + picked).flatten()
+        views = self.views.draw(len(chosen), generator)
+        return self.people.pictures(chosen), *views, self.people.labels[chosen][:, OWN], self.geometry[chosen]
+
+    def loss(self, pictures, frames, colors, soft, noise, labels, geometry):
+        x = encoders.normalized(self.views.apply(pictures, frames, colors, soft, noise), encoders.IMAGENET)
+        with self.run.machine.autocast():
+            feature = self.dino(pixel_values=x).pooler_output
+            attributes, built = self.looks(feature)
+        alike = contrast(F.normalize(feature.float(), dim=1), self.s.dino_views)
+        seen = tag_loss(attributes, labels, self.sizes)
+        shape = (built.float() - geometry).square().mean()
+        return alike + 0.15 * seen + 0.3 * shape, {"alike": alike.detach(), "seen": seen.detach(), "shape": shape.detach()}
+
+    def report(self, _step):
+        images, labels, person = kept_pictures(self.run, 60)
+        crop = torch.from_numpy(images[:]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        edge = (encoders.DINO_EDGE - encoders.DINO_SIDE) // 2
+        x = encoders.normalized(crop[:, :, edge:-edge, edge:-edge], encoders.IMAGENET)
+        with torch.no_grad(), self.run.machine.autocast():
+            parts = [self.dino(pixel_values=self.run.machine.put(part)).pooler_output.float().cpu() for part in x.split(64)]
+        return identity_auc(F.normalize(torch.cat(parts), dim=1), person, labels)
+
+
+def contrast(features, views):
+    """The loss of finding the other views of a figurine among all. Unit features (n, d), `views` in a row of each."""
+    n = len(features)
+    similar = (features @ features.T / TEMPERATURE).masked_fill(torch.eye(n, dtype=bool, device=features.device), -1e9)
+    person = torch.arange(n, device=features.device) // views
+    same = (person[:, None] == person).float() - torch.eye(n, device=features.device)
+    return -(similar.log_softmax(1) * same).sum() / same.sum()
+
+
+def export(run, dino):
+    """`export_dino/`, as `from_pretrained` reads it."""
+    folder = run.folder.path("export_dino", "config.json").parent
+    edges = encoders.DINO_EDGE, encoders.DINO_SIDE
+    encoders.write(dino, encoders.processor("BitImageProcessor", *edges, encoders.IMAGENET), folder)
+    return folder
+
+
+class Reader:
+    """The finished folder as anybody reads it: uint8 pictures → unit features (n, d)."""
+
+    def __init__(self, folder):
+        self.model, self.processor = Dinov2Model.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
+
+    @torch.no_grad()
+    def __call__(self, images):
+        features = []
+        for i in range(0, len(images), 64):
+            pictures = [Image.fromarray(image) for image in images[i : i + 64]]
+            x = self.processor(images=pictures, return_tensors="pt").pixel_values
+            features.append(self.model(pixel_values=x).pooler_output)
+        return F.normalize(torch.cat(features), dim=1)
+
+
+def measure(run, folder):
+    """On people nobody trained on: their renders, and the same after the VAE. And how like the subject his renders are."""
+    reader, autoencoder = Reader(folder), vae.load(run)
+    images, labels, person = kept_pictures(run, 300)
+    some = slice(0, 100 * run.settings.per_person)
+    back = vae.round_trip_images(run, autoencoder, images[some])
+    subject, world = rendered(run, "subject").images[:256], rendered(run, "validation")
+    half = len(subject) // 2
+    middle = F.normalize(reader(subject[:half]).mean(0), dim=0)
+    others = reader(world.images[:512][world.figurines()[:512].numpy()]) @ middle
+    return {
+        "people": int(person.max()) + 1,
+        "renders": identity_auc(reader(images), person, labels),
+        "round_trips": identity_auc(reader(back), person[some], labels[some]),
+        "subject": {
+            "renders": (reader(subject[half:]) @ middle).mean().item(),
+            "round_trips": (reader(vae.round_trip_images(run, autoencoder, subject[half:])) @ middle).mean().item(),
+            "others": others.mean().item(),
+            "others_95th": others.quantile(0.95).item(),
+        },
+    }
