@@ -11,6 +11,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
 from data import captions as words
 from data.people import auc
+from data.pictures import pixels
 from data.prompts import HEADWEAR, HELD, PLACES, THINGS, with_article
 from data.tags import classes, match_loss, tag_loss
 from data.views import Views
@@ -62,13 +63,12 @@ class Task:
         device = run.machine.device
         self.clip = encoders.new_clip(run.settings, text).to(device)
         self.looks = encoders.Looks(run.settings.clip_width, sum(self.sizes)).to(device)
-        self.views = Views(run, encoders.CLIP_SIDE, 1.0)
+        self.views, self.normal = Views(run, encoders.CLIP_SIDE, 1.0), encoders.Normal(encoders.CLIP).to(device)
         geometry = self.world.geometry
         mean = geometry.nanmean(0)
         self.geometry = (geometry - mean) / ((geometry - mean).square().nanmean(0).sqrt() + 1e-6)
-        # Objects are all alike beside figurines: of these there are more, and most have something on or in the hand.
-        rare = (self.world.label("headwear") > 0) | (self.world.label("held") > 0)
-        self.rare = rare.nonzero().flatten()
+        # A third of every batch has something on the head or in the hand: small in a picture, and often asked for.
+        self.rare = ((self.world.label("headwear") > 0) | (self.world.label("held") > 0)).nonzero().flatten()
 
     def draw(self, generator, _progress):
         n = self.run.settings.clip_batch
@@ -82,7 +82,7 @@ class Task:
         return self.world.pictures(chosen), *views, labels, geometry.nan_to_num(), known, self.states[chosen]
 
     def loss(self, pictures, frames, colors, soft, noise, labels, geometry, known, states):
-        x = encoders.normalized(self.views.apply(pictures, frames, colors, soft, noise), encoders.CLIP)
+        x = self.normal(self.views.apply(pictures, frames, colors, soft, noise))
         with self.run.machine.autocast():
             pooled = self.clip.vision_model(pixel_values=x).pooler_output
             embedded, described = self.clip.visual_projection(pooled), self.clip.text_projection(states)
@@ -98,12 +98,11 @@ class Task:
 
     def report(self, _step):
         """How often the own caption is the first among 256."""
-        x = torch.from_numpy(self.validation.images[:256]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = encoders.normalized(x, encoders.CLIP)
+        put, x = self.run.machine.put, pixels(self.validation.pictures(range(min(256, len(self.validation)))))
         with torch.no_grad(), self.run.machine.autocast():
-            pooled = [self.clip.vision_model(pixel_values=self.run.machine.put(part)).pooler_output for part in x.split(64)]
+            pooled = [self.clip.vision_model(pixel_values=self.normal(put(part))).pooler_output for part in x.split(64)]
             embedded = self.clip.visual_projection(torch.cat(pooled))
-            described = self.clip.text_projection(self.run.machine.put(self.states_validation[:256]))
+            described = self.clip.text_projection(put(self.states_validation[: len(x)]))
         return {"first": first(cosines(embedded, described))}
 
 
@@ -130,7 +129,10 @@ class Reader:
     """The finished folder as anybody reads it."""
 
     def __init__(self, folder):
-        self.model, self.processor = CLIPModel.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
+        self.model, self.processor = (
+            CLIPModel.from_pretrained(folder).eval(),
+            AutoImageProcessor.from_pretrained(folder),
+        )
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
 
     @torch.no_grad()

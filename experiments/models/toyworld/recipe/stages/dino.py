@@ -11,6 +11,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, Dinov2Model
 
 from data.people import identity_auc, kept_people, kept_pictures
+from data.pictures import pixels
 from data.tags import classes, tag_loss
 from data.views import Views
 from data.world import SHOWN, rendered
@@ -49,39 +50,48 @@ class Task:
         self.dino = encoders.new_dino(self.s).to(device)
         self.looks = encoders.Looks(self.s.dino_width, sum(self.sizes)).to(device)
         self.views = Views(run, encoders.DINO_SIDE, encoders.DINO_SIDE / encoders.DINO_EDGE)
+        self.normal = encoders.Normal(encoders.IMAGENET).to(device)
 
-    def draw(self, generator, _progress):
+    def draw(self, generator, progress):
         s, each = self.s, self.s.per_person
         persons = torch.randperm(s.people - kept_people(s), generator=generator)[: s.dino_people].sort().values
         picked = torch.rand((len(persons), each), generator=generator).topk(s.dino_views).indices
         chosen = (persons[:, None] * each + picked).flatten()
-        views = self.views.draw(len(chosen), generator)
-        return self.people.pictures(chosen), *views, self.people.labels[chosen][:, OWN], self.geometry[chosen]
+        views, people = self.views.draw(len(chosen), generator), self.people
+        # Plain contrast from the start would make all features alike, where its gradient ends.
+        plain = torch.tensor(min(1.0, 2 * progress))
+        own = people.labels[chosen][:, OWN], self.geometry[chosen], people.faces[chosen]
+        return people.pictures(chosen), *views, *own, plain
 
-    def loss(self, pictures, frames, colors, soft, noise, labels, geometry):
-        x = encoders.normalized(self.views.apply(pictures, frames, colors, soft, noise), encoders.IMAGENET)
+    def loss(self, pictures, frames, colors, soft, noise, labels, geometry, faces, plain):
+        x = self.normal(self.views.apply(pictures, frames, colors, soft, noise))
+        head = encoders.inside(faces, frames, encoders.DINO_SIDE // encoders.DINO_PATCH)
         with self.run.machine.autocast():
-            feature = self.dino(pixel_values=x).pooler_output
-            attributes, built = self.looks(feature)
-        alike = contrast(F.normalize(feature.float(), dim=1), self.s.dino_views)
-        seen = tag_loss(attributes, labels, self.sizes)
-        shape = (built.float() - geometry).square().mean()
-        return alike + 0.15 * seen + 0.3 * shape, {"alike": alike.detach(), "seen": seen.detach(), "shape": shape.detach()}
+            tokens = self.dino(pixel_values=x).last_hidden_state
+            # Where the head is, tokens learn its looks sooner than the first token learns to attend to them.
+            local = (tokens[:, 1:] * head).sum(1) / head.sum(1).clamp(min=1)
+            attributes, built = self.looks(torch.cat([tokens[:, 0], local]))
+        feature = tokens[:, 0].float()
+        apart = contrast(feature - feature.mean(0), self.s.dino_views, 2 * TEMPERATURE)
+        alike = contrast(feature, self.s.dino_views, TEMPERATURE)
+        seen = tag_loss(attributes, labels.repeat(2, 1), self.sizes)
+        shape = (built.float() - geometry.repeat(2, 1)).square().mean()
+        numbers = {"alike": alike.detach(), "apart": apart.detach(), "seen": seen.detach(), "shape": shape.detach()}
+        return apart + plain * alike + 0.3 * seen + 0.5 * shape, numbers
 
     def report(self, _step):
-        images, labels, person = kept_pictures(self.run, 60)
-        crop = torch.from_numpy(images[:]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        (images, labels, person), put = kept_pictures(self.run, 60), self.run.machine.put
         edge = (encoders.DINO_EDGE - encoders.DINO_SIDE) // 2
-        x = encoders.normalized(crop[:, :, edge:-edge, edge:-edge], encoders.IMAGENET)
+        x = pixels(torch.from_numpy(images[:, edge:-edge, edge:-edge]))
         with torch.no_grad(), self.run.machine.autocast():
-            parts = [self.dino(pixel_values=self.run.machine.put(part)).pooler_output.float().cpu() for part in x.split(64)]
+            parts = [self.dino(pixel_values=self.normal(put(part))).pooler_output.float().cpu() for part in x.split(64)]
         return identity_auc(F.normalize(torch.cat(parts), dim=1), person, labels)
 
 
-def contrast(features, views):
-    """The loss of finding the other views of a figurine among all. Unit features (n, d), `views` in a row of each."""
-    n = len(features)
-    similar = (features @ features.T / TEMPERATURE).masked_fill(torch.eye(n, dtype=bool, device=features.device), -1e9)
+def contrast(features, views, temperature):
+    """The loss of finding the other views of a figurine among all. Features (n, d), `views` in a row of each."""
+    features, n = F.normalize(features, dim=1), len(features)
+    similar = (features @ features.T / temperature).masked_fill(torch.eye(n, dtype=bool, device=features.device), -1e9)
     person = torch.arange(n, device=features.device) // views
     same = (person[:, None] == person).float() - torch.eye(n, device=features.device)
     return -(similar.log_softmax(1) * same).sum() / same.sum()
@@ -99,7 +109,10 @@ class Reader:
     """The finished folder as anybody reads it: uint8 pictures → unit features (n, d)."""
 
     def __init__(self, folder):
-        self.model, self.processor = Dinov2Model.from_pretrained(folder).eval(), AutoImageProcessor.from_pretrained(folder)
+        self.model, self.processor = (
+            Dinov2Model.from_pretrained(folder).eval(),
+            AutoImageProcessor.from_pretrained(folder),
+        )
 
     @torch.no_grad()
     def __call__(self, images):
@@ -112,7 +125,7 @@ class Reader:
 
 
 def measure(run, folder):
-    """On people nobody trained on: their renders, and the same after the VAE. And how like the subject his renders are."""
+    """On people nobody trained on: their renders, and the same after the VAE. And how alike the subject's renders are."""
     reader, autoencoder = Reader(folder), vae.load(run)
     images, labels, person = kept_pictures(run, 300)
     some = slice(0, 100 * run.settings.per_person)

@@ -9,7 +9,7 @@ import torch
 from data.tags import classes, predictions, scores, tag_loss
 from data.world import MENTIONED, rendered
 from models import tokenizer as tokens
-from models.clip import Heads, ImageTower
+from models.teacher import Heads, ImageTower
 from models.text import ends, new_text, states_at_end
 from stages.shown import Shown
 
