@@ -88,8 +88,9 @@ class Judge:
         seen, features, right, alike = self.column(files, 1), self.column(files, 3), [], []
         for (prompt, _), row, feature in zip(asked, seen, features):
             hits = [row[SHOWN.index(n)] == self.values[n].index(v) + 1 for n, v in wanted(prompt).items()]
-            right.append(np.mean(hits))
-            alike.append((feature @ self.text(prompt)).item())
+            if hits:
+                right.append(np.mean(hits))
+                alike.append((feature @ self.text(prompt)).item())
         return np.mean(right), np.mean(alike)
 
     def measure(self, training):
@@ -98,7 +99,8 @@ class Judge:
         n = len(held)
         prompted, asked = training.pictures["prompt"], training.baseline["prompt"]
         files, base = [file for _, file in prompted], [file for _, file in asked]
-        row = {"ceiling": (held @ learnt.T).mean().item(), "ceiling_held": ((apart.sum() - n) / (n * n - n)).item()}
+        row = {"figurine": training.photos[0].parent.parent.name}
+        row |= {"ceiling": (held @ learnt.T).mean().item(), "ceiling_held": ((apart.sum() - n) / (n * n - n)).item()}
         row["probes"], row["identity"] = self.identity(training, files)
         row["probes_base"], row["floor"] = self.identity(training, base)
         row["right"], row["clip"] = self.following(prompted)
@@ -108,12 +110,31 @@ class Judge:
         return row
 
 
+def rank(rows, a, b):
+    """Spearman's correlation of two columns."""
+    return stats.spearmanr([row[a] for row in rows], [row[b] for row in rows]).statistic
+
+
+def rank_within(rows, a, b):
+    """The mean of the correlations inside one figurine, where there are five trainings or more of it."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(row["figurine"], []).append(row)
+    large = [group for group in groups.values() if len(group) >= 5]
+    return (
+        np.average([rank(group, a, b) for group in large], weights=[len(group) for group in large]) if large else np.nan
+    )
+
+
 def summary(store, rows):
-    """A row of the table: how alike the rankings are (Spearman), and what the encoder says of whom."""
-    column = {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "store"}
-    rank = lambda a, b: f"{stats.spearmanr(column[a], column[b]).statistic:.3f}"  # noqa: E731
-    cosine = lambda name: f"{column[name].mean():.3f} ({column[name].min():.2f} to {column[name].max():.2f})"  # noqa: E731
-    cells = [store, len(rows), rank("identity", "probes"), rank("clip", "right")]
+    """A row of the table: how alike the rankings are, and the encoder's cosines of whom."""
+
+    def cosine(name):
+        values = [row[name] for row in rows]
+        return f"{np.mean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
+
+    cells = [store, len(rows), f"{rank(rows, 'identity', 'probes'):.3f}"]
+    cells += [f"{rank_within(rows, 'identity', 'probes'):.3f}", f"{rank(rows, 'clip', 'right'):.3f}"]
     cells += [cosine(name) for name in ("ceiling", "ceiling_held", "identity", "floor")]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -127,8 +148,8 @@ def main():
     )
     print(" | pictures | base model |\n|---|---:|---:|---:|---:|---:|---:|---:|")
     for store in options.stores:
-        rows = [{"store": store.name} | judge.measure(training) for training in trainings(store)]
-        print(summary(store.name, rows), flush=True)
+        rows = [{"store": str(store)} | judge.measure(training) for training in trainings(store)]
+        print(summary(store, rows), flush=True)
         every += rows
     if len(options.stores) > 1:
         print(summary("all", every))

@@ -89,7 +89,7 @@ CPU = Settings(
     images=28_000,
     validation=1024,
     people=6000,
-    seconds={"vae": 1800, "text": 480, "tags": 660, "probes": 1200, "dino": 2400, "clip": 2400, "unet": 6660},
+    seconds={"vae": 1800, "text": 480, "tags": 660, "probes": 1200, "dino": 1500, "clip": 1500, "unet": 6660},
 )
 
 # One large GPU, 13 minutes of training. These are the numbers of the shipped model; its folder has 40.5 MB.

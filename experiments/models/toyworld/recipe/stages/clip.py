@@ -32,10 +32,9 @@ def work(run):
         return
     torch.manual_seed(run.seed + 1)
     task = Task(run)
-    training = Training(
-        "clip", {"clip": task.clip, "looks": task.looks}, run.settings.clip_rate, task.draw, task.loss,
-        report=task.report, reports=20, decay=2e-2, ema=run.settings.clip_ema, clip=2.0,
-    )  # fmt: skip
+    modules, rate = {"clip": task.clip, "looks": task.looks}, run.settings.clip_rate
+    training = Training("clip", modules, rate, task.draw, task.loss, decay=2e-2, ema=run.settings.clip_ema, clip=2.0)
+    training.report, training.reports = task.report, 20
     numbers = trainer.train(run, training)
     folder = export(run, task.clip)
     run.results.finish("clip", **numbers, **measure(run, folder))
@@ -67,14 +66,21 @@ class Task:
         geometry = self.world.geometry
         mean = geometry.nanmean(0)
         self.geometry = (geometry - mean) / ((geometry - mean).square().nanmean(0).sqrt() + 1e-6)
-        # A third of every batch has something on the head or in the hand: small in a picture, and often asked for.
+        # Small things are often asked for: a third of a mixed batch has something on the head or in the hand.
         self.rare = ((self.world.label("headwear") > 0) | (self.world.label("held") > 0)).nonzero().flatten()
+        place, figurines = self.world.label("place"), self.world.figurines()
+        self.places = [((place == code) & figurines).nonzero().flatten() for code in place.unique()]
 
     def draw(self, generator, _progress):
         n = self.run.settings.clip_batch
-        anything = torch.randint(0, len(self.world), (n - n // 3,), generator=generator)
-        rare = self.rare[torch.randint(0, len(self.rare), (n // 3,), generator=generator)]
-        chosen = torch.cat([anything, rare]).sort().values
+        among = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
+        # Half of the batches show figurines in one place, where only what they wear, hold and do tells captions apart.
+        if torch.rand((), generator=generator) < 0.5:
+            chosen = among(self.places[int(torch.randint(0, len(self.places), (), generator=generator))], n)
+        else:
+            anything = torch.randint(0, len(self.world), (n - n // 3,), generator=generator)
+            chosen = torch.cat([anything, among(self.rare, n // 3)])
+        chosen = chosen.sort().values
         geometry = self.geometry[chosen]
         known = ~geometry[:, :1].isnan()
         views = self.views.draw(n, generator)
