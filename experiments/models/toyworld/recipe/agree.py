@@ -91,7 +91,7 @@ class Judge:
             if hits:
                 right.append(np.mean(hits))
                 alike.append((feature @ self.text(prompt)).item())
-        return np.mean(right), np.mean(alike)
+        return (np.mean(right), np.mean(alike)) if right else (np.nan, np.nan)
 
     def measure(self, training):
         held, learnt = self.column(training.held_out, 2), self.column(training.learnt, 2)
@@ -111,8 +111,8 @@ class Judge:
 
 
 def rank(rows, a, b):
-    """Spearman's correlation of two columns."""
-    return stats.spearmanr([row[a] for row in rows], [row[b] for row in rows]).statistic
+    """Spearman's correlation of two columns. Trainings whose prompts ask for nothing do not count."""
+    return stats.spearmanr([row[a] for row in rows], [row[b] for row in rows], nan_policy="omit").statistic
 
 
 def rank_within(rows, a, b):

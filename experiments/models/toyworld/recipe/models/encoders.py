@@ -70,6 +70,8 @@ def new_dino(settings):
 def new_clip(settings, text):
     """A new image tower, and `text` (CLIPTextModel) as its text tower, frozen."""
     width, told = settings.clip_width, text.config.to_dict()
+    # What only the file that it was read from knows.
+    told.pop("_name_or_path", None)
     seen = CLIPVisionConfig(
         hidden_size=width,
         intermediate_size=4 * width,
