@@ -4,9 +4,9 @@ import tarfile
 
 # Bytes of a part.
 PART = 15 * 1024 * 1024
-RESULTS = ["done", "log.txt", "run.json", "sheets", "probes", "export", "export_clip"]
+RESULTS = ["done", "log.txt", "run.json", "sheets", "probes", "export", "export_clip", "export_dino"]
 # The weights that `export` has in float16 travel in float32 only together with the checkpoints.
-STATE = ["vae", "text_encoder", "clip", "unet", "checkpoints"]
+STATE = ["vae", "text_encoder", "text", "clip", "unet", "checkpoints"]
 
 
 def pack(run, folder, with_state):

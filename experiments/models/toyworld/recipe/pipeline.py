@@ -1,14 +1,16 @@
 """The stages in their order. Each one does nothing where its result is already there."""
 
-from stages import clip, count, export, latents, probes, render, tags, tokenizer, tower, unet, vae
+import shutil
+
+from stages import clip, count, dino, export, latents, probes, render, tags, text, tokenizer, unet, vae
 
 
 def read_text(run):
-    """Stage `clip`. A new text encoder is trained and must pass the gate of `tags`; an initial one is kept."""
-    if run.initial.folder("text_encoder"):
-        tower.work(run)
+    """Stage `text`. A new text encoder is trained and must pass the gate of `tags`; an initial one is kept."""
+    if kept := run.initial.folder("text_encoder"):
+        shutil.copytree(kept, run.folder.path("text_encoder"), dirs_exist_ok=True)
     elif not run.results.get("tags"):
-        clip.work(run)
+        text.work(run)
         tags.work(run)
 
 
@@ -17,8 +19,10 @@ STAGES = {
     "tokenizer": tokenizer.work,
     "vae": vae.work,
     "latents": latents.work,
-    "clip": read_text,
+    "text": read_text,
     "probes": probes.work,
+    "dino": dino.work,
+    "clip": clip.work,
     "unet": unet.work,
     "count": count.work,
     "export": export.work,

@@ -41,9 +41,9 @@ class Run:
         self.initial = self.initial or Initial()
         self.results, self.stop = Results(self.folder), Stop()
         self.rng = Rng(self.seed, self.machine.device)
-        # A text encoder that is kept has no stage `tags`.
+        # A text encoder that is kept needs neither `text` nor `tags`.
         kept = self.initial.folder("text_encoder")
-        seconds = {stage: n for stage, n in self.settings.seconds.items() if stage != "tags" or not kept}
+        seconds = {name: n for name, n in self.settings.seconds.items() if not (kept and name in ("text", "tags"))}
         usual = sum(seconds.values()) / 3600
         self.hours = self.hours or usual
         # Seconds of training for each stage.

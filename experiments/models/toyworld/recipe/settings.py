@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 # In their order, as the command line names them.
-STAGES = ["render", "tokenizer", "vae", "latents", "clip", "probes", "unet", "count", "export"]
+STAGES = ["render", "tokenizer", "vae", "latents", "text", "probes", "dino", "clip", "unet", "count", "export"]
 
 
 @dataclass(frozen=True)
@@ -12,9 +12,10 @@ class Settings:
     images: int
     validation: int
     people: int
-    # How long each stage trains, in seconds. `--hours` stretches them all. A text encoder that is kept has no `tags`.
+    # How long each stage trains, in seconds. `--hours` stretches them all. A text encoder that is kept has no `text`
+    # and no `tags`.
     seconds: dict = field(hash=False)
-    per_person: int = 4
+    per_person: int = 8
     # Shares of the pictures: figurines, and of these with something on the head or in the hand.
     figurines: float = 0.70
     headwear: float = 0.50
@@ -26,25 +27,36 @@ class Settings:
     text_layers: int = 4
     unet_channels: tuple = (64, 128, 192)
     vae_channels: tuple = (16, 32, 64, 128)
+    dino_width: int = 128
+    dino_layers: int = 6
+    clip_width: int = 128
+    clip_layers: int = 6
     # Pictures of a step. The VAE takes four times as many crops of a quarter of a picture.
     vae_batch: int = 2
-    clip_batch: int = 192
+    text_batch: int = 192
     unet_batch: int = 32
     probe_batch: int = 48
+    # Figurines of a step of the identity encoder, and views of each.
+    dino_people: int = 16
+    dino_views: int = 4
+    clip_batch: int = 96
     # Micro-batches of a step, which two processes can share.
     vae_parts: int = 2
     tags_parts: int = 2
     unet_parts: int = 4
     # Learning rates of AdamW. A matrix under Muon moves by the same RMS.
     vae_rate: float = 1.6e-3
-    clip_rate: float = 2e-3
+    text_rate: float = 2e-3
     unet_rate: float = 2e-3
     probe_rate: float = 2e-3
+    dino_rate: float = 2e-3
+    clip_rate: float = 2e-3
     # How much of their average over steps the weights keep in every step.
     vae_ema: float = 0.999
-    clip_ema: float = 0.998
     unet_ema: float = 0.999
     probe_ema: float = 0.99
+    dino_ema: float = 0.995
+    clip_ema: float = 0.995
     # VAE: the share of its time that it sees crops, and the weight of the KL divergence.
     vae_crops: float = 0.9
     vae_kl: float = 2e-4
@@ -76,8 +88,8 @@ class Settings:
 CPU = Settings(
     images=28_000,
     validation=1024,
-    people=3000,
-    seconds={"vae": 1800, "clip": 480, "tags": 660, "probes": 1200, "unet": 6660},
+    people=6000,
+    seconds={"vae": 1800, "text": 480, "tags": 660, "probes": 1200, "dino": 1500, "clip": 1500, "unet": 6660},
 )
 
 # One large GPU, 13 minutes of training. These are the numbers of the shipped model; its folder has 40.5 MB.
@@ -85,11 +97,13 @@ GPU = Settings(
     images=26 * 8192,
     validation=2048,
     people=10_000,
-    seconds={"vae": 180, "clip": 22, "tags": 30, "probes": 40, "unet": 530},
+    seconds={"vae": 180, "text": 22, "tags": 30, "probes": 40, "dino": 40, "clip": 40, "unet": 530},
     unet_channels=(112, 160, 224),
     vae_channels=(32, 64, 128, 160),
     vae_batch=48,
+    text_batch=1024,
     clip_batch=1024,
+    dino_people=256,
     unet_batch=256,
     probe_batch=256,
     vae_parts=1,
@@ -107,11 +121,15 @@ SMOKE = Settings(
     images=600,
     validation=64,
     people=40,
-    seconds={"vae": 30, "clip": 8, "tags": 12, "probes": 20, "unet": 110},
+    seconds={"vae": 30, "text": 8, "tags": 12, "probes": 20, "dino": 20, "clip": 20, "unet": 110},
     text_layers=2,
+    dino_layers=2,
+    clip_layers=2,
     unet_channels=(32, 32, 64),
     vae_channels=(8, 16, 16, 32),
-    clip_batch=64,
+    text_batch=64,
+    clip_batch=32,
+    dino_people=8,
     unet_batch=16,
     probe_batch=16,
     gate=0.0,

@@ -10,7 +10,7 @@ def card(numbers, weights):
     lines += counts(numbers["count"]) + recalls(p)
     lines += [
         "",
-        f"Identity: AUC {p['identity_auc']:.4f} on people nobody trained on; like the subject: {p['subject']}.",
+        f"Identity: AUC {p['identity_auc']['all']:.4f} on people nobody trained on; like the subject: {p['subject']}.",
     ]
     if "tags" in numbers:
         words = numbers["tags"]["recall_when_mentioned"]

@@ -8,6 +8,7 @@ renders and on pictures that went through the VAE.
 import torch
 import torch.nn.functional as F
 
+from data.people import identity_auc, kept_people, kept_pictures
 from data.tags import classes, match_loss, scores, tag_loss
 from data.world import SHOWN, rendered
 from loop import trainer
@@ -17,11 +18,6 @@ from models.probes import SIDE, Probes, attributes, identities, small
 
 # What the prompts ask for must not drown among the looks.
 COUNTED = [SHOWN.index(name) for name in ("headwear", "headwear_color", "held", "held_color", "shirt")]
-
-
-def kept_people(settings):
-    """How many people, the last ones of the set, nobody trains on."""
-    return max(1, settings.people // 10)
 
 
 class Task:
@@ -86,22 +82,17 @@ def measure(run, probes):
     result = {
         "renders": scores(attributes(run, probes, world.images), world.labels, SHOWN),
         "round_trips": scores(attributes(run, probes, back), world.labels[: len(some)], SHOWN),
-        "identity_auc": identity_auc(run, probes),
+        "identity_auc": figurines_apart(run, probes),
         "subject": subject(run, probes, autoencoder),
     }
     show(run, result)
     return result
 
 
-def identity_auc(run, probes):
-    """The chance that a pair of one person is more alike than a pair of two, among people nobody trained on."""
-    people, kept, each = rendered(run, "people"), kept_people(run.settings), run.settings.per_person
-    faces = identities(run, probes, people.images[-kept * each :]).view(kept, each, -1)
-    similar = torch.einsum("iqd,jrd->ijqr", faces, faces)
-    same = torch.cat([similar[i, i][~torch.eye(each, dtype=bool)] for i in range(kept)])
-    other = similar[~torch.eye(kept, dtype=bool)].flatten()
-    ranks = torch.cat([same, other]).argsort().argsort()[: len(same)].double() + 1
-    return ((ranks.sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(other))).item()
+def figurines_apart(run, probes):
+    """How well the identity score tells people apart whom nobody trained on."""
+    images, labels, person = kept_pictures(run, 300)
+    return identity_auc(identities(run, probes, images), person, labels)
 
 
 def subject(run, probes, autoencoder):
@@ -125,4 +116,4 @@ def show(run, result):
         for name, row in result[kind].items():
             recall, alarms = cell(row["recall"]), cell(row["false_alarms"])
             run.folder.log(f"probe {kind:11} {name:14} recall {recall} of {row['n']}, false alarms {alarms}")
-    run.folder.log(f"probe identity: AUC {result['identity_auc']:.4f}, subject {result['subject']}")
+    run.folder.log(f"probe identity: AUC {result['identity_auc']}, subject {result['subject']}")

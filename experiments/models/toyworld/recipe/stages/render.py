@@ -15,7 +15,7 @@ def work(run):
     sets = {
         "train": ["--count", s.images, *mix],
         "validation": ["--count", s.validation, *mix],
-        "people": ["--count", s.people * s.per_person, "--per-person", s.per_person, "--side", 64],
+        "people": ["--count", s.people * s.per_person, "--per-person", s.per_person, *mix],
         "subject": ["--count", max(64, s.validation // 4), "--subject", "--identifier", "aawxbc"],
     }
     for number, (name, arguments) in enumerate(sets.items()):

@@ -1,6 +1,6 @@
 """Stage `tags`: the new text encoder learns on alone, until it tells every attribute that a caption mentions.
 
-The pictures come as embeddings of the image tower, which stays as stage `clip` left it.
+The pictures come as embeddings of the image tower, which stays as stage `text` left it.
 """
 
 import torch
@@ -9,8 +9,7 @@ from data.latents import latents, pick
 from folder import replace_tensors
 from loop import trainer
 from loop.training import Training
-from stages import small_clip
-from stages.clip import towers
+from stages.text import towers
 from stages.words import Words
 
 
@@ -24,7 +23,7 @@ def work(run):
     embedding = embeddings(run, words.image)
 
     def draw(generator, _progress):
-        chosen = torch.randint(0, len(words.world), (s.clip_batch // s.tags_parts,), generator=generator)
+        chosen = torch.randint(0, len(words.world), (s.text_batch // s.tags_parts,), generator=generator)
         return embedding[chosen], *words.draw(chosen, generator)
 
     def loss(embedded, *captions):
@@ -35,7 +34,7 @@ def work(run):
         return tags + 0.3 * pairs, {"contrast": pairs.detach(), "hit": hit, "text": tags.detach()}
 
     modules = {"text": words.text, "heads": words.heads}
-    training = Training("tags", modules, s.clip_rate, draw, loss, report=words.report, clip=2.0, parts=s.tags_parts)
+    training = Training("tags", modules, s.text_rate, draw, loss, report=words.report, clip=2.0, parts=s.tags_parts)
     numbers = trainer.train(run, training)
     recalls = words.recall()
     missed = {name: round(r, 3) for name, r in recalls.items() if r < s.gate}
@@ -43,9 +42,7 @@ def work(run):
         raise SystemExit(f"tags: recall when mentioned is below {s.gate} for {missed}; give more --hours and run again")
     repeat_last_position(words.text, words.length)
     words.text.save_pretrained(run.folder.path("text_encoder"))
-    small_clip.export(run, words.image, words.heads, words.shown)
-    measured = small_clip.measure(run, words.image, words.heads, words.text)
-    run.results.finish("tags", **numbers, recall_when_mentioned=recalls, length=words.length, **measured)
+    run.results.finish("tags", **numbers, recall_when_mentioned=recalls, length=words.length)
 
 
 @torch.no_grad()
@@ -58,7 +55,7 @@ def repeat_last_position(text, length):
 @torch.no_grad()
 def embeddings(run, image):
     """The image tower's projection of every training picture, float32 (n, width), kept in a file."""
-    path, array = run.folder.path("clip", "embeddings.pt"), latents(run, "train")
+    path, array = run.folder.path("text", "embeddings.pt"), latents(run, "train")
     if not path.exists():
         parts = [range(i, min(i + 512, len(array))) for i in range(0, len(array), 512)]
         with run.machine.autocast():

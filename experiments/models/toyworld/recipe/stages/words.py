@@ -1,4 +1,4 @@
-"""What the stages `clip` and `tags` share: a new text encoder, and what its states must tell of a caption.
+"""What the stages `text` and `tags` share: a new text encoder, and what its states must tell of a caption.
 
 Contrast alone leaves rare colours out. So the text must also tell every attribute that the caption mentions, from its
 end token and from a random padding token (most of what a UNet attends to is padding).
@@ -9,9 +9,9 @@ import torch
 from data.tags import classes, predictions, scores, tag_loss
 from data.world import MENTIONED, rendered
 from models import tokenizer as tokens
-from models.clip import Heads, ImageTower
+from models.teacher import Heads, ImageTower
 from models.text import ends, new_text, states_at_end
-from stages.small_clip import Shown
+from stages.shown import Shown
 
 # A mentioned attribute counts 1 + 4 times.
 MENTIONED_WEIGHT = 4.0

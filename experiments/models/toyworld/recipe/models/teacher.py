@@ -1,4 +1,4 @@
-"""The small CLIP: an image tower that reads VAE latents, and what joins it with the text encoder."""
+"""What teaches a new text encoder: an image tower that reads VAE latents, and heads that read the text."""
 
 import math
 
@@ -39,12 +39,13 @@ class ImageTower(nn.Module):
         return self.projection(x), self.attributes(x), self.geometry(x)
 
 
-class Joint(nn.Module):
-    """The projection of text states into the space of the image tower, and the scale of the similarities there."""
+class Heads(nn.Module):
+    """What reads a text state: its projection into the space of the image tower, and the attributes it mentions."""
 
-    def __init__(self, width):
+    def __init__(self, width, outputs):
         super().__init__()
         self.projection = nn.Linear(width, width, bias=False)
+        self.attributes = nn.Linear(width, outputs)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
     def contrast(self, embedded, described):
@@ -53,11 +54,3 @@ class Joint(nn.Module):
         similar = self.log_scale.clamp(max=math.log(60)).exp() * a @ b.T
         hit = (similar.argmax(1) == torch.arange(len(a), device=a.device)).float().mean()
         return match_loss(similar), hit
-
-
-class Heads(Joint):
-    """A `Joint` that also reads from a text state the attributes that its caption mentions."""
-
-    def __init__(self, width, outputs):
-        super().__init__(width)
-        self.attributes = nn.Linear(width, outputs)
