@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::differences::Variances;
 use super::estimate::Estimate;
 use super::layout::{Layout, Table};
 use super::student::two_sided_quantile;
+use super::variances::Variances;
 
 /// How conditions are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::comparison::Comparison;
-use super::estimate::Estimate;
-use super::layout::Table;
-use super::student::{f_tail, two_sided};
+use super::student::two_sided;
 use super::study::Direction;
 
 /// What may be said of two conditions, or of a condition and the base model.
@@ -45,41 +43,6 @@ pub struct Difference {
     pub p_holm: Option<f64>,
     /// What may be said.
     pub call: Call,
-}
-
-/// Whether some conditions vary more than others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Variances {
-    /// Largest variance of a condition's scores.
-    pub largest: f64,
-    /// Smallest variance of a condition's scores.
-    pub smallest: f64,
-    /// The chance, at most, of so large a ratio between any two conditions if all vary alike.
-    pub p: f64,
-}
-
-impl Variances {
-    /// More than this, and not by chance, is too unequal for one common noise.
-    const RATIO: f64 = 9.0;
-
-    pub(super) fn of(table: &Table) -> Option<Self> {
-        let rows = table.iter().filter_map(|row| Estimate::of(row.iter().copied().flatten()));
-        let rows: Vec<(f64, usize)> = rows.filter_map(|e| Some((e.sd? * e.sd?, e.n - 1))).collect();
-        let largest = rows.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
-        let smallest = rows.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0))?;
-        if rows.len() < 2 || largest.0 <= 0.0 {
-            return None;
-        }
-        let pairs = (rows.len() * (rows.len() - 1)) as f64;
-        let tail = f_tail(largest.0 / smallest.0, largest.1 as f64, smallest.1 as f64);
-        Some(Self { largest: largest.0, smallest: smallest.0, p: (pairs * tail).min(1.0) })
-    }
-
-    /// Whether a common noise would mislead.
-    #[must_use]
-    pub fn unequal(&self) -> bool {
-        self.largest > Self::RATIO * self.smallest && self.p < 0.05
-    }
 }
 
 impl Call {

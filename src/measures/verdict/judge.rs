@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::axes::{Axes, axes, level_weights};
 use super::comparison::{Comparison, Method};
-use super::differences::{Call, Difference, Variances, differences};
+use super::differences::{Call, Difference, difference, differences};
 use super::enough::{Enough, enough};
 use super::estimate::Estimate;
 use super::gains::{Gain, gains};
@@ -13,6 +13,7 @@ use super::permutation::{Omnibus, permutation};
 use super::settle::{Settle, settle};
 use super::study::Study;
 use super::trend::{Trend, trend};
+use super::variances::Variances;
 
 /// All that may be said of a study, as numbers and categories.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -180,7 +181,7 @@ fn sizes(study: &Study) -> (Option<usize>, Vec<usize>) {
 fn last_step(comparison: &Comparison, levels: &[Vec<f64>], study: &Study) -> bool {
     let [.., before, last] = levels else { return false };
     let weights: Vec<f64> = last.iter().zip(before).map(|(a, b)| a - b).collect();
-    let step = super::differences::difference(comparison, 0, 1, &weights);
+    let step = difference(comparison, 0, 1, &weights);
     let pairs = levels.len() * (levels.len() - 1) / 2;
     let p = |d: &Difference| d.p.map(|p| p * pairs as f64);
     step.is_some_and(|d| Call::of(d.estimate, p(&d), study.direction) == Call::Better)

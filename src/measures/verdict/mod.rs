@@ -38,10 +38,11 @@ pub mod side_effects;
 mod student;
 mod study;
 mod trend;
+mod variances;
 
 pub use axes::{Axes, AxisEffect, Interaction, LevelDifference};
 pub use comparison::Method;
-pub use differences::{Call, Difference, Variances};
+pub use differences::{Call, Difference};
 pub use enough::Enough;
 pub use estimate::Estimate;
 pub use gains::Gain;
@@ -50,6 +51,7 @@ pub use permutation::Omnibus;
 pub use settle::Settle;
 pub use study::{Axis, Condition, Direction, Study};
 pub use trend::Trend;
+pub use variances::Variances;
 
 #[cfg(test)]
 mod tests;

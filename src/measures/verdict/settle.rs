@@ -6,6 +6,7 @@ use super::comparison::{Comparison, Method};
 use super::differences::{Call, Difference};
 use super::enough::TENTH;
 use super::power::power;
+use super::student::two_sided_quantile;
 
 /// Above so many repeats a difference does not matter in practice.
 const MOST_REPEATS: usize = 30;
@@ -56,7 +57,7 @@ pub(super) fn settle(
         best,
         other: if d.first == best { d.second } else { d.first },
         difference: wanted,
-        half_width: super::student::two_sided_quantile(0.05, df as f64) * se,
+        half_width: two_sided_quantile(0.05, df as f64) * se,
         power: power(wanted / se, df, alpha),
         repeats: fewest(repeats + 1, |r| chance(r) >= WANTED),
     })
