@@ -251,6 +251,7 @@ class Study:
             p = None
             if common:
                 v, df = common
+                v = max(v, change["sd"] ** 2)
                 se = math.sqrt(v / change["n"])
                 half = quantile(0.05, df) * se
                 change.update(sd=math.sqrt(v), low=change["mean"] - half, high=change["mean"] + half)

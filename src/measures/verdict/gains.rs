@@ -46,6 +46,8 @@ fn gain(changes: &[Option<f64>], common: Option<Pooled>) -> Option<Gain> {
         let df = own.sd.map(|_| (own.n - 1) as f64);
         return Some(Gain { change: own, df, p: own.p(0.0), p_holm: None, call: Call::Unknown });
     };
+    // A condition that varies more than the others would gain too much from their calm.
+    let variance = own.sd.map_or(variance, |sd| variance.max(sd * sd));
     let se = (variance / own.n as f64).sqrt();
     let half = two_sided_quantile(0.05, df) * se;
     let (low, high) = (Some(own.mean - half), Some(own.mean + half));

@@ -224,6 +224,7 @@ class Study:
             df, p = (e["n"] - 1 if e["sd"] is not None else None), None
             if common:
                 v, df = common
+                v = max(v, e["sd"] ** 2)
                 se = math.sqrt(v / e["n"])
                 half = stats.t.ppf(0.975, df) * se
                 e.update(sd=math.sqrt(v), low=e["mean"] - half, high=e["mean"] + half)
