@@ -166,7 +166,7 @@ fn plan_and_status_read_only() {
     }
     let status = stdout(&runner(dir.path()).arg("status").arg(&file).assert().code(0));
     assert_eq!(status.lines().count(), 3, "{status}");
-    assert!(status.lines().skip(1).all(|line| line.matches("to do").count() == 6), "{status}");
+    assert!(status.lines().skip(1).all(|line| line.matches("to do").count() == 7), "{status}");
     assert!(!dir.path().join("reports").exists());
 }
 
@@ -431,7 +431,7 @@ fn a_study_runs_and_is_reused() {
     assert_eq!(events[0]["todo"], 0, "{events:?}");
     assert!(events.iter().any(|e| e["event"] == "job_reused") && events.iter().all(|e| e["event"] != "job_started"));
     let status = stdout(&runner(dir.path()).arg("status").arg(&file).args(["--reports-dir", "whole"]).assert().code(0));
-    assert!(status.lines().skip(1).all(|line| line.matches("done").count() == 6), "{status}");
+    assert!(status.lines().skip(1).all(|line| line.matches("done").count() == 7), "{status}");
     let why = stdout(
         &runner(dir.path()).arg("plan").arg(&file).args(["--reports-dir", "whole", "--set", "train.rank=2"]).assert(),
     );

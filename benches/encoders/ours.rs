@@ -2,8 +2,8 @@
 //! reads what it prints.
 //!
 //! `--model FOLDER --pictures FILE --repeat N --output FILE`, where the first FILE is a safetensors file with
-//! `pictures` `(B, height, width, 3)`, uint8. It prints one JSON object with the seconds of every repetition, from pictures to
-//! features, and writes `features` `(B, dim)`.
+//! `pictures` `(B, height, width, 3)`, uint8. It prints one JSON object with the seconds of every repetition, from
+//! pictures to features, and writes `features` `(B, dim)`.
 
 #![allow(clippy::print_stdout)]
 

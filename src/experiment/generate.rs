@@ -1,19 +1,15 @@
 //! `[generate]`: the comparison images.
 
 use super::bounds::MAX_SEED;
+use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_SAMPLER_STEPS};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
 use super::train::{MAX_STEPS, Train, TrainRecipe};
-use crate::choice::Sampler;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// More sampler steps than this do not exist: there are as many training timesteps.
-pub const MAX_SAMPLER_STEPS: u64 = 1000;
-/// The guidance scales that are accepted, in files and on the command line.
-pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
 /// The LoRA scales that are accepted, in files and on the command line; beyond them images are noise.
 pub const LORA_SCALES: RangeInclusive<f64> = -10.0..=10.0;
 
@@ -35,27 +31,6 @@ pub struct Generate {
     pub checkpoint: Option<usize>,
     /// Images per forward pass; changes speed and memory, never the images.
     pub batch_size: usize,
-}
-
-/// The settings that decide the images of the prompts: the same with and without the adapter.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImageRecipe {
-    /// Which sampler.
-    pub sampler: Sampler,
-    /// Sampler steps.
-    pub steps: usize,
-    /// Classifier-free guidance scale; 1 switches guidance off.
-    pub guidance_scale: f64,
-    /// What the images should not show.
-    pub negative_prompt: String,
-    /// One image per prompt and seed.
-    pub seeds: Vec<u64>,
-    /// Prompts for base model and adapter, on the same noise.
-    pub prompts: Vec<String>,
-    /// Image width in pixels (`dataset.resolution` if not given).
-    pub width: usize,
-    /// Image height in pixels (`dataset.resolution` if not given).
-    pub height: usize,
 }
 
 /// Reads and checks the section. `resolution` is that of the training and `train` the training, if they are known.

@@ -1,7 +1,7 @@
 //! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
 
 use super::bounds::{Bounds, MAX_SEED};
-use super::generate::{self, ImageRecipe};
+use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_SAMPLER_STEPS};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
@@ -67,8 +67,8 @@ pub(super) fn read(
     let weight = reader.number("train.prior_preservation.weight", Bounds::from_to(0.0, 1000.0));
     let seed = reader.whole("train.prior_preservation.seed", 0..=MAX_SEED);
     let sampler = reader.choice("train.prior_preservation.sampler");
-    let steps = reader.count("train.prior_preservation.steps", 1..=generate::MAX_SAMPLER_STEPS);
-    let guidance_scale = reader.number("train.prior_preservation.guidance_scale", generate::GUIDANCE_SCALES.into());
+    let steps = reader.count("train.prior_preservation.steps", 1..=MAX_SAMPLER_STEPS);
+    let guidance_scale = reader.number("train.prior_preservation.guidance_scale", GUIDANCE_SCALES.into());
     let text = reader.text(key, "\"a photo of a {class}\"")?;
     let origin = reader.entry(key)?.origin.clone();
     let class_prompt = prompt::fill(reader, key, &text, &origin, subject);

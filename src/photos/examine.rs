@@ -15,8 +15,8 @@ use super::memory::{Memory, Seen};
 use super::photo::Photo;
 
 /// Decodes the photos of a scan that `memory` does not know, on all cores. Photos with the same pixels as an earlier
-/// one become [`Scan::duplicates`], photos that show nearly the same picture are listed in [`Scan::alike`], and pairs of
-/// which one was cut out of the other in [`Scan::cut_copies`]. Masks are read and checked.
+/// one become [`Scan::duplicates`], photos that show nearly the same picture are listed in [`Scan::alike`], and pairs
+/// of which one was cut out of the other in [`Scan::cut_copies`]. Masks are read and checked.
 ///
 /// # Errors
 /// All photos that cannot be decoded, in the order of the scan. A mask that cannot be used is told in

@@ -25,9 +25,10 @@ pub enum Format {
 
 /// The bytes of the adapter file `path` in another format; needs no model.
 ///
-/// Every tensor is carried over, the text encoder's too, in its own dtype and shape; only where alpha ≠ rank has to
-/// be multiplied into a tensor (towards diffusers: B of a LoRA) does that tensor become f32. Metadata is carried over, except what would no longer
-/// be true: hashes of the tensors, alpha where it is multiplied in, and a label of another base model.
+/// Every tensor is carried over, the text encoder's too, in its own dtype and shape; only where alpha ≠ rank has to be
+/// multiplied into a tensor (towards diffusers: B of a LoRA) does that tensor become f32. Metadata is carried over,
+/// except what would no longer be true: hashes of the tensors, alpha where it is multiplied in, and a label of another
+/// base model.
 ///
 /// # Errors
 /// A tensor that is not part of a complete adapter of a layer, or not of a layer of Stable Diffusion, is named.

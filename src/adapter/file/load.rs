@@ -15,8 +15,8 @@ use std::path::Path;
 /// Reads an adapter for a UNet with these modules, `strength` times as strong as the file says.
 ///
 /// Understands the names of diffusers (new and old), peft and kohya, and the original code's names of layers. Alpha
-/// comes from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside it; else it is the
-/// rank. Matrices are widened to f32 and put on `device`.
+/// comes from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside it; else it is
+/// the rank. Matrices are widened to f32 and put on `device`.
 ///
 /// # Errors
 /// Every tensor that would not be applied is named: of an unknown module, for the text encoder, of another method,

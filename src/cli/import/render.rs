@@ -37,8 +37,8 @@ pub(super) fn experiment(subject: &Subject, prompts: &[String]) -> anyhow::Resul
     let Subject { name, class, photos, .. } = subject;
     let mut file = format!(
         "# Written by `runner import dreambooth`.\nextends = \"{RECIPE_FILE}\"\nname = \"dreambooth-{name}\"\n\
-         title = \"DreamBooth benchmark: {name}\"\n\n[subject]\nclass = {}\n\n[dataset]\nimages = {}\nsize = {photos}\n\n\
-         [generate]\nprompts = [\n",
+         title = \"DreamBooth benchmark: {name}\"\n\n[subject]\nclass = {}\n\n[dataset]\nimages = {}\n\
+         size = {photos}\n\n[generate]\nprompts = [\n",
         text(class),
         text(path)
     );

@@ -3,8 +3,8 @@
 use super::*;
 
 /// Not a test of its own, but the second process that the tests below start. It runs the plan of cells A and B on the
-/// store in `RUNNER_TEST_ROOT`, dies at the step in `RUNNER_TEST_KILL` (e.g. `train B/3`), and writes its log beside the
-/// store's folders.
+/// store in `RUNNER_TEST_ROOT`, dies at the step in `RUNNER_TEST_KILL` (e.g. `train B/3`), and writes its log beside
+/// the store's folders.
 #[test]
 #[ignore = "run by other tests as a process of its own"]
 fn child() {

@@ -45,7 +45,7 @@ fn what_is_wrong_is_told_where_it_is() {
         ("{ name = \"d\", model = \"a/b\", for = \"identiy\" }", "4:39", "did you mean `identity`"),
         ("{ name = \"d\", model = \"a/b\", for = [] }", "4:32", "must be for something"),
         ("{ name = \"d\", model = \"a/b\" }", "4:3", "an encoder has no `for`"),
-        ("{ name = \"d\", modle = \"a/b\", for = \"prompt\" }", "4:16", "did you mean `model`"),
+        ("{ name = \"d\", modle = \"a/b\", for = \"prompt\" }", "4:17", "did you mean `model`"),
     ] {
         let error = one(item);
         assert!(error.contains(&format!("study.toml:{place}:")) && error.contains(words), "{item}: {error}");

@@ -11,9 +11,9 @@ use super::thumbnail::{SIDE, Thumbnail, Window, correlation, mirrored};
 
 /// One minus the correlation of a copy with its place in the original is at most this. Measured on the 30 photos of
 /// `experiments/data/shinchan` and 18 pictures of toys: saved again at quality 20, an eighth of the size, blurred,
-/// brighter, mirrored, cut by 15 % on every side or by 40 % on one, or several of these at once, at most 0.014; with much
-/// more contrast up to 0.057, which is not always found. Two different photos of the same figurine have at least 0.053,
-/// two camera photos of one toy at least 0.08, two drawings of one cartoon on white paper at least 0.035.
+/// brighter, mirrored, cut by 15 % on every side or by 40 % on one, or several of these at once, at most 0.014; with
+/// much more contrast up to 0.057, which is not always found. Two different photos of the same figurine have at least
+/// 0.053, two camera photos of one toy at least 0.08, two drawings of one cartoon on white paper at least 0.035.
 const LARGEST_DISTANCE: f32 = 0.025;
 /// The same for the first look, where a cut copy is off by up to half a step: at most 0.135 on the same pictures.
 const FIRST_LOOK: f32 = 0.15;

@@ -91,7 +91,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("evaluate.probe_photos=5", from_train.clone()),
         ("evaluate.probe_seed=5", from_train.clone()),
         ("evaluate.drift_prompts=[]", images.clone()),
-        ("evaluate.encoders=[{name='dino', model='a/b', for='identity'}]", vec![Features]),
+        ("evaluate.encoders=[{name='dino', model='a/b', for='identity'}]", vec![Baseline, Features]),
         ("evaluate.question=held-out-loss", vec![]),
         // Only the masks that are found count, and there are none.
         ("dataset.masks=other-photos", vec![]),

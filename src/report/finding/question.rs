@@ -1,5 +1,6 @@
 //! What the verdict is about: one measure. All others describe.
 
+use crate::choice::Question as Asked;
 use crate::measures::verdict::Direction;
 use crate::report::data::{CellData, StudyData};
 
@@ -30,8 +31,7 @@ pub(crate) fn question(data: &StudyData) -> (Question, Option<NotIdentity>) {
     if !any("identity") {
         return (loss, None);
     }
-    let asked = data.fixed.iter().find(|setting| setting.key == "evaluate.question").map(|s| s.value.as_str());
-    if asked == Some("held-out-loss") {
+    if data.question == Some(Asked::HeldOutLoss) {
         return (loss, Some(NotIdentity::NotAsked));
     }
     let low: Vec<f64> = data.cells.iter().filter_map(|cell| cell.value("identity_range_low")).collect();

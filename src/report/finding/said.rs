@@ -180,8 +180,8 @@ fn identity(judged: &Judged<'_>) -> Option<String> {
             let encoder = judged.data.encoders.iter().find(|encoder| encoder.purposes.contains(&Purpose::Identity));
             let name = encoder.map(|encoder| format!(" {}", encoder.name)).unwrap_or_default();
             Some(format!(
-                "The encoder{name} cannot tell photos of the subject from the base model's images, so likeness gives no \
-                 verdict."
+                "The encoder{name} cannot tell photos of the subject from the base model's images, so likeness gives \
+                 no verdict."
             ))
         }
         (Some(NotIdentity::NotAsked), _) => {

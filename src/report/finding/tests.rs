@@ -2,7 +2,8 @@
 
 use super::files;
 use super::*;
-use crate::report::data::{Axis, CellData, Problem, Setting, StudyData};
+use crate::choice::Purpose;
+use crate::report::data::{Axis, CellData, EncoderData, Likeness, Problem, Setting, StudyData};
 use crate::report::fixture;
 use crate::report::folder::Folder;
 
@@ -309,7 +310,9 @@ fn worse_is_said() {
 /// The review's study with an encoder: likeness of sizes 5, 15 and 25 between a floor of 0.3 and a ceiling of 0.8.
 fn likeness(of: [f64; 3]) -> StudyData {
     let mut data = review();
+    data.encoders.push(EncoderData { name: "dino".into(), purposes: vec![Purpose::Identity] });
     for (i, cell) in data.cells.iter_mut().enumerate() {
+        cell.likeness = Some(Likeness { encoder: "dino".into(), held_out: 5, blind: Some(false) });
         let numbers = [
             ("identity", of[i / 3] + [0.002, 0.0, -0.001, 0.001][(7 * i + 2 * (i / 3)) % 4]),
             ("identity_floor", 0.3),
@@ -333,7 +336,7 @@ fn likeness_is_the_question_where_an_encoder_is() {
     );
     has_not(&text, &["is not measured", "loss lies"]);
     let mut other = data.clone();
-    other.fixed.push(setting("evaluate.question", "held-out-loss"));
+    other.question = Some(crate::choice::Question::HeldOutLoss);
     has(&said(&other), &["Denoising loss on 2 photos", "the question here is the loss"]);
     let mut known = data.clone();
     known.cells.iter_mut().for_each(|cell| put(cell, "identity_name_floor", 0.75));

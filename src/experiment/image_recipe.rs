@@ -1,0 +1,33 @@
+//! What decides an image beside the model and the adapter.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use crate::choice::Sampler;
+
+/// More sampler steps than this do not exist: there are as many training timesteps.
+pub const MAX_SAMPLER_STEPS: u64 = 1000;
+/// The guidance scales that are accepted, in files and on the command line.
+pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
+
+/// The settings that decide the images of the prompts: the same with and without the adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecipe {
+    /// Which sampler.
+    pub sampler: Sampler,
+    /// Sampler steps.
+    pub steps: usize,
+    /// Classifier-free guidance scale; 1 switches guidance off.
+    pub guidance_scale: f64,
+    /// What the images should not show.
+    pub negative_prompt: String,
+    /// One image per prompt and seed.
+    pub seeds: Vec<u64>,
+    /// Prompts for base model and adapter, on the same noise.
+    pub prompts: Vec<String>,
+    /// Image width in pixels (`dataset.resolution` if not given).
+    pub width: usize,
+    /// Image height in pixels (`dataset.resolution` if not given).
+    pub height: usize,
+}
