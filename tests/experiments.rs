@@ -66,10 +66,11 @@ fn the_shipped_study_is_the_one_the_readme_speaks_of() {
     let experiment = Experiment::load(&experiments().join("shinchan.toml"), &Overrides::default()).unwrap();
     let plan = make(&experiment);
     let labels: Vec<&str> = plan.cells.iter().map(|cell| cell.label.as_str()).collect();
-    assert_eq!(labels, ["dataset.size=5", "dataset.size=15", "dataset.size=25"]);
+    assert_eq!(labels.len(), 9);
+    assert_eq!([labels[0], labels[8]], ["dataset.size=5 train.seed=0", "dataset.size=25 train.seed=2"]);
     assert!(plan.cells.iter().all(|cell| cell.held_out_photos.len() == 5));
     let settings = &experiment.settings;
     assert_eq!((settings.subject.identifier.as_str(), settings.subject.class.as_str()), ("aawxbc", "figurine"));
-    assert_eq!(plan.jobs.iter().filter(|job| job.stage == Stage::Train).count(), 3);
+    assert_eq!(plan.jobs.iter().filter(|job| job.stage == Stage::Train).count(), 9);
     assert_eq!(plan.jobs.iter().filter(|job| job.stage == Stage::Baseline).count(), 1);
 }

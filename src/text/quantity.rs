@@ -17,7 +17,10 @@ pub fn measurement(value: f64) -> String {
     if !value.is_finite() {
         return "not a number".to_owned();
     }
-    let magnitude = value.abs();
+    if value < 0.0 {
+        return format!("−{}", measurement(-value));
+    }
+    let magnitude = value;
     if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
         return format!("{value:.3e}");
     }
@@ -91,8 +94,11 @@ mod tests {
 
     #[test]
     fn measurements_have_four_digits() {
-        let texts = [0.0, 0.123_456, 1.234_56, 12.345, 123.45, 1234.5, 1e-5, f64::NAN].map(measurement);
-        assert_eq!(texts, ["0.0000", "0.1235", "1.235", "12.35", "123.5", "1234", "1.000e-5", "not a number"]);
+        let texts = [0.0, -0.01, 0.123_456, 1.234_56, 12.345, 123.45, 1234.5, 1e-5, f64::NAN].map(measurement);
+        assert_eq!(
+            texts,
+            ["0.0000", "−0.0100", "0.1235", "1.235", "12.35", "123.5", "1234", "1.000e-5", "not a number"]
+        );
     }
 
     #[test]

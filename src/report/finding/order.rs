@@ -4,6 +4,7 @@ use crate::measures::verdict::{Call, Enough, Method};
 use crate::text;
 
 use super::judged::Judged;
+use super::question::Question;
 use super::words;
 
 /// What each condition bought, as a share of what the best one bought.
@@ -18,6 +19,9 @@ pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
     if scored.len() < 2 || !judged.few() {
         return None;
     }
+    if let Some(alike) = bought_alike(judged, &scored) {
+        return Some(alike);
+    }
     let of_best = |c: &usize| Some(v.conditions[*c].gain.as_ref()?.change.mean / gain.change.mean);
     let said = |c: &usize| Some(words::bought(judged.title(*c), of_best(c)?, judged.title(best)));
     let mut others: Vec<&usize> = scored.iter().filter(|c| **c != best).collect();
@@ -25,6 +29,20 @@ pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
     others.sort_by(|a, b| of_best(b).unwrap_or(f64::NAN).total_cmp(&of_best(a).unwrap_or(f64::NAN)));
     let parts: Vec<String> = others.into_iter().filter_map(said).collect();
     (!parts.is_empty()).then(|| parts.join(", and "))
+}
+
+/// How far of the way to real photos all conditions came, where none can be told from another.
+fn bought_alike(judged: &Judged<'_>, scored: &[usize]) -> Option<String> {
+    let v = &judged.verdict;
+    let span = judged.study.span.filter(|_| judged.question == Question::Identity)?;
+    if v.differences.is_empty() || !v.differences.iter().all(|d| d.call == Call::NotClear) {
+        return None;
+    }
+    let share = |c: &usize| Some(v.conditions[*c].gain.as_ref()?.change.mean / span);
+    let shares: Vec<f64> = scored.iter().map(share).collect::<Option<_>>()?;
+    let names: Vec<&str> = scored.iter().map(|c| judged.title(*c)).collect();
+    let (low, high) = shares.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(*s), h.max(*s)));
+    Some(words::bought_alike(&names, low, high))
 }
 
 /// Who is clearly worse than whom, and who cannot be told apart; `None` where nothing may be compared.

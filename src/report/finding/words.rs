@@ -42,6 +42,19 @@ pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
     }
 }
 
+/// All conditions bought about the same: they came so far of the way to real photos, as shares.
+pub(super) fn bought_alike(names: &[&str], low: f64, high: f64) -> String {
+    let percent = |share: f64| format!("{:.0}", share * 100.0);
+    let range = match (percent(low), percent(high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
+    };
+    format!(
+        "{} all brought the images {range}\u{a0}% of the way from the base model's to real photos",
+        text::list(names)
+    )
+}
+
 /// The condition is clearly worse than some others; `all` if these are all others.
 pub(super) fn worse(name: &str, than: &[&str], all: bool) -> String {
     let is = is(name);
@@ -145,18 +158,22 @@ pub(super) fn diverged(name: &str, diverged: usize, all: usize) -> String {
 
 /// The change of the score with the size.
 pub(super) fn trend(noun: &str, slope: f64, low: f64, high: f64) -> String {
+    if low <= 0.0 && high >= 0.0 {
+        return format!(
+            "No trend is clear: with each doubling of the photos the {noun} changes by {} (95\u{a0}% interval {} to {}).",
+            text::measurement(slope),
+            text::measurement(low),
+            text::measurement(high)
+        );
+    }
     let moves = if slope < 0.0 { "falls" } else { "rises" };
     let (a, b) = (slope.abs(), if slope < 0.0 { (-high, -low) } else { (low, high) });
     format!(
         "With each doubling of the photos the {noun} {moves} by {} (95\u{a0}% interval {} to {}).",
         text::measurement(a),
-        signed(b.0),
-        signed(b.1)
+        text::measurement(b.0),
+        text::measurement(b.1)
     )
-}
-
-fn signed(value: f64) -> String {
-    if value < 0.0 { format!("−{}", text::measurement(-value)) } else { text::measurement(value) }
 }
 
 /// How many more trainings would tell two conditions apart.
