@@ -78,7 +78,7 @@ fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
         let mut row = vec![plain_text(&cell.label)];
         row.extend(stages.iter().map(|stage| {
             let mut of_stage = cell.jobs.all(*stage).iter().map(|&job| words[job]);
-            let last = of_stage.clone().last().unwrap_or_default();
+            let last = of_stage.clone().next_back().unwrap_or_default();
             of_stage.find(|word| *word != DONE).unwrap_or(last).to_owned()
         }));
         rows.push(row);

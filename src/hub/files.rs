@@ -22,7 +22,8 @@ fn lacking(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut missing: Vec<String> = model.configs().into_iter().filter(|name| !has(name)).collect();
     for folder in model.tokenizers() {
         let file = |name: &str| has(&format!("{folder}/{name}"));
-        if !(file("vocab.json") && file("merges.txt")) && !file("tokenizer.json") {
+        let readable = file("tokenizer.json") || (file("vocab.json") && file("merges.txt"));
+        if !readable {
             missing.push(format!("{folder}/vocab.json and {folder}/merges.txt"));
         }
     }

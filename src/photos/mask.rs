@@ -41,8 +41,8 @@ pub(super) fn read(path: &Path, photo: &Photo, memory: &mut Memory) -> Result<Ma
     let fail = |reason: String| PhotoError::Mask { path: path.to_owned(), reason };
     let bytes = read_photo(path)?;
     let hash = blake3::hash(&bytes).to_hex().to_string();
-    let format = format::recognise(&bytes).map_err(fail)?;
-    let size = guard::catch(|| header::read(path, &bytes, format)).map_err(|what| fail(what))??;
+    let format = format::recognise(&bytes).map_err(&fail)?;
+    let size = guard::catch(|| header::read(path, &bytes, format)).map_err(&fail)??;
     if !same_shape((size.width, size.height), (photo.width, photo.height)) {
         let (width, height) = (photo.width, photo.height);
         return Err(fail(format!(
@@ -70,7 +70,7 @@ pub fn load_mask(mask: &Mask, photo: &Photo, resolution: usize, crop: Crop, seed
         return Err(PhotoError::Changed { path: mask.path.clone() });
     }
     let fail = |reason: String| PhotoError::Mask { path: mask.path.clone(), reason };
-    let image = grey(&mask.path, &bytes, format::recognise(&bytes).map_err(fail)?)?;
+    let image = grey(&mask.path, &bytes, format::recognise(&bytes).map_err(&fail)?)?;
     let (x, y) = crop::square((photo.width, photo.height), &photo.hash, resolution, crop, seed);
     Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }

@@ -77,13 +77,13 @@ impl Memory {
     /// What is known of a photo.
     pub(super) fn get(&mut self, hash: &str) -> Option<Seen> {
         match self.entry(hash)? {
-            Entry::Photo(seen) => Some(seen),
+            Entry::Photo(seen) => Some(*seen),
             Entry::Mask(_) => None,
         }
     }
 
     pub(super) fn add(&mut self, hash: &str, seen: Seen) {
-        self.insert(hash, Entry::Photo(seen));
+        self.insert(hash, Entry::Photo(Box::new(seen)));
     }
 
     /// What is known of a mask.
@@ -114,7 +114,7 @@ impl Memory {
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq)]
 enum Entry {
-    Photo(Seen),
+    Photo(Box<Seen>),
     Mask(Subject),
 }
 
@@ -131,11 +131,11 @@ impl Entry {
     /// Reads [`Entry::to_text`].
     fn parse(text: &str) -> Option<Self> {
         match text.split(' ').collect::<Vec<_>>().as_slice() {
-            ["photo", pixels, fingerprint, look] => Some(Self::Photo(Seen {
+            ["photo", pixels, fingerprint, look] => Some(Self::Photo(Box::new(Seen {
                 pixels: (*pixels).to_owned(),
                 fingerprint: Fingerprint::parse(fingerprint)?,
                 look: Look::parse(look)?,
-            })),
+            }))),
             ["mask", subject] => Some(Self::Mask(Subject::parse(subject)?)),
             _ => None,
         }
@@ -196,7 +196,7 @@ mod tests {
         let mut memory = Memory::default();
         let one = seen(1);
         for i in 0..=MOST_ENTRIES {
-            memory.seen.insert(i.to_string(), Entry::Photo(one.clone()));
+            memory.seen.insert(i.to_string(), Entry::Photo(Box::new(one.clone())));
         }
         memory.add("new", seen(2));
         assert_eq!(memory.get("7"), Some(seen(1)));

@@ -80,8 +80,9 @@ fn rows(tensor: &Tensor, count: usize, dim: usize) -> Result<Vec<Feature>, Strin
     }
     let rows = tensor.to_vec2::<f32>().map_err(|error| error.to_string())?;
     let length = |row: &Feature| row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
-    // A number that is not finite fails this, too.
-    match rows.iter().position(|row| !((length(row) - 1.0).abs() <= TOLERANCE)) {
+    // The length is no number if one of the row's numbers is none.
+    let is_unit = |row: &Feature| (length(row) - 1.0).abs() <= TOLERANCE;
+    match rows.iter().position(|row| !is_unit(row)) {
         Some(row) => Err(format!("has length {} in row {row} instead of 1", length(&rows[row]))),
         None => Ok(rows),
     }

@@ -74,9 +74,10 @@ impl Subject {
 /// Adds a line of pixels to the strips it lies in.
 fn spread(strips: &mut [f64], line: usize, lines: usize, sum: u64) {
     let (start, end) = (line as f64 / lines as f64 * STRIPS as f64, (line + 1) as f64 / lines as f64 * STRIPS as f64);
-    for strip in start as usize..(end.ceil() as usize).min(STRIPS) {
+    let (first, after) = (start as usize, (end.ceil() as usize).min(STRIPS));
+    for (strip, held) in strips.iter_mut().enumerate().take(after).skip(first) {
         let inside = end.min((strip + 1) as f64) - start.max(strip as f64);
-        strips[strip] += sum as f64 * inside.max(0.0) / (end - start);
+        *held += sum as f64 * inside.max(0.0) / (end - start);
     }
 }
 

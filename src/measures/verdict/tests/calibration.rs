@@ -1,6 +1,8 @@
 //! How often the verdict is right, on made-up studies of which the truth is known. The results stand in
 //! `docs/verdict.md`; `cargo test --release --lib verdict::tests::calibration -- --ignored --nocapture` prints them.
 
+#![allow(clippy::print_stdout)]
+
 use rayon::prelude::*;
 
 use super::super::power::power;
