@@ -1,7 +1,7 @@
 //! How a study is judged: plain arithmetic on the scores of trainings. `docs/verdict.md` explains every step.
 //!
 //! One observation is one **training**: a condition (all settings without the seeds) in one repeat (a pair of seeds
-//! that all conditions share). [`judge`] takes a [`Study`] and returns a [`Verdict`]: numbers and categories, never
+//! that all conditions share). [`judge()`] takes a [`Study`] and returns a [`Verdict`]: numbers and categories, never
 //! words.
 //!
 //! | file | what it answers |

@@ -1,7 +1,7 @@
 //! What an adapter adds to a layer: one file for each kind of adapter.
 //!
 //! A kind says which tensors it has and how they begin, what it adds to a layer, and how files call its tensors
-//! ([`about::About`]). Training, gradients and adapter files go over its tensors and know no kind by name.
+//! (`About`). Training, gradients and adapter files go over its tensors and know no kind by name.
 
 pub(crate) mod about;
 mod loha;

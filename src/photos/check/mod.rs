@@ -1,6 +1,6 @@
 //! What may be wrong with photos that can be read: too small, blurred, copies, cut by the crop, all alike.
 //!
-//! Decoding measures each photo once ([`Look`](look::Look)); the rules work on these numbers and need no pixels.
+//! Decoding measures each photo once ([`Look`]); the rules work on these numbers and need no pixels.
 
 pub(super) mod border;
 pub(super) mod copies;
