@@ -107,6 +107,11 @@ fn conclusion(checked: &CheckedPhotos) -> String {
     let folders: Vec<String> = checked.images.iter().map(|path| path.display().to_string()).collect();
     let (photos, folders) = (count(checked.scan.photos.len(), "usable photo"), list(&folders));
     match checked.findings.len() {
+        _ if checked.scan.photos.is_empty() => {
+            format!(
+                "There is no usable photo in {folders}: JPEG, PNG, WebP, TIFF, BMP and still GIF files are photos.\n"
+            )
+        }
         0 => format!("{photos} in {folders}; nothing was found against them.\n"),
         found => format!("{photos} in {folders}; {}.\n", count(found, "finding")),
     }

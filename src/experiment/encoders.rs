@@ -61,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Vec<EncoderChoice>> {
             complete = false;
             continue;
         };
-        let twice = if encoders.iter().any(|other| other.name == encoder.name) {
+        let twice = if encoders.iter().any(|other| other.name.eq_ignore_ascii_case(&encoder.name)) {
             Some(format!("two encoders have the name \"{}\"", encoder.name))
         } else if encoders.iter().any(|other| other.model == encoder.model) {
             Some(format!("the encoder \"{}\" has the model of an earlier one", encoder.name))

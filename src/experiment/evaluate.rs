@@ -49,8 +49,8 @@ pub struct Probe {
     pub probe_seed: u64,
 }
 
-/// Reads and checks the section.
-pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject) -> Option<Evaluate> {
+/// Reads and checks the section. `held_out` is the number of held-out photos, if it is known.
+pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, held_out: Option<usize>) -> Option<Evaluate> {
     let probe_every = reader.count("evaluate.probe_every", 0..=10_000_000);
     let probe_timesteps = reader.count("evaluate.probe_timesteps", 1..=1000);
     let probe_photos = reader.count("evaluate.probe_photos", 1..=1_000_000);
@@ -71,6 +71,13 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject) -> Option<Evaluat
         let help = "add an encoder that is for \"identity\" to `evaluate.encoders`";
         let problem = Problem::error(reader.place("evaluate.question"), message);
         reader.push(problem.help(help));
+        return None;
+    }
+    if evaluate.question.is_some() && held_out == Some(0) {
+        let message = "`evaluate.question` is about held-out photos, but `dataset.held_out` is 0";
+        let problem = Problem::error(reader.place("evaluate.question"), message);
+        reader
+            .push(problem.help("hold photos out, or leave the question out: then the loss on training photos is told"));
         return None;
     }
     Some(evaluate)

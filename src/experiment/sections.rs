@@ -16,7 +16,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
     let words = subject.clone().unwrap_or_else(stand_in);
     let train = train::read(reader, &words, dataset.as_ref().map(|d| d.size));
     let generate = generate::read(reader, &words, dataset.as_ref().map(|d| d.resolution), train.as_ref());
-    let evaluate = evaluate::read(reader, &words);
+    let evaluate = evaluate::read(reader, &words, dataset.as_ref().map(|d| d.held_out));
     let (name, title) = heading?;
     let settings = Settings {
         model: model?,

@@ -23,7 +23,8 @@ use crate::text::count;
 /// but cannot be used.
 pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     check_photos(experiment, facts)?;
-    let mut plan = Plan { name: experiment.name.clone(), title: experiment.title.clone(), ..Plan::default() };
+    let file = experiment.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut plan = Plan { name: experiment.name.clone(), title: experiment.title.clone(), file, ..Plan::default() };
     let mut known: BTreeMap<(Stage, Key), usize> = BTreeMap::new();
     let probed = probed(experiment);
     for (index, cell) in experiment.cells().iter().enumerate() {
@@ -105,10 +106,11 @@ fn add_jobs(
     own
 }
 
-/// A job is called by what its cells have in common: `dataset.size=5`, or `all cells`.
+/// A job is called by what its cells have in common: `dataset.size=5`, or `all cells`. What tells it from other jobs of
+/// its stage stands behind.
 fn name_jobs(plan: &mut Plan) {
     let Plan { cells, jobs, .. } = plan;
-    for job in jobs {
+    for (index, job) in jobs.iter_mut().enumerate() {
         job.label = match job.cells.as_slice() {
             [one] => cells[*one].label.clone(),
             all if all.len() == cells.len() => "all cells".to_owned(),
@@ -119,5 +121,17 @@ fn name_jobs(plan: &mut Plan) {
                 if shared.is_empty() { count(some.len(), "cell") } else { shared.join(" ") }
             }
         };
+        let first_of_stage = job.cells.first().and_then(|cell| cells[*cell].jobs.one(job.stage));
+        let more = match &job.inputs {
+            Inputs::Features(features) => match features.of {
+                Stage::Prepare => format!(" ({}, photos)", features.name),
+                Stage::Baseline => format!(" ({}, base model)", features.name),
+                _ => format!(" ({})", features.name),
+            },
+            Inputs::Probe(probe) if probe.train.is_none() => " (base model)".to_owned(),
+            Inputs::Baseline(_) if first_of_stage != Some(&index) => " (class word)".to_owned(),
+            _ => continue,
+        };
+        job.label += &more;
     }
 }

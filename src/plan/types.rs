@@ -13,6 +13,8 @@ pub struct Plan {
     pub name: String,
     /// Title of the report.
     pub title: String,
+    /// The name of the experiment file, without its folder; for commands that a report proposes.
+    pub file: String,
     /// The combinations, in grid order.
     pub cells: Vec<Cell>,
     /// The pieces of work, each once: a job stands after the jobs it needs, in the order cells need them.
@@ -63,7 +65,7 @@ impl Plan {
     /// The plan of some of its cells, by index; jobs keep their order and labels.
     #[must_use]
     pub fn only(self, selected: &[usize]) -> Self {
-        let Self { name, title, cells, jobs, photo_names, notices } = self;
+        let Self { name, title, file, cells, jobs, photo_names, notices } = self;
         let mut new_cell = BTreeMap::new();
         let mut new_job = BTreeMap::new();
         let chosen = |index: &usize| selected.contains(index);
@@ -85,6 +87,6 @@ impl Plan {
             cell
         };
         let cells = cells.into_iter().enumerate().filter(|(index, _)| chosen(index)).map(|(_, cell)| renumber(cell));
-        Self { name, title, cells: cells.collect(), jobs: kept, photo_names, notices }
+        Self { name, title, file, cells: cells.collect(), jobs: kept, photo_names, notices }
     }
 }

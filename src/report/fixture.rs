@@ -21,6 +21,7 @@ const SIDE: u32 = 128;
 pub(crate) fn study() -> StudyData {
     let mut data = StudyData {
         name: "shinchan".into(),
+        file: "shinchan.toml".into(),
         title: "How many photos does one figurine need?".into(),
         axes: vec![Axis { key: "dataset.size".into(), values: vec!["2".into(), "4".into(), "6".into()] }],
         fixed: vec![

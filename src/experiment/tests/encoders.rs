@@ -54,6 +54,11 @@ fn what_is_wrong_is_told_where_it_is() {
     assert!(one(&format!("{twice}, {twice}")).contains("two encoders have the name \"d\""));
     let other = twice.replace("\"d\"", "\"e\"");
     assert!(one(&format!("{twice}, {other}")).contains("has the model of an earlier one"));
+    let capital = twice.replace("\"d\"", "\"D\"").replace("a/b", "a/c");
+    assert!(one(&format!("{twice}, {capital}")).contains("two encoders have the name"), "names are those of files");
+    assert!(
+        errors("[dataset]\nheld_out = 0\n[evaluate]\nquestion = \"held-out-loss\"").contains("`dataset.held_out` is 0")
+    );
     assert!(errors("[evaluate]\nencoders = 3").contains("`evaluate.encoders` cannot be 3"));
     assert!(errors("[evaluate]\nquestion = \"identity\"").contains("no encoder measures it"));
     assert!(errors("[sweep]\nevaluate.encoders = [[]]").contains("cannot be swept"));

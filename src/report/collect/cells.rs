@@ -51,6 +51,10 @@ impl Collector<'_> {
         if let Some(artifact) = self.of_cell(cell, Stage::Evaluate) {
             let mut metrics = measurements(artifact, &cell.slug, &mut out.images, &out.train_photos)?;
             metrics.extend(probes::measures(&out.probes));
+            // The training measured the class at full strength and at its end only.
+            if s.generate.lora_scale != 1.0 || s.generate.checkpoint.is_some() {
+                metrics.remove("probe_class");
+            }
             out.metrics = Some(metrics);
         }
         self.collected(cell, &mut out)?;

@@ -19,6 +19,7 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     let mut c = Collector::new(plan, &states);
     c.data.name.clone_from(&plan.name);
     c.data.title.clone_from(&plan.title);
+    c.data.file.clone_from(&plan.file);
     c.data.notices.clone_from(&plan.notices);
     c.data.axes = settings::axes(plan);
     (c.data.fixed, c.data.derived) = settings::shared(plan, &c.data.axes);

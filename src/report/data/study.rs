@@ -17,6 +17,9 @@ pub struct StudyData {
     pub name: String,
     /// The question, as the user put it.
     pub title: String,
+    /// The name of the experiment file, without its folder.
+    #[serde(default)]
+    pub file: String,
     /// What is swept, in file order.
     pub axes: Vec<Axis>,
     /// Settings that are the same in every cell.

@@ -57,7 +57,12 @@ fn next(judged: &Judged<'_>, repeats: usize) -> Next {
     let more = repeats.saturating_sub(judged.repeats.len());
     let new = (0u64..).filter(|seed| !own.contains(seed)).take(more);
     let seeds: Vec<String> = own.iter().copied().chain(new).map(|seed| seed.to_string()).collect();
-    Next { more, command: format!("runner {}.toml --set 'sweep.{key}=[{}]'", data.name, seeds.join(",")) }
+    Next { more, command: format!("runner {} --set 'sweep.{key}=[{}]'", quoted(&data.file), seeds.join(",")) }
+}
+
+/// The name of a file as a shell reads it.
+fn quoted(file: &str) -> String {
+    shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
 }
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the
