@@ -441,8 +441,8 @@ fn a_study_runs_and_is_reused() {
         let mut command = runner(dir.path());
         stdout(&command.args(["clean", "--reports-dir", "whole"]).args(more).assert().code(0))
     };
-    assert_eq!(clean(&[]).matches(" done").count(), 9);
+    assert_eq!(clean(&[]).matches(" done").count(), 12);
     assert!(!clean(&["--keep", "tiny.toml"]).contains("removed"));
-    assert_eq!(clean(&["--all"]).matches("removed").count(), 9);
+    assert_eq!(clean(&["--all"]).matches("removed").count(), 12);
     assert_eq!(clean(&[]), "0 B in whole/.store\n");
 }
