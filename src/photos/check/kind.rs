@@ -2,6 +2,9 @@
 
 use crate::text::count;
 
+/// How the sentence begins that tells of held-out photos among the training photos.
+pub const VOID: &str = "THE STUDY IS VOID, because held-out photos show the same picture as training photos";
+
 /// What is wrong with one photo, with several, or with all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -75,7 +78,7 @@ impl Kind {
         let text = match self {
             Self::Unreadable => "These photos cannot be used",
             Self::BadMask => "These masks cannot be used",
-            Self::HeldOutCopy => "THE STUDY IS VOID, because held-out photos show the same picture as training photos",
+            Self::HeldOutCopy => VOID,
             Self::LeftOut => return format!("{} of the photo folder cannot be used", count(findings, "file")),
             Self::Own => "The program's own pictures are no photos and were left out",
             Self::Copy if findings == 1 => "1 photo is a copy of others and not used",

@@ -164,17 +164,24 @@ pub(super) fn sentence(text: &str) -> String {
 
 /// The mean of a condition with what is known of it: `5 photos 0.3021 (3 trainings, 0.2945 to 0.3097)`.
 pub(super) fn numbers(judged: &Judged<'_>, condition: usize) -> Option<String> {
+    let mean = mean(judged, condition)?;
+    Some(match judged.title(condition) {
+        "" => mean,
+        title => format!("{title} {mean}"),
+    })
+}
+
+/// The same without the name of the condition.
+pub(super) fn mean(judged: &Judged<'_>, condition: usize) -> Option<String> {
     let score = judged.verdict.conditions[condition].score?;
-    let title = judged.title(condition);
-    let name = if title.is_empty() { String::new() } else { format!("{title} ") };
     let mean = text::measurement(score.mean);
     Some(match score.low.zip(score.high) {
         Some((low, high)) => format!(
-            "{name}{mean} (mean of {}, 95\u{a0}% interval {} to {})",
+            "{mean} (mean of {}, 95\u{a0}% interval {} to {})",
             text::count(score.n, "training"),
             text::measurement(low),
             text::measurement(high)
         ),
-        None => format!("{name}{mean}"),
+        None => mean,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::choice::Purpose;
 use crate::measures::verdict::Method;
+use crate::photos::check::VOID;
 use crate::report::data::StudyData;
 use crate::text;
 
@@ -24,6 +25,8 @@ pub(crate) fn finding(data: &StudyData) -> Finding {
     let judged = judged(data);
     let measured = !judged.scored().is_empty();
     let headline = if measured { headline(&judged) } else { nothing_measured(data, &judged) };
+    let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
+    let headline = if void { format!("{} {headline}", words::void()) } else { headline };
     let mut notes = Vec::new();
     if measured {
         notes.extend(numbers(&judged));
@@ -80,8 +83,9 @@ fn range(judged: &Judged<'_>) -> String {
         return String::new();
     };
     if means.len() == 1 {
-        let mean = order::numbers(judged, low.0).unwrap_or_default();
-        return format!("The {noun} {place} is {mean}; without training it is {}.", base(judged));
+        let (title, mean) = (judged.title(low.0), order::mean(judged, low.0).unwrap_or_default());
+        let start = if title.is_empty() { "The".to_owned() } else { format!("With {title}, the") };
+        return format!("{start} {noun} {place} is {mean}; without training it is {}.", base(judged));
     }
     let end = |(c, mean, n): &(usize, f64, usize)| {
         let several = if *n > 1 { format!(" (mean of {n} trainings)") } else { String::new() };

@@ -2,6 +2,7 @@
 
 use crate::measures::verdict::Call;
 use crate::measures::verdict::side_effects::{ByHeart, LEAK, Limit, SideEffect, VARIETY, by_heart};
+use crate::report::closeness::close_images;
 use crate::report::data::CellData;
 use crate::text;
 
@@ -13,6 +14,17 @@ use super::words;
 const COPY: f64 = 0.05;
 /// So large a share of collapsed images is no accident.
 const COLLAPSED: f64 = 0.25;
+
+/// So large a share of images that are closer to a training photo than unseen photos are is no accident.
+const CLOSE: f64 = 0.5;
+/// Prompts count as forgotten in one training when so large a share of what the base model follows is lost. Sound
+/// trainings of the demo lose up to 0.24.
+const LOST: f64 = 1.0 / 3.0;
+/// A leak is a share of what the subject's images gained. Where they gained less than this share of the way to real
+/// photos, it says nothing.
+const GAINED: f64 = 0.1;
+/// The name of the side effect that is the question itself where the loss is judged.
+const LOSS_ROSE: &str = "loss_rose";
 
 /// A side effect that is read from measures by their names.
 pub(super) struct Kind {
@@ -29,10 +41,17 @@ pub(super) struct Kind {
 }
 
 /// All of them.
-pub(super) const KINDS: [Kind; 5] = [
+pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "leak",
-        of: |cell| cell.value("leak"),
+        of: |cell| {
+            let [score, floor, ceiling] =
+                ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+            let gained = score.zip(floor).map(|(score, floor)| score - floor);
+            let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
+            let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
+            cell.value("leak").filter(|_| !too_little)
+        },
         limit: Limit::Above(LEAK),
         one_is_enough: true,
         said: |mean| {
@@ -54,6 +73,42 @@ pub(super) const KINDS: [Kind; 5] = [
                 text::measurement(mean)
             )
         },
+    },
+    Kind {
+        name: "copied_pixels",
+        of: |cell| {
+            cell.value("max_nearest_similarity")?;
+            let images = cell.prompt_images();
+            (images > 0).then(|| close_images(cell) as f64 / images as f64)
+        },
+        limit: Limit::Above(CLOSE),
+        one_is_enough: true,
+        said: |mean| {
+            format!(
+                "{:.0}\u{a0}% of the images are, pixel by pixel, closer to a training photo than new photos are",
+                mean * 100.0
+            )
+        },
+    },
+    Kind {
+        name: "prompt_lost",
+        of: |cell| {
+            let base = cell.value("baseline_prompt_following").filter(|base| *base > 0.0)?;
+            Some(cell.value("prompt_following_change")? / base)
+        },
+        limit: Limit::Below(-LOST),
+        one_is_enough: true,
+        said: |mean| format!("{:.0}\u{a0}% of what the base model follows of its prompts was lost", -mean * 100.0),
+    },
+    Kind {
+        name: LOSS_ROSE,
+        of: |cell| {
+            let base = cell.value("baseline_probe_held_out").filter(|base| *base > 0.0)?;
+            Some((cell.value("probe_held_out")? - base) / base)
+        },
+        limit: Limit::Above(0.0),
+        one_is_enough: true,
+        said: |mean| format!("the loss on unseen photos ended {:.1}\u{a0}% above the base model's", mean * 100.0),
     },
     Kind {
         name: "prompt_forgotten",
@@ -117,7 +172,8 @@ pub(super) fn notes(judged: &Judged<'_>) -> Vec<String> {
             scored.len()
         ));
     }
-    for kind in &KINDS {
+    let asked = |kind: &&Kind| kind.name != LOSS_ROSE || judged.question == Question::Identity;
+    for kind in KINDS.iter().filter(asked) {
         let there: Vec<(usize, SideEffect)> =
             scored.iter().filter_map(|c| Some((*c, side_effect(judged, *c, kind).filter(|e| e.there)?))).collect();
         match there.as_slice() {
