@@ -6,8 +6,8 @@ use super::estimate::Estimate;
 
 /// The class counts as overwritten when the leak is above this.
 pub const LEAK: f64 = 0.25;
-/// Variety counts as lost when less than this share of the base model's is left. Images of one subject are more alike than
-/// those of a class in any case: sound trainings of the demo keep 0.47 to 0.77, one that copies its photos 0.23.
+/// Variety counts as lost when less than this share of the base model's is left. Images of one subject are more alike
+/// than those of a class in any case: sound trainings of the demo keep 0.47 to 0.77, one that copies its photos 0.23.
 pub const VARIETY: f64 = 0.35;
 
 /// Photos were learnt by heart if the loss on unseen ones fell by less than this share of the fall on them.

@@ -93,19 +93,19 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
       dataset.size=5  (5 photos, 2 held out; 4 of 8 jobs done)
       dataset.size=10  (10 photos, 2 held out; 3 of 8 jobs done)
 
-    stage         cells            state   reason
-    prepare       all cells        cached
-    baseline      all cells        cached
-    class_images  all cells        cached
-    train         dataset.size=5   cached
-    generate      dataset.size=5   to do   not made yet
-    evaluate      dataset.size=5   to do   not made yet
-    probe         dataset.size=5   to do   not made yet
-    probe         all cells        to do   not made yet
-    train         dataset.size=10  failed  the loss is not finite at step 12
-    generate      dataset.size=10  to do   not made yet
-    evaluate      dataset.size=10  to do   not made yet
-    probe         dataset.size=10  to do   not made yet
+    stage         cells                   state   reason
+    prepare       all cells               cached
+    baseline      all cells               cached
+    class_images  all cells               cached
+    train         dataset.size=5          cached
+    generate      dataset.size=5          to do   not made yet
+    evaluate      dataset.size=5          to do   not made yet
+    probe         dataset.size=5          to do   not made yet
+    probe         all cells (base model)  to do   not made yet
+    train         dataset.size=10         failed  the loss is not finite at step 12
+    generate      dataset.size=10         to do   not made yet
+    evaluate      dataset.size=10         to do   not made yet
+    probe         dataset.size=10         to do   not made yet
 
     12 jobs: 4 cached, 8 to do
     about 60 s and 1 kB for 1 job, unknown for 7 jobs

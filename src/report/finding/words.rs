@@ -165,7 +165,8 @@ pub(super) fn diverged(name: &str, diverged: usize, all: usize) -> String {
 pub(super) fn trend(noun: &str, slope: f64, low: f64, high: f64) -> String {
     if low <= 0.0 && high >= 0.0 {
         return format!(
-            "No trend is clear: with each doubling of the photos the {noun} changes by {} (95\u{a0}% interval {} to {}).",
+            "No trend is clear: with each doubling of the photos the {noun} changes by {} (95\u{a0}% interval {} to \
+             {}).",
             text::measurement(slope),
             text::measurement(low),
             text::measurement(high)

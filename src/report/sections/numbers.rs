@@ -87,7 +87,8 @@ fn meaning(measure: &Measure) -> String {
     [measure.note, measure.better.sentence()].join(" ").trim_end().to_owned()
 }
 
-/// The change from what the base model reaches. A cosine has none: its zero is no amount, so a share of it says nothing.
+/// The change from what the base model reaches. A cosine has none: its zero is no amount, so a share of it says
+/// nothing.
 fn change(cell: &CellData, measure: &Measure) -> Option<String> {
     if measure.purpose().is_some() {
         return None;
