@@ -21,6 +21,8 @@ mod inputs;
 mod measure;
 mod numbers;
 pub mod probe_values;
+mod quantile;
+mod random;
 pub mod record;
 mod rmse;
 mod similarity;

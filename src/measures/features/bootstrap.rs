@@ -4,6 +4,8 @@
 //! repetition; the number is computed for each draw, and the interval is that of these numbers. For few photos every
 //! draw is listed with its probability, so that nothing depends on chance; for more, draws are made with a fixed seed.
 
+use crate::measures::random::Random;
+
 /// Most photos of which every draw is listed: 9 photos have 24,310 different draws.
 const MOST_LISTED: usize = 9;
 /// Draws of more photos.
@@ -59,24 +61,15 @@ fn listed(n: usize) -> Vec<(Vec<f64>, f64)> {
 
 /// Draws with a fixed seed, each with the same probability.
 fn drawn(n: usize) -> Vec<(Vec<f64>, f64)> {
-    let mut state = 0_u64;
+    let mut random = Random::new(0);
     let draw = |_| {
         let mut counts = vec![0.0; n];
         for _ in 0..n {
-            counts[(splitmix(&mut state) % n as u64) as usize] += 1.0;
+            counts[(random.next() % n as u64) as usize] += 1.0;
         }
         (counts, 1.0 / DRAWS as f64)
     };
     (0..DRAWS).map(draw).collect()
-}
-
-/// SplitMix64: G. Steele, D. Lea and C. Flood, *Fast splittable pseudorandom number generators*, 2014.
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use image::RgbImage;
 
 use crate::measures::inputs::{Cell, mean};
 use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::quantile::quantile;
 use crate::measures::record::Values;
 
 /// This quantile of the base model's contrasts is the least that is usual. Half of it is clearly too little: of few
@@ -110,13 +111,6 @@ fn collapsed(cell: &Cell<'_>) -> Option<f64> {
         flat || ROUGHNESS.value(values).is_some_and(|roughness| roughness > NOISE)
     };
     mean(cell.subject.iter().map(|values| f64::from(u8::from(is_collapsed(values)))))
-}
-
-/// The quantile of sorted values, linear between neighbours, as numpy's default.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let at = share * sorted.len().checked_sub(1)? as f64;
-    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    Some(low + (high - low) * at.fract())
 }
 
 #[cfg(test)]

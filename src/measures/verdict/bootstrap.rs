@@ -1,8 +1,9 @@
 //! How sure the score of one training is, given few photos and prompts.
 
 use super::estimate::Estimate;
-use super::random::Random;
 use super::student::{normal, two_sided_quantile};
+use crate::measures::quantile::quantile;
+use crate::measures::random::Random;
 
 /// So many times the photos and prompts are drawn anew.
 const DRAWS: usize = 2000;
@@ -42,12 +43,5 @@ pub fn bootstrap(table: &[Vec<f64>]) -> Option<Estimate> {
     let t = two_sided_quantile(0.05, (n - 1) as f64);
     let tail = normal(-t * (n as f64 / (n - 1) as f64).sqrt());
     let sd = Estimate::of(means.iter().copied()).and_then(|e| e.sd);
-    Some(Estimate { n, mean, sd, low: Some(percentile(&means, tail)), high: Some(percentile(&means, 1.0 - tail)) })
-}
-
-/// A percentile of sorted numbers, with a straight line between neighbours.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+    Some(Estimate { n, mean, sd, low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) })
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::random::Random;
 use super::study::Direction;
+use crate::measures::random::Random;
 
 /// The seed of the halves.
 const SEED: u64 = 8;

@@ -32,7 +32,6 @@ mod judge;
 mod layout;
 mod permutation;
 mod power;
-mod random;
 mod settle;
 pub mod share;
 pub mod side_effects;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::layout::Table;
-use super::random::Random;
+use crate::measures::random::Random;
 
 /// Up to so many relabellings are all tried.
 const MOST: u64 = 100_000;

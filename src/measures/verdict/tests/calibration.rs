@@ -6,8 +6,8 @@
 use rayon::prelude::*;
 
 use super::super::power::power;
-use super::super::random::Random;
 use super::super::*;
+use crate::measures::random::Random;
 
 /// Studies for each line.
 const STUDIES: usize = 10_000;

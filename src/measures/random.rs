@@ -2,14 +2,14 @@
 
 /// SplitMix64 (Steele, Lea and Flood 2014): 64 bits of state, every seed gives its own sequence.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(in crate::measures) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::measures) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(in crate::measures) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,12 +18,12 @@ impl Random {
     }
 
     /// A whole number below `n`: the upper 64 bits of `next × n`. The bias is below n / 2⁶⁴.
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(in crate::measures) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 
     /// Puts a list into random order (Fisher and Yates, from the end).
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(in crate::measures) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
@@ -31,7 +31,7 @@ impl Random {
 
     /// A number of the normal distribution, for simulations (Box and Muller).
     #[cfg(test)]
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(in crate::measures) fn normal(&mut self) -> f64 {
         let mut unit = || (self.next() >> 11) as f64 / (1u64 << 53) as f64;
         let (a, b) = (1.0 - unit(), unit());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
