@@ -255,6 +255,10 @@ fn tensors_that_would_not_be_applied_are_named() {
             assert!(text.contains(reason) && text.contains(names.0.as_str()), "{text}");
         }
     }
+    let hada = format!("{flat}.hada_w1_a");
+    let text = try_load("two-kinds.safetensors", &[(&flat_down, &[2, 8]), (&flat_up, &[6, 2]), (&hada, &[6, 2])]);
+    let text = text.unwrap_err().to_string();
+    assert!(text.contains("several kinds of adapter: LoRA and LoHa"), "{text}");
     let many: Vec<String> = (0..37).map(|i| format!("unet.block{i:02}.to_q.lora.down.weight")).collect();
     let shape: &[usize] = &[2, 8];
     let tensors: Vec<_> = many.iter().map(|name| (name.as_str(), shape)).collect();

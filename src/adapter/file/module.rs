@@ -5,8 +5,9 @@ use crate::choice::AdapterKind;
 use crate::models::delta::about;
 use crate::models::delta::about::About;
 use crate::models::delta::shape::Shape;
+use crate::text::list;
 use candle_core::{DType, Result, Tensor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The tensors of one module, with their names in the file.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +56,10 @@ impl RawModule {
         let Some((kind, _)) = self.tensors.keys().next().copied() else {
             return Err("the module has an alpha but no matrices".to_owned());
         };
-        if self.tensors.keys().any(|(other, _)| *other != kind) {
-            return Err("the module has tensors of two kinds of adapter".to_owned());
+        let kinds: BTreeSet<AdapterKind> = self.tensors.keys().map(|(kind, _)| *kind).collect();
+        if kinds.len() > 1 {
+            let titles: Vec<&str> = kinds.into_iter().map(|kind| about(kind).title).collect();
+            return Err(format!("the module has tensors of several kinds of adapter: {}", list(&titles)));
         }
         let mut tensors = Vec::new();
         for (place, names) in about(kind).tensors.iter().enumerate() {

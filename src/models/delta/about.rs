@@ -25,6 +25,8 @@ pub struct Delta {
 
 /// Everything that the program needs to know about a kind of adapter.
 pub(crate) struct About {
+    /// What people call the kind, e.g. `LoRA`.
+    pub(crate) title: &'static str,
     /// The names of its tensors, in order.
     pub(crate) tensors: &'static [TensorNames],
     /// Which tensor has the layer's input, in channels, as its second dimension.

@@ -12,6 +12,7 @@ use crate::sampling::noise::TorchRng;
 
 /// What the kind says about itself. Files of peft, and of LyCORIS, which uses kohya's names of layers.
 pub(super) const ABOUT: About = About {
+    title: "LoHa",
     tensors: &[
         TensorNames {
             name: "w1_a",

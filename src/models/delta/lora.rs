@@ -11,6 +11,7 @@ use crate::sampling::noise::TorchRng;
 
 /// What the kind says about itself.
 pub(super) const ABOUT: About = About {
+    title: "LoRA",
     tensors: &[
         TensorNames {
             name: "down",
