@@ -48,7 +48,8 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
         folder.copy(&file.to, &file.from)?;
     }
     thumbnails(data, &mut folder)?;
-    let page = Page { data, charts: draw(data, &mut folder)? };
+    let judged = finding::judged(data);
+    let page = Page { data, judged: &judged, charts: draw(data, &mut folder)? };
     folder.write("loss.csv", &csv::stacked::<LossRow>(data, |c| &c.loss))?;
     folder.write("probe.csv", &csv::stacked::<ProbeRow>(data, |c| &c.probe))?;
     if data.has_probe_values() {
@@ -56,9 +57,9 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     }
     folder.write("cells.csv", &csv::cells(data))?;
     folder.write("images.csv", &csv::images(data))?;
-    finding::files::write(data, &mut folder)?;
+    finding::files::write(&judged, &mut folder)?;
     folder.write("cost.csv", &csv::costs(data))?;
-    folder.write("cost.html", cost::page(data).as_bytes())?;
+    folder.write("cost.html", cost::page(&judged).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;
     folder.write("index.html", index::page(&page).as_bytes())?;
     folder.finish()

@@ -2,13 +2,15 @@
 
 use maud::{Markup, html};
 
-use crate::report::data::{Cost, StudyData};
+use crate::report::data::Cost;
+use crate::report::finding::Judged;
 use crate::report::style::page::document;
 use crate::report::{finding, titles, words};
 use crate::text;
 
 /// The whole page.
-pub(crate) fn page(data: &StudyData) -> String {
+pub(crate) fn page(judged: &Judged<'_>) -> String {
+    let data = judged.data;
     let once: f64 = data.costs.iter().map(|c| c.seconds).sum();
     let alone: f64 = data.costs.iter().map(|c| c.seconds * c.cells.len().max(1) as f64).sum();
     let body = html! {
@@ -19,7 +21,7 @@ pub(crate) fn page(data: &StudyData) -> String {
                 @else { (text::duration(once)) " of work on what is kept." }
                 @if alone > once { " Without sharing between cells it would have been " (text::duration(alone)) "." }
             }
-            @if let Some(seconds) = finding::seconds(data) {
+            @if let Some(seconds) = finding::seconds(judged) {
                 p { "The further trainings that the report proposes take about " (text::duration(seconds)) "." }
             }
             p { a href="index.html" { "Back to the report" } " · " a href="cost.csv" { "cost.csv" } }

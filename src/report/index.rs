@@ -17,7 +17,7 @@ use crate::text;
 pub(crate) fn page(page: &Page<'_>) -> String {
     let sections = sections::all(page);
     let body = html! {
-        (header(page.data))
+        (header(page))
         (navigation(&sections))
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
         (viewer())
@@ -25,8 +25,9 @@ pub(crate) fn page(page: &Page<'_>) -> String {
     document(titles::study_title(page.data), &body)
 }
 
-fn header(data: &StudyData) -> Markup {
-    let finding = finding(data);
+fn header(page: &Page<'_>) -> Markup {
+    let data = page.data;
+    let finding = finding(page.judged);
     let complete = data.complete_cells();
     let (failed, waiting) = (data.failed_cells(), data.waiting_cells());
     let images = images_made(data);

@@ -9,7 +9,7 @@ use crate::text;
 /// The whole file.
 pub(crate) fn page(page: &Page<'_>) -> String {
     let data = page.data;
-    let finding = finding(data);
+    let finding = finding(page.judged);
     let notes: Vec<String> = finding.notes.iter().map(|note| format!("- {}", escape(note))).collect();
     let complete = format!("{} of {} complete.", data.complete_cells(), text::count(data.cells.len(), "cell"));
     let head =
@@ -22,6 +22,7 @@ pub(crate) fn page(page: &Page<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::finding::judged;
     use crate::report::fixture;
     use crate::report::sections::Charts;
 
@@ -29,6 +30,7 @@ mod tests {
     fn the_page_is_as_before() {
         let data = fixture::study();
         let charts = Charts { grid: true, ..Charts::default() };
-        insta::assert_snapshot!(page(&Page { data: &data, charts }));
+        let judged = judged(&data);
+        insta::assert_snapshot!(page(&Page { data: &data, judged: &judged, charts }));
     }
 }

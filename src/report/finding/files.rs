@@ -8,23 +8,21 @@ use serde_json::{Value, json};
 
 use crate::measures::verdict::{Call, Direction};
 use crate::report::csv::Writer;
-use crate::report::data::StudyData;
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;
 
-use super::judged::{Judged, judged};
+use super::judged::Judged;
 use super::side_effects::{KINDS, heart, side_effect};
 
 /// Writes the files into a report; nothing if no training is there.
-pub(crate) fn write(data: &StudyData, folder: &mut Folder) -> Result<(), ReportError> {
-    let judged = judged(data);
+pub(crate) fn write(judged: &Judged<'_>, folder: &mut Folder) -> Result<(), ReportError> {
     if judged.conditions.is_empty() {
         return Ok(());
     }
-    folder.write("trainings.csv", &trainings(&judged))?;
-    folder.write("conditions.csv", &conditions(&judged))?;
-    folder.write("differences.csv", &differences(&judged))?;
-    folder.write("verdict.json", &verdict(&judged))
+    folder.write("trainings.csv", &trainings(judged))?;
+    folder.write("conditions.csv", &conditions(judged))?;
+    folder.write("differences.csv", &differences(judged))?;
+    folder.write("verdict.json", &verdict(judged))
 }
 
 /// One row for each training: its condition, its repeat, its score and what the base model reaches.

@@ -2,10 +2,9 @@
 
 use crate::measures::verdict::Method;
 use crate::report::axis;
-use crate::report::data::StudyData;
 use crate::stage::Stage;
 
-use super::judged::{Judged, judged};
+use super::judged::Judged;
 use super::words;
 
 /// With so many trainings of each condition chance can be seen well enough to begin.
@@ -67,16 +66,15 @@ fn quoted(file: &str) -> String {
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the
 /// page of costs, because the others are the same however long the work took.
-pub(crate) fn seconds(data: &StudyData) -> Option<f64> {
-    let judged = judged(data);
-    note(&judged)?;
+pub(crate) fn seconds(judged: &Judged<'_>) -> Option<f64> {
+    note(judged)?;
     let repeats = match judged.verdict.settle {
         Some(settle) => settle.repeats?,
         None => FIRST,
     };
     let of_cells = [Stage::Train, Stage::Generate, Stage::Evaluate];
-    let spent: f64 = data.costs.iter().filter(|c| of_cells.contains(&c.stage)).map(|c| c.seconds).sum();
+    let spent: f64 = judged.data.costs.iter().filter(|c| of_cells.contains(&c.stage)).map(|c| c.seconds).sum();
     let trainings: usize = judged.conditions.iter().map(|c| c.trainings.len()).sum();
-    let wanted = next(&judged, repeats).more * judged.scored().len();
+    let wanted = next(judged, repeats).more * judged.scored().len();
     (trainings > 0 && spent > 0.0).then(|| spent / trainings as f64 * wanted as f64)
 }

@@ -6,7 +6,7 @@ use crate::photos::check::VOID;
 use crate::report::data::StudyData;
 use crate::text;
 
-use super::judged::{Judged, judged};
+use super::judged::Judged;
 use super::order;
 use super::question::{NotIdentity, Question};
 use super::{likeness, next_step, sections, side_effects, within, words};
@@ -21,27 +21,27 @@ pub(crate) struct Finding {
 }
 
 /// Says what the study found.
-pub(crate) fn finding(data: &StudyData) -> Finding {
-    let judged = judged(data);
+pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
+    let data = judged.data;
     let measured = !judged.scored().is_empty();
-    let headline = if measured { headline(&judged) } else { nothing_measured(data, &judged) };
+    let headline = if measured { headline(judged) } else { nothing_measured(data, judged) };
     let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
     let headline = if void { format!("{} {headline}", words::void()) } else { headline };
     let mut notes = Vec::new();
     if measured {
-        notes.extend(numbers(&judged));
-        notes.extend(chance(&judged));
-        notes.extend(order::axes(&judged));
-        notes.extend(side_effects::notes(&judged));
-        notes.extend(order::trend(&judged));
-        notes.extend(next_step::note(&judged));
-        notes.extend(left_out(&judged));
-        notes.push(reach(&judged));
+        notes.extend(numbers(judged));
+        notes.extend(chance(judged));
+        notes.extend(order::axes(judged));
+        notes.extend(side_effects::notes(judged));
+        notes.extend(order::trend(judged));
+        notes.extend(next_step::note(judged));
+        notes.extend(left_out(judged));
+        notes.push(reach(judged));
     }
-    notes.extend(diverged(&judged));
-    notes.extend(shared(data, &judged));
+    notes.extend(diverged(judged));
+    notes.extend(shared(data, judged));
     notes.extend(likeness::notes(data));
-    notes.extend(identity(&judged));
+    notes.extend(identity(judged));
     if measured {
         notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
     }

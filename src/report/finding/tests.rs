@@ -69,7 +69,7 @@ fn review() -> StudyData {
 }
 
 fn said(data: &StudyData) -> String {
-    let f = finding(data);
+    let f = finding(&judged(data));
     format!("{}\n{}", f.headline, f.notes.join("\n"))
 }
 
@@ -89,7 +89,7 @@ fn has_not(text: &str, parts: &[&str]) {
 fn the_study_of_the_review_is_answered() {
     let data = review();
     insta::assert_snapshot!(said(&data));
-    let f = finding(&data);
+    let f = finding(&judged(&data));
     has(
         &f.headline,
         &[
@@ -112,7 +112,7 @@ fn the_study_of_the_review_is_answered() {
 
 #[test]
 fn one_training_of_each_claims_nothing() {
-    let f = finding(&fixture::study());
+    let f = finding(&judged(&fixture::study()));
     insta::assert_snapshot!(f.headline);
     insta::assert_snapshot!(f.notes.join("\n"));
     has(&f.headline, &["In one training of each"]);
@@ -122,18 +122,18 @@ fn one_training_of_each_claims_nothing() {
 #[test]
 fn a_clear_winner_is_named() {
     let data = seeds(&["2", "4"], &[&[0.300, 0.301, 0.302], &[0.200, 0.2015, 0.2025]], 0.31);
-    has(&finding(&data).headline, &["4 photos are better than 2 photos."]);
+    has(&finding(&judged(&data)).headline, &["4 photos are better than 2 photos."]);
     let data = seeds(&["2", "4"], &[&[0.30, 0.20, 0.25], &[0.25, 0.19, 0.26]], 0.31);
-    has_not(&finding(&data).headline, &["better than 2", "better than 4", "worse than"]);
+    has_not(&finding(&judged(&data)).headline, &["better than 2", "better than 4", "worse than"]);
 }
 
 #[test]
 fn enough_is_said_with_its_bound() {
     let losses: [&[f64]; 3] = [&[0.3001, 0.2991, 0.2996], &[0.2003, 0.1994, 0.1999], &[0.2001, 0.1995, 0.1998]];
     let data = seeds(&["5", "15", "25"], &losses, 0.31);
-    has(&finding(&data).headline, &["15 photos are enough: at most ", "of the way behind 25 photos."]);
+    has(&finding(&judged(&data)).headline, &["15 photos are enough: at most ", "of the way behind 25 photos."]);
     let losses: [&[f64]; 3] = [&[0.3001, 0.2991, 0.2996], &[0.2503, 0.2494, 0.2499], &[0.2001, 0.1995, 0.1998]];
-    let more = finding(&seeds(&["5", "15", "25"], &losses, 0.31)).headline;
+    let more = finding(&judged(&seeds(&["5", "15", "25"], &losses, 0.31))).headline;
     has(&more, &["25 photos are still clearly better than 15 photos, so more may help."]);
 }
 
@@ -378,19 +378,19 @@ fn nothing_measured_is_said() {
         (cell.metrics, cell.trained) = (None, false);
         cell.problems.iter_mut().for_each(|p| p.reason = "no space left".into());
     }
-    assert_eq!(finding(&data).headline, "Nothing is measured yet: 1 of 3 cells failed.");
+    assert_eq!(finding(&judged(&data)).headline, "Nothing is measured yet: 1 of 3 cells failed.");
     data.cells.truncate(2);
     let not_run = |cell: &mut CellData| {
         let reason = "not run yet".to_owned();
         cell.problems = vec![Problem { stage: crate::stage::Stage::Train, failed: false, reason }];
     };
     data.cells.iter_mut().for_each(not_run);
-    assert_eq!(finding(&data).headline, "Nothing is measured yet: all 2 cells are not finished.");
+    assert_eq!(finding(&judged(&data)).headline, "Nothing is measured yet: all 2 cells are not finished.");
     data.cells[0].problems[0].failed = true;
-    assert_eq!(finding(&data).headline, "Nothing is measured yet: 1 of 2 cells failed and 1 is not finished.");
+    assert_eq!(finding(&judged(&data)).headline, "Nothing is measured yet: 1 of 2 cells failed and 1 is not finished.");
     data.cells.truncate(1);
-    assert_eq!(finding(&data).headline, "Nothing is measured yet: the only cell failed.");
-    assert_eq!(finding(&StudyData::default()).headline, "Nothing is measured yet.");
+    assert_eq!(finding(&judged(&data)).headline, "Nothing is measured yet: the only cell failed.");
+    assert_eq!(finding(&judged(&StudyData::default())).headline, "Nothing is measured yet.");
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn a_report_can_be_recomputed() {
     {
         let dir = tempfile::tempdir().expect("temporary folder");
         let mut folder = Folder::open(dir.path()).expect("opens");
-        files::write(&data, &mut folder).expect("writes");
+        files::write(&judged(&data), &mut folder).expect("writes");
         folder.finish().expect("finishes");
         let run = std::process::Command::new("python3").arg(script).arg(dir.path()).output().expect("python3 runs");
         let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);

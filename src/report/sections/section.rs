@@ -3,12 +3,14 @@
 use maud::Markup;
 
 use crate::report::data::StudyData;
+use crate::report::finding::Judged;
 
 /// What a section is made of.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct Page<'d> {
     /// The study.
     pub(crate) data: &'d StudyData,
+    /// Its conditions and trainings with the verdict on them.
+    pub(crate) judged: &'d Judged<'d>,
     /// The charts that lie beside the page.
     pub(crate) charts: Charts,
 }

@@ -9,6 +9,27 @@ use crate::report::words;
 const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/// The look, one file for each thing; a rule of a later file wins.
+const STYLE: &[&str] = &[
+    include_str!("css/base.css"),
+    include_str!("css/header.css"),
+    include_str!("css/navigation.css"),
+    include_str!("css/table.css"),
+    include_str!("css/grid.css"),
+    include_str!("css/photos.css"),
+    include_str!("css/chart.css"),
+    include_str!("css/viewer.css"),
+    include_str!("css/print.css"),
+];
+
+/// What the page can do, one file for each thing. All stand in one function and share their names.
+const SCRIPT: &[&str] = &[
+    include_str!("js/shared.js"),
+    include_str!("js/theme.js"),
+    include_str!("js/swap.js"),
+    include_str!("js/viewer.js"),
+];
+
 /// Head and frame shared by all pages.
 pub(crate) fn document(title: &str, body: &Markup) -> String {
     let page = html! {
@@ -20,11 +41,11 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 title { (title) }
-                style { (PreEscaped(include_str!("page.css"))) }
+                style { (PreEscaped(STYLE.concat())) }
             }
             body {
                 (body)
-                script { (PreEscaped(include_str!("page.js"))) }
+                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}}})();", SCRIPT.concat()))) }
             }
         }
     }
@@ -36,7 +57,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
 mod tests {
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in [include_str!("page.css"), include_str!("page.js")] {
+        for text in super::STYLE.iter().chain(super::SCRIPT) {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }
