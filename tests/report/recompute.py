@@ -70,12 +70,27 @@ def f_tail(f, above, below):
     return incomplete_beta(below / 2, above / 2, below / (below + above * f)) if math.isfinite(f) else 0.0
 
 
-def holm(ps):
+def step_down(ps, most=None):
+    """Holm's method. With `most` it is Shaffer's: most[i] is how many questions can be null after i differences."""
     out, top = [1.0] * len(ps), 0.0
     for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        top = max(top, min(1.0, ps[i] * (len(ps) - rank)))
+        top = max(top, min(1.0, ps[i] * (most[rank] if most else len(ps) - rank)))
         out[i] = top
     return out
+
+
+def equal_pairs(things):
+    """For all pairs of things: how many can be equal after i of them were told apart. Things that are equal form
+    groups, so every division into groups is tried."""
+    def divisions(rest, largest):
+        if rest == 0:
+            yield 0
+        for group in range(1, min(rest, largest) + 1):
+            for pairs in divisions(rest - group, group):
+                yield pairs + group * (group - 1) // 2
+
+    possible, pairs = set(divisions(things, things)), things * (things - 1) // 2
+    return [max(p for p in possible if p <= pairs - i) for i in range(pairs)]
 
 
 def mean(v):
@@ -168,7 +183,6 @@ class Study:
             big, small = max(spread, key=lambda v: v[0]), min(spread, key=lambda v: v[0])
             tail = f_tail(big[0] / small[0] if small[0] else math.inf, big[1], small[1])
             self.variances = dict(largest=big[0], smallest=small[0], p=min(1.0, len(spread) * (len(spread) - 1) * tail))
-        v = self.variances
         if not with_scores:
             self.method = "nothing"
         elif len(with_scores) == 1:
@@ -178,8 +192,7 @@ class Study:
         elif math.sqrt(self.s2) <= 1e-9 * largest:
             self.method = "no_noise"
         else:
-            unequal = v and v["largest"] > 9 * v["smallest"] and v["p"] < 0.05
-            self.method = "paired" if unequal else "pooled"
+            self.method = "pooled"
 
     def contrast(self, w):
         """The sum of w[c] times condition c: (estimate, standard error, degrees of freedom); None if not determined."""
@@ -190,19 +203,17 @@ class Study:
             if abs(sum(w[c] for c in used if self.part[c] == part)) > 1e-9:
                 return None
         value = math.fsum(w[c] * self.effect[c] for c in used)
-        if self.method == "pooled":
-            full = [0.0] * len(self.normal)
-            for c in used:
-                if ("c", c) in self.place:
-                    full[self.place["c", c]] = w[c]
-            factor = math.fsum(x * y for x, y in zip(full, solve(self.normal, full)))
-            return value, math.sqrt(self.s2 * factor), self.df
-        if self.method == "paired":
-            inside = [math.fsum(w[c] * self.y[c][r] for c in used) for r in range(self.R)
-                      if all(self.y[c][r] is not None for c in used)]
-            if len(inside) > 1:
-                return mean(inside), math.sqrt(variance(inside) / len(inside)), len(inside) - 1
-        return value, None, None
+        if self.method != "pooled":
+            return value, None, None
+        full = [0.0] * len(self.normal)
+        for c in used:
+            if ("c", c) in self.place:
+                full[self.place["c", c]] = w[c]
+        pooled = self.s2 * math.fsum(x * y for x, y in zip(full, solve(self.normal, full)))
+        inside = [math.fsum(w[c] * self.y[c][r] for c in used) for r in range(self.R)
+                  if all(self.y[c][r] is not None for c in used)]
+        own = variance(inside) / len(inside) if len(inside) > 1 else 0.0
+        return value, math.sqrt(max(pooled, math.sqrt(pooled * own))), self.df
 
     def difference(self, first, second, w):
         got = self.contrast(w)
@@ -223,10 +234,11 @@ class Study:
             return "better" if value * self.sign > 0 else "worse"
         return "not_clear"
 
-    def corrected(self, items):
-        """Holm over one family of (entry, value)."""
+    def corrected(self, items, things=None):
+        """Corrects one family of (entry, value); `things` if it is all pairs of that many things."""
         known = [(item, value) for item, value in items if item["p"] is not None]
-        for (item, value), p in zip(known, holm([item["p"] for item, _ in known])):
+        most = equal_pairs(things) if things and len(known) == things * (things - 1) // 2 else None
+        for (item, value), p in zip(known, step_down([item["p"] for item, _ in known], most)):
             item["p_holm"], item["call"] = p, self.call(value, p)
 
     def gains(self):
@@ -272,7 +284,7 @@ class Study:
     def enough(self, levels, span):
         if levels is None or len(levels) < 2:
             return dict(answer="not_asked")
-        if self.method not in ("pooled", "paired"):
+        if self.method != "pooled":
             return dict(answer="one_training")
         if span is None:
             return dict(answer="no_span")
@@ -330,8 +342,13 @@ class Study:
         unit = lambda a, b: [float(c == a) - float(c == b) for c in range(self.C)]
         differences = [d for a, b in pairs for d in [self.difference(a, b, unit(a, b))] if d]
         gains = self.gains()
-        # One family: all pairs, and each condition against the base model.
-        self.corrected([(d, d["estimate"]) for d in differences] + [(g, g["change"]["mean"]) for g in gains if g])
+        # One family: all pairs, and each condition against the base model. With all scores there, and one floor for
+        # each repeat, these are all pairs of the conditions and the base model.
+        whole = all(x is not None for row in self.y + self.floor for x in row)
+        things = self.C + 1 if whole and all(floor == self.floor[0] for floor in self.floor) else None
+        family = [(d, d["estimate"]) for d in differences] + [(g, g["change"]["mean"]) for g in gains if g]
+        self.corrected(family, things)
+        self.family = sum(item["p"] is not None for item, _ in family)
         ahead = {}
         for c in self.scored:
             own = [d["estimate"] * self.sign * (1 if d["first"] == c else -1)

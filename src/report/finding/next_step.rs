@@ -28,7 +28,7 @@ pub(super) fn note(judged: &Judged<'_>) -> Option<String> {
             let next = next(judged, FIRST);
             Some(format!("To see what chance does, train {FIRST} of each condition: `{}`", next.command))
         }
-        Method::Pooled | Method::Paired => {
+        Method::Pooled => {
             let s = judged.verdict.settle.filter(|_| judged.few())?;
             let (a, b) = (judged.title(s.best), judged.title(s.other));
             Some(match s.repeats {

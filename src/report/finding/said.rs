@@ -2,7 +2,6 @@
 
 use crate::choice::Purpose;
 use crate::measures::verdict::Method;
-use crate::photos::check::VOID;
 use crate::report::data::StudyData;
 use crate::text;
 
@@ -25,8 +24,6 @@ pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
     let data = judged.data;
     let measured = !judged.scored().is_empty();
     let headline = if measured { headline(judged) } else { nothing_measured(data, judged) };
-    let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
-    let headline = if void { format!("{} {headline}", words::void()) } else { headline };
     let mut notes = Vec::new();
     if measured {
         notes.extend(numbers(judged));
@@ -162,7 +159,7 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
         Method::OneCondition if judged.verdict.conditions.iter().all(|c| c.n < 2) => {
             vec![words::one_training(1).to_owned()]
         }
-        Method::Pooled | Method::Paired => order::noise(judged).into_iter().collect(),
+        Method::Pooled => order::noise(judged).into_iter().collect(),
         Method::Nothing | Method::OneCondition => Vec::new(),
     }
 }

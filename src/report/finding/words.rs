@@ -42,11 +42,6 @@ pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
     }
 }
 
-/// Held-out photos were trained on.
-pub(super) fn void() -> &'static str {
-    "This study is void: held-out photos show the same picture as training photos (the photos are named below)."
-}
-
 /// All conditions bought about the same: they came so far of the way to real photos, as shares.
 pub(super) fn bought_alike(names: &[&str], low: f64, high: f64) -> String {
     let percent = |share: f64| format!("{:.0}", share * 100.0);
