@@ -20,6 +20,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use conditions::Condition;
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::seconds;
 pub(crate) use question::Question;
