@@ -213,3 +213,67 @@ fn said(panel: &Panel, across: &str) -> String {
 fn number(x: f64) -> String {
     if x.fract() == 0.0 && x.abs() < 1e7 { format!("{x:.0}") } else { measurement(x) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chart::{Entry, line};
+    use super::super::xml::well_formed;
+    use super::*;
+
+    fn figure(curves: Vec<Curve>) -> Figure {
+        let panel = Panel { title: "</figcaption><script>alert(1)</script>\"'&".into(), curves, ..Panel::default() };
+        Figure {
+            name: "",
+            title: "<i>".into(),
+            x_label: "step".into(),
+            second_label: "passes",
+            y_label: "loss",
+            legend: vec![Entry::new("<b onclick=\"x\">", line(Ink::Soft, 1.0))],
+            panels: vec![Panel {
+                marks: vec![Mark { at: (1.0, 1.0), text: "<u>".into(), ink: Ink::Soft }],
+                second: Some(0.5),
+                ..panel
+            }],
+            x: None,
+            y: Some(Scale { low: 0.0, high: 2.0 }),
+        }
+    }
+
+    fn dotted(points: &[(f64, f64)]) -> Curve {
+        Curve::new("a <\"> line", points.to_vec(), Look { dots: 3, ..line(Ink::Series(8), 2.0) })
+    }
+
+    #[test]
+    fn texts_stay_texts_and_elements_are_closed() {
+        let page = figure(vec![dotted(&[(0.0, 0.0), (2.0, 2.0)])]).svg().into_string();
+        assert_eq!(well_formed(&page), Ok(()), "{page}");
+        for raw in ["<script", "<b ", "<u>", "<i>"] {
+            assert!(!page.contains(raw), "{raw}: {page}");
+        }
+        // The first point is at the bottom left, the eighth colour is the first again.
+        assert!(page.contains("<circle class=\"k2 side\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
+        assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190L1000 0\"></path>"), "{page}");
+        assert!(page.contains("<title>a &lt;&quot;&gt; line: 2.000 at step 2</title>"), "{page}");
+        // Ten units of a second axis that counts halves.
+        assert!(page.contains(">passes</text>") && page.contains(">0.5</text>"), "{page}");
+    }
+
+    #[test]
+    fn odd_numbers_are_left_out_and_one_place_is_a_dot() {
+        let odd = [(0.0, f64::NAN), (f64::INFINITY, 1.0), (1.0, 1e308), (2.0, 1.0)];
+        let mut figure = figure(vec![dotted(&odd), Curve::new("", vec![(1.0, 1.0)], line(Ink::Soft, 1.0))]);
+        figure.x = Some(Scale { low: 0.0, high: 2.0 });
+        let page = figure.svg().into_string();
+        assert_eq!(well_formed(&page), Ok(()), "{page}");
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+        assert_eq!(page.matches("<circle class=\"k2").count(), 1, "{page}");
+        assert!(page.contains("<circle class=\"k0 side\" cx=\"50%\" cy=\"95\" r=\"4\">"), "{page}");
+    }
+
+    #[test]
+    fn without_a_point_there_is_nothing_and_a_cut_is_said() {
+        assert_eq!(figure(Vec::new()).svg().into_string(), "");
+        let page = figure(vec![dotted(&[(0.0, 0.0), (2.0, 9.0)])]).svg().into_string();
+        assert!(page.contains("Values above 2 are beyond the edge of the chart."), "{page}");
+    }
+}

@@ -12,3 +12,5 @@ pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod scale;
 pub(crate) mod shot;
+#[cfg(test)]
+pub(crate) mod xml;
