@@ -96,7 +96,7 @@
   }
   // The grid says which step its images are of.
   document.addEventListener('grid-step', (event) => {
-    const step = Number(event.detail && event.detail.step !== undefined ? event.detail.step : event.detail);
+    const step = event.detail;
     for (const group of all('.charts[data-across="step"]')) {
       const [low, high] = [Number(group.dataset.low), Number(group.dataset.high)];
       const inside = Number.isFinite(step) && step >= low && step <= high;
