@@ -6,6 +6,7 @@ mod curves;
 mod drift;
 mod files;
 mod images;
+mod judge;
 mod keep;
 mod name;
 mod numbers;
@@ -21,11 +22,12 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 13] = [
+const SECTIONS: [Make; 14] = [
     images::section,
     curves::section,
     numbers::section,
     keep::section,
+    judge::section,
     copying::section,
     photos::section,
     name::section,
