@@ -6,6 +6,7 @@ mod curves;
 mod drift;
 mod files;
 mod images;
+mod judge;
 mod keep;
 mod likeness;
 mod name;
@@ -28,6 +29,7 @@ const SECTIONS: [Make; 14] = [
     curves::section,
     numbers::section,
     keep::section,
+    judge::section,
     copying::section,
     photos::section,
     name::section,
