@@ -20,6 +20,6 @@ pub use csv_table::CsvTable;
 pub use likeness::{EncoderData, Likeness};
 pub use picture::{ImageSet, PhotoData, Picture, find};
 pub use probes::{Probes, select};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind};
 pub use setting::{Axis, Setting};
 pub use study::{ReportFile, SkippedFile, StudyData};
