@@ -25,6 +25,7 @@ const STYLE: &[&str] = &[
 /// What the page can do, one file for each thing. All stand in one function and share their names.
 const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
+    include_str!("js/state.js"),
     include_str!("js/theme.js"),
     include_str!("js/swap.js"),
     include_str!("js/viewer.js"),
