@@ -32,5 +32,6 @@ pub(crate) use answers::{Answers, answers};
 pub(crate) use blind::says_nothing;
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::{NextStep, next_step, retry, seconds};
+pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};

@@ -3,6 +3,7 @@
 use crate::measures::verdict::{Enough, Method};
 use crate::report::axis;
 use crate::report::data::ProblemKind;
+use crate::report::words::quoted;
 use crate::stage::Stage;
 use crate::text::count;
 
@@ -186,11 +187,6 @@ fn more(judged: &Judged<'_>, repeats: usize) -> More {
 /// A number as it stands in an experiment file.
 fn number(value: f64) -> String {
     crate::text::number(value)
-}
-
-/// The name of a file as a shell reads it.
-fn quoted(file: &str) -> String {
-    shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
 }
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the

@@ -1,5 +1,6 @@
 //! The sections of a report, one file each. The page, its navigation and the Markdown file iterate one list.
 
+pub(crate) mod answer;
 mod class_images;
 mod copying;
 mod curves;
@@ -7,6 +8,7 @@ mod drift;
 mod files;
 mod images;
 mod keep;
+mod likeness;
 mod name;
 mod numbers;
 mod photos;
@@ -14,6 +16,7 @@ mod problems;
 mod provenance;
 mod section;
 mod settings;
+mod use_it;
 
 pub(crate) use section::{Charts, Page, Section};
 
@@ -21,8 +24,9 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 13] = [
+const SECTIONS: [Make; 14] = [
     images::section,
+    likeness::section,
     curves::section,
     numbers::section,
     keep::section,
