@@ -1,5 +1,6 @@
 //! The sections of a report, one file each. The page, its navigation and the Markdown file iterate one list.
 
+pub(crate) mod answer;
 mod class_images;
 mod copying;
 mod curves;
@@ -16,6 +17,7 @@ mod problems;
 mod provenance;
 mod section;
 mod settings;
+mod use_it;
 
 pub(crate) use section::{Charts, Page, Section};
 
@@ -23,7 +25,7 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 14] = [
+const SECTIONS: &[Make] = &[
     images::section,
     likeness::section,
     curves::section,

@@ -13,6 +13,7 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
     include_str!("css/grid.css"),
@@ -28,6 +29,7 @@ const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
     include_str!("js/state.js"),
     include_str!("js/theme.js"),
+    include_str!("js/copy.js"),
     include_str!("js/swap.js"),
     include_str!("js/study.js"),
     include_str!("js/zoom.js"),
