@@ -14,13 +14,17 @@ mod question;
 mod said;
 mod sections;
 mod side_effects;
+mod standing;
 mod within;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use conditions::diverged;
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::seconds;
+pub(crate) use order::{axis_said, level_name, turned_orders};
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
+pub(crate) use standing::{Standing, standing};
