@@ -9,8 +9,6 @@ use crate::text;
 
 /// One swept setting.
 pub(crate) struct Effect {
-    /// Its index among the axes of the verdict; `None` for the seeds.
-    pub(crate) axis: Option<usize>,
     /// What people call it.
     pub(crate) name: String,
     /// Its values in order.
@@ -67,7 +65,7 @@ fn of_axis(judged: &Judged<'_>, effect: &AxisEffect) -> Option<Effect> {
     let detail = axis_said(judged, effect)
         .unwrap_or_else(|| "Nothing is known of chance, so nothing is called better.".to_owned());
     let said = format!("Moves the {} by up to {by}. {detail}", judged.question.noun());
-    Some(Effect { axis: Some(effect.axis), name, levels, range: effect.range, said })
+    Some(Effect { name, levels, range: effect.range, said })
 }
 
 fn level_of(judged: &Judged<'_>, effect: &AxisEffect, level: usize) -> Option<Level> {
@@ -115,7 +113,7 @@ pub(crate) fn of_seeds(judged: &Judged<'_>) -> Option<Effect> {
         text::measurement(range),
         beside(range, &effects(judged))
     );
-    Some(Effect { axis: None, name, levels, range, said })
+    Some(Effect { name, levels, range, said })
 }
 
 /// How a range compares with those of the settings.

@@ -8,6 +8,7 @@ mod files;
 mod images;
 mod keep;
 mod likeness;
+mod matters;
 mod name;
 mod numbers;
 mod photos;
@@ -22,8 +23,9 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 14] = [
+const SECTIONS: [Make; 15] = [
     images::section,
+    matters::section,
     likeness::section,
     curves::section,
     numbers::section,

@@ -44,6 +44,8 @@ pub(crate) struct DotRow {
 #[derive(Clone, Copy)]
 pub(crate) struct Marks {
     pub(crate) dot: &'static str,
+    /// Several dots.
+    pub(crate) dots: &'static str,
     pub(crate) band: &'static str,
     /// Numbers that the scale holds in any case, so that several plots share it.
     pub(crate) range: Option<(f64, f64)>,
@@ -51,7 +53,7 @@ pub(crate) struct Marks {
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { dot: "one training", band: "95\u{a0}% interval of the mean", range: None }
+        Self { dot: "one training", dots: "trainings", band: "95\u{a0}% interval of the mean", range: None }
     }
 }
 
@@ -164,8 +166,8 @@ fn said(row: &DotRow, marks: Marks) -> String {
     let dots: Vec<String> = row.dots.iter().filter_map(|(value, _)| number(value)).collect();
     match dots.len() {
         0 => {}
-        1..=8 => parts.push(format!("{}: {}", marks.dot, dots.join(", "))),
-        n => parts.push(format!("{}: {n} dots", marks.dot)),
+        1..=8 => parts.push(format!("{} {}", marks.dots, dots.join(", "))),
+        n => parts.push(format!("{n} {}", marks.dots)),
     }
     let numbers = if parts.is_empty() { "no number".to_owned() } else { parts.join(", ") };
     if row.label.is_empty() { numbers } else { format!("{}: {numbers}", row.label) }
@@ -198,7 +200,7 @@ mod tests {
         let page = plot(vec![hostile]).svg().into_string();
         assert!(!page.contains("<script>") && !page.contains("<b>") && page.contains("href=\"#c1\""), "{page}");
         assert!(
-            page.contains("mean 0.5000, 95\u{a0}% interval of the mean 0.4000 to 0.6000, one training: 0.2500, 0.7500"),
+            page.contains("mean 0.5000, 95\u{a0}% interval of the mean 0.4000 to 0.6000, trainings 0.2500, 0.7500"),
             "{page}"
         );
         assert_eq!(page.matches("<circle").count(), 2);

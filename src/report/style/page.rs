@@ -15,6 +15,7 @@ const STYLE: &[&str] = &[
     include_str!("css/header.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
+    include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
     include_str!("css/chart.css"),
@@ -27,6 +28,8 @@ const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
     include_str!("js/theme.js"),
     include_str!("js/swap.js"),
+    include_str!("js/sort.js"),
+    include_str!("js/matters.js"),
     include_str!("js/viewer.js"),
 ];
 
