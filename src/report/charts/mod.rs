@@ -4,10 +4,12 @@
 mod look;
 mod loss;
 mod probe;
+mod score;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use loss::loss;
 pub(crate) use probe::probe;
+pub(crate) use score::score;
 pub(crate) use summary::summary;

@@ -7,6 +7,7 @@ mod drift;
 mod files;
 mod images;
 mod keep;
+mod likeness;
 mod name;
 mod numbers;
 mod photos;
@@ -21,8 +22,9 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 13] = [
+const SECTIONS: [Make; 14] = [
     images::section,
+    likeness::section,
     curves::section,
     numbers::section,
     keep::section,

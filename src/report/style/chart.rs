@@ -8,6 +8,7 @@ use plotters::prelude::*;
 use crate::picture::encode_png;
 use crate::report::error::ReportError;
 use crate::report::style::font;
+use crate::report::style::scale::axis_number;
 
 /// Everything is drawn this many times larger.
 const SCALE: i32 = 3;
@@ -223,25 +224,4 @@ impl Look {
         let width = (self.width * f64::from(SCALE)).round() as u32;
         ShapeStyle::from(self.colour.mix(self.opacity)).stroke_width(width.max(1))
     }
-}
-
-/// As many decimals as the axis needs.
-fn axis_number(v: f64, range: f64) -> String {
-    if range < 2e-6 || v.abs() >= 1e7 {
-        return format!("{v:.3e}");
-    }
-    let decimals = if range >= 20.0 || v.fract() == 0.0 && range >= 2.0 {
-        0
-    } else if range >= 2.0 {
-        1
-    } else if range >= 0.2 {
-        2
-    } else if range >= 0.02 {
-        3
-    } else if range >= 2e-4 {
-        5
-    } else {
-        8
-    };
-    format!("{v:.decimals$}")
 }

@@ -2,9 +2,11 @@
 
 pub(crate) mod chart;
 pub(crate) mod definitions;
+pub(crate) mod dots;
 pub(crate) mod font;
 pub(crate) mod link;
 pub(crate) mod markdown;
 pub(crate) mod page;
 pub(crate) mod picture;
+pub(crate) mod scale;
 pub(crate) mod shot;
