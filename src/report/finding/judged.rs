@@ -6,6 +6,7 @@ use crate::report::data::{Setting, StudyData};
 
 use super::conditions::{Condition, comparable, conditions};
 use super::question::{NotIdentity, Question, question};
+use super::words;
 
 /// A judged study.
 pub(crate) struct Judged<'d> {
@@ -115,6 +116,11 @@ fn span(data: &StudyData, conditions: &[Condition], question: Question) -> Optio
 }
 
 impl Judged<'_> {
+    /// Whether conditions are compared by likeness, not by the loss.
+    pub(crate) fn judges_likeness(&self) -> bool {
+        self.question == Question::Identity
+    }
+
     /// The name of a condition.
     pub(crate) fn title(&self, condition: usize) -> &str {
         self.conditions.get(condition).map_or("", |c| c.title.as_str())
@@ -128,7 +134,6 @@ impl Judged<'_> {
     /// Whether the conditions are few enough, and their names short enough, to stand in one sentence.
     pub(crate) fn few(&self) -> bool {
         let scored = self.scored();
-        let short = |c: &usize| !self.title(*c).contains(',') && self.title(*c).chars().count() <= 60;
-        scored.len() <= 4 && scored.iter().all(short)
+        words::listable(&scored.iter().map(|c| self.title(*c)).collect::<Vec<_>>())
     }
 }
