@@ -53,7 +53,7 @@ pub(super) const MEASURES: &[Measure] = &[
         better: Better::Higher,
         columns: &[Column {
             table: Table::Page,
-            rank: 5,
+            rank: 7,
             head: "share, subject alone",
             below: "0 base – 1 photos",
             optional: true,
