@@ -13,6 +13,7 @@ mod generate_args;
 mod image_file;
 mod image_output;
 mod import;
+mod live;
 mod lora;
 mod lora_arg;
 mod man;

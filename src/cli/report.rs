@@ -41,7 +41,7 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
         models_are_known(&study, "the report was not written")?;
         results_are_there(&study, &store, &folder)?;
     }
-    report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
+    report::build(&study.whole, &store, &folder, &owner, report::Extras::default()).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {
         emit_json(&json!({"report": index}))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::plan::Plan;
 use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
-use crate::report::data::StudyData;
+use crate::report::data::{Live, StudyData};
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
@@ -14,11 +14,24 @@ use crate::report::style::picture;
 use crate::report::{charts, cost, csv, finding, index, markdown, sheet};
 use crate::store::Store;
 
+/// What a report shows besides its study.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// The run that is going on.
+    pub live: Option<&'a Live>,
+}
+
 /// Collects a study from the store and writes its report folder.
 ///
 /// Only one process writes at a time: of two runners on one study, the later report sees all that the earlier one saw.
 /// A report of another experiment is left alone, unless the owner may replace it.
-pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
+pub fn build(
+    plan: &Plan,
+    store: &Store,
+    out: &Path,
+    owner: &Owner,
+    extras: Extras<'_>,
+) -> Result<StudyData, ReportError> {
     let path = store.root().join(format!(".report-{}.lock", plan.name));
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         // Something else than a file is not ours, and opening a pipe would wait for its other end.
@@ -30,7 +43,7 @@ pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<St
         lock.lock().map_err(|source| ReportError::write(&path, source))?;
     }
     owner.check(out)?;
-    let data = collect(plan, store)?;
+    let data = collect(plan, store, extras.live)?;
     write(&data, out, Some(owner))?;
     Ok(data)
 }

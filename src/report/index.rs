@@ -8,8 +8,9 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
+use crate::report::live;
 use crate::report::sections::{self, Page, Section};
-use crate::report::style::page::document;
+use crate::report::style::page::{Reload, document};
 use crate::report::titles;
 use crate::text;
 
@@ -22,7 +23,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
         (viewer())
     };
-    document(titles::study_title(page.data), &body)
+    let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
+    document(titles::study_title(page.data), &body, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {
@@ -34,6 +36,7 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
+            (live::banner(data))
             p.finding { (finding.headline) }
             @if !finding.notes.is_empty() {
                 ul.notes { @for note in &finding.notes { li { (note) } } }

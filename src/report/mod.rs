@@ -20,6 +20,7 @@ mod folder;
 mod grid;
 mod index;
 mod layout;
+mod live;
 mod markdown;
 mod name_test;
 mod owner;
@@ -31,7 +32,7 @@ mod tests;
 mod titles;
 mod words;
 
-pub use build::{build, write};
+pub use build::{Extras, build, write};
 pub use collect::collect;
 pub use data::StudyData;
 pub use error::ReportError;

@@ -214,7 +214,7 @@ fn store(plan: &Plan) -> (tempfile::TempDir, Store) {
 fn a_study_is_collected_with_what_is_missing() {
     let plan = plan();
     let (_dir, store) = store(&plan);
-    let data = collect(&plan, &store).expect("collects");
+    let data = collect(&plan, &store, None).expect("collects");
 
     assert_eq!(data.axes.len(), 1);
     assert_eq!(data.axes[0].values, ["1", "2"]);
@@ -259,7 +259,7 @@ fn the_folder_has_nothing_of_this_machine() {
     let plan = plan();
     let (dir, store) = store(&plan);
     let out = dir.path().join("report");
-    crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    crate::report::build(&plan, &store, &out, &owner(&plan, &out), Default::default()).expect("builds");
     for name in ["index.html", "report.md", "cells.csv", "grid.png"] {
         let bytes = std::fs::read(out.join(name)).expect("is there");
         let text = String::from_utf8_lossy(&bytes);
@@ -280,7 +280,7 @@ fn an_empty_store_is_a_report_of_what_is_to_come() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&dir.path().join("store")).expect("opens");
     let out: PathBuf = dir.path().join("report");
-    let data = crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    let data = crate::report::build(&plan, &store, &out, &owner(&plan, &out), Default::default()).expect("builds");
     assert_eq!(data.cells[0].problems[0].reason, "not run yet");
     assert!(!data.cells[0].problems.iter().any(|p| p.failed));
     assert_eq!(data.cells[0].train_photos.len(), 1);

@@ -2,6 +2,7 @@
 
 use crate::measures::verdict::Method;
 use crate::report::axis;
+use crate::report::words::quoted;
 use crate::stage::Stage;
 
 use super::judged::Judged;
@@ -57,11 +58,6 @@ fn next(judged: &Judged<'_>, repeats: usize) -> Next {
     let new = (0u64..).filter(|seed| !own.contains(seed)).take(more);
     let seeds: Vec<String> = own.iter().copied().chain(new).map(|seed| seed.to_string()).collect();
     Next { more, command: format!("runner {} --set 'sweep.{key}=[{}]'", quoted(&data.file), seeds.join(",")) }
-}
-
-/// The name of a file as a shell reads it.
-fn quoted(file: &str) -> String {
-    shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
 }
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the
