@@ -2,6 +2,7 @@
 
 mod again;
 mod arguments;
+mod browser;
 mod clean;
 mod completions;
 mod defaults;

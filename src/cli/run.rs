@@ -1,11 +1,13 @@
 //! `runner run X.toml`, or just `runner X.toml`: does what is not done yet and writes the report.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
 use clap::Args;
 
 use super::again::again;
+use super::browser;
 use super::exit::{Exit, Failure, OrExit as _};
 use super::live::LivePage;
 use super::memory::{self, LastWords};
@@ -18,7 +20,7 @@ use crate::report::data::Live;
 use crate::report::{self, Extras, Owner};
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved, Study};
-use crate::text::plain_text;
+use crate::text::{plain_name, plain_text};
 use crate::worker::Stages;
 use crate::worker::device;
 
@@ -39,6 +41,9 @@ pub struct RunArgs {
     /// Replace the report of another experiment of the same name
     #[arg(long)]
     replace: bool,
+    /// Open the report in the browser as soon as it is there; it shows how far the run is
+    #[arg(long)]
+    open: bool,
 }
 
 /// A study that can begin: planned, its device open, its store and the folder of its report ready.
@@ -100,9 +105,13 @@ impl RunArgs {
             observer.observe(&Event::Warning { message });
         }
         let whole = &study.whole;
+        let to_open = AtomicBool::new(self.open);
         let write_report = |live: Option<&Live>| -> anyhow::Result<()> {
-            report::build(whole, &store, &report.folder, &report.owner, Extras { live })?;
+            report::build(whole, &store, &report.folder, &report.owner, Extras { live, other: None })?;
             session.tell(&Event::ReportWritten { folder: report.folder.clone() });
+            if to_open.swap(false, Ordering::Relaxed) {
+                browser::show(&report.folder.join("index.html"), session.output.error_paint());
+            }
             Ok(())
         };
         let write_live = |live: &Live| write_report(Some(live));
@@ -131,7 +140,7 @@ pub fn finish(summary: &Summary, session: &Session) -> Exit {
     let paint = session.output.error_paint();
     let mut text = String::new();
     for cell in &summary.failed {
-        let (label, reason) = (plain_text(&cell.label), plain_text(&cell.reason));
+        let (label, reason) = (plain_name(&cell.label), plain_text(&cell.reason));
         text += &format!("{} {label} ({}): {reason}\n", paint.red("failed:"), cell.stage);
     }
     if let Some(reason) = &summary.report_error {

@@ -11,7 +11,7 @@ use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
 use crate::report::style::picture;
-use crate::report::{charts, cost, csv, finding, index, markdown, sheet};
+use crate::report::{charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard};
 use crate::store::Store;
 
 /// What a report shows besides its study.
@@ -19,6 +19,8 @@ use crate::store::Store;
 pub struct Extras<'a> {
     /// The run that is going on.
     pub live: Option<&'a Live>,
+    /// Another study to stand beside it.
+    pub other: Option<&'a Plan>,
 }
 
 /// Collects a study from the store and writes its report folder.
@@ -44,7 +46,8 @@ pub fn build(
     }
     owner.check(out)?;
     let data = collect(plan, store, extras.live)?;
-    write(&data, out, Some(owner))?;
+    let other = extras.other.map(|plan| collect(plan, store, None)).transpose()?;
+    write_both(&data, other, out, Some(owner))?;
     Ok(data)
 }
 
@@ -53,16 +56,29 @@ pub fn build(
 /// Files are replaced one by one, each by a rename; files of an earlier report that are no longer part
 /// of this one are removed, other files are left alone.
 pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), ReportError> {
+    write_both(data, None, out, owner)
+}
+
+fn write_both(
+    data: &StudyData,
+    other: Option<StudyData>,
+    out: &Path,
+    owner: Option<&Owner>,
+) -> Result<(), ReportError> {
+    let other = other.map(|other| compare::moved(data, other));
     let mut folder = Folder::open(out)?;
     if let Some(owner) = owner {
         owner.write(&mut folder)?;
     }
-    for file in &data.files {
-        folder.copy(&file.to, &file.from)?;
+    for study in std::iter::once(data).chain(&other) {
+        for file in &study.files {
+            folder.copy(&file.to, &file.from)?;
+        }
+        thumbnails(study, &mut folder)?;
     }
-    thumbnails(data, &mut folder)?;
     let judged = finding::judged(data);
-    let page = Page { data, judged: &judged, charts: draw(data, &mut folder)? };
+    let other = other.as_ref().map(finding::judged);
+    let page = Page { data, judged: &judged, other: other.as_ref(), charts: draw(data, &mut folder)? };
     folder.write("loss.csv", &csv::stacked::<LossRow>(data, |c| &c.loss))?;
     folder.write("probe.csv", &csv::stacked::<ProbeRow>(data, |c| &c.probe))?;
     if data.has_probe_values() {
@@ -72,6 +88,9 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
     folder.write("cost.csv", &csv::costs(data))?;
+    for (name, bytes) in tensorboard::files(data) {
+        folder.write(&name, &bytes)?;
+    }
     folder.write("cost.html", cost::page(&judged).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;
     folder.write("index.html", index::page(&page).as_bytes())?;

@@ -109,7 +109,7 @@ mod tests {
         let page = |data: &StudyData| {
             let judged = crate::report::finding::judged(data);
             let charts = crate::report::sections::Charts::default();
-            crate::report::index::page(&crate::report::sections::Page { data, judged: &judged, charts })
+            crate::report::index::page(&crate::report::sections::Page { data, judged: &judged, other: None, charts })
         };
         let stays = page(&data);
         assert!(!stays.contains("http-equiv=\"refresh\"") && !stays.contains("id=\"live\""));

@@ -1,6 +1,7 @@
 //! The sections of a report, one file each. The page, its navigation and the Markdown file iterate one list.
 
 mod class_images;
+mod compare;
 mod copying;
 mod curves;
 mod drift;
@@ -21,7 +22,7 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 13] = [
+const SECTIONS: [Make; 14] = [
     images::section,
     curves::section,
     numbers::section,
@@ -31,6 +32,7 @@ const SECTIONS: [Make; 13] = [
     name::section,
     class_images::section,
     drift::section,
+    compare::section,
     problems::section,
     settings::section,
     provenance::section,

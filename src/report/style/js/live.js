@@ -54,7 +54,9 @@
     document.hidden ||
     document.querySelector('dialog[open]') ||
     document.querySelector(':active:not(html, body)') ||
-    document.activeElement?.matches('input:not([type=range], [type=radio], [type=checkbox]), textarea, select') ||
+    document.activeElement?.matches(
+      'input:not([type=range], [type=radio], [type=checkbox]), textarea, select',
+    ) ||
     String(getSelection()) !== '';
   const every = Number(banner.dataset.every);
   const loaded = Date.now();
