@@ -48,9 +48,14 @@ pub struct ReportArgs {
     /// seed
     #[arg(long, value_name = "OTHER.toml")]
     compare: Option<PathBuf>,
+    /// Count the votes of a blind test, as the page offered them for download
+    #[arg(long, value_name = "FILE")]
+    votes: Option<PathBuf>,
 }
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let votes =
+        args.votes.as_deref().map(report::read_votes).transpose().or_exit(Exit::Experiment)?.unwrap_or_default();
     let study = args.planned.open(output)?;
     let reports = &args.planned.study.reports;
     let store = Store::reader(&reports.store());
@@ -66,7 +71,7 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     if let Some(other) = &other {
         models_are_known(other, "nothing can be compared with it")?;
     }
-    let extras = Extras { live: None, other: other.as_ref().map(|other| &other.whole) };
+    let extras = Extras { live: None, other: other.as_ref().map(|other| &other.whole), votes: &votes };
     let single = args.single_file.as_ref().map(|path| match path.as_os_str().is_empty() {
         true => reports.reports_dir.join(format!("{}.html", study.plan.name)),
         false => path.clone(),

@@ -107,7 +107,7 @@ impl RunArgs {
         let whole = &study.whole;
         let to_open = AtomicBool::new(self.open);
         let write_report = |live: Option<&Live>| -> anyhow::Result<()> {
-            report::build(whole, &store, &report.folder, &report.owner, Extras { live, other: None })?;
+            report::build(whole, &store, &report.folder, &report.owner, Extras { live, ..Extras::default() })?;
             session.tell(&Event::ReportWritten { folder: report.folder.clone() });
             if to_open.swap(false, Ordering::Relaxed) {
                 browser::show(&report.folder.join("index.html"), session.output.error_paint());

@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::plan::Plan;
 use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
-use crate::report::data::{Live, StudyData};
+use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
 use crate::report::style::picture;
-use crate::report::{charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard};
+use crate::report::{cells_json, charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard, votes};
 use crate::store::Store;
 
 /// What a report shows besides its study.
@@ -21,6 +21,8 @@ pub struct Extras<'a> {
     pub live: Option<&'a Live>,
     /// Another study to stand beside it.
     pub other: Option<&'a Plan>,
+    /// What people answered in the blind test.
+    pub votes: &'a [Vote],
 }
 
 /// Collects a study from the store and writes its report folder.
@@ -45,7 +47,8 @@ pub fn build(
         lock.lock().map_err(|source| ReportError::write(&path, source))?;
     }
     owner.check(out)?;
-    let data = collect(plan, store, extras.live)?;
+    let mut data = collect(plan, store, extras.live)?;
+    data.votes = extras.votes.to_vec();
     let other = extras.other.map(|plan| collect(plan, store, None)).transpose()?;
     write_both(&data, other, out, Some(owner))?;
     Ok(data)
@@ -87,6 +90,10 @@ fn write_both(
     folder.write("cells.csv", &csv::cells(data))?;
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
+    folder.write(cells_json::FILE, &cells_json::file(&judged))?;
+    if !data.votes.is_empty() {
+        folder.write(votes::FILE, &votes::file(&data.votes))?;
+    }
     folder.write("cost.csv", &csv::costs(data))?;
     for (name, bytes) in tensorboard::files(data) {
         folder.write(&name, &bytes)?;

@@ -57,6 +57,8 @@ pub(crate) fn photos(data: &StudyData, of: fn(&CellData) -> &[usize]) -> BTreeSe
 /// A cell of each study that belong together, with the images that both made from the same prompt and seed.
 #[derive(Debug)]
 pub(crate) struct CellPair<'d> {
+    /// Their indices.
+    pub(crate) at: (usize, usize),
     pub(crate) one: &'d CellData,
     pub(crate) other: &'d CellData,
     pub(crate) images: Vec<(&'d Picture, &'d Picture)>,
@@ -87,7 +89,7 @@ pub(crate) fn pairs<'d>(one: &'d StudyData, other: &'d StudyData) -> Vec<CellPai
     chosen.sort_unstable();
     let pair = |(i, j): (usize, usize)| {
         let (a, b) = (&one.cells[i], &other.cells[j]);
-        CellPair { one: a, other: b, images: same_images(a, b) }
+        CellPair { at: (i, j), one: a, other: b, images: same_images(a, b) }
     };
     chosen.into_iter().map(pair).filter(|pair| !pair.images.is_empty()).collect()
 }

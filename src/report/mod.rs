@@ -6,14 +6,17 @@
 
 mod axis;
 mod build;
+mod cells_json;
 mod charts;
 mod closeness;
 mod collect;
+pub(crate) mod command;
 mod compare;
 mod cost;
 mod csv;
 pub mod data;
 mod error;
+mod eye;
 mod finding;
 #[cfg(test)]
 mod fixture;
@@ -23,8 +26,10 @@ mod index;
 mod layout;
 mod live;
 mod markdown;
+mod membership;
 mod name_test;
 mod owner;
+mod scores;
 mod sections;
 mod sheet;
 mod single_file;
@@ -34,6 +39,8 @@ mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod viewer;
+mod votes;
 mod words;
 
 pub use build::{Extras, build, write};
@@ -42,3 +49,4 @@ pub use data::StudyData;
 pub use error::ReportError;
 pub use owner::Owner;
 pub use single_file::{is_single_file, single_file};
+pub use votes::read_votes;

@@ -6,6 +6,7 @@
 mod cell;
 mod cost;
 mod csv_table;
+mod drawing;
 mod likeness;
 mod live;
 mod picture;
@@ -13,11 +14,13 @@ mod probes;
 mod problem;
 mod setting;
 mod study;
+mod vote;
 
 pub use crate::records::images::Group;
 pub use cell::CellData;
 pub use cost::Cost;
 pub use csv_table::CsvTable;
+pub use drawing::Drawing;
 pub use likeness::{EncoderData, Likeness};
 pub use live::{Live, Running};
 pub use picture::{ImageSet, PhotoData, Picture, find};
@@ -25,3 +28,4 @@ pub use probes::{Probes, select};
 pub use problem::Problem;
 pub use setting::{Axis, Setting};
 pub use study::{ReportFile, SkippedFile, StudyData};
+pub use vote::{BASE_MODEL, Choice, HASH_DIGITS, Vote, Voted};

@@ -8,6 +8,7 @@ use super::likeness::EncoderData;
 use super::live::Live;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
+use super::vote::Vote;
 use crate::choice::Question;
 use crate::store::StoredFile;
 
@@ -50,6 +51,9 @@ pub struct StudyData {
     pub provenance: Vec<Setting>,
     /// The resolved settings of every cell as ASCII JSON; embedded in `grid.png`.
     pub settings_json: String,
+    /// What people answered who compared its images without knowing which is which.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
     /// Files copied into the report.
     pub files: Vec<ReportFile>,
     /// Wall-clock values, one entry per stored artifact.

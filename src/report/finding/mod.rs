@@ -20,7 +20,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use conditions::Condition;
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::seconds;
+pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};

@@ -7,7 +7,8 @@ use crate::measures::verdict::Estimate;
 use crate::report::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
-use crate::report::style::{markdown, shot};
+use crate::report::style::markdown;
+use crate::report::style::shot::{self, Of};
 use crate::report::titles;
 use crate::text::{self, count, measurement};
 
@@ -188,10 +189,10 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                             tr {
                                 th.seed scope="row" { (a.seed) }
                                 td {
-                                    (shot::generated(a, &names[0], None, (row_of(index, nth), 0), None))
+                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row_of(index, nth), 0), None))
                                     small.soft dir="auto" { (text::shortened(&a.prompt, 120)) }
                                 }
-                                td { (shot::generated(b, &names[1], None, (row_of(index, nth), 1), None)) }
+                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row_of(index, nth), 1), None)) }
                             }
                         }
                     }

@@ -7,7 +7,9 @@ mod curves;
 mod drift;
 mod files;
 mod images;
+mod judge;
 mod keep;
+mod likeness;
 mod name;
 mod numbers;
 mod photos;
@@ -22,11 +24,13 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 14] = [
+const SECTIONS: [Make; 16] = [
     images::section,
+    likeness::section,
     curves::section,
     numbers::section,
     keep::section,
+    judge::section,
     copying::section,
     photos::section,
     name::section,

@@ -20,15 +20,22 @@ const STYLE: &[&str] = &[
     include_str!("css/photos.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
+    include_str!("css/judge.css"),
     include_str!("css/print.css"),
 ];
 
 /// What the page can do, one file for each thing. All stand in one function and share their names.
 const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
+    include_str!("js/state.js"),
     include_str!("js/theme.js"),
     include_str!("js/swap.js"),
+    include_str!("js/study.js"),
+    include_str!("js/zoom.js"),
+    include_str!("js/panel.js"),
     include_str!("js/viewer.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/judge.js"),
 ];
 
 /// What a page of a run that is going on can do besides.
