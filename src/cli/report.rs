@@ -38,8 +38,8 @@ pub struct ReportArgs {
     #[arg(long)]
     open: bool,
     /// Also write the page as one file with small copies of all images inside, to PATH or reports/<name>.html
-    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    single_file: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
+    single_file: Option<Option<PathBuf>>,
     /// Most megabytes of that file; nothing is written if it would be larger
     #[arg(long, value_name = "MB", default_value_t = 25, requires = "single_file",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -72,10 +72,8 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
         models_are_known(other, "nothing can be compared with it")?;
     }
     let extras = Extras { live: None, other: other.as_ref().map(|other| &other.whole), votes: &votes };
-    let single = args.single_file.as_ref().map(|path| match path.as_os_str().is_empty() {
-        true => reports.reports_dir.join(format!("{}.html", study.plan.name)),
-        false => path.clone(),
-    });
+    let usual = || reports.reports_dir.join(format!("{}.html", study.plan.name));
+    let single = args.single_file.as_ref().map(|path| path.clone().unwrap_or_else(usual));
     if let Some(path) = &single {
         may_replace(path)?;
     }

@@ -103,9 +103,6 @@ mod tests {
     use crate::report::data::CsvTable;
     use crate::report::fixture;
 
-    /// The bytes that TensorFlow's own writer makes for the first record of a file at time 0:
-    /// `tf.io.TFRecordWriter(path).write(event_pb2.Event(file_version='brain.Event:2', step=0).SerializeToString())`,
-    /// with the fields in the order of this writer.
     #[test]
     fn a_record_is_framed_and_checked() {
         let data = event(300, &field_bytes(3, b"x"));
