@@ -1,5 +1,6 @@
 //! Writes the report folder.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::plan::Plan;
@@ -74,10 +75,13 @@ fn write_both(
         owner.write(&mut folder)?;
     }
     for study in std::iter::once(data).chain(&other) {
+        let mut there = BTreeSet::new();
         for file in &study.files {
-            folder.copy(&file.to, &file.from)?;
+            if folder.copy(&file.to, &file.from)? {
+                there.insert(file.to.as_str());
+            }
         }
-        thumbnails(study, &mut folder)?;
+        thumbnails(study, &there, &mut folder)?;
     }
     let judged = finding::judged(data);
     let other = other.as_ref().map(finding::judged);
@@ -104,14 +108,19 @@ fn write_both(
     folder.finish()
 }
 
-/// Small copies of wide images.
-fn thumbnails(data: &StudyData, folder: &mut Folder) -> Result<(), ReportError> {
+/// Small copies of wide images. While a run goes on, those of images that were `there` before are not made again; the
+/// last report makes all.
+fn thumbnails(data: &StudyData, there: &BTreeSet<&str>, folder: &mut Folder) -> Result<(), ReportError> {
     let sets = data.baselines.iter().chain(&data.class_images).map(|s| &s.images);
     let images = data.cells.iter().map(|c| &c.images).chain(sets).flatten().map(|p| (p.file.as_str(), p.width));
     let photos = data.photos.iter().filter_map(|p| Some((p.file.as_deref()?, p.width)));
     for (file, width) in images.chain(photos).filter(|(_, width)| *width > picture::THUMBNAIL) {
+        let small = picture::shown(file, width);
+        if data.live.is_some() && there.contains(file) && folder.keep(&small)? {
+            continue;
+        }
         let image = picture::decode(file, &folder.read(file)?)?;
-        folder.write(&picture::shown(file, width), &picture::thumbnail(file, &image)?)?;
+        folder.write(&small, &picture::thumbnail(file, &image)?)?;
     }
     Ok(())
 }
