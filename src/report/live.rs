@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::data::{Live, Running, StudyData};
+use crate::report::style::copy::button;
 use crate::report::words;
 use crate::stage::Stage;
 use crate::text;
@@ -18,7 +19,7 @@ pub(crate) fn banner(data: &StudyData) -> Markup {
             div.banner id="live" role="status" data-written=(live.written) data-every=(RELOAD) {
                 p { b { (now(data, live)) } " The page loads itself again and keeps your place." }
                 p.stale hidden {
-                    "Nothing was written for " span {} ". If nothing runs any more, go on with: " code { (command) }
+                    "Nothing was written for " span {} ". If nothing runs any more, go on with: " code { (command) } " " (button(&command, "copy"))
                 }
             }
         },
@@ -26,7 +27,7 @@ pub(crate) fn banner(data: &StudyData) -> Markup {
             div.banner {
                 p {
                     b { "This study is not finished: " (data.complete_cells()) " of " (cells(data)) " are complete." }
-                    " To go on: " code { (command) }
+                    " To go on: " code { (command) } " " (button(&command, "copy"))
                 }
             }
         },
