@@ -2,17 +2,13 @@
 
 use std::path::Path;
 
-use super::output::warn;
-use crate::text::Paint;
-
 /// Opens the page, or says why it does not. The report is written in any case, so it is no failure.
-pub(super) fn show(page: &Path, paint: Paint) {
+pub(super) fn show(page: &Path) -> Option<String> {
     let path = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let failed = || ::open::that_detached(&path).err().map(|error| format!("no browser could be started ({error})"));
-    if let Some(why) = no_desktop(&set).or_else(failed) {
-        warn(paint, &format!("the report was not opened: {why}; it is {}", path.display()));
-    }
+    let why = no_desktop(&set).or_else(failed)?;
+    Some(format!("the report was not opened: {why}; it is {}", path.display()))
 }
 
 /// Why there is nothing to open a page with.

@@ -4,7 +4,7 @@ use super::{
     browser,
     exit::{Exit, Failure, OrExit},
     options::OutputArgs,
-    output::{emit, emit_json},
+    output::{emit, emit_json, warn},
     study::{PlannedArgs, models_are_known},
 };
 use crate::{
@@ -94,8 +94,10 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
             emit(&format!("{}\n", path.display()))?;
         }
     }
-    if args.open {
-        browser::show(single.as_ref().unwrap_or(&index), output.error_paint());
+    if args.open
+        && let Some(why) = browser::show(single.as_ref().unwrap_or(&index))
+    {
+        warn(output.error_paint(), &why);
     }
     let damaged = damaged(&study.whole, &store)?;
     if damaged.is_empty() {

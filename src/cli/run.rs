@@ -109,8 +109,10 @@ impl RunArgs {
         let write_report = |live: Option<&Live>| -> anyhow::Result<()> {
             report::build(whole, &store, &report.folder, &report.owner, Extras { live, ..Extras::default() })?;
             session.tell(&Event::ReportWritten { folder: report.folder.clone() });
-            if to_open.swap(false, Ordering::Relaxed) {
-                browser::show(&report.folder.join("index.html"), session.output.error_paint());
+            if to_open.swap(false, Ordering::Relaxed)
+                && let Some(message) = browser::show(&report.folder.join("index.html"))
+            {
+                session.tell(&Event::Warning { message });
             }
             Ok(())
         };

@@ -70,9 +70,11 @@ pub(crate) fn place(running: &Running) -> Option<String> {
 /// `being trained: step 66 of 200`.
 pub(crate) fn being_made(stage: Stage, place: Option<String>) -> String {
     let what = match stage {
+        Stage::Prepare => "the photos are being prepared",
+        Stage::Baseline => "the baseline images are being made",
+        Stage::ClassImages => "the class images are being made",
         Stage::Train => "being trained",
-        Stage::Prepare => "being prepared",
-        Stage::Baseline | Stage::ClassImages | Stage::Generate => "being made",
+        Stage::Generate => "being made",
         Stage::Evaluate | Stage::Features | Stage::Probe => "being measured",
     };
     place.map_or_else(|| what.to_owned(), |place| format!("{what}: {place}"))
