@@ -25,7 +25,7 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
     let test = tests.first();
     match (by_name, test) {
         (Some(share), _) => {
-            answer.sentence = by_images(share, name, test.is_some_and(knows));
+            answer.sentence = by_images(share, name, test.is_some_and(knows), images(judged));
             answer.number = Some(of_images(judged, share));
             answer.more.extend(test.map(said));
         }
@@ -71,9 +71,10 @@ fn knows(test: &BaseTest<'_>) -> bool {
     test.name.as_ref().is_some_and(|name| name.difference.below(0.0) == Some(true))
 }
 
-fn by_images(share: f64, name: &str, fits: bool) -> String {
+fn by_images(share: f64, name: &str, fits: bool, images: usize) -> String {
     let asked = if name.is_empty() { "Asked by name".to_owned() } else { format!("Asked for “{name}”") };
     let start = match share {
+        s if s >= KNOWN && images == 1 => "It seems so, by one image.",
         s if s >= KNOWN => "Yes.",
         s if s >= PARTLY => "Partly.",
         _ if fits => "A little.",

@@ -28,7 +28,7 @@ mod words;
 mod tests;
 
 pub(crate) use answer::Answer;
-pub(crate) use answers::{Answers, answers};
+pub(crate) use answers::answers;
 pub(crate) use blind::says_nothing;
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::{NextStep, next_step, retry, seconds};

@@ -10,6 +10,7 @@ use crate::report::titles;
 
 use super::answer::{Answer, Number, change, whole};
 use super::judged::Judged;
+use super::order;
 use super::question::Question;
 use super::side_effects;
 
@@ -50,15 +51,15 @@ pub(super) fn take(judged: &Judged<'_>) -> (Answer, Option<usize>) {
     let data = &judged.data.cells[cell];
     let title = judged.title(condition);
     let name = if title.is_empty() { "this one".to_owned() } else { title.to_owned() };
-    let worse = gain(judged, condition).is_some_and(|gain| gain <= 0.0);
+    let worse = judged.comparable && !order::gained(judged);
     answer.sentence = if worse {
-        "None is worth taking: no training came out better than no training.".to_owned()
+        "None is worth taking yet: no training is clearly better than no training.".to_owned()
     } else {
         sentence(judged, why, &name)
     };
     let full = titles::full_title(judged.data, data);
     if worse {
-        answer.more.push(format!("To look at the least bad one, here is {full}."));
+        answer.more.push(format!("To look at the best of them, here is {full}."));
     } else if full != name {
         answer.more.push(format!("The file is that of {full}. {how}"));
     } else if !how.is_empty() {
@@ -78,7 +79,7 @@ fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
             format!("No clear winner, so take {name}: the smallest size that did not come out clearly worse.")
         }
         Why::Ahead => format!("No clear winner; {name} is ahead, but that may be chance."),
-        Why::OneTraining => format!("{} came out best in one training of each; that may be chance.", super::order::sentence(name).trim_end_matches('.')),
+        Why::OneTraining => format!("{} came out best in one training of each; that may be chance.", order::sentence(name).trim_end_matches('.')),
         Why::First => format!("They cannot be compared with each other, so this is the first one: {name}{}.", if judged.conditions.len() > 1 { "" } else { " only" }),
     }
 }
