@@ -6,13 +6,16 @@
 
 mod axis;
 mod build;
+mod cells_json;
 mod charts;
 mod closeness;
 mod collect;
+pub(crate) mod command;
 mod cost;
 mod csv;
 pub mod data;
 mod error;
+mod eye;
 mod finding;
 #[cfg(test)]
 mod fixture;
@@ -21,18 +24,23 @@ mod grid;
 mod index;
 mod layout;
 mod markdown;
+mod membership;
 mod name_test;
 mod owner;
+mod scores;
 mod sections;
 mod sheet;
 mod style;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod viewer;
+mod votes;
 mod words;
 
-pub use build::{build, write};
+pub use build::{Extras, build, write};
 pub use collect::collect;
 pub use data::StudyData;
 pub use error::ReportError;
 pub use owner::Owner;
+pub use votes::read_votes;

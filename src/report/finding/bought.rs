@@ -49,11 +49,14 @@ fn of_many(judged: &Judged<'_>, best: usize) -> String {
     if scored.len() == 1 {
         let with = if title.is_empty() { "The training".to_owned() } else { format!("Training with {title}") };
         return match judged.question {
-            Question::Identity => format!("{with} brought the images {} {}.", of_best.value, "of the way to real photos"),
+            Question::Identity => {
+                format!("{with} brought the images {} {}.", of_best.value, "of the way to real photos")
+            }
             _ => format!("{with} changed the error by {} {}.", of_best.value, place(judged.question)),
         };
     }
-    let worst = scored.iter().copied().min_by(|a, b| gain(a).unwrap_or(f64::NAN).total_cmp(&gain(b).unwrap_or(f64::NAN)));
+    let worst =
+        scored.iter().copied().min_by(|a, b| gain(a).unwrap_or(f64::NAN).total_cmp(&gain(b).unwrap_or(f64::NAN)));
     let worst = worst.and_then(|c| Some((judged.title(c), number(judged, c)?)));
     let settings = text::count(scored.len(), "setting");
     let rest = worst.map(|(title, n)| format!("; the worst, {title}: {}", n.value)).unwrap_or_default();

@@ -105,7 +105,9 @@ fn by_loss(test: &BaseTest<'_>) -> String {
     let Some(name) = &test.name else { return String::new() };
     let [_, class, word] = &test.cell.words;
     match (name.difference.below(0.0), name.difference.above(0.0)) {
-        (Some(true), _) => format!("Something: real photos fit “{word}” better than “{class}”, in the model's own eyes."),
+        (Some(true), _) => {
+            format!("Something: real photos fit “{word}” better than “{class}”, in the model's own eyes.")
+        }
         (_, Some(true)) => format!("No. To the base model “{word}” means something else than the subject."),
         (None, _) => "Too few photos to say.".to_owned(),
         _ => format!("No sign of it: real photos do not clearly fit “{word}” better than “{class}”."),

@@ -5,7 +5,7 @@ use crate::report::axis;
 use crate::report::data::ProblemKind;
 use crate::report::words::quoted;
 use crate::stage::Stage;
-use crate::text::count;
+use crate::text::{count, number};
 
 use super::judged::Judged;
 use super::question::Question;
@@ -51,10 +51,16 @@ pub(crate) fn next_step(judged: &Judged<'_>) -> Option<NextStep> {
         (0, 0) => {}
         (0, waiting) => {
             let are = if waiting == 1 { "is" } else { "are" };
-            return step(format!("{} {are} not finished. Go on where it stopped:", count(waiting, "cell")), retry(judged));
+            return step(
+                format!("{} {are} not finished. Go on where it stopped:", count(waiting, "cell")),
+                retry(judged),
+            );
         }
         (failed, _) => {
-            let why = format!("{} failed. Mend the cause (it stands below) and run again; only what is missing is done:", count(failed, "cell"));
+            let why = format!(
+                "{} failed. Mend the cause (it stands below) and run again; only what is missing is done:",
+                count(failed, "cell")
+            );
             return step(why, retry(judged));
         }
     }
@@ -62,7 +68,8 @@ pub(crate) fn next_step(judged: &Judged<'_>) -> Option<NextStep> {
         return Some(step);
     }
     if judged.question == Question::Train {
-        let why = format!("Hold {HELD_OUT} photos out, so that the report can say what the model does beyond its photos:");
+        let why =
+            format!("Hold {HELD_OUT} photos out, so that the report can say what the model does beyond its photos:");
         return step(why, runner(judged, "", &format!(" --set dataset.held_out={HELD_OUT}")));
     }
     if let Some(repeats) = repeats(judged) {
@@ -81,7 +88,11 @@ fn slower(judged: &Judged<'_>) -> Option<NextStep> {
     let swept = data.axes.iter().filter(|axis| axis.key == key).flat_map(|axis| &axis.values);
     let fixed = data.fixed.iter().filter(|setting| setting.key == key).map(|setting| &setting.value);
     let lowest = swept.chain(fixed).filter_map(|value| value.parse::<f64>().ok()).min_by(f64::total_cmp)?;
-    let set = if data.axes.iter().any(|axis| axis.key == key) { format!("sweep.{key}=[{}]", number(lowest / 10.0)) } else { format!("{key}={}", number(lowest / 10.0)) };
+    let set = if data.axes.iter().any(|axis| axis.key == key) {
+        format!("sweep.{key}=[{}]", number(lowest / 10.0))
+    } else {
+        format!("{key}={}", number(lowest / 10.0))
+    };
     Some(NextStep {
         why: "Every training diverged. Try a learning rate that is ten times lower:".to_owned(),
         command: Some(runner(judged, "", &format!(" --set '{set}'"))),
@@ -182,11 +193,6 @@ fn more(judged: &Judged<'_>, repeats: usize) -> More {
     let new = (0u64..).filter(|seed| !own.contains(seed)).take(more);
     let seeds: Vec<String> = own.iter().copied().chain(new).map(|seed| seed.to_string()).collect();
     More { more, command: runner(judged, "", &format!(" --set 'sweep.{key}=[{}]'", seeds.join(","))) }
-}
-
-/// A number as it stands in an experiment file.
-fn number(value: f64) -> String {
-    crate::text::number(value)
 }
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the

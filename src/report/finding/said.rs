@@ -74,16 +74,24 @@ fn lead(judged: &Judged<'_>, measured: bool, headline: &str) -> String {
     match v.best {
         Some(best) if v.best_is_clear && judged.few() => order::sentence(&words::clear_best(judged.title(best))),
         Some(best) if v.best_is_clear => {
-            format!("One of {} is clearly better than all others: {}.", text::count(scored.len(), "setting"), judged.title(best))
+            format!(
+                "One of {} is clearly better than all others: {}.",
+                text::count(scored.len(), "setting"),
+                judged.title(best)
+            )
         }
-        _ if scored.len() == 1 => order::sentence(&order::shares(judged).unwrap_or_else(|| words::one_bought(judged.question).to_owned())),
+        _ if scored.len() == 1 => {
+            order::sentence(&order::shares(judged).unwrap_or_else(|| words::one_bought(judged.question).to_owned()))
+        }
         Some(best) if v.method == Method::OneTraining => {
             format!("In one training of each, {} came out best; chance may have made that.", judged.title(best))
         }
         _ if v.sizes.is_some() && judged.axes.len() == 1 && alike => {
             "How many photos are enough cannot be told yet: all sizes came out about alike.".to_owned()
         }
-        _ if v.sizes.is_some() && judged.axes.len() == 1 => order::order(judged).map_or_else(|| words::not_told().to_owned(), |o| order::sentence(&o)),
+        _ if v.sizes.is_some() && judged.axes.len() == 1 => {
+            order::order(judged).map_or_else(|| words::not_told().to_owned(), |o| order::sentence(&o))
+        }
         _ => order::axes(judged).into_iter().next().unwrap_or_else(|| {
             format!("No clear difference was found between {}.", text::count(scored.len(), "setting"))
         }),
@@ -212,7 +220,8 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
 pub(super) fn reach_of_photos(judged: &Judged<'_>) -> Option<String> {
     let varied = judged.repeats.iter().flatten().any(|s| s.key == "dataset.seed");
     let several = judged.repeats.len() > 1;
-    (several && !varied).then(|| "The choice of photos was the same in all trainings; another choice was not tried.".to_owned())
+    (several && !varied)
+        .then(|| "The choice of photos was the same in all trainings; another choice was not tried.".to_owned())
 }
 
 /// Of what the verdict speaks.

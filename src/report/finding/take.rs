@@ -79,8 +79,14 @@ fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
             format!("No clear winner, so take {name}: the smallest size that did not come out clearly worse.")
         }
         Why::Ahead => format!("No clear winner; {name} is ahead, but that may be chance."),
-        Why::OneTraining => format!("{} came out best in one training of each; that may be chance.", order::sentence(name).trim_end_matches('.')),
-        Why::First => format!("They cannot be compared with each other, so this is the first one: {name}{}.", if judged.conditions.len() > 1 { "" } else { " only" }),
+        Why::OneTraining => format!(
+            "{} came out best in one training of each; that may be chance.",
+            order::sentence(name).trim_end_matches('.')
+        ),
+        Why::First => format!(
+            "They cannot be compared with each other, so this is the first one: {name}{}.",
+            if judged.conditions.len() > 1 { "" } else { " only" }
+        ),
     }
 }
 
@@ -99,7 +105,10 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
         return Some((first, Why::First));
     }
     if let [only] = scored.as_slice() {
-        return Some((*only, if judged.conditions.len() > 1 && judged.scored().len() > 1 { Why::First } else { Why::Only }));
+        return Some((
+            *only,
+            if judged.conditions.len() > 1 && judged.scored().len() > 1 { Why::First } else { Why::Only },
+        ));
     }
     let best = v.best.filter(usable).unwrap_or(first);
     if let (Enough::Size { level, .. }, true) = (&v.enough, judged.axes.len() == 1) {
@@ -120,7 +129,8 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
     };
     let alike: Vec<usize> = scored.into_iter().filter(like_best).collect();
     if v.sizes.is_some() && judged.axes.len() == 1 {
-        let place = |c: &usize| v.order.iter().position(|value| judged.study.conditions[*c].levels.first() == Some(value));
+        let place =
+            |c: &usize| v.order.iter().position(|value| judged.study.conditions[*c].levels.first() == Some(value));
         let clean: Vec<usize> = alike.iter().copied().filter(|c| side_effects::grave(judged, *c).is_empty()).collect();
         let from = if clean.is_empty() { &alike } else { &clean };
         if let Some(smallest) = from.iter().copied().min_by_key(place) {
@@ -168,7 +178,9 @@ fn training(judged: &Judged<'_>, condition: usize) -> (usize, Option<Number>, &'
             let chosen = several && number.is_some();
             (cell, number, if chosen { by } else { "" })
         }
-        Question::Train => (all.first().map_or(0, |(cell, _)| *cell), None, "Nothing held out can choose among its trainings."),
+        Question::Train => {
+            (all.first().map_or(0, |(cell, _)| *cell), None, "Nothing held out can choose among its trainings.")
+        }
     }
 }
 

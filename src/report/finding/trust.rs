@@ -23,9 +23,12 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
         _ if judged.void => words::void_short().to_owned(),
         0 => "Not yet: nothing is measured.".to_owned(),
         _ if judged.question == Question::Train => {
-            "Only a little: no photo was held out, so nobody knows what it does beyond the photos it trained on.".to_owned()
+            "Only a little: no photo was held out, so nobody knows what it does beyond the photos it trained on."
+                .to_owned()
         }
-        _ if !judged.comparable => "Not for comparing: not all were measured on the same photos in the same way.".to_owned(),
+        _ if !judged.comparable => {
+            "Not for comparing: not all were measured on the same photos in the same way.".to_owned()
+        }
         1 if scored.len() > 1 => {
             "Not for choosing yet: there is one training of each, and another one may turn the order.".to_owned()
         }
@@ -40,11 +43,9 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
             (1, 0) => "training, nothing held out".to_owned(),
             (1, n) => format!("training, {}", text::count(n, "held-out photo")),
             (_, 0) => format!("trainings of {}, nothing held out", text::count(scored.len(), "condition")),
-            (_, n) => format!(
-                "trainings of {}, {}",
-                text::count(scored.len(), "condition"),
-                text::count(n, "held-out photo")
-            ),
+            (_, n) => {
+                format!("trainings of {}, {}", text::count(scored.len(), "condition"), text::count(n, "held-out photo"))
+            }
         },
         interval: moves(judged),
     });
@@ -65,7 +66,8 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
 /// How far chance moves a training.
 fn moves(judged: &Judged<'_>) -> String {
     let Some(noise) = judged.verdict.noise.filter(|_| judged.comparable) else { return String::new() };
-    let share = judged.study.span.filter(|span| *span > 0.0).map(|span| format!(" (±{} of the way)", whole(noise.sd / span)));
+    let share =
+        judged.study.span.filter(|span| *span > 0.0).map(|span| format!(" (±{} of the way)", whole(noise.sd / span)));
     format!(
         "repeating one moves the {} by ±{}{}",
         judged.question.noun(),

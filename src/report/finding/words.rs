@@ -228,7 +228,8 @@ pub(super) fn trend(noun: &str, slope: f64, low: f64, high: f64) -> String {
 
 /// How many more trainings would tell two conditions apart.
 pub(super) fn settle(a: &str, b: &str, more: usize) -> String {
-    let (trainings, are) = if more == 1 { ("1 more training".to_owned(), "is") } else { (format!("{more} more trainings"), "are") };
+    let (trainings, are) =
+        if more == 1 { ("1 more training".to_owned(), "is") } else { (format!("{more} more trainings"), "are") };
     format!("To tell {a} and {b} apart, about {trainings} of each condition {are} needed:")
 }
 

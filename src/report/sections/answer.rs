@@ -5,9 +5,9 @@ use maud::{Markup, html};
 
 use super::section::Page;
 use super::use_it;
-use crate::report::data::{CellData, Group, StudyData};
 use crate::measures::verdict::Direction;
 use crate::report::charts;
+use crate::report::data::{CellData, Group, StudyData};
 use crate::report::finding::{Answer, NextStep, answers, next_step};
 use crate::report::style::copy;
 use crate::report::style::dots::DotRow;
@@ -181,7 +181,8 @@ pub(crate) fn text(page: &Page<'_>) -> String {
         blocks.insert(3, use_it::text(page.data, cell));
     }
     if let Some(next) = next_step(page.judged) {
-        let command = next.command.map(|command| format!("\n\n```\n{}\n```", command.replace("```", ""))).unwrap_or_default();
+        let command =
+            next.command.map(|command| format!("\n\n```\n{}\n```", command.replace("```", ""))).unwrap_or_default();
         blocks.push(format!("**Next:** {}{command}", markdown::prose(&next.why)));
     }
     blocks.retain(|block| !block.is_empty());
@@ -192,10 +193,5 @@ fn of_answer(answer: &Answer) -> String {
     let number = answer.number.as_ref().map(|number| format!(" *{}*", markdown::prose(&number.text())));
     let more: Vec<String> = answer.more.iter().map(|line| format!("\n- {}", markdown::prose(line))).collect();
     let more = if more.is_empty() { String::new() } else { format!("\n{}", more.concat()) };
-    format!(
-        "**{}** {}{}{more}",
-        answer.question,
-        markdown::prose(&answer.sentence),
-        number.unwrap_or_default()
-    )
+    format!("**{}** {}{}{more}", answer.question, markdown::prose(&answer.sentence), number.unwrap_or_default())
 }

@@ -7,6 +7,7 @@ mod curves;
 mod drift;
 mod files;
 mod images;
+mod judge;
 mod keep;
 mod likeness;
 mod name;
@@ -24,12 +25,13 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 14] = [
+const SECTIONS: [Make; 15] = [
     images::section,
     likeness::section,
     curves::section,
     numbers::section,
     keep::section,
+    judge::section,
     copying::section,
     photos::section,
     name::section,

@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
-use crate::report::name_test::{BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests};
+use crate::report::name_test::{
+    BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests,
+};
 use crate::report::style::markdown;
 use crate::report::style::shot::{Of, generated};
 use crate::report::titles;

@@ -48,7 +48,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
     };
     let lines: Vec<String> = rows.iter().map(|row| line(data, row)).collect();
-    let markdown = format!("## Missing\n\n{advice}\n\n```\n{}\n```\n\n{}", command.replace("```", ""), lines.join("\n"));
+    let markdown =
+        format!("## Missing\n\n{advice}\n\n```\n{}\n```\n\n{}", command.replace("```", ""), lines.join("\n"));
     Some(Section { id: "problems", title: "Missing", html, markdown })
 }
 

@@ -51,7 +51,10 @@ mod tests {
 
     #[test]
     fn commands_stay_as_they_are() {
-        assert_eq!(prose("see *x*: `runner a_b.toml --set 'a.b=[0,1]'` and <b>"), "see \\*x\\*: `runner a_b.toml --set 'a.b=[0,1]'` and &lt;b>");
+        assert_eq!(
+            prose("see *x*: `runner a_b.toml --set 'a.b=[0,1]'` and <b>"),
+            "see \\*x\\*: `runner a_b.toml --set 'a.b=[0,1]'` and &lt;b>"
+        );
         assert_eq!(prose("one ` alone_"), "one \\` alone\\_");
         assert_eq!(prose("``<b>`` `a_b`"), escape("``<b>`` `a_b`"));
     }

@@ -20,6 +20,7 @@ const STYLE: &[&str] = &[
     include_str!("css/photos.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
+    include_str!("css/judge.css"),
     include_str!("css/print.css"),
 ];
 
@@ -30,7 +31,12 @@ const SCRIPT: &[&str] = &[
     include_str!("js/theme.js"),
     include_str!("js/copy.js"),
     include_str!("js/swap.js"),
+    include_str!("js/study.js"),
+    include_str!("js/zoom.js"),
+    include_str!("js/panel.js"),
     include_str!("js/viewer.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/judge.js"),
 ];
 
 /// Head and frame shared by all pages.

@@ -76,7 +76,10 @@ fn an_empty_study_has_answers() {
         let reason = "not run yet".to_owned();
         cell.problems = vec![Problem { stage: Stage::Train, failed: false, reason }];
     }
-    has(&answered(&waiting), &["None yet", "Next: 2 cells are not finished. Go on where it stopped: runner shinchan.toml"]);
+    has(
+        &answered(&waiting),
+        &["None yet", "Next: 2 cells are not finished. Go on where it stopped: runner shinchan.toml"],
+    );
 }
 
 #[test]
@@ -86,7 +89,10 @@ fn the_base_model_is_asked_by_images_and_by_loss() {
         data.cells.iter_mut().for_each(|cell| put(cell, "identity_name_floor", 0.3 + 0.5 * share));
         answered(&data)
     };
-    has(&known(0.9), &["Yes. Asked for “shin-chan”, the base model's images come 90\u{a0}% of the way to real photos."]);
+    has(
+        &known(0.9),
+        &["Yes. Asked for “shin-chan”, the base model's images come 90\u{a0}% of the way to real photos."],
+    );
     has(&known(1.3), &["Yes. Asked for “shin-chan”, the base model's images come all the way to real photos."]);
     has(&known(0.5), &["Partly."]);
     has(&known(0.0), &["No. Asked for “shin-chan”, the base model draws nothing"]);
@@ -195,7 +201,10 @@ fn what_failed_and_what_diverged_is_counted() {
     let mut all = fixture::study();
     let broken = all.cells[2].clone();
     all.cells = vec![broken];
-    has(&answered(&all), &["None: no training ended", "Next: Every training diverged.", "--set 'train.learning_rate=1e-5'"]);
+    has(
+        &answered(&all),
+        &["None: no training ended", "Next: Every training diverged.", "--set 'train.learning_rate=1e-5'"],
+    );
 }
 
 #[test]
