@@ -33,7 +33,8 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
             answer.sentence = by_loss(test);
             answer.number = test.name.as_ref().map(|paired| {
                 let (d, before) = (paired.difference, paired.before);
-                let of = "more or less error on the same photos with the name in the prompt than with the class word";
+                let of =
+                    "error on real photos with the name in the prompt, against the class word (less would be knowing)";
                 change(d.mean / before, d.low.map(|low| low / before), d.high.map(|high| high / before), of.to_owned())
             });
         }

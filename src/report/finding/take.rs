@@ -10,9 +10,8 @@ use crate::report::titles;
 
 use super::answer::{Answer, Number, change, whole};
 use super::judged::Judged;
-use super::order;
 use super::question::Question;
-use super::side_effects;
+use super::{order, side_effects, words};
 
 /// An adapter without side effects is taken if it gained at least this share of what the best one gained.
 const ENOUGH_GAIN: f64 = 0.5;
@@ -55,7 +54,7 @@ pub(super) fn take(judged: &Judged<'_>) -> (Answer, Option<usize>) {
     answer.sentence = if worse {
         "None is worth taking yet: no training is clearly better than no training.".to_owned()
     } else {
-        sentence(judged, why, &name)
+        sentence(why, &name)
     };
     let full = titles::full_title(judged.data, data);
     if worse {
@@ -70,7 +69,7 @@ pub(super) fn take(judged: &Judged<'_>) -> (Answer, Option<usize>) {
     (answer, Some(cell))
 }
 
-fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
+fn sentence(why: Why, name: &str) -> String {
     match why {
         Why::Only => "Take this one: there is no other.".to_owned(),
         Why::Enough => format!("Take {name}: more photos did not come out better by anything that matters."),
@@ -78,15 +77,11 @@ fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
         Why::Smallest => {
             format!("No clear winner, so take {name}: the smallest size that did not come out clearly worse.")
         }
-        Why::Ahead => format!("No clear winner; {name} is ahead, but that may be chance."),
-        Why::OneTraining => format!(
-            "{} came out best in one training of each; that may be chance.",
-            order::sentence(name).trim_end_matches('.')
-        ),
-        Why::First => format!(
-            "They cannot be compared with each other, so this is the first one: {name}{}.",
-            if judged.conditions.len() > 1 { "" } else { " only" }
-        ),
+        Why::Ahead => format!("No clear winner. Ahead {} {name}, but that may be chance.", words::is(name)),
+        Why::OneTraining => {
+            order::sentence(&format!("{name} came out best in one training of each; that may be chance"))
+        }
+        Why::First => format!("They cannot be compared with each other, so this is just the first one: {name}."),
     }
 }
 
@@ -134,7 +129,7 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
         let clean: Vec<usize> = alike.iter().copied().filter(|c| side_effects::grave(judged, *c).is_empty()).collect();
         let from = if clean.is_empty() { &alike } else { &clean };
         if let Some(smallest) = from.iter().copied().min_by_key(place) {
-            return Some((smallest, if smallest == best { Why::Ahead } else { Why::Smallest }));
+            return Some((smallest, Why::Smallest));
         }
     }
     Some((without_side_effects(judged, &alike, best), Why::Ahead))
