@@ -95,7 +95,7 @@ pub(crate) fn conditions(data: &StudyData, question: Question) -> Vec<Condition>
 }
 
 /// Whether a training left what a training can be: its loss was no number, or ended far above the base model's.
-fn diverged(cell: &CellData) -> bool {
+pub(crate) fn diverged(cell: &CellData) -> bool {
     let failed = cell.problems.iter().any(|p| p.kind() == ProblemKind::Diverged);
     let pairs = [("probe_held_out", "baseline_probe_held_out"), ("probe_train", "baseline_probe_train")];
     let far = |(after, base): (&str, &str)| {

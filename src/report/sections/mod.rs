@@ -10,6 +10,7 @@ mod images;
 mod judge;
 mod keep;
 mod likeness;
+mod matters;
 mod name;
 mod numbers;
 mod photos;
@@ -25,8 +26,9 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 15] = [
+const SECTIONS: &[Make] = &[
     images::section,
+    matters::section,
     likeness::section,
     curves::section,
     numbers::section,
