@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use answer::Answer;
 pub(crate) use answers::answers;
-pub(crate) use blind::says_nothing;
+pub(crate) use blind::{blind_words, says_nothing};
 pub(crate) use conditions::{Condition, diverged};
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::{NextStep, next_step, retry, seconds};

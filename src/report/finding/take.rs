@@ -4,13 +4,14 @@
 //! default. What is chosen by one number is reported by another one.
 
 use crate::measures::verdict::choose::choose;
-use crate::measures::verdict::{Call, Direction, Enough, Method};
+use crate::measures::verdict::{Direction, Enough, Method};
 use crate::report::name_test::{held_out_losses, trained_tests};
 use crate::report::titles;
 
 use super::answer::{Answer, Number, change, whole};
 use super::judged::Judged;
 use super::question::Question;
+use super::standing::like_best;
 use super::{order, side_effects, words};
 
 /// An adapter without side effects is taken if it gained at least this share of what the best one gained.
@@ -119,10 +120,7 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
     if matches!(v.method, Method::OneTraining | Method::NoNoise) {
         return Some((without_side_effects(judged, &scored, best), Why::OneTraining));
     }
-    let like_best = |c: &usize| {
-        *c == best || !v.differences.iter().any(|d| pair(d, *c, best) && d.call_for(best) == Some(Call::Better))
-    };
-    let alike: Vec<usize> = scored.into_iter().filter(like_best).collect();
+    let alike: Vec<usize> = scored.into_iter().filter(|c| like_best(judged, *c)).collect();
     if v.sizes.is_some() && judged.axes.len() == 1 {
         let place =
             |c: &usize| v.order.iter().position(|value| judged.study.conditions[*c].levels.first() == Some(value));
@@ -133,10 +131,6 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
         }
     }
     Some((without_side_effects(judged, &alike, best), Why::Ahead))
-}
-
-fn pair(d: &crate::measures::verdict::Difference, a: usize, b: usize) -> bool {
-    (d.first == a && d.second == b) || (d.first == b && d.second == a)
 }
 
 /// The best of these that has no side effect, if it gained enough; else the best.

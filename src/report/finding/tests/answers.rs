@@ -142,6 +142,13 @@ fn a_blind_encoder_gives_no_number() {
     blind.encoders[0].purposes.push(Purpose::Prompt);
     assert!(says_nothing(&blind, "prompt_following") && says_nothing(&blind, "baseline_prompt_following"));
     assert!(!says_nothing(&likeness([0.45, 0.72, 0.73]), "identity"));
+    assert!(blind_words(&blind).is_some_and(|words| words.contains("dino")) && blind_words(&review()).is_none());
+    let heads = |data: &StudyData| {
+        let groups = crate::report::columns::groups(data, "probe_held_out");
+        groups.iter().flat_map(|group| &group.columns).map(|column| column.head).collect::<Vec<_>>()
+    };
+    assert!(heads(&likeness([0.45, 0.72, 0.73])).contains(&"likeness"));
+    assert!(!heads(&blind).iter().any(|head| ["likeness", "copying", "leak into the class"].contains(head)));
     let json = verdict_json(&blind);
     assert_eq!((&json["blind"], &json["void"]), (&true.into(), &false.into()));
     assert_eq!(json["conditions"][0]["side_effects"]["leak"], serde_json::Value::Null);
