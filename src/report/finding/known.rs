@@ -5,7 +5,7 @@ use crate::report::data::Group;
 use crate::report::name_test::{BaseTest, base_tests, said, said_identifier};
 use crate::text;
 
-use super::answer::{Answer, Number, change};
+use super::answer::{Answer, Number, change, interval, whole};
 use super::blind::is_blind;
 use super::judged::Judged;
 use super::words;
@@ -57,13 +57,14 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
 /// Where the base model's images of the name stand between its images of the class and real photos, in the eyes of an
 /// encoder that sees the subject.
 pub(super) fn name_share(judged: &Judged<'_>) -> Option<f64> {
-    if is_blind(judged.data) {
-        return None;
-    }
+    if is_blind(judged.data) { None } else { share_of(judged, "identity_name_floor") }
+}
+
+/// Where a likeness stands between the floor and the ceiling of the first cell that has it.
+fn share_of(judged: &Judged<'_>, measure: &str) -> Option<f64> {
     judged.data.cells.iter().find_map(|cell| {
-        let [name, floor, ceiling] =
-            ["identity_name_floor", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
-        share(name?, floor?, ceiling?)
+        let [score, floor, ceiling] = [measure, "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+        share(score?, floor?, ceiling?)
     })
 }
 
@@ -89,10 +90,12 @@ fn of_images(judged: &Judged<'_>, share: f64) -> Number {
     let (images, photos) = (images(judged), judged.data.cells.iter().filter_map(|c| c.likeness.as_ref()).next());
     let seen = photos.map(|likeness| format!(" against {}", text::count(likeness.held_out, "photo")));
     let rests = if images > 0 { text::count(images, "image") + &seen.unwrap_or_default() } else { String::new() };
+    let [low, high] = ["identity_name_low", "identity_name_high"].map(|name| share_of(judged, name));
+    let sure = interval(low, high);
     Number {
-        value: super::answer::whole(share),
+        value: whole(share),
         of: "of the way from its images of the class (0\u{a0}%) to real photos (100\u{a0}%)".to_owned(),
-        interval: rests,
+        interval: if sure.is_empty() { rests } else { format!("{sure}, {rests}") },
     }
 }
 
