@@ -19,7 +19,7 @@ use crate::report::titles;
 const PHOTOS: usize = 3;
 
 /// At most so many conditions stand on a card.
-const ROWS: usize = 6;
+const ROWS: usize = 5;
 
 /// The block at the top of the page.
 pub(crate) fn block(page: &Page<'_>) -> Markup {
