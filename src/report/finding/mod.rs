@@ -21,7 +21,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conditions::diverged;
+pub(crate) use conditions::{Condition, diverged};
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::seconds;
 pub(crate) use order::{axis_said, level_name, turned_orders};

@@ -31,6 +31,7 @@ const SCRIPT: &[&str] = &[
     include_str!("js/sort.js"),
     include_str!("js/matters.js"),
     include_str!("js/viewer.js"),
+    include_str!("js/charts.js"),
 ];
 
 /// Head and frame shared by all pages.
