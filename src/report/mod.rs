@@ -26,6 +26,7 @@ mod layout;
 mod markdown;
 mod measure_table;
 mod name_test;
+mod nearest;
 mod owner;
 mod ranking;
 mod rows;

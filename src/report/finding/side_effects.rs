@@ -25,6 +25,8 @@ const LOST: f64 = 1.0 / 3.0;
 const GAINED: f64 = 0.1;
 /// The name of the side effect that is the question itself where the loss is judged.
 const LOSS_ROSE: &str = "loss_rose";
+/// The name of the side effect that images copy photos.
+const COPYING: &str = "copying";
 
 /// A side effect that is read from measures by their names.
 pub(super) struct Kind {
@@ -62,7 +64,7 @@ pub(super) const KINDS: [Kind; 8] = [
         },
     },
     Kind {
-        name: "copying",
+        name: COPYING,
         of: |cell| Some(cell.value("copying_gap")? - cell.value("held_out_copying_gap")?),
         limit: Limit::Above(COPY),
         one_is_enough: true,
@@ -141,6 +143,12 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     let mut effect = SideEffect::of(cells.filter_map(kind.of), kind.limit)?;
     effect.there &= kind.one_is_enough || effect.estimate.n > 1;
     Some(effect)
+}
+
+/// Whether images of a condition copy their photos, in the eyes of the encoder; `None` where that is not measured.
+pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+    let kind = KINDS.iter().find(|kind| kind.name == COPYING)?;
+    side_effect(judged, condition, kind).map(|effect| effect.there)
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

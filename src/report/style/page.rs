@@ -18,6 +18,7 @@ const STYLE: &[&str] = &[
     include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
+    include_str!("css/copying.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
     include_str!("css/print.css"),
@@ -26,6 +27,7 @@ const STYLE: &[&str] = &[
 /// What the page can do, one file for each thing. All stand in one function and share their names.
 const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
+    include_str!("js/state.js"),
     include_str!("js/theme.js"),
     include_str!("js/swap.js"),
     include_str!("js/sort.js"),
