@@ -49,14 +49,7 @@ pub(super) struct Kind {
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "leak",
-        of: |cell| {
-            let [score, floor, ceiling] =
-                ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
-            let gained = score.zip(floor).map(|(score, floor)| score - floor);
-            let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
-            let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
-            cell.value("leak").filter(|_| !too_little)
-        },
+        of: leak,
         limit: Limit::Above(LEAK),
         one_is_enough: true,
         said: |low, high| {
@@ -166,6 +159,15 @@ fn is_blind(judged: &Judged<'_>, kind: &Kind) -> bool {
         name => name,
     };
     blind::says_nothing(judged.data, measure)
+}
+
+/// The leak of a cell; `None` also where its images gained too little for a share of that to mean something.
+pub(crate) fn leak(cell: &CellData) -> Option<f64> {
+    let [score, floor, ceiling] = ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+    let gained = score.zip(floor).map(|(score, floor)| score - floor);
+    let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
+    let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
+    cell.value("leak").filter(|_| !too_little)
 }
 
 /// A side effect of a condition; `None` where it is not measured, or where the encoder that measures it is blind.
