@@ -32,6 +32,7 @@ mod markdown;
 mod measure_table;
 mod membership;
 mod name_test;
+mod nearest;
 mod owner;
 mod ranking;
 mod rows;

@@ -20,6 +20,7 @@ const STYLE: &[&str] = &[
     include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
+    include_str!("css/copying.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
     include_str!("css/judge.css"),
