@@ -178,7 +178,9 @@
     );
     const duel = make('div', 'judge-duel');
     duel.append(sides[0].box, sides[1].box);
-    arena.append(progress, prompt, duel, answers, ...(shown.length ? [real] : []));
+    const board = make('div', 'judge-board');
+    board.append(duel, ...(shown.length ? [real] : []));
+    arena.append(progress, prompt, board, answers);
 
     let round = [];
     let at = 0;

@@ -206,9 +206,10 @@ const panel = (() => {
     if (!own) return [];
     const main = data.study.main_axis;
     const rest = data.axes.filter((axis) => axis.key !== main && axis.key !== 'generate.checkpoint');
+    const repeats = rest.every((axis) => axis.repeat);
     const settings = (other) => rest.map((axis) => axis.title + ' ' + other.settings[axis.key]).join(', ');
     return [
-      along(id, 'other settings', study.others(own), settings, open),
+      along(id, repeats ? 'other trainings' : 'other settings', study.others(own), settings, open),
       along(id, 'after steps', study.steps(own), (other) => String(other.steps), open),
     ];
   };
@@ -218,8 +219,12 @@ const panel = (() => {
     say: (text) => {
       const said = document.getElementById('view-said');
       said.textContent = '';
-      // An equal text said again must be a change.
-      setTimeout(() => (said.textContent = text), 30);
+      clearTimeout(said.timer);
+      // An equal text said again must be a change; and it must not stay in the way.
+      said.timer = setTimeout(() => {
+        said.textContent = text;
+        said.timer = setTimeout(() => (said.textContent = ''), 2500);
+      }, 30);
     },
     /** Fills the panel for an image, and for the pair if two are shown. */
     fill: (box, id, pair, open, alt) => {
@@ -233,7 +238,8 @@ const panel = (() => {
         const rows = differences(...pair);
         parts.push(rows.length ? list(rows) : make('p', 'soft', 'A and B are the same image.'));
       }
-      parts.push(...elsewhere(id, open), list(facts(id)), scores(id), photos(id), copies(id));
+      const made = facts(id);
+      parts.push(photos(id), scores(id), ...elsewhere(id, open), made.length ? list(made) : null, copies(id));
       box.replaceChildren(...parts.filter(Boolean));
       box.scrollTop = 0;
     },
