@@ -8,7 +8,8 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
-use crate::report::sections::{self, Page, Section};
+use crate::report::sections::{self, Page, Section, answer};
+use crate::report::style::copy::prose;
 use crate::report::style::page::document;
 use crate::report::{cells_json, titles, viewer};
 use crate::text;
@@ -35,9 +36,12 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
-            p.finding { (finding.headline) }
-            @if !finding.notes.is_empty() {
-                ul.notes { @for note in &finding.notes { li { (note) } } }
+            p.finding dir="auto" { (finding.lead) }
+            (answer::block(page))
+            details.behind {
+                summary { "The numbers behind it" }
+                p dir="auto" { (prose(&finding.headline)) }
+                ul.notes { @for note in &finding.notes { li dir="auto" { (prose(note)) } } }
             }
             ul.pills {
                 li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }

@@ -23,7 +23,7 @@ pub use drawing::Drawing;
 pub use likeness::{EncoderData, Likeness};
 pub use picture::{ImageSet, PhotoData, Picture, find};
 pub use probes::{Probes, select};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind};
 pub use setting::{Axis, Setting};
 pub use study::{ReportFile, SkippedFile, StudyData};
 pub use vote::{BASE_MODEL, Choice, HASH_DIGITS, Vote, Voted};

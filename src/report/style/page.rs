@@ -13,8 +13,10 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
+    include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
     include_str!("css/chart.css"),
@@ -28,11 +30,15 @@ const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
     include_str!("js/state.js"),
     include_str!("js/theme.js"),
+    include_str!("js/copy.js"),
     include_str!("js/swap.js"),
     include_str!("js/study.js"),
     include_str!("js/zoom.js"),
     include_str!("js/panel.js"),
+    include_str!("js/sort.js"),
+    include_str!("js/matters.js"),
     include_str!("js/viewer.js"),
+    include_str!("js/charts.js"),
     include_str!("js/judge.js"),
 ];
 
