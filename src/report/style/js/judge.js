@@ -291,6 +291,9 @@
         cells.forEach((text, i) => row.append(make('td', i ? 'n' : '', text)));
       }
       const scroll = make('div', 'scroll plain');
+      scroll.tabIndex = 0;
+      scroll.setAttribute('role', 'group');
+      scroll.setAttribute('aria-label', 'Your votes');
       scroll.append(el);
       return scroll;
     };

@@ -143,7 +143,6 @@ const panel = (() => {
     if (!beginning || !prompt) return null;
     return beginning + ' --seed=' + seed + ' --output=' + id + '.png --prompt=' + quoted(prompt.text);
   };
-  /** Buttons that copy. Without the right to use the clipboard the text is shown, to be copied by hand. */
   const copies = (id) => {
     const own = study.cell(id);
     const texts = [
@@ -153,29 +152,12 @@ const panel = (() => {
     ].filter(([, text]) => text);
     if (!texts.length) return null;
     const box = make('div', 'view-copies');
-    const by_hand = make('textarea', 'view-by-hand');
-    by_hand.readOnly = true;
-    by_hand.hidden = true;
-    by_hand.setAttribute('aria-label', 'Text to copy');
     for (const [name, text] of texts) {
-      const button = make('button', '', 'copy the ' + name);
+      const button = make('button', 'copy', 'copy the ' + name);
       button.type = 'button';
-      button.onclick = async () => {
-        try {
-          await navigator.clipboard.writeText(text);
-          panel.say('copied');
-        } catch {
-          by_hand.value = text;
-          by_hand.hidden = false;
-          by_hand.focus();
-          by_hand.select();
-          panel.say(document.execCommand('copy') ? 'copied' : 'the text is selected: copy it');
-        }
-      };
-      button.dataset.text = text;
+      button.dataset.copy = text;
       box.append(button);
     }
-    box.append(by_hand);
     const drawing = (own || data.cells[data.baselines[study.parts(id).set]?.cells[0]])?.drawing;
     if (command(id)) {
       const where = 'Run the command in the folder of this report';
