@@ -158,21 +158,7 @@ mod tests {
         let gone = Vote { right: Voted { hash: "0".into(), ..vote.right.clone() }, ..vote.clone() };
         data.votes = vec![vote.clone(), vote.clone(), vote.clone(), Vote { choice: Choice::Right, ..vote }, gone];
         let section = made(&data);
-        insta::assert_snapshot!(section.markdown, @r"
-        ## Judged by eye
-
-        Two images of the same prompt on the same noise, without names, in random order, beside real photos of the subject: which one looks more like it?
-
-        | preferred | to | how often | 95 % interval | no difference |
-        |---|---|---:|---:|---:|
-        | 4 photos | base model | 3 of 4 | 30 to 95 % | 0 |
-
-        These are votes of one person's eye. n counts votes about images, not trainings: many votes make sure what is seen in these images, and say nothing about a training with another seed.
-
-        The eye and the measure agree in 3 of 4 votes that prefer one image (75 %, 95 % interval 30 to 95 %): there the denoising loss of the trainings says the same. Half would be chance.
-
-        1 vote is not counted: it is about images that this report does not show, or shows no longer.
-        ");
+        insta::assert_snapshot!("votes", section.markdown);
         let page = section.html.into_string();
         assert!(page.contains("3 of 4") && page.contains("30 to 95\u{a0}%"), "{page}");
     }
