@@ -15,8 +15,8 @@ const HEIGHT: f64 = 190.0;
 const WIDTH: f64 = 1000.0;
 /// The height of one row of numbers below.
 const ROW: f64 = 17.0;
-/// The most numbers beside a chart and below it.
-const TICKS: usize = 5;
+/// The most numbers below a chart and beside it.
+const TICKS: (usize, usize) = (5, 7);
 
 /// The two scales of a chart.
 #[derive(Clone, Copy)]
@@ -63,14 +63,14 @@ impl Figure {
 
     /// The lines and numbers behind.
     fn mesh(&self, panel: &Panel, axes: Axes) -> Markup {
-        let ticks = axes.x.ticks(TICKS).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
+        let ticks = axes.x.ticks(TICKS.0).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
         let ticks: Vec<f64> = ticks.collect();
         let second = |tick: f64, factor: f64| {
             let value = tick * factor;
             if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
         };
         html! {
-            @for tick in axes.y.ticks(TICKS) {
+            @for tick in axes.y.ticks(TICKS.1) {
                 @let y = short(up(tick, axes));
                 line x2="100%" y1=(y) y2=(y) {}
                 text.left x="-7" y=(y) dy="4" { (axes.y.say(tick)) }

@@ -12,7 +12,7 @@ use crate::text::measurement;
 /// The height of a row in pixels.
 const HEIGHT: u32 = 30;
 /// Round numbers under the rows: so many do not touch each other on a phone.
-const TICKS: usize = 4;
+const TICKS: usize = 6;
 
 /// A number of each training, by condition.
 pub(crate) struct DotPlot {
