@@ -96,7 +96,7 @@ impl Figure {
         let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
         let radius = if one_place { curve.look.dots.max(4) } else { curve.look.dots };
         let shown = |p: &&(f64, f64)| radius > 0 && drawable(p.0) && axes.y.holds(p.1);
-        let role = if curve.look.width > 2.0 { "main" } else { "side" };
+        let role = if curve.look.width >= 2.0 { "main" } else { "side" };
         html! {
             @for (x, y) in curve.points.iter().filter(shown) {
                 circle class={ (ink(curve.look.ink)) " " (role) } cx=(percent(axes.x.place(*x)))
