@@ -3,6 +3,7 @@
 pub(crate) mod chart;
 mod chart_png;
 mod chart_svg;
+pub(crate) mod copy;
 pub(crate) mod definitions;
 pub(crate) mod dots;
 pub(crate) mod font;
