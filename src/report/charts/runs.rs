@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{axis, titles};
+use crate::report::{axis, finding, titles};
 
 /// Trainings with the same settings.
 pub(super) struct Group<'d> {
@@ -19,7 +19,13 @@ pub(super) struct Run<'d> {
     pub(super) cell: &'d CellData,
 }
 
-impl Group<'_> {
+impl<'d> Group<'d> {
+    /// The trainings that a mean is taken of: those that diverged are left out, unless all did.
+    pub(super) fn sound(&self) -> Vec<&Run<'d>> {
+        let sound: Vec<&Run<'d>> = self.runs.iter().filter(|run| !finding::diverged(run.cell)).collect();
+        if sound.is_empty() { self.runs.iter().collect() } else { sound }
+    }
+
     /// How often one step shows every training photo.
     pub(super) fn passes(&self) -> Option<f64> {
         let cell = self.runs.first()?.cell;

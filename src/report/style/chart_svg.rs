@@ -18,6 +18,9 @@ const ROW: f64 = 17.0;
 /// The most numbers below a chart and beside it.
 const TICKS: (usize, usize) = (5, 7);
 
+/// More names than this are folded.
+const NAMES: usize = 8;
+
 /// The two scales of a chart.
 #[derive(Clone, Copy)]
 struct Axes {
@@ -38,7 +41,12 @@ impl Figure {
                 @if !self.title.is_empty() { h3 { (self.title) } }
                 div.panels { @for panel in &self.panels { (self.panel(panel, axes)) } }
                 (self.key())
-                @if cut { p.soft { "Values above " (y.say(y.high)) " are beyond the edge of the chart." } }
+                @if y.low > 0.0 || cut {
+                    p.soft.small {
+                        @if y.low > 0.0 { "The vertical axis begins at " (y.say(y.low)) ", not at 0. " }
+                        @if cut { "Values above " (y.say(y.high)) " are beyond the edge of the chart." }
+                    }
+                }
             }
         }
     }
@@ -113,24 +121,28 @@ impl Figure {
     /// What the lines mean, as text beside a piece of each.
     fn key(&self) -> Markup {
         let piece = |look: &Look| {
-            let middle = vec![(0.0, 0.5), (1.0, 0.5)];
-            let line = Curve::new("", middle, Look { opacity: look.opacity.max(0.4), ..*look });
+            let line = Curve::new("", vec![(0.0, 6.0), (30.0, 6.0)], Look { opacity: look.opacity.max(0.4), ..*look });
             html! {
                 svg width="30" height="12" aria-hidden="true" {
                     @if look.width > 0.0 {
-                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| (p.0 * 30.0, p.1 * 12.0)))) }
+                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| p))) }
                     }
                     @if look.dots > 0 { circle class=(ink(look.ink)) cx="15" cy="6" r=(look.dots.min(6)) {} }
                 }
             }
         };
-        html! {
-            @if !self.legend.is_empty() {
-                ul.key {
-                    @for entry in &self.legend {
-                        li { span data-thing=[entry.thing] { (piece(&entry.look)) bdi { (entry.name) } } }
-                    }
+        let list = html! {
+            ul.key {
+                @for entry in &self.legend {
+                    li { span data-thing=[entry.thing] { (piece(&entry.look)) bdi { (entry.name) } } }
                 }
+            }
+        };
+        html! {
+            @match self.legend.len() {
+                0 => {}
+                n if n > NAMES => details { summary { "The " (n) " names" } (list) },
+                _ => (list),
             }
         }
     }
