@@ -27,8 +27,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                     "on the subject, and real photos of the subject among each other."
                 }
                 Question::HeldOut | Question::Train => {
-                    "A dot is one training. A lower loss means that the model removes noise from such photos better; "
-                    "the base model is not trained on the subject."
+                    "A dot is one training. A lower loss means that the model removes noise from such photos "
+                    "better."
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! One row for each of several things, all on one scale: a dot for each training, a mean, an interval.
 //!
-//! Names and numbers are text of the page. Only marks are drawn, at places in per cent, so that nothing but the distance
-//! between marks changes with the width of the page.
+//! Names and numbers are text of the page. Only marks are drawn, at places in per cent, so that nothing but the
+//! distance between marks changes with the width of the page.
 
 use maud::{Markup, html};
 
