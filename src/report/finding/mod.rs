@@ -31,7 +31,7 @@ mod tests;
 pub(crate) use answer::Answer;
 pub(crate) use answers::answers;
 pub(crate) use blind::{blind_words, says_nothing};
-pub(crate) use conditions::{Condition, diverged};
+pub(crate) use conditions::{Condition, diverged, same};
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::{NextStep, next_step, retry, seconds};
 pub(crate) use order::{axis_said, level_name, turned_orders};
