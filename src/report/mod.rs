@@ -7,6 +7,7 @@
 mod axis;
 mod build;
 mod charts;
+mod choice;
 mod closeness;
 mod collect;
 mod cost;
@@ -22,6 +23,7 @@ mod index;
 mod layout;
 mod markdown;
 mod name_test;
+mod navigation;
 mod owner;
 mod sections;
 mod sheet;

@@ -25,3 +25,4 @@ pub(crate) use next_step::seconds;
 pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
+pub(crate) use side_effects::leak;
