@@ -9,9 +9,10 @@ use maud::{Markup, html};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
 use crate::report::navigation::{navigation, skip};
-use crate::report::sections::{self, Page};
+use crate::report::sections::{self, Page, answer};
+use crate::report::style::copy::prose;
 use crate::report::style::page::document;
-use crate::report::titles;
+use crate::report::{cells_json, titles, viewer};
 use crate::text;
 
 /// The whole page.
@@ -22,7 +23,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (header(page))
         (navigation(&sections))
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
-        (viewer())
+        (cells_json::block(page.judged))
+        (viewer::dialog())
     };
     document(titles::study_title(page.data), &body)
 }
@@ -36,9 +38,12 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
-            p.finding { (finding.headline) }
-            @if !finding.notes.is_empty() {
-                ul.notes { @for note in &finding.notes { li { (note) } } }
+            p.finding dir="auto" { (finding.lead) }
+            (answer::block(page))
+            details.behind {
+                summary { "The numbers behind it" }
+                p dir="auto" { (prose(&finding.headline)) }
+                ul.notes { @for note in &finding.notes { li dir="auto" { (prose(note)) } } }
             }
             ul.pills {
                 li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }
@@ -55,19 +60,4 @@ fn header(page: &Page<'_>) -> Markup {
 fn images_made(data: &StudyData) -> usize {
     let mut seen = BTreeSet::new();
     data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()
-}
-
-/// The large view; the script opens it.
-fn viewer() -> Markup {
-    html! {
-        dialog id="box" aria-label="Large view" {
-            figure {
-                img id="view" alt="";
-                figcaption id="caption" { span dir="auto" {} span.hint {} }
-            }
-            button id="close" type="button" { "Close" }
-            button id="prev" type="button" aria-label="Previous image" { "←" }
-            button id="next" type="button" aria-label="Next image" { "→" }
-        }
-    }
 }

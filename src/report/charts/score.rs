@@ -39,7 +39,7 @@ fn row(judged: &Judged<'_>, condition: usize) -> DotRow {
 
 /// The value that all trainings share; `None` if one has none or another one. Trainings that are measured on other
 /// photos have other levels, which cannot be one line.
-fn same(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+pub(super) fn same(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.collect::<Option<_>>()?;
     let first = *values.first()?;
     values.iter().all(|v| (v - first).abs() <= 1e-6 * first.abs().max(v.abs())).then_some(first)

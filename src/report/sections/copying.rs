@@ -8,7 +8,7 @@ use crate::measures::table::copying::{LARGEST, MEAN};
 use crate::report::data::{CellData, Picture, StudyData};
 use crate::report::finding::{copying_words, real_photos};
 use crate::report::style::shot::{Of, Shot, generated, photo_id};
-use crate::report::{closeness, titles, words};
+use crate::report::{charts, closeness, titles, words};
 
 /// The most similar training photo of each cell's images, with the closest pair side by side.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -21,6 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         h2 { "Does it copy a photo?" }
         @if measured.is_empty() { p.soft { "No similarity to photos is measured yet." } } @else {
             p { (copying_words(data)) }
+            @if let Some(chart) = charts::similarity_histogram(data) { (chart) }
             div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
                 table {
                     thead {

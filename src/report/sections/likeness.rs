@@ -1,4 +1,5 @@
-//! The question's score, drawn: by condition.
+//! The question's score, drawn: by condition, against prompt following, against what was trained; and where in the
+//! noise the adapters help.
 
 use maud::html;
 
@@ -20,6 +21,24 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             p.soft { "The trainings are not measured on the same photos, so their numbers cannot be compared." }
         }
         (score.svg())
+        @if let Some(figure) = charts::likeness_and_prompt(page.judged) {
+            (figure.svg())
+            p.soft {
+                "Likeness of the base model is measured with the class word in place of the identifier, which it does "
+                "not know. Real photos have no prompt, so only their likeness is drawn."
+            }
+        }
+        @if let Some(figure) = charts::score_by_images(page.judged) {
+            (figure.svg())
+            p.soft { "Images are counted as often as they are seen in a training: steps × batch size." }
+        }
+        @if let Some(figure) = charts::profile(page.judged) {
+            (figure.svg())
+            p.soft {
+                "Left is little noise, where details are made; right is much noise, where it is decided what the picture "
+                "shows at all. Each line is the mean of its trainings."
+            }
+        }
     };
     Some(Section { id: "likeness", title, html, markdown: String::new() })
 }

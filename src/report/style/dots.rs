@@ -40,10 +40,32 @@ pub(crate) struct DotRow {
     pub(crate) interval: Option<(f64, f64)>,
 }
 
+/// What the marks of a plot are, where they are not those of trainings.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks {
+    pub(crate) dot: &'static str,
+    /// Several dots.
+    pub(crate) dots: &'static str,
+    pub(crate) band: &'static str,
+    /// Numbers that the scale holds in any case, so that several plots share it.
+    pub(crate) range: Option<(f64, f64)>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { dot: "one training", dots: "trainings", band: "95\u{a0}% interval of the mean", range: None }
+    }
+}
+
 impl DotPlot {
     /// The whole figure; empty if no number can be drawn.
     pub(crate) fn svg(&self) -> Markup {
-        let Some(scale) = self.scale() else { return Markup::default() };
+        self.svg_with(Marks::default())
+    }
+
+    /// The same with other marks.
+    pub(crate) fn svg_with(&self, marks: Marks) -> Markup {
+        let Some(scale) = self.scale(marks) else { return Markup::default() };
         let way = match self.direction {
             Direction::Higher => "further right is better",
             Direction::Lower => "further left is better",
@@ -52,7 +74,7 @@ impl DotPlot {
             figure.dots {
                 figcaption { (self.title) small { (way) } }
                 div.strips {
-                    @for row in &self.rows { (self.row(row, scale)) }
+                    @for row in &self.rows { (self.row(row, scale, marks)) }
                     div.strip.axis aria-hidden="true" {
                         svg height="20" {
                             @for tick in scale.ticks(TICKS) {
@@ -61,15 +83,16 @@ impl DotPlot {
                         }
                     }
                 }
-                (self.key())
+                (self.key(marks))
             }
         }
     }
 
     /// The range of everything that must be seen. An interval of few trainings may be many times as wide as all
     /// trainings: it is cut at half of their range, and its numbers are written.
-    fn scale(&self) -> Option<Scale> {
+    fn scale(&self, marks: Marks) -> Option<Scale> {
         let ends = [&self.floor, &self.ceiling].into_iter().flatten().map(|(value, _)| *value);
+        let ends = ends.chain(marks.range.into_iter().flat_map(|(low, high)| [low, high]));
         let numbers = self.rows.iter().flat_map(|row| row.dots.iter().map(|(value, _)| *value).chain(row.mean));
         let tight = Scale::exactly(ends.chain(numbers))?;
         let room = (tight.high - tight.low) / 2.0;
@@ -78,13 +101,13 @@ impl DotPlot {
         Scale::over([tight.low, tight.high].into_iter().chain(limits))
     }
 
-    fn row(&self, row: &DotRow, scale: Scale) -> Markup {
+    fn row(&self, row: &DotRow, scale: Scale, marks: Marks) -> Markup {
         let middle = HEIGHT / 2;
         let at = |value: f64| percent(scale.place(value));
         let dots = || row.dots.iter().filter(|(value, _)| drawable(*value));
         let mean = row.mean.filter(|mean| drawable(*mean));
         let interval = row.interval.filter(|(low, high)| drawable(*low) && drawable(*high));
-        let said = said(row);
+        let said = said(row, marks);
         html! {
             div.strip {
                 div.name dir="auto" {
@@ -115,14 +138,14 @@ impl DotPlot {
     }
 
     /// What the marks mean.
-    fn key(&self) -> Markup {
+    fn key(&self, marks: Marks) -> Markup {
         let any = |has: fn(&DotRow) -> bool| self.rows.iter().any(has);
         let ends = [("floor", &self.floor), ("ceiling", &self.ceiling)];
         html! {
             p.key {
-                @if any(|row| !row.dots.is_empty()) { span { i.dot {} "one training" } }
+                @if any(|row| !row.dots.is_empty()) { span { i.dot {} (marks.dot) } }
                 @if any(|row| row.mean.is_some()) { span { i.mean {} "mean" } }
-                @if any(|row| row.interval.is_some()) { span { i.band {} "95\u{a0}% interval of the mean" } }
+                @if any(|row| row.interval.is_some()) { span { i.band {} (marks.band) } }
                 @for (class, end) in ends {
                     @if let Some((value, name)) = end && drawable(*value) {
                         span { i class=(class) {} (name) " " (measurement(*value)) }
@@ -134,17 +157,17 @@ impl DotPlot {
 }
 
 /// A row in words.
-fn said(row: &DotRow) -> String {
+fn said(row: &DotRow, marks: Marks) -> String {
     let number = |value: &f64| drawable(*value).then(|| measurement(*value));
     let mut parts = Vec::new();
     parts.extend(row.mean.as_ref().and_then(number).map(|mean| format!("mean {mean}")));
     let limits = row.interval.and_then(|(low, high)| number(&low).zip(number(&high)));
-    parts.extend(limits.map(|(low, high)| format!("95\u{a0}% interval {low} to {high}")));
+    parts.extend(limits.map(|(low, high)| format!("{} {low} to {high}", marks.band)));
     let dots: Vec<String> = row.dots.iter().filter_map(|(value, _)| number(value)).collect();
     match dots.len() {
         0 => {}
-        1..=8 => parts.push(format!("trainings {}", dots.join(", "))),
-        n => parts.push(format!("{n} trainings")),
+        1..=8 => parts.push(format!("{} {}", marks.dots, dots.join(", "))),
+        n => parts.push(format!("{n} {}", marks.dots)),
     }
     let numbers = if parts.is_empty() { "no number".to_owned() } else { parts.join(", ") };
     if row.label.is_empty() { numbers } else { format!("{}: {numbers}", row.label) }
@@ -176,7 +199,10 @@ mod tests {
         hostile.href = Some("#c1".into());
         let page = plot(vec![hostile]).svg().into_string();
         assert!(!page.contains("<script>") && !page.contains("<b>") && page.contains("href=\"#c1\""), "{page}");
-        assert!(page.contains("mean 0.5000, 95\u{a0}% interval 0.4000 to 0.6000, trainings 0.2500, 0.7500"), "{page}");
+        assert!(
+            page.contains("mean 0.5000, 95\u{a0}% interval of the mean 0.4000 to 0.6000, trainings 0.2500, 0.7500"),
+            "{page}"
+        );
         assert_eq!(page.matches("<circle").count(), 2);
         // The mean lies between floor and ceiling, in the middle.
         assert!(page.contains("<line class=\"mean\" x1=\"50%\""), "{page}");
@@ -186,7 +212,7 @@ mod tests {
     fn an_interval_of_two_trainings_does_not_squeeze_the_dots() {
         let mut wide = row("two", &[0.49, 0.51]);
         wide.interval = Some((-3.0, 4.0));
-        let scale = plot(vec![wide]).scale().expect("a scale");
+        let scale = plot(vec![wide]).scale(Marks::default()).expect("a scale");
         assert!(scale.low > -0.7 && scale.high < 1.7, "{scale:?}");
     }
 

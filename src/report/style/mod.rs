@@ -1,6 +1,9 @@
 //! How a report looks: the frame of a page, images, lists, links, Markdown, charts and the text in pictures.
 
 pub(crate) mod chart;
+mod chart_png;
+mod chart_svg;
+pub(crate) mod copy;
 pub(crate) mod definitions;
 pub(crate) mod dots;
 pub(crate) mod font;
@@ -10,3 +13,5 @@ pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod scale;
 pub(crate) mod shot;
+#[cfg(test)]
+pub(crate) mod xml;

@@ -229,9 +229,9 @@ const grid = (() => {
   const keys = { ',': ['step', -1], '.': ['step', 1], '<': ['scale', -1], '>': ['scale', 1] };
   const onKey = (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || writes(e.target)) return;
-    if (keys[e.key] && move(...keys[e.key])) e.preventDefault();
-    // Everything else belongs to the large view while it is open.
+    // While the large view is open, it has the keys and asks for images by their names.
     if (document.querySelector('dialog[open]')) return;
+    if (keys[e.key] && move(...keys[e.key])) e.preventDefault();
     if (e.key === ' ' && overImages(e.target)) {
       e.preventDefault();
       if (!e.repeat && !flick) {
