@@ -10,6 +10,8 @@ use crate::chrome::Chrome;
 /// A window with a report in it.
 pub(crate) struct Tab {
     chrome: Chrome,
+    /// Whether the page may run scripts.
+    scripts: bool,
 }
 
 /// What a page's window is like, in CSS pixels.
@@ -34,7 +36,7 @@ impl Tab {
             crate::skipped("there is no Chromium or Chrome (the variable CHROME may name one)");
             return None;
         };
-        let mut tab = Self { chrome };
+        let mut tab = Self { chrome, scripts: true };
         tab.resize(WINDOWS[0]);
         Some(tab)
     }
@@ -71,7 +73,10 @@ impl Tab {
 
     /// Waits until the page has drawn twice: what an event starts is then done.
     pub(crate) fn settle(&mut self) {
-        self.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))");
+        // Without scripts no frame tells that it was drawn, and nothing happens after the page is loaded.
+        if self.scripts {
+            self.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))");
+        }
     }
 
     /// Loads every picture, also those far down.
@@ -138,6 +143,7 @@ impl Tab {
     /// Switches the scripts of the pages opened from now on.
     pub(crate) fn scripts(&mut self, on: bool) {
         self.chrome.call("Emulation.setScriptExecutionDisabled", &json!({"value": !on}));
+        self.scripts = on;
     }
 
     /// What the page wrote to the console and what the browser complained about.
