@@ -76,7 +76,14 @@ fn loops_equal_diffusers() {
         let label = format!("{config}/{name}/{steps}");
         let kind: Kind = name.parse().unwrap();
         let mut sampler = Sampler::new(kind, &process(&golden, config), *steps).unwrap();
-        assert_eq!(sampler.timesteps(), case.timesteps, "{label}");
+        if kind == Kind::DpmPpSde {
+            // Timesteps in the middle of a step come from logarithms, whose last digit is not numpy's everywhere.
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * b.abs();
+            assert!(sampler.timesteps().iter().zip(&case.timesteps).all(near), "{label}");
+            assert_eq!(sampler.timesteps().len(), case.timesteps.len(), "{label}");
+        } else {
+            assert_eq!(sampler.timesteps(), case.timesteps, "{label}");
+        }
         let got = sampler.sigmas();
         if let Some(expected) = case.sigmas.as_ref().filter(|_| !got.is_empty()) {
             assert_eq!(got.len(), expected.len(), "{label}");
@@ -107,7 +114,8 @@ fn loops_equal_diffusers() {
         // two steps, rounding is that much larger in diffusers, too.
         let allowed = match kind {
             _ if corner => 1e-3,
-            Kind::Heun => 3e-5,
+            // The stochastic solver of one step divides and takes roots of differences of near levels in f32.
+            Kind::Heun | Kind::DpmPpSde => 3e-5,
             _ => 1e-5,
         };
         assert!(error <= allowed, "{label}: relative error {error:e}");

@@ -11,7 +11,7 @@ pub enum Sampler {
     Pndm,
     /// Euler's method on σ.
     Euler,
-    /// Euler's method with ancestral noise: the only one that draws noise while it samples.
+    /// Euler's method with ancestral noise, which it draws while it samples.
     EulerA,
     /// DPM-Solver++ of second order, multistep.
     DpmPp2m,
@@ -21,6 +21,14 @@ pub enum Sampler {
     UniPc,
     /// Heun's method on σ: twice as many model calls as steps, less one.
     Heun,
+    /// Ancestral sampling of DDPM; draws noise while it samples, and wants many steps.
+    Ddpm,
+    /// Sampling of latent consistency models, 1 to 50 steps; draws noise while it samples.
+    Lcm,
+    /// DPM-Solver++ of second order for the SDE, multistep; draws noise while it samples.
+    DpmPp2mSde,
+    /// DPM-Solver++ for the SDE, single step: twice as many model calls as steps, less one; draws noise while it samples.
+    DpmPpSde,
 }
 
 impl Choice for Sampler {
@@ -34,6 +42,10 @@ impl Choice for Sampler {
         ("dpm++2m-karras", Self::DpmPp2mKarras),
         ("unipc", Self::UniPc),
         ("heun", Self::Heun),
+        ("ddpm", Self::Ddpm),
+        ("lcm", Self::Lcm),
+        ("dpm++2m-sde", Self::DpmPp2mSde),
+        ("dpm++sde", Self::DpmPpSde),
     ];
 }
 

@@ -228,6 +228,38 @@ mod tests {
     }
 
     #[test]
+    fn the_command_of_a_report_is_understood() {
+        use crate::report::command;
+        use crate::report::data::{CellData, Drawing, Picture};
+        let drawing = Drawing {
+            model: "models/toy world".into(),
+            model_is_path: true,
+            dtype: "bf16".into(),
+            sampler: "dpm++2m-karras".into(),
+            steps: 15,
+            guidance_scale: 4.5,
+            negative_prompt: "-blurred, it's".into(),
+            lora_scale: -0.5,
+        };
+        let adapters = vec!["adapters/dataset.size=5/pytorch_lora_weights.safetensors".to_owned()];
+        let cell = CellData { drawing, adapters, ..CellData::default() };
+        let picture = Picture { prompt: "--\"it's\" $HOME\n`x` 漫画".into(), seed: u64::MAX, ..Picture::default() };
+        let beginning = command::beginning(&cell, true, (128, 96)).expect("is known");
+        let words = shlex::split(&command::whole(&beginning, &picture, "c0-p0-s1")).expect("a shell reads it");
+        assert_eq!(words[..2], ["runner", "generate"]);
+        let args = Line::try_parse_from(&words[1..]).unwrap_or_else(|e| panic!("{e}")).args;
+        assert_eq!((args.prompt, args.seed, args.negative_prompt), (picture.prompt, u64::MAX, "-blurred, it's".into()));
+        assert_eq!((args.model.as_str(), args.dtype, args.steps), ("models/toy world", Dtype::Bf16, 15));
+        assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::DpmPp2mKarras, 4.5));
+        assert_eq!((args.width, args.height, args.count), (Some(128), Some(96), 1));
+        let file = PathBuf::from(&cell.adapters[0]);
+        assert_eq!(args.lora, [LoraArg { file, scale: -0.5 }]);
+        // The base model's image has no adapter, and an image that nobody knows how to draw has no command.
+        assert!(!command::beginning(&cell, false, (128, 96)).expect("is known").contains("--lora"));
+        assert_eq!(command::beginning(&CellData::default(), true, (1, 1)), None);
+    }
+
+    #[test]
     fn bounds_are_those_of_an_experiment() {
         let refused = |more: &[&str]| {
             let line = ["x", "--model", "m", "--prompt", "p"].iter().chain(more);

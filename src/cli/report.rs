@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     plan::Plan,
-    report::{self, Owner},
+    report::{self, Extras, Owner},
     store::{Found, Store},
     study::Resolved,
 };
 use clap::Args;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Write the report again from what is in the store; loads no model and opens no device
 ///
@@ -28,9 +28,14 @@ pub struct ReportArgs {
     /// Replace the report of another experiment of the same name
     #[arg(long)]
     replace: bool,
+    /// Count the votes of a blind test, as the page offered them for download
+    #[arg(long, value_name = "FILE")]
+    votes: Option<PathBuf>,
 }
 
 pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Failure> {
+    let votes =
+        args.votes.as_deref().map(report::read_votes).transpose().or_exit(Exit::Experiment)?.unwrap_or_default();
     let study = args.planned.open(output)?;
     let store = Store::reader(&args.planned.study.reports.store());
     let folder = args.planned.study.reports.reports_dir.join(&study.plan.name);
@@ -41,7 +46,7 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
         models_are_known(&study, "the report was not written")?;
         results_are_there(&study, &store, &folder)?;
     }
-    report::build(&study.whole, &store, &folder, &owner).or_exit(Exit::Internal)?;
+    report::build(&study.whole, &store, &folder, &owner, Extras { votes: &votes }).or_exit(Exit::Internal)?;
     let index = folder.join("index.html");
     if output.json() {
         emit_json(&json!({"report": index}))?;

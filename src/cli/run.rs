@@ -14,7 +14,7 @@ use super::session::Session;
 use super::study::{StudyArgs, failure};
 use crate::engine::{Run, Summary};
 use crate::event::{Event, Observer as _};
-use crate::report::{self, Owner};
+use crate::report::{self, Extras, Owner};
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved, Study};
 use crate::text::plain_text;
@@ -113,7 +113,7 @@ impl RunArgs {
         };
         let whole = &study.whole;
         let mut write_report = || -> anyhow::Result<()> {
-            report::build(whole, &store, &report.folder, &report.owner)?;
+            report::build(whole, &store, &report.folder, &report.owner, Extras::default())?;
             session.tell(&Event::ReportWritten { folder: report.folder.clone() });
             Ok(())
         };

@@ -30,6 +30,7 @@ mod ssim;
 pub mod table;
 mod thumbnail;
 pub mod verdict;
+pub mod wilson;
 
 pub use error::MeasureError;
 pub use evaluation::Evaluation;

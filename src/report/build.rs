@@ -5,20 +5,33 @@ use std::path::Path;
 use crate::plan::Plan;
 use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
-use crate::report::data::StudyData;
+use crate::report::data::{StudyData, Vote};
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
 use crate::report::style::picture;
-use crate::report::{charts, cost, csv, finding, index, markdown, sheet};
+use crate::report::{cells_json, charts, cost, csv, finding, index, markdown, sheet, votes};
 use crate::store::Store;
+
+/// What a report shows besides its study.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// What people answered in the blind test.
+    pub votes: &'a [Vote],
+}
 
 /// Collects a study from the store and writes its report folder.
 ///
 /// Only one process writes at a time: of two runners on one study, the later report sees all that the earlier one saw.
 /// A report of another experiment is left alone, unless the owner may replace it.
-pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<StudyData, ReportError> {
+pub fn build(
+    plan: &Plan,
+    store: &Store,
+    out: &Path,
+    owner: &Owner,
+    extras: Extras<'_>,
+) -> Result<StudyData, ReportError> {
     let path = store.root().join(format!(".report-{}.lock", plan.name));
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         // Something else than a file is not ours, and opening a pipe would wait for its other end.
@@ -30,7 +43,8 @@ pub fn build(plan: &Plan, store: &Store, out: &Path, owner: &Owner) -> Result<St
         lock.lock().map_err(|source| ReportError::write(&path, source))?;
     }
     owner.check(out)?;
-    let data = collect(plan, store)?;
+    let mut data = collect(plan, store)?;
+    data.votes = extras.votes.to_vec();
     write(&data, out, Some(owner))?;
     Ok(data)
 }
@@ -58,6 +72,10 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
     folder.write("cells.csv", &csv::cells(data))?;
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
+    folder.write(cells_json::FILE, &cells_json::file(&judged))?;
+    if !data.votes.is_empty() {
+        folder.write(votes::FILE, &votes::file(&data.votes))?;
+    }
     folder.write("cost.csv", &csv::costs(data))?;
     folder.write("cost.html", cost::page(&judged).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;

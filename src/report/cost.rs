@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::report::data::Cost;
 use crate::report::finding::Judged;
 use crate::report::style::page::document;
-use crate::report::{finding, titles, words};
+use crate::report::{charts, finding, titles, words};
 use crate::text;
 
 /// The whole page.
@@ -44,6 +44,7 @@ pub(crate) fn page(judged: &Judged<'_>) -> String {
                         tbody { @for cost in &data.costs { (row(cost, data.cells.len())) } }
                     }
                 }
+                @if let Some(figure) = charts::score_by_minutes(judged) { (figure.svg()) }
                 p.soft {
                     "A stage is made once and kept in the store; “made” says when. A date before this run means it was "
                     "reused."

@@ -48,12 +48,7 @@ pub(crate) fn cells(data: &StudyData) -> Vec<u8> {
             let own = cell.assignments.iter().find(|s| s.key == axis.key);
             row.push(own.map(|s| s.value.clone()).unwrap_or_default());
         }
-        let state = match problem {
-            None => "done",
-            Some(p) if p.failed => "failed",
-            Some(_) => "not run",
-        };
-        row.push(state.to_owned());
+        row.push(cell.state().to_owned());
         row.push(problem.map(|p| format!("{}: {}", p.stage, p.reason)).unwrap_or_default());
         row.push(cell.train_photos.len().to_string());
         row.push(cell.held_out_photos.len().to_string());

@@ -76,6 +76,28 @@ pub(crate) fn two_axes() -> StudyData {
     data
 }
 
+/// The study with so many training seeds of each cell. The losses of seeds differ by a little, and not alike everywhere.
+pub(crate) fn with_seeds(study: &StudyData, seeds: usize) -> StudyData {
+    let mut data = study.clone();
+    data.axes.push(Axis { key: "train.seed".into(), values: (0..seeds).map(|seed| seed.to_string()).collect() });
+    let repeat = |(index, cell): (usize, &CellData)| {
+        let cell = cell.clone();
+        (0..seeds).map(move |seed| {
+            let mut own = cell.clone();
+            own.assignments.push(setting("train.seed", &seed.to_string()));
+            (own.label, own.slug) = (format!("{} train.seed={seed}", own.label), format!("{}_{seed}", own.slug));
+            (own.train_job, own.image_job) = (own.slug.clone(), own.slug.clone());
+            own.train_seed = seed as u64;
+            for loss in own.metrics.iter_mut().flat_map(|m| m.get_mut("probe_held_out")) {
+                *loss += 0.001 * seed as f64 + 0.0004 * ((index * 3 + seed * 2) % 5) as f64;
+            }
+            own
+        })
+    };
+    data.cells = study.cells.iter().enumerate().flat_map(repeat).collect();
+    data
+}
+
 /// The study with pictures: the shipped sample photos, tinted. They are written to the folder `sources`.
 pub(crate) fn with_files(mut data: StudyData, sources: &Path) -> StudyData {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::measures::table::copying::NEAREST_SIMILARITY;
 use crate::report::data::{Group, Problem, StudyData, find};
 use crate::report::layout::{self, Column, Layout, Slot};
-use crate::report::style::shot::generated;
+use crate::report::style::shot::{Of, generated};
 use crate::report::{closeness, titles, words};
 
 /// The button that switches the adapter off in place.
@@ -93,14 +93,17 @@ fn slot(
         Slot::Missing(problem) => missing(problem),
         Slot::NotAsked => html! { div.missing { span { (layout::NOT_ASKED) } } },
         Slot::Picture(p) => {
-            let Column::Cell(index) = column else { return generated(p, "base model", None, at, None) };
-            let Some(cell) = data.cells.get(*index) else { return missing(None) };
+            let index = match column {
+                Column::Baseline(set) => return generated(p, Of::Baseline(*set), "base model", None, at, None),
+                Column::Cell(index) => *index,
+            };
+            let Some(cell) = data.cells.get(index) else { return missing(None) };
             let base = data.baseline_of(cell).and_then(|b| find(&b.images, group, prompt.0, seed));
             let close = cell.metrics.as_ref().is_some_and(|m| closeness::is_close(p, m));
             let badge = NEAREST_SIMILARITY.value(&p.values).filter(|_| close).map(|s| format!("≈ photo {s:.2}"));
             let own_words = p.prompt != prompt.1;
             html! {
-                (generated(p, &titles::full_title(data, cell), base, at, badge))
+                (generated(p, Of::Cell(index), &titles::full_title(data, cell), base, at, badge))
                 @if own_words { small.soft dir="auto" { (p.prompt) } }
             }
         }

@@ -8,9 +8,10 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
-use crate::report::sections::{self, Page, Section};
+use crate::report::sections::{self, Page, Section, answer};
+use crate::report::style::copy::prose;
 use crate::report::style::page::document;
-use crate::report::titles;
+use crate::report::{cells_json, titles, viewer};
 use crate::text;
 
 /// The whole page.
@@ -20,7 +21,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (header(page))
         (navigation(&sections))
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
-        (viewer())
+        (cells_json::block(page.judged))
+        (viewer::dialog())
     };
     document(titles::study_title(page.data), &body)
 }
@@ -34,9 +36,12 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
-            p.finding { (finding.headline) }
-            @if !finding.notes.is_empty() {
-                ul.notes { @for note in &finding.notes { li { (note) } } }
+            p.finding dir="auto" { (finding.lead) }
+            (answer::block(page))
+            details.behind {
+                summary { "The numbers behind it" }
+                p dir="auto" { (prose(&finding.headline)) }
+                ul.notes { @for note in &finding.notes { li dir="auto" { (prose(note)) } } }
             }
             ul.pills {
                 li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }
@@ -62,21 +67,6 @@ fn navigation(sections: &[Section]) -> Markup {
                 @for section in sections { li { a href={ "#" (section.id) } { (section.title) } } }
                 li.end { button id="theme" type="button" hidden { "light / dark" } }
             }
-        }
-    }
-}
-
-/// The large view; the script opens it.
-fn viewer() -> Markup {
-    html! {
-        dialog id="box" aria-label="Large view" {
-            figure {
-                img id="view" alt="";
-                figcaption id="caption" { span dir="auto" {} span.hint {} }
-            }
-            button id="close" type="button" { "Close" }
-            button id="prev" type="button" aria-label="Previous image" { "←" }
-            button id="next" type="button" aria-label="Next image" { "→" }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `report.md`: the finding and the sections as text, with links to the pictures.
 
 use crate::report::finding::finding;
-use crate::report::sections::{self, Page};
-use crate::report::style::markdown::escape;
+use crate::report::sections::{self, Page, answer};
+use crate::report::style::markdown::{escape, prose};
 use crate::report::{titles, words};
 use crate::text;
 
@@ -10,10 +10,11 @@ use crate::text;
 pub(crate) fn page(page: &Page<'_>) -> String {
     let data = page.data;
     let finding = finding(page.judged);
-    let notes: Vec<String> = finding.notes.iter().map(|note| format!("- {}", escape(note))).collect();
+    let notes: Vec<String> = finding.notes.iter().map(|note| format!("- {}", prose(note))).collect();
+    let behind = format!("## The numbers behind it\n\n{}\n\n{}", prose(&finding.headline), notes.join("\n"));
     let complete = format!("{} of {} complete.", data.complete_cells(), text::count(data.cells.len(), "cell"));
-    let head =
-        [format!("# {}", escape(titles::study_title(data))), escape(&finding.headline), notes.join("\n"), complete];
+    let title = format!("# {}", escape(titles::study_title(data)));
+    let head = [title, prose(&finding.lead), answer::text(page), complete, behind.trim_end().to_owned()];
     let sections = sections::all(page).into_iter().map(|section| section.markdown);
     let blocks: Vec<String> = head.into_iter().chain(sections).filter(|text| !text.is_empty()).collect();
     words::visible(&(blocks.join("\n\n") + "\n"))

@@ -6,33 +6,47 @@
 
 mod axis;
 mod build;
+mod cells_json;
 mod charts;
 mod closeness;
 mod collect;
+mod columns;
+pub(crate) mod command;
 mod cost;
 mod csv;
 pub mod data;
+mod effects;
 mod error;
+mod eye;
 mod finding;
 #[cfg(test)]
 mod fixture;
 mod folder;
 mod grid;
+mod heat;
 mod index;
 mod layout;
 mod markdown;
+mod measure_table;
+mod membership;
 mod name_test;
 mod owner;
+mod ranking;
+mod rows;
+mod scores;
 mod sections;
 mod sheet;
 mod style;
 #[cfg(test)]
 mod tests;
 mod titles;
+mod viewer;
+mod votes;
 mod words;
 
-pub use build::{build, write};
+pub use build::{Extras, build, write};
 pub use collect::collect;
 pub use data::StudyData;
 pub use error::ReportError;
 pub use owner::Owner;
+pub use votes::read_votes;

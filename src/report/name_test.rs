@@ -1,11 +1,14 @@
 //! The name test: the denoising loss under the name, the class and the identifier, before and after the training.
 
-use crate::measures::probe_values::{Band, Paired, of_band, paired};
+use crate::measures::probe_values::{Band, Paired, by_photo, of_band, paired};
 use crate::measures::verdict::Estimate;
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
 use crate::report::data::{CellData, StudyData, select};
 use crate::text::{count, measurement};
+
+/// A word that changes the base model's loss by more than this share, and clearly so, means something to it.
+const KNOWN_WORD: f64 = 0.01;
 
 /// What the base model knows, for cells that share its values.
 pub(crate) struct BaseTest<'d> {
@@ -75,6 +78,12 @@ fn trained_test(cell: &CellData) -> Option<TrainedTest<'_>> {
     })
 }
 
+/// The loss of each held-out photo under the identifier; `None` if one is not a number.
+pub(crate) fn held_out_losses(rows: &[ProbeValueRow]) -> Option<Vec<f64>> {
+    let losses = by_photo(&select(rows, Words::Identifier, Split::HeldOut)).into_iter();
+    losses.map(|(_, loss)| Some(loss).filter(|loss| loss.is_finite())).collect()
+}
+
 /// What the photos are called.
 pub(crate) fn photos(split: Split) -> &'static str {
     if split == Split::HeldOut { "held-out photos" } else { "training photos, which the base model has not seen," }
@@ -105,6 +114,21 @@ pub(crate) fn said(test: &BaseTest<'_>) -> String {
              not clearly lower than with the class word."
         )
     }
+}
+
+/// What must be known of the identifier: that it is a word which the base model knows already. `None` if it is not.
+pub(crate) fn said_identifier(test: &BaseTest<'_>) -> Option<String> {
+    let (difference, class) = (&test.identifier.difference, test.class.after);
+    let clear = difference.above(0.0) == Some(true) || difference.below(0.0) == Some(true);
+    if !clear || difference.mean.abs() <= KNOWN_WORD * class {
+        return None;
+    }
+    Some(format!(
+        "The identifier “{}” is not a meaningless word to the base model: it changes the loss by {:.1}\u{a0}% before any \
+         training. What it means already mixes with the subject; letters that mean nothing are better.",
+        test.cell.words[0],
+        difference.mean.abs() / class * 100.0
+    ))
 }
 
 /// A difference with its interval, e.g. `−0.0123 (−0.0200 to −0.0046)`.

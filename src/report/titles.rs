@@ -47,5 +47,32 @@ pub(crate) fn other_assignments<'c>(
     cell: &'c CellData,
 ) -> impl Iterator<Item = &'c Setting> + use<'c> {
     let main = main_axis(data);
-    cell.assignments.iter().filter(move |s| Some(s.key.as_str()) != main)
+    cell.assignments.iter().filter(move |s| Some(s.key.as_str()) != main && distinguishes(data, &s.key))
+}
+
+/// Whether a setting tells cells apart: a sweep of one value that every cell has would only be repeated in each title.
+fn distinguishes(data: &StudyData, key: &str) -> bool {
+    let one = data.axes.iter().any(|axis| axis.key == key && axis.values.len() == 1);
+    !one || data.cells.iter().any(|cell| cell.assignments.iter().all(|s| s.key != key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::data::Axis;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_setting_with_one_value_is_in_no_title() {
+        let mut data = fixture::two_axes();
+        assert_eq!(full_title(&data, &data.cells[0]), "2 photos, rank 4");
+        data.axes.push(Axis { key: "train.seed".into(), values: vec!["0".into()] });
+        let seed = Setting { key: "train.seed".into(), value: "0".into() };
+        data.cells.iter_mut().for_each(|cell| cell.assignments.push(seed.clone()));
+        assert_eq!(full_title(&data, &data.cells[0]), "2 photos, rank 4");
+        // Where other cells do not have it, it tells them apart.
+        data.cells[1].assignments.pop();
+        assert_eq!(full_title(&data, &data.cells[0]), "2 photos, rank 4, training seed 0");
+        assert_eq!(full_title(&data, &data.cells[1]), "2 photos, rank 16");
+    }
 }

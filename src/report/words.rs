@@ -41,6 +41,11 @@ pub(crate) fn change(old: f64, new: f64) -> Option<String> {
     Some(format!("{sign}{:.1}\u{a0}%", rounded.abs()))
 }
 
+/// The name of a file as a shell reads it.
+pub(crate) fn quoted(file: &str) -> String {
+    shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
+}
+
 /// Signs that show nothing or reorder their neighbours: they could make one text look like another.
 pub(crate) fn hides(c: char) -> bool {
     matches!(c,

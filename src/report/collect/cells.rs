@@ -11,7 +11,7 @@ use crate::stage::Stage;
 use crate::store::Artifact;
 
 use super::collector::{Collector, json};
-use super::{images, probes, settings};
+use super::{drawing, images, probes, settings};
 
 impl Collector<'_> {
     /// Everything of one cell.
@@ -36,6 +36,8 @@ impl Collector<'_> {
             seeds: s.generate.images.seeds.clone(),
             probes: self.probes(cell)?,
             words: [&s.subject.identifier, &s.subject.class, &s.subject.name].map(String::clone),
+            drawing: drawing::drawing(s),
+            toml: drawing::toml(cell),
             problems: self.problems(cell),
             ..CellData::default()
         };

@@ -4,6 +4,7 @@
 mod cells;
 mod collector;
 mod costs;
+mod drawing;
 mod features;
 mod images;
 mod photos;

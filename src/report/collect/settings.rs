@@ -118,7 +118,7 @@ fn encoder_text(value: &Value) -> String {
     format!("{}: {model} for {}", text(&value["name"]), text(&value["for"]).replace("; ", " and "))
 }
 
-fn base_text(value: &Value) -> String {
+pub(super) fn base_text(value: &Value) -> String {
     match value.as_object() {
         Some(hub) => {
             let part = |key: &str| hub.get(key).and_then(Value::as_str);
@@ -140,7 +140,7 @@ fn text(value: &Value) -> String {
 }
 
 /// An absolute path's last two parts; any other text as it is.
-fn without_folders(text: &str) -> String {
+pub(super) fn without_folders(text: &str) -> String {
     let path = Path::new(text);
     if !path.is_absolute() {
         return text.to_owned();

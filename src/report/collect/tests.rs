@@ -259,7 +259,7 @@ fn the_folder_has_nothing_of_this_machine() {
     let plan = plan();
     let (dir, store) = store(&plan);
     let out = dir.path().join("report");
-    crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    crate::report::build(&plan, &store, &out, &owner(&plan, &out), crate::report::Extras::default()).expect("builds");
     for name in ["index.html", "report.md", "cells.csv", "grid.png"] {
         let bytes = std::fs::read(out.join(name)).expect("is there");
         let text = String::from_utf8_lossy(&bytes);
@@ -280,7 +280,8 @@ fn an_empty_store_is_a_report_of_what_is_to_come() {
     let dir = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&dir.path().join("store")).expect("opens");
     let out: PathBuf = dir.path().join("report");
-    let data = crate::report::build(&plan, &store, &out, &owner(&plan, &out)).expect("builds");
+    let data = crate::report::build(&plan, &store, &out, &owner(&plan, &out), crate::report::Extras::default())
+        .expect("builds");
     assert_eq!(data.cells[0].problems[0].reason, "not run yet");
     assert!(!data.cells[0].problems.iter().any(|p| p.failed));
     assert_eq!(data.cells[0].train_photos.len(), 1);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::csv_table::CsvTable;
+use super::drawing::Drawing;
 use super::likeness::Likeness;
 use super::picture::{Picture, find};
 use super::probes::Probes;
@@ -51,6 +52,12 @@ pub struct CellData {
     pub drift_prompts: Vec<String>,
     /// `generate.seeds`.
     pub seeds: Vec<u64>,
+    /// How its images are drawn.
+    #[serde(default)]
+    pub drawing: Drawing,
+    /// Its swept settings as lines of an experiment file.
+    #[serde(default)]
+    pub toml: String,
     /// Index into `StudyData::baselines`.
     pub baseline: Option<usize>,
     /// Images with the adapter (`prompt` and `drift` groups).
@@ -110,6 +117,16 @@ impl CellData {
             None => points(name.strip_prefix("probe_")?).next_back().filter(|(step, _)| *step == self.steps as f64),
         }
         .map(|(_, loss)| loss)
+    }
+
+    /// How far it came, in a word: `done`, `failed` or `not run`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.problems.first() {
+            None => "done",
+            Some(problem) if problem.failed => "failed",
+            Some(_) => "not run",
+        }
     }
 
     /// How many images of the study's prompts there are, without those for drift.

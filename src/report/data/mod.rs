@@ -6,20 +6,24 @@
 mod cell;
 mod cost;
 mod csv_table;
+mod drawing;
 mod likeness;
 mod picture;
 mod probes;
 mod problem;
 mod setting;
 mod study;
+mod vote;
 
 pub use crate::records::images::Group;
 pub use cell::CellData;
 pub use cost::Cost;
 pub use csv_table::CsvTable;
+pub use drawing::Drawing;
 pub use likeness::{EncoderData, Likeness};
 pub use picture::{ImageSet, PhotoData, Picture, find};
 pub use probes::{Probes, select};
-pub use problem::Problem;
+pub use problem::{Problem, ProblemKind};
 pub use setting::{Axis, Setting};
 pub use study::{ReportFile, SkippedFile, StudyData};
+pub use vote::{BASE_MODEL, Choice, HASH_DIGITS, Vote, Voted};

@@ -7,6 +7,7 @@ use super::cost::Cost;
 use super::likeness::EncoderData;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
+use super::vote::Vote;
 use crate::choice::Question;
 use crate::store::StoredFile;
 
@@ -49,6 +50,9 @@ pub struct StudyData {
     pub provenance: Vec<Setting>,
     /// The resolved settings of every cell as ASCII JSON; embedded in `grid.png`.
     pub settings_json: String,
+    /// What people answered who compared its images without knowing which is which.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
     /// Files copied into the report.
     pub files: Vec<ReportFile>,
     /// Wall-clock values, one entry per stored artifact.

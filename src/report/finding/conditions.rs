@@ -3,7 +3,7 @@
 //! Cells that share a training share its score, and it counts once. Trainings that differ only in their seeds are
 //! repeats of one condition.
 
-use crate::report::data::{CellData, Setting, StudyData};
+use crate::report::data::{CellData, ProblemKind, Setting, StudyData};
 use crate::report::{axis, titles};
 use crate::text;
 
@@ -90,8 +90,8 @@ pub(crate) fn conditions(data: &StudyData, question: Question) -> Vec<Condition>
 }
 
 /// Whether a training left what a training can be: its loss was no number, or ended far above the base model's.
-fn diverged(cell: &CellData) -> bool {
-    let failed = cell.problems.iter().any(|p| p.failed && p.reason.contains("not finite"));
+pub(crate) fn diverged(cell: &CellData) -> bool {
+    let failed = cell.problems.iter().any(|p| p.kind() == ProblemKind::Diverged);
     let pairs = [("probe_held_out", "baseline_probe_held_out"), ("probe_train", "baseline_probe_train")];
     let far = |(after, base): (&str, &str)| {
         cell.value(after).zip(cell.value(base)).is_some_and(|(after, base)| base > 0.0 && after > DIVERGED * base)

@@ -11,6 +11,7 @@ use crate::report::csv::Writer;
 use crate::report::error::ReportError;
 use crate::report::folder::Folder;
 
+use super::blind;
 use super::judged::Judged;
 use super::side_effects::{KINDS, heart, side_effect};
 
@@ -129,6 +130,8 @@ fn verdict(judged: &Judged<'_>) -> Vec<u8> {
     let all = json!({
         "question": judged.question.name(),
         "direction": direction,
+        "void": judged.void,
+        "blind": blind::is_blind(judged.data),
         "comparable": judged.comparable,
         "repeats": judged.repeats.len(),
         "span": judged.study.span,

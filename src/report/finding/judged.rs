@@ -1,11 +1,13 @@
 //! A study with its verdict: what the sentences speak of.
 
 use crate::measures::verdict::{self, Axis, Study, Verdict, judge};
+use crate::photos::check::VOID;
 use crate::report::axis;
 use crate::report::data::{Setting, StudyData};
 
 use super::conditions::{Condition, comparable, conditions};
 use super::question::{NotIdentity, Question, question};
+use super::words;
 
 /// A judged study.
 pub(crate) struct Judged<'d> {
@@ -18,6 +20,8 @@ pub(crate) struct Judged<'d> {
     pub(crate) axes: Vec<AxisOf<'d>>,
     /// The seeds of each repeat.
     pub(crate) repeats: Vec<Vec<Setting>>,
+    /// Whether held-out photos were trained on, so that nothing is known of photos the model never saw.
+    pub(crate) void: bool,
     /// Whether conditions are measured on the same photos in the same way.
     pub(crate) comparable: bool,
     pub(crate) study: Study,
@@ -55,7 +59,8 @@ pub(crate) fn judged(data: &StudyData) -> Judged<'_> {
         span: span(data, &conditions, question),
     };
     let verdict = judge(&study);
-    Judged { data, question, not_identity, conditions, axes, repeats, comparable, study, verdict }
+    let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
+    Judged { data, question, not_identity, conditions, axes, repeats, void, comparable, study, verdict }
 }
 
 fn condition(c: &Condition, repeats: &[Vec<Setting>], levels: Vec<usize>) -> verdict::Condition {
@@ -115,6 +120,11 @@ fn span(data: &StudyData, conditions: &[Condition], question: Question) -> Optio
 }
 
 impl Judged<'_> {
+    /// Whether conditions are compared by likeness, not by the loss.
+    pub(crate) fn judges_likeness(&self) -> bool {
+        self.question == Question::Identity
+    }
+
     /// The name of a condition.
     pub(crate) fn title(&self, condition: usize) -> &str {
         self.conditions.get(condition).map_or("", |c| c.title.as_str())
@@ -128,7 +138,6 @@ impl Judged<'_> {
     /// Whether the conditions are few enough, and their names short enough, to stand in one sentence.
     pub(crate) fn few(&self) -> bool {
         let scored = self.scored();
-        let short = |c: &usize| !self.title(*c).contains(',') && self.title(*c).chars().count() <= 60;
-        scored.len() <= 4 && scored.iter().all(short)
+        words::listable(&scored.iter().map(|c| self.title(*c)).collect::<Vec<_>>())
     }
 }

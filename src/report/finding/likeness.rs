@@ -2,6 +2,9 @@
 
 use crate::choice::Purpose;
 use crate::report::data::StudyData;
+use crate::text;
+
+use super::blind::is_blind;
 
 /// One sentence for each thing that the likeness lacks.
 pub(super) fn notes(data: &StudyData) -> Vec<String> {
@@ -13,6 +16,9 @@ pub(super) fn notes(data: &StudyData) -> Vec<String> {
                     one. Look at the images.";
         return vec![note.to_owned()];
     }
+    if is_blind(data) {
+        return Vec::new();
+    }
     let measured: Vec<_> = data.cells.iter().filter_map(|cell| cell.likeness.as_ref()).collect();
     measured
         .iter()
@@ -21,7 +27,27 @@ pub(super) fn notes(data: &StudyData) -> Vec<String> {
         .and_then(few_photos)
         .map(str::to_owned)
         .into_iter()
+        .chain(background(data))
         .collect()
+}
+
+/// Whether the background counts.
+fn background(data: &StudyData) -> Option<String> {
+    if !data.cells.iter().any(|cell| cell.value("identity").is_some()) {
+        return None;
+    }
+    let masked = data.cells.iter().filter_map(|cell| cell.value("identity_masked"));
+    let masked: Vec<f64> = masked.collect();
+    Some(if masked.is_empty() {
+        "Likeness is measured on whole pictures, so their backgrounds count, too.".to_owned()
+    } else {
+        let mean = masked.iter().sum::<f64>() / masked.len() as f64;
+        format!(
+            "Likeness is measured on whole pictures, so their backgrounds count, too. On the subject alone it is {} on \
+             average; the numbers have it for every cell.",
+            text::measurement(mean)
+        )
+    })
 }
 
 /// What so few held-out photos mean for the ceiling.

@@ -4,9 +4,14 @@
 //! writes everything that is stated as numbers, so that anybody can compute it again. `docs/verdict.md` explains the
 //! arithmetic.
 
+mod answer;
+mod answers;
+mod blind;
+mod bought;
 mod conditions;
 pub(crate) mod files;
 mod judged;
+mod known;
 mod likeness;
 mod next_step;
 mod order;
@@ -14,13 +19,22 @@ mod question;
 mod said;
 mod sections;
 mod side_effects;
+mod standing;
+mod take;
+mod trust;
 mod within;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answer::Answer;
+pub(crate) use answers::answers;
+pub(crate) use conditions::{Condition, diverged};
 pub(crate) use judged::{Judged, judged};
-pub(crate) use next_step::seconds;
+pub(crate) use next_step::{NextStep, next_step, seconds};
+pub(crate) use order::{axis_said, level_name, turned_orders};
+pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
+pub(crate) use standing::{Standing, standing};

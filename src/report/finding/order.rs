@@ -1,10 +1,11 @@
 //! The order of conditions in sentences: who is worse than whom, and who cannot be told apart.
 
-use crate::measures::verdict::{Call, Enough, Method};
+use crate::measures::verdict::{AxisEffect, Call, Enough, Interaction, Method};
 use crate::text;
 
 use super::judged::Judged;
 use super::question::Question;
+use super::standing::like_best;
 use super::words;
 
 /// What each condition bought, as a share of what the best one bought.
@@ -67,13 +68,7 @@ pub(super) fn order(judged: &Judged<'_>) -> Option<String> {
             parts.push(words::worse(judged.title(*c), &titles(&than), than.len() == others.len()));
         }
     }
-    let like_best = |c: &usize| {
-        *c == best
-            || v.differences.iter().any(|d| {
-                (d.first == *c || d.second == *c) && matches!(d.call_for(best), Some(Call::NotClear | Call::Unknown))
-            })
-    };
-    let alike: Vec<usize> = scored.iter().copied().filter(|c| like_best(c)).collect();
+    let alike: Vec<usize> = scored.iter().copied().filter(|c| like_best(judged, *c)).collect();
     if alike.len() > 1 {
         parts.push(words::alike(&titles(&alike)));
     }
@@ -101,36 +96,44 @@ pub(super) fn axes(judged: &Judged<'_>) -> Vec<String> {
     let Some(axes) = judged.verdict.axes.as_ref().filter(|_| judged.comparable) else { return Vec::new() };
     let mut effects: Vec<_> = axes.effects.iter().collect();
     effects.sort_by(|a, b| b.range.total_cmp(&a.range));
-    let mut notes = Vec::new();
-    for effect in effects {
-        let name = |level: usize| level_name(judged, effect.axis, level).unwrap_or_default();
-        let clear = effect.differences.iter().filter(|d| matches!(d.call, Call::Better | Call::Worse));
-        let clear: Vec<String> = clear
-            .map(|d| match d.call {
-                Call::Better => words::level_better(&name(d.first), &name(d.second), d.estimate),
-                _ => words::level_better(&name(d.second), &name(d.first), d.estimate),
-            })
-            .collect();
-        if clear.is_empty() && effect.differences.iter().all(|d| d.call == Call::NotClear) {
-            let all: Vec<String> = (0..judged.axes[effect.axis].values.len()).map(name).collect();
-            let all: Vec<&str> = all.iter().map(String::as_str).collect();
-            notes.push(sentence(&words::alike(&all)));
-        } else if !clear.is_empty() {
-            notes.push(sentence(&clear.join("; ")));
-        }
+    effects.into_iter().filter_map(|effect| axis_said(judged, effect)).chain(turned_orders(judged)).collect()
+}
+
+/// What one axis does, the others averaged; `None` where nothing is known of chance.
+pub(crate) fn axis_said(judged: &Judged<'_>, effect: &AxisEffect) -> Option<String> {
+    let name = |level: usize| level_name(judged, effect.axis, level).unwrap_or_default();
+    let clear = effect.differences.iter().filter(|d| matches!(d.call, Call::Better | Call::Worse));
+    let clear: Vec<String> = clear
+        .map(|d| match d.call {
+            Call::Better => words::level_better(&name(d.first), &name(d.second), d.estimate),
+            _ => words::level_better(&name(d.second), &name(d.first), d.estimate),
+        })
+        .collect();
+    if !clear.is_empty() {
+        return Some(sentence(&clear.join("; ")));
     }
-    for i in &axes.interactions {
+    effect.differences.iter().all(|d| d.call == Call::NotClear).then(|| {
+        let all: Vec<String> = (0..judged.axes[effect.axis].values.len()).map(name).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        sentence(&words::alike(&all))
+    })
+}
+
+/// A sentence for each two axes of which one turns the order of two values of the other.
+pub(crate) fn turned_orders(judged: &Judged<'_>) -> Vec<String> {
+    let Some(axes) = judged.verdict.axes.as_ref().filter(|_| judged.comparable) else { return Vec::new() };
+    let said = |i: &Interaction| {
         let value = |axis: usize, level: usize| level_name(judged, axis, level).unwrap_or_default();
         let [a, b] = i.values.map(|v| value(i.axis, v));
         let (a, b) = if i.at[0] > 0.0 { (a, b) } else { (b, a) };
         let [here, there] = i.by_values.map(|v| value(i.by, v));
-        notes.push(words::turned(&a, &b, &here, &there));
-    }
-    notes
+        words::turned(&a, &b, &here, &there)
+    };
+    axes.interactions.iter().map(said).collect()
 }
 
 /// A value of an axis as people say it.
-fn level_name(judged: &Judged<'_>, axis: usize, level: usize) -> Option<String> {
+pub(crate) fn level_name(judged: &Judged<'_>, axis: usize, level: usize) -> Option<String> {
     let axis = judged.axes.get(axis)?;
     Some(crate::report::axis::say(axis.key, axis.values.get(level)?))
 }

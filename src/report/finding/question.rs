@@ -4,6 +4,8 @@ use crate::choice::Question as Asked;
 use crate::measures::verdict::Direction;
 use crate::report::data::{CellData, StudyData};
 
+use super::blind::is_blind;
+
 /// The measure that conditions are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
@@ -34,8 +36,7 @@ pub(crate) fn question(data: &StudyData) -> (Question, Option<NotIdentity>) {
     if data.question == Some(Asked::HeldOutLoss) {
         return (loss, Some(NotIdentity::NotAsked));
     }
-    let low: Vec<f64> = data.cells.iter().filter_map(|cell| cell.value("identity_range_low")).collect();
-    if !low.is_empty() && low.iter().all(|low| *low <= 0.0) {
+    if is_blind(data) {
         return (loss, Some(NotIdentity::Blind));
     }
     (Question::Identity, None)

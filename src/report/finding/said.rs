@@ -1,20 +1,21 @@
 //! The study's answer in sentences.
 
-use crate::choice::Purpose;
-use crate::measures::verdict::Method;
-use crate::photos::check::VOID;
+use crate::measures::verdict::{Call, Enough, Method};
 use crate::report::data::StudyData;
+use crate::report::name_test::{base_tests, said_identifier};
 use crate::text;
 
 use super::judged::Judged;
 use super::order;
 use super::question::{NotIdentity, Question};
-use super::{likeness, next_step, sections, side_effects, within, words};
+use super::{blind, known, likeness, next_step, sections, side_effects, within, words};
 
 /// The study's answer so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// One or a few sentences for the top of the page.
+    /// One plain sentence for the top of the page.
+    pub(crate) lead: String,
+    /// The same in full: one or a few sentences.
     pub(crate) headline: String,
     /// What must be known to read it rightly.
     pub(crate) notes: Vec<String>,
@@ -25,14 +26,16 @@ pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
     let data = judged.data;
     let measured = !judged.scored().is_empty();
     let headline = if measured { headline(judged) } else { nothing_measured(data, judged) };
-    let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
-    let headline = if void { format!("{} {headline}", words::void()) } else { headline };
+    let lead = if judged.void { words::void().to_owned() } else { lead(judged, measured, &headline) };
+    let headline = if judged.void { format!("{} {headline}", words::void()) } else { headline };
     let mut notes = Vec::new();
     if measured {
         notes.extend(numbers(judged));
         notes.extend(chance(judged));
         notes.extend(order::axes(judged));
         notes.extend(side_effects::notes(judged));
+        notes.extend(above_real(judged));
+        notes.extend(known_word(judged));
         notes.extend(order::trend(judged));
         notes.extend(next_step::note(judged));
         notes.extend(left_out(judged));
@@ -46,7 +49,50 @@ pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
         notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
     }
     notes.extend(data.notices.iter().cloned());
-    Finding { headline, notes }
+    Finding { lead, headline, notes }
+}
+
+/// The answer to the study's title in one sentence.
+fn lead(judged: &Judged<'_>, measured: bool, headline: &str) -> String {
+    let (v, scored) = (&judged.verdict, judged.scored());
+    if !measured {
+        return headline.to_owned();
+    }
+    if judged.question == Question::Train {
+        return "No photo is held out, so nothing is known of photos the model never saw.".to_owned();
+    }
+    if !judged.comparable {
+        return "The conditions were not measured in the same way, so none is called better.".to_owned();
+    }
+    if let (Enough::Size { .. } | Enough::MoreMayHelp { .. }, Some(enough)) = (&v.enough, order::enough(judged)) {
+        return enough;
+    }
+    let alike = !v.differences.is_empty() && v.differences.iter().all(|d| d.call == Call::NotClear);
+    match v.best {
+        Some(best) if v.best_is_clear && judged.few() => order::sentence(&words::clear_best(judged.title(best))),
+        Some(best) if v.best_is_clear => {
+            format!(
+                "One of {} is clearly better than all others: {}.",
+                text::count(scored.len(), "setting"),
+                judged.title(best)
+            )
+        }
+        _ if scored.len() == 1 => {
+            order::sentence(&order::shares(judged).unwrap_or_else(|| words::one_bought(judged.question).to_owned()))
+        }
+        Some(best) if v.method == Method::OneTraining => {
+            format!("In one training of each, {} came out best; chance may have made that.", judged.title(best))
+        }
+        _ if v.sizes.is_some() && judged.axes.len() == 1 && alike => {
+            "How many photos are enough cannot be told yet: all sizes came out about alike.".to_owned()
+        }
+        _ if v.sizes.is_some() && judged.axes.len() == 1 => {
+            order::order(judged).map_or_else(|| words::not_told().to_owned(), |o| order::sentence(&o))
+        }
+        _ => order::axes(judged).into_iter().next().unwrap_or_else(|| {
+            format!("No clear difference was found between {}.", text::count(scored.len(), "setting"))
+        }),
+    }
 }
 
 fn headline(judged: &Judged<'_>) -> String {
@@ -167,6 +213,14 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
     }
 }
 
+/// Whether the choice of photos was varied.
+pub(super) fn reach_of_photos(judged: &Judged<'_>) -> Option<String> {
+    let varied = judged.repeats.iter().flatten().any(|s| s.key == "dataset.seed");
+    let several = judged.repeats.len() > 1;
+    (several && !varied)
+        .then(|| "The choice of photos was the same in all trainings; another choice was not tried.".to_owned())
+}
+
 /// Of what the verdict speaks.
 fn reach(judged: &Judged<'_>) -> String {
     let photos = judged.repeats.iter().flatten().any(|s| s.key == "dataset.seed");
@@ -181,11 +235,10 @@ fn reach(judged: &Judged<'_>) -> String {
 fn identity(judged: &Judged<'_>) -> Option<String> {
     match (judged.not_identity, judged.question) {
         (Some(NotIdentity::Blind), _) => {
-            let encoder = judged.data.encoders.iter().find(|encoder| encoder.purposes.contains(&Purpose::Identity));
-            let name = encoder.map(|encoder| format!(" {}", encoder.name)).unwrap_or_default();
+            let name = blind::name(judged.data).map(|name| format!(" {name}")).unwrap_or_default();
             Some(format!(
                 "The encoder{name} cannot tell photos of the subject from the base model's images, so likeness gives \
-                 no verdict."
+                 no verdict, and no number that rests on it is shown."
             ))
         }
         (Some(NotIdentity::NotAsked), _) => {
@@ -196,19 +249,33 @@ fn identity(judged: &Judged<'_>) -> Option<String> {
     }
 }
 
+/// Conditions whose images are more like the photos than real photos are like each other.
+fn above_real(judged: &Judged<'_>) -> Option<String> {
+    if judged.question != Question::Identity {
+        return None;
+    }
+    let span = judged.study.span.filter(|span| *span > 0.0)?;
+    let above = |c: &usize| judged.verdict.conditions[*c].gain.is_some_and(|gain| gain.change.mean > span);
+    let above: Vec<&str> = judged.scored().into_iter().filter(above).map(|c| judged.title(c)).collect();
+    match above.len() {
+        0 => None,
+        _ if words::listable(&above) => Some(words::above_real(&above)),
+        n => Some(words::above_real(&[&format!("{n} of {}", text::count(judged.scored().len(), "setting"))])),
+    }
+}
+
+/// An identifier that is a word the base model knows.
+fn known_word(judged: &Judged<'_>) -> Option<String> {
+    base_tests(judged.data).iter().find_map(said_identifier)
+}
+
 /// Whether the base model knows the subject by its name, in the eyes of the encoder.
 fn knows_name(judged: &Judged<'_>) -> Option<String> {
-    let share = |cell: &crate::report::data::CellData| {
-        let [name, floor, ceiling] =
-            ["identity_name_floor", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
-        crate::measures::verdict::share::share(name?, floor?, ceiling?)
-    };
-    let share = judged.data.cells.iter().find_map(share)?;
+    let share = known::name_share(judged)?;
     (share >= crate::measures::verdict::share::KNOWN).then(|| {
         format!(
-            "The base model knows the subject by its name already: its images of the name are {:.0}\u{a0}% of the \
-             way to real photos.",
-            share * 100.0
+            "The base model knows the subject by its name already: its images of the name come {} to real photos.",
+            words::way(share, share)
         )
     })
 }

@@ -4,8 +4,8 @@ use crate::measures::verdict::Call;
 use crate::measures::verdict::side_effects::{ByHeart, LEAK, Limit, SideEffect, VARIETY, by_heart};
 use crate::report::closeness::close_images;
 use crate::report::data::CellData;
-use crate::text;
 
+use super::blind;
 use super::judged::Judged;
 use super::question::Question;
 use super::words;
@@ -26,6 +26,9 @@ const GAINED: f64 = 0.1;
 /// The name of the side effect that is the question itself where the loss is judged.
 const LOSS_ROSE: &str = "loss_rose";
 
+/// The name of the side effect that is seen sooner the more trainings there are.
+const FORGOTTEN: &str = "prompt_forgotten";
+
 /// A side effect that is read from measures by their names.
 pub(super) struct Kind {
     /// Its name in `verdict.json`.
@@ -36,8 +39,8 @@ pub(super) struct Kind {
     pub(super) limit: Limit,
     /// Whether one training is enough to call it.
     pub(super) one_is_enough: bool,
-    /// What it is called, given its mean.
-    said: fn(f64) -> String,
+    /// What it is called, given the lowest and the highest mean of the conditions that have it.
+    said: fn(f64, f64) -> String,
 }
 
 /// All of them.
@@ -54,10 +57,10 @@ pub(super) const KINDS: [Kind; 8] = [
         },
         limit: Limit::Above(LEAK),
         one_is_enough: true,
-        said: |mean| {
+        said: |low, high| {
             format!(
-                "the class was overwritten: other members of the class look like the subject, {:.0}\u{a0}% of the way",
-                mean * 100.0
+                "the class was overwritten: other members of the class look like the subject, {}",
+                words::way(low, high)
             )
         },
     },
@@ -66,11 +69,11 @@ pub(super) const KINDS: [Kind; 8] = [
         of: |cell| Some(cell.value("copying_gap")? - cell.value("held_out_copying_gap")?),
         limit: Limit::Above(COPY),
         one_is_enough: true,
-        said: |mean| {
+        said: |low, high| {
             format!(
                 "images copy their photos: they are nearer to a training photo than new photos of the subject are (by \
                  a cosine of {})",
-                text::measurement(mean)
+                words::span(low, high, 2)
             )
         },
     },
@@ -83,10 +86,10 @@ pub(super) const KINDS: [Kind; 8] = [
         },
         limit: Limit::Above(CLOSE),
         one_is_enough: true,
-        said: |mean| {
+        said: |low, high| {
             format!(
-                "{:.0}\u{a0}% of the images are, pixel by pixel, closer to a training photo than new photos are",
-                mean * 100.0
+                "{}\u{a0}% of the images are, pixel by pixel, closer to a training photo than new photos are",
+                percent(low, high)
             )
         },
     },
@@ -98,7 +101,9 @@ pub(super) const KINDS: [Kind; 8] = [
         },
         limit: Limit::Below(-LOST),
         one_is_enough: true,
-        said: |mean| format!("{:.0}\u{a0}% of what the base model follows of its prompts was lost", -mean * 100.0),
+        said: |low, high| {
+            format!("{}\u{a0}% of what the base model follows of its prompts was lost", percent(-high, -low))
+        },
     },
     Kind {
         name: LOSS_ROSE,
@@ -108,15 +113,21 @@ pub(super) const KINDS: [Kind; 8] = [
         },
         limit: Limit::Above(0.0),
         one_is_enough: true,
-        said: |mean| format!("the loss on unseen photos ended {:.1}\u{a0}% above the base model's", mean * 100.0),
+        said: |low, high| {
+            let percent = words::span(low * 100.0, high * 100.0, 1);
+            format!("the loss on unseen photos ended {percent}\u{a0}% above the base model's")
+        },
     },
     Kind {
-        name: "prompt_forgotten",
+        name: FORGOTTEN,
         of: |cell| cell.value("prompt_following_change"),
         limit: Limit::Below(0.0),
         one_is_enough: false,
-        said: |mean| {
-            format!("images follow their prompts less than the base model's do (by {})", text::measurement(-mean))
+        said: |low, high| {
+            format!(
+                "images follow their prompts less than the base model's do (by a cosine of {})",
+                words::span(-high, -low, 3)
+            )
         },
     },
     Kind {
@@ -124,19 +135,42 @@ pub(super) const KINDS: [Kind; 8] = [
         of: |cell| cell.value("feature_variety"),
         limit: Limit::Below(VARIETY),
         one_is_enough: true,
-        said: |mean| format!("images of one prompt are much alike: {:.0}\u{a0}% of the variety is left", mean * 100.0),
+        said: |low, high| {
+            format!("images of one prompt are much alike: {}\u{a0}% of the variety is left", percent(low, high))
+        },
     },
     Kind {
         name: "collapsed",
         of: |cell| cell.value("collapsed"),
         limit: Limit::Above(COLLAPSED),
         one_is_enough: true,
-        said: |mean| format!("{:.0}\u{a0}% of the images have collapsed into noise or one colour", mean * 100.0),
+        said: |low, high| {
+            format!("{}\u{a0}% of the images have collapsed into noise or one colour", percent(low, high))
+        },
     },
 ];
 
-/// A side effect of a condition; `None` where it is not measured.
+/// Shares in percent: `12` or `12 to 30`.
+fn percent(low: f64, high: f64) -> String {
+    words::span(low * 100.0, high * 100.0, 0)
+}
+
+/// Whether a side effect is seen through an encoder that is blind: then it says nothing.
+fn is_blind(judged: &Judged<'_>, kind: &Kind) -> bool {
+    let measure = match kind.name {
+        "prompt_lost" | FORGOTTEN => "prompt_following",
+        "variety_lost" => "feature_variety",
+        "copying" => "copying_gap",
+        name => name,
+    };
+    blind::says_nothing(judged.data, measure)
+}
+
+/// A side effect of a condition; `None` where it is not measured, or where the encoder that measures it is blind.
 pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) -> Option<SideEffect> {
+    if is_blind(judged, kind) {
+        return None;
+    }
     let cells = judged.conditions[condition].cells(judged.data);
     let mut effect = SideEffect::of(cells.filter_map(kind.of), kind.limit)?;
     effect.there &= kind.one_is_enough || effect.estimate.n > 1;
@@ -155,13 +189,38 @@ pub(super) fn heart(judged: &Judged<'_>, condition: usize) -> Option<ByHeart> {
     by_heart(&changes)
 }
 
+/// The side effects of a condition that speak against taking it, by name.
+pub(super) fn grave(judged: &Judged<'_>, condition: usize) -> Vec<&'static str> {
+    let there = |kind: &&Kind| side_effect(judged, condition, kind).is_some_and(|effect| effect.there);
+    let kinds = KINDS.iter().filter(|kind| ![LOSS_ROSE, FORGOTTEN].contains(&kind.name)).filter(there);
+    let by_heart = heart(judged, condition).filter(|heart| heart.there).map(|_| "learnt_by_heart");
+    kinds.map(|kind| kind.name).chain(by_heart).collect()
+}
+
+/// A sentence for each side effect of one condition.
+pub(super) fn of_condition(judged: &Judged<'_>, condition: usize) -> Vec<String> {
+    let asked = KINDS.iter().filter(|kind| kind.name != LOSS_ROSE || judged.question == Question::Identity);
+    let there = asked.filter_map(|kind| Some((kind, side_effect(judged, condition, kind).filter(|e| e.there)?)));
+    let mut said: Vec<String> = there
+        .map(|(kind, effect)| {
+            let what = (kind.said)(effect.estimate.mean, effect.estimate.mean);
+            format!("Mind: {what}.")
+        })
+        .collect();
+    if heart(judged, condition).is_some_and(|heart| heart.there) {
+        said.push("Mind: it learnt its photos by heart.".to_owned());
+    }
+    said
+}
+
 /// A sentence for each side effect that is there.
 pub(super) fn notes(judged: &Judged<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let scored = judged.scored();
     let hearts: Vec<(usize, ByHeart)> =
         scored.iter().filter_map(|c| Some((*c, heart(judged, *c).filter(|h| h.there)?))).collect();
-    if hearts.len() <= 3 {
+    let names: Vec<&str> = hearts.iter().map(|(c, _)| judged.title(*c)).collect();
+    if hearts.len() <= 3 && words::listable(&names) {
         notes.extend(
             hearts.iter().map(|(c, h)| words::by_heart(judged.title(*c), h.gap.n == 1, h.train.mean, h.held_out.mean)),
         );
@@ -176,19 +235,17 @@ pub(super) fn notes(judged: &Judged<'_>) -> Vec<String> {
     for kind in KINDS.iter().filter(asked) {
         let there: Vec<(usize, SideEffect)> =
             scored.iter().filter_map(|c| Some((*c, side_effect(judged, *c, kind).filter(|e| e.there)?))).collect();
-        match there.as_slice() {
-            [] => {}
-            [one] => notes.push(words::side_effect(&[judged.title(one.0)], &(kind.said)(one.1.estimate.mean))),
-            several if several.len() <= 4 => {
-                let names: Vec<&str> = several.iter().map(|(c, _)| judged.title(*c)).collect();
-                let mean = several.iter().map(|(_, e)| e.estimate.mean).sum::<f64>() / several.len() as f64;
-                notes.push(words::side_effect(&names, &(kind.said)(mean)));
-            }
-            many => {
-                let mean = many.iter().map(|(_, e)| e.estimate.mean).sum::<f64>() / many.len() as f64;
-                notes.push(format!("In {} of {} conditions {}.", many.len(), scored.len(), (kind.said)(mean)));
-            }
+        if there.is_empty() {
+            continue;
         }
+        let means = || there.iter().map(|(_, effect)| effect.estimate.mean);
+        let what = (kind.said)(means().fold(f64::INFINITY, f64::min), means().fold(f64::NEG_INFINITY, f64::max));
+        let names: Vec<&str> = there.iter().map(|(c, _)| judged.title(*c)).collect();
+        notes.push(if words::listable(&names) {
+            words::side_effect(&names, &what)
+        } else {
+            format!("In {} of {} conditions {what}.", names.len(), scored.len())
+        });
     }
     notes.extend(worse_than_base(judged));
     notes
@@ -202,11 +259,11 @@ fn worse_than_base(judged: &Judged<'_>) -> Option<String> {
     let seen = |c: &usize| gains(c).is_some_and(|g| g.change.n == 1 && g.change.mean * sign < 0.0);
     let scored = judged.scored();
     let clear: Vec<&str> = scored.iter().filter(|c| worse(c)).map(|c| judged.title(*c)).collect();
-    if !clear.is_empty() && clear.len() <= 4 && !clear.contains(&"") {
+    if !clear.is_empty() && words::listable(&clear) && !clear.contains(&"") {
         return Some(words::worse_than_base(&clear));
     }
     let all = |some: usize, how: &str| format!("{some} of {} conditions {how} than no training.", scored.len());
-    if clear.len() > 4 {
+    if clear.len() > 1 {
         return Some(all(clear.len(), "are worse"));
     }
     let there: Vec<&str> = scored.iter().filter(|c| worse(c) || seen(c)).map(|c| judged.title(*c)).collect();
@@ -216,7 +273,7 @@ fn worse_than_base(judged: &Judged<'_>) -> Option<String> {
     };
     match there.len() {
         0 => None,
-        1..=4 => Some(words::side_effect(&there, on)),
+        _ if words::listable(&there) => Some(words::side_effect(&there, on)),
         n => Some(all(n, "ended worse, in their one training,")),
     }
 }

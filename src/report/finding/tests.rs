@@ -69,8 +69,10 @@ fn review() -> StudyData {
 }
 
 fn said(data: &StudyData) -> String {
-    let f = finding(&judged(data));
-    format!("{}\n{}", f.headline, f.notes.join("\n"))
+    let judged = judged(data);
+    let f = finding(&judged);
+    let next = next_step(&judged).map(|next| format!("\n{} {}", next.why, next.command.unwrap_or_default()));
+    format!("{}\n{}{}", f.headline, f.notes.join("\n"), next.unwrap_or_default())
 }
 
 fn has(text: &str, parts: &[&str]) {

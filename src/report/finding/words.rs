@@ -2,6 +2,7 @@
 //!
 //! Each function says one thing. Names of conditions come in as they are: `5 photos`, `rank 4`.
 
+use super::question::Question;
 use crate::text;
 
 /// `is` or `are`, whatever the name asks for.
@@ -13,6 +14,12 @@ pub(super) fn is(name: &str) -> &'static str {
 /// `was` or `were`.
 pub(super) fn was(name: &str) -> &'static str {
     if is(name) == "are" { "were" } else { "was" }
+}
+
+/// Whether names are few and short enough to stand in one sentence, and have no commas of their own.
+pub(super) fn listable(names: &[&str]) -> bool {
+    let short = |name: &&str| !name.contains(',') && name.chars().count() <= 60;
+    names.len() <= 1 || names.len() <= 4 && names.iter().all(short)
 }
 
 /// What a share of the best condition's gain is called: `nine tenths of what`.
@@ -47,17 +54,41 @@ pub(super) fn void() -> &'static str {
     "This study is void: held-out photos show the same picture as training photos (the photos are named below)."
 }
 
+/// The same, shorter.
+pub(super) fn void_short() -> &'static str {
+    "No: held-out photos show the same picture as training photos, so learning by heart looks like understanding."
+}
+
 /// All conditions bought about the same: they came so far of the way to real photos, as shares.
 pub(super) fn bought_alike(names: &[&str], low: f64, high: f64) -> String {
+    let all = if names.len() == 2 { "both" } else { "all" };
+    format!("{} {all} brought the images {} from the base model's to real photos", text::list(names), way(low, high))
+}
+
+/// How much of a way, given as shares: `56 to 58 % of the way`. More than all of it is no better than all of it.
+pub(super) fn way(low: f64, high: f64) -> String {
     let percent = |share: f64| format!("{:.0}", share * 100.0);
-    let range = match (percent(low), percent(high)) {
+    match (percent(low), percent(high)) {
+        _ if low >= 1.0 => "all the way".to_owned(),
+        (low, _) if high >= 1.0 => format!("{low}\u{a0}% to all of the way"),
+        (low, high) if low == high => format!("{low}\u{a0}% of the way"),
+        (low, high) => format!("{low} to {high}\u{a0}% of the way"),
+    }
+}
+
+/// Images that are more like the photos than other photos are.
+pub(super) fn above_real(names: &[&str]) -> String {
+    let with = names.iter().filter(|name| !name.is_empty()).copied().collect::<Vec<_>>();
+    let with = if with.is_empty() { String::new() } else { format!("With {}, ", text::list(&with)) };
+    format!("{with}images are more like the photos than real photos are like each other: look whether they copy them.")
+}
+
+/// A number of several conditions, `12` or `12 to 30`, with that many digits after the point.
+pub(super) fn span(low: f64, high: f64, digits: usize) -> String {
+    match (format!("{low:.digits$}"), format!("{high:.digits$}")) {
         (low, high) if low == high => low,
         (low, high) => format!("{low} to {high}"),
-    };
-    format!(
-        "{} all brought the images {range}\u{a0}% of the way from the base model's to real photos",
-        text::list(names)
-    )
+    }
 }
 
 /// The condition is clearly worse than some others; `all` if these are all others.
@@ -104,6 +135,19 @@ pub(super) fn not_told() -> &'static str {
 /// Against the base model.
 pub(super) fn worse_than_base(names: &[&str]) -> String {
     format!("With {} the model is worse than without any training.", text::list(names))
+}
+
+/// One condition is clearly better than every other, in short.
+pub(super) fn clear_best(name: &str) -> String {
+    format!("{name} {} clearly better than all others", is(name))
+}
+
+/// One condition is better than no training.
+pub(super) fn one_bought(question: Question) -> &'static str {
+    match question {
+        Question::Identity => "The training made the images more like the subject",
+        Question::HeldOut | Question::Train => "The training brought the error below the base model's",
+    }
 }
 
 /// No condition is clearly better than the base model.
@@ -183,17 +227,18 @@ pub(super) fn trend(noun: &str, slope: f64, low: f64, high: f64) -> String {
 }
 
 /// How many more trainings would tell two conditions apart.
-pub(super) fn settle(a: &str, b: &str, more: usize, command: &str) -> String {
-    format!("To tell {a} and {b} apart, about {} of each condition are needed: `{command}`", more_trainings(more))
+pub(super) fn settle(a: &str, b: &str, more: usize) -> String {
+    let (trainings, are) =
+        if more == 1 { ("1 more training".to_owned(), "is") } else { (format!("{more} more trainings"), "are") };
+    format!("To tell {a} and {b} apart, about {trainings} of each condition {are} needed:")
 }
 
-fn more_trainings(more: usize) -> String {
-    if more == 1 { "1 more training".to_owned() } else { format!("{more} more trainings") }
-}
-
-/// A difference that does not matter.
+/// A difference that more trainings would not show.
 pub(super) fn never_settled(a: &str, b: &str) -> String {
-    format!("More than 30 trainings of each would be needed to tell {a} and {b} apart: it does not matter in practice.")
+    format!(
+        "Chance moves a training much more than {a} and {b} differ: even 30 trainings of each would hardly tell them \
+         apart, so choose between them by something else."
+    )
 }
 
 /// One value of an axis against another, the other axes averaged.
@@ -251,6 +296,18 @@ mod tests {
             "15 photos are enough: at most 6\u{a0}% of the way behind 25 photos"
         );
         assert_eq!(was("1 photo"), "was");
+        let ways = [(0.56, 0.58), (0.5, 0.502), (0.94, 1.13), (1.01, 1.13), (-0.1, 0.2)].map(|(l, h)| way(l, h));
+        let nbsp = |text: &str| text.replace(" %", "\u{a0}%");
+        assert_eq!(
+            ways,
+            [
+                nbsp("56 to 58 % of the way"),
+                nbsp("50 % of the way"),
+                nbsp("94 % to all of the way"),
+                "all the way".to_owned(),
+                nbsp("-10 to 20 % of the way")
+            ]
+        );
         assert_eq!(diverged("rank 4", 1, 3), "1 of 3 trainings with rank 4 diverged. The means leave it out.");
     }
 }

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::report::style::shot::Shot;
+use crate::report::style::shot::{Of, Shot};
 use crate::text;
 
 /// At most so many images are shown: more would only push the rest of the page away.
@@ -21,7 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             "Made by the base model and trained on beside the photos, so that the class keeps its meaning "
             "(prior preservation)."
         }
-        @for set in sets {
+        @for (nth, set) in sets.iter().enumerate() {
             @if !set.label.is_empty() { h3 dir="auto" { (set.label) } }
             p.soft dir="auto" {
                 (text::count(set.images.len(), "image"))
@@ -34,7 +34,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                     @let alt = format!("class image, seed {}: {}", p.seed, p.prompt);
                     li {
                         @let size = (p.width, p.height);
-                        (Shot { file: &p.file, size, alt, base: None, at: (0, n), badge: None }.markup())
+                        @let id = Of::Class(nth).id(p);
+                        (Shot { id, file: &p.file, size, alt, base: None, at: (0, n), badge: None }.markup())
                     }
                 }
             }

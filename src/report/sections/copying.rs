@@ -7,18 +7,21 @@ use crate::measures::record::Values;
 use crate::measures::table::copying::{LARGEST, MEAN};
 use crate::report::data::{CellData, Picture, StudyData};
 use crate::report::finding::{copying_words, real_photos};
-use crate::report::style::shot::{Shot, generated};
-use crate::report::{closeness, titles, words};
+use crate::report::style::shot::{Of, Shot, generated, photo_id};
+use crate::report::{charts, closeness, titles, words};
 
 /// The most similar training photo of each cell's images, with the closest pair side by side.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let data = page.data;
-    let measured = data.cells.iter().filter_map(|cell| Some((cell, cell.metrics.as_ref()?)));
-    let measured: Vec<(&CellData, &Values)> = measured.filter(|(_, values)| LARGEST.value(values).is_some()).collect();
+    let cells = data.cells.iter().enumerate();
+    let measured = cells.filter_map(|(index, cell)| Some((index, cell, cell.metrics.as_ref()?)));
+    let measured: Vec<(usize, &CellData, &Values)> =
+        measured.filter(|(_, _, values)| LARGEST.value(values).is_some()).collect();
     let html = html! {
         h2 { "Does it copy a photo?" }
         @if measured.is_empty() { p.soft { "No similarity to photos is measured yet." } } @else {
             p { (copying_words(data)) }
+            @if let Some(chart) = charts::similarity_histogram(data) { (chart) }
             div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
                 table {
                     thead {
@@ -32,7 +35,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                             th scope="col" { "closest pair: image and photo" }
                         }
                     }
-                    tbody { @for (i, (cell, values)) in measured.iter().enumerate() { (row(data, cell, values, i)) } }
+                    tbody { @for (index, cell, values) in &measured { (row(data, *index, cell, values)) } }
                 }
             }
         }
@@ -40,7 +43,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     Some(Section { id: "copying", title: "Copying", html, markdown: String::new() })
 }
 
-fn row(data: &StudyData, cell: &CellData, values: &Values, row: usize) -> Markup {
+fn row(data: &StudyData, index: usize, cell: &CellData, values: &Values) -> Markup {
     let close = closeness::close_images(cell);
     let images = cell.prompt_images();
     let name = titles::full_title(data, cell);
@@ -55,23 +58,25 @@ fn row(data: &StudyData, cell: &CellData, values: &Values, row: usize) -> Markup
             td class=(if close > 0 { "n over" } else { "n" }) {
                 @if ceiling.is_some() { (close) " of " (images) } @else { "–" }
             }
-            td { @if let Some(p) = closeness::closest(cell) { (pair(data, p, &name, row)) } }
+            td { @if let Some(p) = closeness::closest(cell) { (pair(data, p, index, &name)) } }
         }
     }
 }
 
-fn pair(data: &StudyData, p: &Picture, cell: &str, row: usize) -> Markup {
-    let photo = p.nearest_photo.and_then(|i| data.photos.get(i));
+/// An image of the cell of that index with the photo that it is most like.
+fn pair(data: &StudyData, p: &Picture, index: usize, cell: &str) -> Markup {
+    let photo = p.nearest_photo.and_then(|i| Some((i, data.photos.get(i)?)));
     html! {
         div.pair {
-            figure { (generated(p, cell, None, (row, 0), None)) }
-            @if let Some((photo, file)) = photo.and_then(|p| Some((p, p.file.as_deref()?))) {
+            figure { (generated(p, Of::Cell(index), cell, None, (index, 0), None)) }
+            @if let Some((i, photo, file)) = photo.and_then(|(i, p)| Some((i, p, p.file.as_deref()?))) {
                 @let shot = Shot {
+                    id: photo_id(i),
                     file,
                     size: (photo.width, photo.height),
                     alt: format!("training photo {}", photo.name),
                     base: None,
-                    at: (row, 1),
+                    at: (index, 1),
                     badge: None,
                 };
                 figure { (shot.markup()) }

@@ -4,13 +4,12 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::measures::probe_values::by_photo;
 use crate::measures::verdict::Direction;
 use crate::measures::verdict::choose::{Choice, FEWEST, choose};
-use crate::records::probe_values::{ProbeValueRow, Words};
-use crate::records::rows::Split;
 use crate::report::axis;
-use crate::report::data::{CellData, StudyData, select};
+use crate::report::data::{CellData, StudyData};
+use crate::report::finding::Judged;
+use crate::report::name_test::held_out_losses;
 use crate::report::style::markdown;
 use crate::text::{count, measurement};
 
@@ -46,6 +45,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let title = |group: &Group<'_>| (groups.len() > 1 && !group.title.is_empty()).then(|| group.title.clone());
     let html = html! {
         h2 { "Which one to keep" }
+        p { (chosen_by(page.judged)) }
         @for group in &groups {
             @if let Some(title) = title(group) { h3 { (title) } }
             p { (said(group)) }
@@ -68,8 +68,19 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         let title = title(group).map(|title| format!("{title}: ")).unwrap_or_default();
         markdown::escape(&format!("{title}{} Held-out losses: {losses}.", said(group)))
     });
-    let markdown = format!("## Which one to keep\n\n{}", text.collect::<Vec<_>>().join("\n\n"));
+    let by = chosen_by(page.judged);
+    let markdown = format!("## Which one to keep\n\n{by}\n\n{}", text.collect::<Vec<_>>().join("\n\n"));
     Some(Section { id: "keep", title: "Keep", html, markdown })
+}
+
+/// By what number adapters are chosen here, and by what the answer at the top judges.
+fn chosen_by(judged: &Judged<'_>) -> String {
+    let by = "Inside each training the adapter is chosen by its error on photos it never saw (the denoising loss).";
+    if judged.judges_likeness() {
+        format!("{by} The answer at the top compares by likeness, so it may name another one.")
+    } else {
+        by.to_owned()
+    }
 }
 
 /// The trainings with several adapters whose losses are known.
@@ -79,7 +90,7 @@ fn groups(data: &StudyData) -> Vec<Group<'_>> {
         let place = groups.iter().position(|(job, _)| *job == cell.train_job).unwrap_or(groups.len());
         if place == groups.len() {
             let shared = cell.assignments.iter().filter(|setting| ![CHECKPOINT, SCALE].contains(&setting.key.as_str()));
-            let base = losses(&cell.probes.base).map(|losses| mean(&losses));
+            let base = held_out_losses(&cell.probes.base).map(|losses| mean(&losses));
             let title = axis::say_all(shared);
             groups.push((&cell.train_job, Group { title, candidates: Vec::new(), base, diverged: 0 }));
         }
@@ -89,7 +100,7 @@ fn groups(data: &StudyData) -> Vec<Group<'_>> {
             continue;
         }
         let title = adapter_title(cell);
-        match losses(&cell.probes.after) {
+        match held_out_losses(&cell.probes.after) {
             Some(losses) => group.candidates.push(Candidate { title, cell, losses }),
             None => group.diverged += 1,
         }
@@ -106,12 +117,6 @@ fn adapter_title(cell: &CellData) -> String {
         (None, Some(scale)) => format!("at scale {}", scale.value),
         (_, None) => step,
     }
-}
-
-/// The loss of each held-out photo under the identifier; `None` if one is not a number.
-fn losses(rows: &[ProbeValueRow]) -> Option<Vec<f64>> {
-    let losses = by_photo(&select(rows, Words::Identifier, Split::HeldOut)).into_iter();
-    losses.map(|(_, loss)| Some(loss).filter(|loss| loss.is_finite())).collect()
 }
 
 fn mean(losses: &[f64]) -> f64 {

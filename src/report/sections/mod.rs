@@ -1,12 +1,16 @@
 //! The sections of a report, one file each. The page, its navigation and the Markdown file iterate one list.
 
+pub(crate) mod answer;
 mod class_images;
 mod copying;
 mod curves;
 mod drift;
 mod files;
 mod images;
+mod judge;
 mod keep;
+mod likeness;
+mod matters;
 mod name;
 mod numbers;
 mod photos;
@@ -14,6 +18,7 @@ mod problems;
 mod provenance;
 mod section;
 mod settings;
+mod use_it;
 
 pub(crate) use section::{Charts, Page, Section};
 
@@ -21,11 +26,14 @@ pub(crate) use section::{Charts, Page, Section};
 type Make = fn(&Page<'_>) -> Option<Section>;
 
 /// Every section, in the order of the page.
-const SECTIONS: [Make; 13] = [
+const SECTIONS: &[Make] = &[
     images::section,
+    matters::section,
+    likeness::section,
     curves::section,
     numbers::section,
     keep::section,
+    judge::section,
     copying::section,
     photos::section,
     name::section,

@@ -7,7 +7,7 @@ use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
 use crate::report::name_test::{BaseTest, TrainedTest, base_tests, difference, photos, said, trained_tests};
 use crate::report::style::markdown;
-use crate::report::style::shot::generated;
+use crate::report::style::shot::{Of, generated};
 use crate::report::titles;
 use crate::text::measurement;
 
@@ -28,12 +28,12 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     }
     let html = html! {
         h2 { "Does the base model know it by name?" }
-        @for set in sets.iter().filter(|_| images) {
+        @for (nth, set) in sets.iter().enumerate().filter(|_| images) {
             @if !set.label.is_empty() { h3 { (set.label) } }
             ul.strip.wide data-set="name" {
                 @for (i, p) in set.images.iter().filter(|p| p.group == Group::Baseline).enumerate() {
                     li {
-                        (generated(p, "base model", None, (0, i), None))
+                        (generated(p, Of::Baseline(nth), "base model", None, (0, i), None))
                         small.cap dir="auto" { (p.prompt) " · seed " (p.seed) }
                     }
                 }

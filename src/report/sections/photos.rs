@@ -7,7 +7,7 @@ use crate::report::axis;
 use crate::report::data::{PhotoData, StudyData};
 use crate::report::finding::held_out_title;
 use crate::report::style::definitions;
-use crate::report::style::shot::Shot;
+use crate::report::style::shot::{Shot, photo_id};
 use crate::text;
 
 /// One strip per set of photos; what a set adds to the one before is outlined.
@@ -69,14 +69,14 @@ fn strip(data: &StudyData, set: &[usize], new: impl Fn(usize) -> bool) -> Markup
         ul.strip data-set="photos" {
             @for (n, index) in set.iter().enumerate() {
                 @if let Some(photo) = data.photos.get(*index) {
-                    li class=[new(*index).then_some("new")] { (one(photo, n, new(*index))) }
+                    li class=[new(*index).then_some("new")] { (one(photo, *index, n, new(*index))) }
                 }
             }
         }
     }
 }
 
-fn one(photo: &PhotoData, n: usize, new: bool) -> Markup {
+fn one(photo: &PhotoData, index: usize, n: usize, new: bool) -> Markup {
     let mut alt = format!("photo {}", photo.name);
     if let Some(caption) = &photo.caption {
         alt.push_str(&format!(": {caption}"));
@@ -86,7 +86,8 @@ fn one(photo: &PhotoData, n: usize, new: bool) -> Markup {
     }
     match &photo.file {
         Some(file) => {
-            Shot { file, size: (photo.width, photo.height), alt, base: None, at: (0, n), badge: None }.markup()
+            let (id, size) = (photo_id(index), (photo.width, photo.height));
+            Shot { id, file, size, alt, base: None, at: (0, n), badge: None }.markup()
         }
         None => html! { span dir="auto" { (photo.name) } },
     }

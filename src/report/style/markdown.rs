@@ -18,6 +18,22 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// The same for sentences of the program, in which pairs of back quotes enclose commands and names of settings: these
+/// stay as they are, so that they can be copied.
+pub(crate) fn prose(text: &str) -> String {
+    // A doubled back quote would open another kind of code.
+    if text.contains("``") {
+        return escape(text);
+    }
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, inside)) = rest.split_once('`') {
+        let Some((code, after)) = inside.split_once('`') else { break };
+        out += &format!("{}`{}`", escape(before), code.replace(['\n', '\r'], " "));
+        rest = after;
+    }
+    out + &escape(rest)
+}
+
 /// A table: its head, how its columns are aligned (`---`, `---:`), and its rows. It has no line end after its last row.
 pub(crate) fn table(head: &[&str], align: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows = rows.into_iter().map(|row| format!("\n| {} |", row.join(" | ")));
@@ -31,6 +47,16 @@ mod tests {
     #[test]
     fn markup_in_texts_is_shown_not_obeyed() {
         assert_eq!(escape("<b>|*x*\n[a](b)"), "&lt;b>\\|\\*x\\* \\[a\\](b)");
+    }
+
+    #[test]
+    fn commands_stay_as_they_are() {
+        assert_eq!(
+            prose("see *x*: `runner a_b.toml --set 'a.b=[0,1]'` and <b>"),
+            "see \\*x\\*: `runner a_b.toml --set 'a.b=[0,1]'` and &lt;b>"
+        );
+        assert_eq!(prose("one ` alone_"), "one \\` alone\\_");
+        assert_eq!(prose("``<b>`` `a_b`"), escape("``<b>`` `a_b`"));
     }
 
     #[test]

@@ -13,21 +13,33 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
+    include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
+    include_str!("css/judge.css"),
     include_str!("css/print.css"),
 ];
 
 /// What the page can do, one file for each thing. All stand in one function and share their names.
 const SCRIPT: &[&str] = &[
     include_str!("js/shared.js"),
+    include_str!("js/state.js"),
     include_str!("js/theme.js"),
+    include_str!("js/copy.js"),
     include_str!("js/swap.js"),
+    include_str!("js/study.js"),
+    include_str!("js/zoom.js"),
+    include_str!("js/panel.js"),
+    include_str!("js/sort.js"),
+    include_str!("js/matters.js"),
     include_str!("js/viewer.js"),
+    include_str!("js/charts.js"),
+    include_str!("js/judge.js"),
 ];
 
 /// Head and frame shared by all pages.

@@ -1,13 +1,59 @@
 //! One image on a page.
+//!
+//! Every image of the page is `<a class="shot" href=FULL data-id=ID data-r data-c data-base data-base-full>` around the
+//! picture shown. Scripts may replace these in place, so the large view reads them when it opens.
+//!
+//! | ID | what it is |
+//! |---|---|
+//! | `c2-p0-s1` | an image of cell 2: prompt 0, seed 1; `d` is a prompt of the drift, `n` of the name |
+//! | `b0-p0-s1` | the image of base model 0 on the same noise |
+//! | `k0-c0-s1` | a class image |
+//! | `f3` | photo 3 |
 
 use maud::{Markup, html};
 
-use crate::report::data::Picture;
+use crate::report::data::{Group, Picture};
 use crate::report::style::link::href;
 use crate::report::style::picture;
 
+/// Which set of the study an image belongs to, with the set's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A cell.
+    Cell(usize),
+    /// A set of the base model's images.
+    Baseline(usize),
+    /// A set of class images.
+    Class(usize),
+}
+
+impl Of {
+    /// What an image of the set is called on the page and in `cells.json`.
+    pub(crate) fn id(self, picture: &Picture) -> String {
+        let set = match self {
+            Self::Cell(index) => format!("c{index}"),
+            Self::Baseline(index) => format!("b{index}"),
+            Self::Class(index) => format!("k{index}"),
+        };
+        let group = match picture.group {
+            Group::Prompt => 'p',
+            Group::Drift => 'd',
+            Group::Baseline => 'n',
+            Group::Class => 'c',
+        };
+        format!("{set}-{group}{}-s{}", picture.prompt_index, picture.seed)
+    }
+}
+
+/// What a photo is called on the page and in `cells.json`; the index is its place in the study's photos.
+pub(crate) fn photo_id(index: usize) -> String {
+    format!("f{index}")
+}
+
 /// One image of the page: a link to the full file around the picture shown.
 pub(crate) struct Shot<'s> {
+    /// What it is called: [`Of::id`] or [`photo_id`].
+    pub(crate) id: String,
     /// Full file.
     pub(crate) file: &'s str,
     /// Its pixels.
@@ -30,8 +76,8 @@ impl Shot<'_> {
         let base = self.base.map(|(file, width)| href(&picture::shown(file, width)));
         let base_full = self.base.map(|(file, _)| href(file));
         html! {
-            a class=(class) href=(href(self.file)) data-r=(self.at.0) data-c=(self.at.1) data-base=[base]
-                data-base-full=[base_full] {
+            a class=(class) href=(href(self.file)) data-id=(self.id) data-r=(self.at.0) data-c=(self.at.1)
+                data-base=[base] data-base-full=[base_full] {
                 img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt) title=(self.alt)
                     loading="lazy" decoding="async";
                 @if let Some(badge) = &self.badge { small { (badge) } }
@@ -43,12 +89,14 @@ impl Shot<'_> {
 /// A generated image; `what` says which model made it, `base` is the base model's image on the same noise.
 pub(crate) fn generated(
     p: &Picture,
+    of: Of,
     what: &str,
     base: Option<&Picture>,
     at: (usize, usize),
     badge: Option<String>,
 ) -> Markup {
     Shot {
+        id: of.id(p),
         file: &p.file,
         size: (p.width, p.height),
         alt: format!("{what}, seed {}: {}", p.seed, p.prompt),
@@ -57,4 +105,18 @@ pub(crate) fn generated(
         badge,
     }
     .markup()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_have_their_own_names() {
+        let picture = |group| Picture { group, prompt_index: 1, seed: 7, ..Picture::default() };
+        assert_eq!(Of::Cell(2).id(&picture(Group::Prompt)), "c2-p1-s7");
+        assert_eq!(Of::Cell(2).id(&picture(Group::Drift)), "c2-d1-s7");
+        assert_eq!(Of::Baseline(0).id(&picture(Group::Baseline)), "b0-n1-s7");
+        assert_eq!(Of::Class(0).id(&picture(Group::Class)), "k0-c1-s7");
+    }
 }

@@ -2,7 +2,7 @@
 //! algorithm 2.
 //!
 //! Follows [`scheduling_dpmsolver_multistep.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/schedulers/scheduling_dpmsolver_multistep.py)
-//! with `dpmsolver++`, order 2, `midpoint` and `lower_order_final`.
+//! with `dpmsolver++` or `sde-dpmsolver++`, order 2, `midpoint` and `lower_order_final`.
 
 use candle_core::{Result, Tensor};
 
@@ -17,21 +17,28 @@ struct Dpm {
     prediction: PredictionType,
     sigmas: Vec<f32>,
     first_order_at_end: bool,
+    /// Whether noise is drawn at every call.
+    stochastic: bool,
     previous: Option<Tensor>,
 }
 
 /// DPM-Solver++(2M) in so many steps.
 pub(super) fn plain(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    layout(schedule, grid(schedule, steps))
+    layout(schedule, grid(schedule, steps), false)
+}
+
+/// Its stochastic form in so many steps: the same for the diffusion's SDE instead of its ODE.
+pub(super) fn stochastic(schedule: &NoiseSchedule, steps: usize) -> Layout {
+    layout(schedule, grid(schedule, steps), true)
 }
 
 /// The same on the noise levels of Karras et al.
 pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    layout(schedule, grid::karras(schedule, steps))
+    layout(schedule, grid::karras(schedule, steps), false)
 }
 
-fn layout(schedule: &NoiseSchedule, Grid { timesteps, sigmas }: Grid) -> Layout {
-    let method = Box::new(Dpm::new(schedule, sigmas.clone()));
+fn layout(schedule: &NoiseSchedule, Grid { timesteps, sigmas }: Grid, stochastic: bool) -> Layout {
+    let method = Box::new(Dpm::new(schedule, sigmas.clone(), stochastic));
     Layout { timesteps, init_noise_sigma: 1.0, sigmas, divides_by_distance: true, method }
 }
 
@@ -73,26 +80,35 @@ pub(super) fn clean_latents(prediction: PredictionType, output: &Tensor, level: 
 }
 
 impl Dpm {
-    fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>) -> Self {
+    fn new(schedule: &NoiseSchedule, sigmas: Vec<f32>, stochastic: bool) -> Self {
         let steps = sigmas.len() - 1;
         Self {
             prediction: schedule.prediction_type,
             first_order_at_end: steps < 15 || schedule.sampler().final_sigma == FinalSigma::Zero,
             sigmas,
+            stochastic,
             previous: None,
         }
     }
 }
 
 impl Method for Dpm {
-    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, _: &mut NoiseSource<'_>) -> Result<Tensor> {
+    fn step(&mut self, output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
         let clean = clean_latents(self.prediction, output, self.sigmas[i], x)?;
         let (level, next) = (self.sigmas[i], self.sigmas[i + 1]);
         let ((_, sigma), (alpha_next, sigma_next)) = (alpha_sigma(level), alpha_sigma(next));
         let (lambda, lambda_next) = (half_log_snr(level), half_log_snr(next));
         let h = lambda_next - lambda;
-        let weight = -(alpha_next * ((-h).exp() - 1.0));
-        let first_order = combine(sigma_next / sigma, x, weight, &clean)?;
+        // The SDE forgets twice as fast: exp(−2h) in the place of exp(−h), and noise in the place of what it forgot.
+        let (keep, weight) = if self.stochastic {
+            (sigma_next / sigma * (-h).exp(), alpha_next * (1.0 - (-2.0 * h).exp()))
+        } else {
+            (sigma_next / sigma, -(alpha_next * ((-h).exp() - 1.0)))
+        };
+        let mut first_order = combine(keep, x, weight, &clean)?;
+        if self.stochastic {
+            first_order = (first_order + scale(&noise(x.dims())?, sigma_next * (1.0 - (-2.0 * h).exp()).sqrt())?)?;
+        }
         let last = i + 2 == self.sigmas.len();
         let result = match self.previous.take() {
             Some(before) if !(last && self.first_order_at_end) => {

@@ -48,17 +48,19 @@ pub(super) fn interpolate(schedule: &NoiseSchedule, timesteps: &[f64]) -> Vec<f3
 
 /// `numpy.interp(timesteps, 0..n, sigmas)`, as f32.
 pub(super) fn levels(sigmas: &[f32], timesteps: &[f64]) -> Vec<f32> {
+    timesteps.iter().map(|t| level(sigmas, *t) as f32).collect()
+}
+
+/// `numpy.interp(t, 0..n, sigmas)`.
+pub(super) fn level(sigmas: &[f32], t: f64) -> f64 {
     let last = sigmas.len() - 1;
-    let level = |t: &f64| {
-        let low = t.floor().clamp(0.0, last as f64);
-        let index = low as usize;
-        if index == last {
-            return sigmas[last];
-        }
-        let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
-        ((to - from) * (t.max(0.0) - low) + from) as f32
-    };
-    timesteps.iter().map(level).collect()
+    let low = t.floor().clamp(0.0, last as f64);
+    let index = low as usize;
+    if index == last {
+        return f64::from(sigmas[last]);
+    }
+    let (from, to) = (f64::from(sigmas[index]), f64::from(sigmas[index + 1]));
+    (to - from) * (t.max(0.0) - low) + from
 }
 
 /// σ_max, or √(σ_max² + 1) where the first timestep is not the last training timestep.
@@ -99,7 +101,7 @@ pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Grid {
 }
 
 /// The timestep of a noise level, linear in log σ. `logs` ascends.
-fn timestep_of(sigma: f64, logs: &[f32]) -> f64 {
+pub(super) fn timestep_of(sigma: f64, logs: &[f32]) -> f64 {
     let log = sigma.max(1e-10).ln();
     let low = logs.partition_point(|l| log - f64::from(*l) >= 0.0).saturating_sub(1).min(logs.len() - 2);
     let (from, to) = (f64::from(logs[low]), f64::from(logs[low + 1]));

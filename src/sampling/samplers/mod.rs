@@ -5,10 +5,13 @@
 
 mod arithmetic;
 mod ddim;
+mod ddpm;
 mod dpm;
+mod dpm_sde;
 mod euler;
 mod grid;
 mod heun;
+mod lcm;
 mod method;
 mod pndm;
 mod unipc;
@@ -54,6 +57,10 @@ impl Sampler {
             choice::Sampler::DpmPp2mKarras => dpm::karras(schedule, steps),
             choice::Sampler::UniPc => unipc::layout(schedule, steps),
             choice::Sampler::Heun => heun::layout(schedule, steps),
+            choice::Sampler::Ddpm => ddpm::layout(schedule, steps)?,
+            choice::Sampler::Lcm => lcm::layout(schedule, steps)?,
+            choice::Sampler::DpmPp2mSde => dpm::stochastic(schedule, steps),
+            choice::Sampler::DpmPpSde => dpm_sde::layout(schedule, steps)?,
         };
         if let Some(t) = timesteps.iter().find(|t| !(0.0..total as f32).contains(*t)) {
             bail!("{steps} steps of {kind} reach timestep {t}, which the model does not have; use fewer steps");
@@ -93,8 +100,8 @@ impl Sampler {
         self.method.scale_model_input(x, i)
     }
 
-    /// The latents after call `i`. `model_output` and `x` have one shape, f32; `noise` is called once with
-    /// that shape by euler-a, never by the others.
+    /// The latents after call `i`. `model_output` and `x` have one shape, f32; `noise` is called at most once, with that
+    /// shape, and only by the samplers that draw noise while they sample.
     pub fn step(&mut self, model_output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
         self.check_index(i)?;
         self.method.step(model_output, i, x, noise)
@@ -200,10 +207,12 @@ mod tests {
                     // The last noise levels may lie beside the timesteps.
                     Kind::DpmPp2mKarras => last,
                     // If there is one timestep more than steps, only trailing spacing visits all of them.
-                    Kind::DpmPp2m | Kind::UniPc if index == 3 => last,
-                    Kind::DpmPp2m | Kind::UniPc => last - 1 - usize::from(offset),
+                    Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc if index == 3 => last,
+                    Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc => last - 1 - usize::from(offset),
+                    // Consistency models are distilled for 50 timesteps.
+                    Kind::Lcm => 50,
                     // With an offset, leading timesteps reach one beyond the last.
-                    Kind::Ddim | Kind::Pndm if index == 0 => last - 1,
+                    Kind::Ddim | Kind::Ddpm | Kind::Pndm if index == 0 => last - 1,
                     _ => last - usize::from(offset),
                 };
                 assert!(every && allowed == expected, "{kind} of process {index}: at most {allowed}, all: {every}");
@@ -218,9 +227,13 @@ mod tests {
         let settings =
             ScheduleSettings { rescale_betas_zero_snr: true, sampler: trailing, ..ScheduleSettings::default() };
         let process = ddpm(settings);
-        let error = Sampler::new(Kind::Ddim, &process, 10).unwrap_err().to_string();
-        assert!(error.contains("pure noise"), "{error}");
-        for kind in Kind::ALL.iter().map(|(_, kind)| *kind).filter(|kind| *kind != Kind::Ddim) {
+        // These divide by the signal that is left.
+        let refuse = [Kind::Ddim, Kind::Ddpm, Kind::Lcm];
+        for kind in refuse {
+            let error = Sampler::new(kind, &process, 10).unwrap_err().to_string();
+            assert!(error.contains("pure noise"), "{error}");
+        }
+        for kind in Kind::ALL.iter().map(|(_, kind)| *kind).filter(|kind| !refuse.contains(kind)) {
             let latents = run(Sampler::new(kind, &process, 10).unwrap());
             assert!(latents.iter().all(|v| v.is_finite()), "{kind}");
         }

@@ -13,9 +13,11 @@ from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
     DPMSolverMultistepScheduler,
+    DPMSolverSDEScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
+    LCMScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
 )
@@ -35,7 +37,8 @@ CONFIGS = {
     "zero_snr": SD | {"clip_sample": False, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "set_alpha_to_one": True, "steps_offset": 1, "timestep_spacing": "trailing", "skip_prk_steps": True},
     "trailing": SD | {"clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "timestep_spacing": "trailing"},
     "cosine": {"beta_schedule": "squaredcos_cap_v2", "clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "timestep_spacing": "linspace", "final_sigmas_type": "sigma_min"},
-    "linear": {"beta_start": 0.0001, "beta_end": 0.02, "clip_sample": False, "skip_prk_steps": True, "steps_offset": 1, "num_train_timesteps": 500},
+    # the schedule is named, because LCM's class has another default than all others
+    "linear": {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "clip_sample": False, "skip_prk_steps": True, "steps_offset": 1, "num_train_timesteps": 500},
 }
 SAMPLERS = {
     "ddim": (DDIMScheduler, {}),
@@ -46,8 +49,30 @@ SAMPLERS = {
     "dpm++2m-karras": (DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
     "unipc": (UniPCMultistepScheduler, {}),
     "heun": (HeunDiscreteScheduler, {}),
+    "ddpm": (DDPMScheduler, {}),
+    "lcm": (LCMScheduler, {}),
+    "dpm++2m-sde": (DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}),
+    "dpm++sde": (DPMSolverSDEScheduler, {}),
 }
 SHAPE = (1, 2, 2, 3)
+# The schedulers that draw noise from the generator they are given.
+DRAW = ("euler-a", "ddpm", "lcm", "dpm++2m-sde")
+
+
+class Brownian:
+    """Increments of one Brownian motion in σ, drawn half by half, in the place of diffusers' tree of torchsde."""
+
+    def __init__(self, generator):
+        self.generator, self.half = generator, None
+
+    def __call__(self, begin, end):
+        noise = torch.randn(SHAPE, generator=self.generator)
+        if self.half is None:
+            self.half = (begin, end, noise)
+            return noise
+        (begin, middle, first), self.half = self.half, None
+        whole = first * (begin - middle).sqrt() + noise * (middle - end).sqrt()
+        return whole / (begin - end).sqrt()
 
 
 def fake_model(x, t):
@@ -67,7 +92,9 @@ for name, config in CONFIGS.items():
             generator = torch.Generator("cpu").manual_seed(steps)
             x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
             init = float(scheduler.init_noise_sigma)
-            options = {"generator": generator} if sampler == "euler-a" else {}
+            options = {"generator": generator} if sampler in DRAW else {}
+            if sampler == "dpm++sde":
+                scheduler.noise_sampler = Brownian(generator)
             if len(scheduler.timesteps) > 1 and sampler != "pndm" and scheduler.timesteps[0] == scheduler.timesteps[1]:
                 # diffusers looks its first step up by timestep, takes the second of two equal ones and runs off the
                 # end; with zero SNR and Karras levels that happens at 30 steps

@@ -9,7 +9,7 @@ const swap = () => {
     img.dataset.on ??= img.getAttribute('src');
     img.src = off ? a.dataset.base : img.dataset.on;
   }
-  if (box && box.open) show(current);
+  document.dispatchEvent(new Event('grid-change'));
 };
 for (const t of all('.tools')) t.hidden = false;
 for (const b of toggles) b.onclick = swap;

@@ -1,0 +1,24 @@
+//! How the images of a cell were drawn.
+
+use serde::{Deserialize, Serialize};
+
+/// What draws the images of a cell again, together with their prompts and seeds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Drawing {
+    /// The base model: a Hub id, or the end of its path, because folders of this machine never reach a report.
+    pub model: String,
+    /// Whether the base model is a file or folder, whose path the reader must put in.
+    pub model_is_path: bool,
+    /// How its weights are stored.
+    pub dtype: String,
+    /// The sampler's name.
+    pub sampler: String,
+    /// Sampler steps.
+    pub steps: usize,
+    /// How strongly the images follow the prompt.
+    pub guidance_scale: f64,
+    /// What the images should not show.
+    pub negative_prompt: String,
+    /// Multiplies the adapter; 1 = as trained.
+    pub lora_scale: f64,
+}

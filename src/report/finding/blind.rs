@@ -1,0 +1,36 @@
+//! Encoders that cannot see the subject, and what must not be read from their numbers.
+
+use crate::choice::Purpose;
+use crate::report::data::StudyData;
+
+/// The measures of images seen through the encoder for identity.
+const OF_IDENTITY: [&str; 4] = ["identity", "leak", "copying_gap", "feature_variety"];
+/// The measures of images seen through the encoder for prompts.
+const OF_PROMPT: [&str; 1] = ["prompt_following"];
+
+/// Whether the encoder for identity is blind: real photos of the subject score no higher than the base model's images.
+pub(crate) fn is_blind(data: &StudyData) -> bool {
+    let low = || data.cells.iter().filter_map(|cell| cell.value("identity_range_low"));
+    low().next().is_some() && low().all(|low| low <= 0.0)
+}
+
+/// The name of the encoder that is blind.
+pub(super) fn name(data: &StudyData) -> Option<&str> {
+    let encoder = data.encoders.iter().find(|encoder| encoder.purposes.contains(&Purpose::Identity));
+    encoder.filter(|_| is_blind(data)).map(|encoder| encoder.name.as_str())
+}
+
+/// Whether a measure rests on a blind encoder, so that its numbers say nothing.
+pub(crate) fn says_nothing(data: &StudyData, measure: &str) -> bool {
+    if !is_blind(data) {
+        return false;
+    }
+    let of = |bases: &[&str]| {
+        let own = measure.strip_prefix("baseline_").or_else(|| measure.strip_prefix("held_out_")).unwrap_or(measure);
+        bases.iter().any(|base| own.starts_with(base))
+    };
+    // Prompts are read by the first encoder for them; it may be another one, which sees.
+    let first = |purpose| data.encoders.iter().find(|encoder| encoder.purposes.contains(&purpose)).map(|e| &e.name);
+    let same = first(Purpose::Prompt).is_some() && first(Purpose::Prompt) == first(Purpose::Identity);
+    of(&OF_IDENTITY) || same && of(&OF_PROMPT)
+}

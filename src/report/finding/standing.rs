@@ -1,0 +1,54 @@
+//! Where a condition stands against the best one, as far as the verdict tells.
+
+use crate::measures::verdict::{Call, Method};
+
+use super::judged::Judged;
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Clearly better than every other condition.
+    Best,
+    /// It cannot be told from the best one, or is the best one without being clearly so.
+    AmongBest,
+    /// Clearly worse than the best one.
+    Worse,
+}
+
+impl Standing {
+    /// As a table says it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::AmongBest => "among the best",
+            Self::Worse => "worse than the best",
+        }
+    }
+}
+
+/// Where a condition stands; `None` where nothing may be called better.
+pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing> {
+    let v = &judged.verdict;
+    let best = v.best?;
+    let known = judged.comparable && matches!(v.method, Method::Pooled | Method::Paired);
+    if !known || v.conditions.get(condition)?.n == 0 {
+        return None;
+    }
+    Some(match (condition == best && v.best_is_clear, like_best(judged, condition)) {
+        (true, _) => Standing::Best,
+        (false, true) => Standing::AmongBest,
+        (false, false) => Standing::Worse,
+    })
+}
+
+/// Whether a condition is the best one or cannot be told from it.
+pub(super) fn like_best(judged: &Judged<'_>, condition: usize) -> bool {
+    let v = &judged.verdict;
+    v.best.is_some_and(|best| {
+        condition == best
+            || v.differences.iter().any(|d| {
+                (d.first == condition || d.second == condition)
+                    && matches!(d.call_for(best), Some(Call::NotClear | Call::Unknown))
+            })
+    })
+}

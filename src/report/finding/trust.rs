@@ -1,0 +1,119 @@
+//! Can I trust it?
+
+use crate::choice::Purpose;
+use crate::report::data::ProblemKind;
+use crate::text;
+
+use super::answer::{Answer, Number, whole};
+use super::judged::Judged;
+use super::question::Question;
+use super::{blind, likeness, said, words};
+
+/// At most so many sentences of the plan stand in the answer.
+const MOST: usize = 3;
+
+/// What the answers rest on.
+pub(super) fn trust(judged: &Judged<'_>) -> Answer {
+    let data = judged.data;
+    let scored = judged.scored();
+    let fewest = scored.iter().map(|c| judged.verdict.conditions[*c].n).min().unwrap_or(0);
+    let photos = held_out(judged);
+    let unseen = text::count(photos, "photo") + " it never saw";
+    let sentence = match fewest {
+        _ if judged.void => words::void_short().to_owned(),
+        0 => "Not yet: nothing is measured.".to_owned(),
+        _ if judged.question == Question::Train => {
+            "Only a little: no photo was held out, so nobody knows what it does beyond the photos it trained on."
+                .to_owned()
+        }
+        _ if !judged.comparable => {
+            "Not for comparing: not all were measured on the same photos in the same way.".to_owned()
+        }
+        1 if scored.len() > 1 => {
+            "Not for choosing yet: there is one training of each, and another one may turn the order.".to_owned()
+        }
+        1 => "Not much yet: this is one training, and another one may come out different.".to_owned(),
+        2 => format!("For large differences only: there are 2 trainings of each, measured on {unseen}."),
+        n => format!("Yes, for this subject and this model: {n} trainings of each, measured on {unseen}."),
+    };
+    let trainings: usize = judged.verdict.conditions.iter().map(|c| c.n).sum();
+    let number = (trainings > 0).then(|| Number {
+        value: trainings.to_string(),
+        of: match (trainings, photos) {
+            (1, 0) => "training, nothing held out".to_owned(),
+            (1, n) => format!("training, {}", text::count(n, "held-out photo")),
+            (_, 0) => format!("trainings of {}, nothing held out", text::count(scored.len(), "condition")),
+            (_, n) => {
+                format!("trainings of {}, {}", text::count(scored.len(), "condition"), text::count(n, "held-out photo"))
+            }
+        },
+        interval: moves(judged),
+    });
+    let mut more = Vec::new();
+    more.extend(measured_by(judged));
+    more.extend(counts(judged));
+    more.extend(likeness::notes(data));
+    more.extend(said::reach_of_photos(judged));
+    let notices: Vec<String> = data.notices.iter().map(|notice| text::shortened(notice, 240)).collect();
+    let rest = notices.len().saturating_sub(MOST);
+    more.extend(notices.into_iter().take(MOST));
+    if rest > 0 {
+        more.push(format!("{} more stand in the numbers behind it.", text::count(rest, "warning")));
+    }
+    Answer { question: "Can I trust it?", sentence, number, more }
+}
+
+/// How far chance moves a training.
+fn moves(judged: &Judged<'_>) -> String {
+    let Some(noise) = judged.verdict.noise.filter(|_| judged.comparable) else { return String::new() };
+    let share =
+        judged.study.span.filter(|span| *span > 0.0).map(|span| format!(" (±{} of the way)", whole(noise.sd / span)));
+    format!(
+        "repeating one moves the {} by ±{}{}",
+        judged.question.noun(),
+        text::measurement(noise.sd),
+        share.unwrap_or_default()
+    )
+}
+
+/// The photos that the answer rests on.
+fn held_out(judged: &Judged<'_>) -> usize {
+    judged.data.cells.iter().map(|cell| cell.held_out_photos.len()).min().unwrap_or(0)
+}
+
+/// By which measure it is judged.
+fn measured_by(judged: &Judged<'_>) -> Option<String> {
+    let data = judged.data;
+    let encoder = data.encoders.iter().find(|encoder| encoder.purposes.contains(&Purpose::Identity));
+    match (judged.question, encoder) {
+        _ if judged.scored().is_empty() => None,
+        (Question::Identity, Some(encoder)) => {
+            Some(format!("Likeness is what the image encoder {} sees; it is no person.", encoder.name))
+        }
+        _ => blind::name(data).map(|name| {
+            format!(
+                "The image encoder {name} is blind to this subject: real photos score no higher than the base model's \
+                 images. So nothing it says of likeness, leaking or copying counts, and the loss is judged."
+            )
+        }),
+    }
+}
+
+/// What failed, diverged or is missing.
+fn counts(judged: &Judged<'_>) -> Vec<String> {
+    let cells = &judged.data.cells;
+    let of = |kind: ProblemKind| {
+        cells.iter().filter(|cell| cell.problems.first().is_some_and(|problem| problem.kind() == kind)).count()
+    };
+    let all = cells.len();
+    let say = |n: usize, what: &str| (n > 0).then(|| format!("{n} of {} {what}.", text::count(all, "cell")));
+    let diverged = judged.conditions.iter().flat_map(|c| &c.trainings).filter(|t| t.diverged).count();
+    [
+        say(diverged, "diverged and are in no mean: their learning rate is too high"),
+        say(of(ProblemKind::Failed), "failed"),
+        say(of(ProblemKind::Waiting), "are not finished"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

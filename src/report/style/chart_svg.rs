@@ -1,0 +1,279 @@
+//! Charts as parts of the page: SVG in the page's colours.
+//!
+//! Places across are in per cent and places up in pixels, so a chart is as wide as there is room and its texts keep
+//! their size. Lines are drawn in an inner drawing that is stretched; their width is not.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::chart::{Curve, Figure, Ink, Look, Mark, Panel};
+use super::scale::{Scale, drawable, percent, short};
+use crate::text::measurement;
+
+/// The height of the lines' place in pixels.
+const HEIGHT: f64 = 190.0;
+/// The width of the inner drawing in its own units.
+const WIDTH: f64 = 1000.0;
+/// The height of one row of numbers below.
+const ROW: f64 = 17.0;
+/// The most numbers beside a chart and below it.
+const TICKS: usize = 5;
+
+/// The two scales of a chart.
+#[derive(Clone, Copy)]
+struct Axes {
+    x: Scale,
+    y: Scale,
+    /// Whether the horizontal one has no places between whole numbers.
+    whole: bool,
+}
+
+impl Figure {
+    /// All charts and what the lines mean; empty if no chart has a point.
+    pub(crate) fn svg(&self) -> Markup {
+        let Some((x, y)) = self.across().zip(self.y) else { return Markup::default() };
+        let axes = Axes { x, y, whole: self.whole() };
+        let cut = self.panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points).any(|p| p.1 > y.high);
+        html! {
+            div.charts data-low=(x.low) data-high=(x.high) data-across=(self.x_label) {
+                @if !self.title.is_empty() { h3 { (self.title) } }
+                div.panels { @for panel in &self.panels { (self.panel(panel, axes)) } }
+                (self.key())
+                @if cut { p.soft { "Values above " (y.say(y.high)) " are beyond the edge of the chart." } }
+            }
+        }
+    }
+
+    fn panel(&self, panel: &Panel, axes: Axes) -> Markup {
+        let lines: String = panel.curves.iter().map(|curve| path(curve, axes)).collect();
+        let rows = if panel.second.is_some() { 2.0 } else { 1.0 };
+        html! {
+            figure.chart {
+                @if !panel.title.is_empty() { figcaption dir="auto" { (panel.title) } }
+                p.up aria-hidden="true" { (self.y_label) }
+                svg height=(short(HEIGHT + rows * ROW)) role="img" aria-label=(said(panel, &self.x_label)) {
+                    (self.mesh(panel, axes))
+                    svg viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } width="100%" height=(short(HEIGHT))
+                        preserveAspectRatio="none" { (PreEscaped(lines)) }
+                    @for curve in &panel.curves { (self.dots(curve, axes)) }
+                    @for mark in &panel.marks { (named(mark, axes)) }
+                }
+            }
+        }
+    }
+
+    /// The lines and numbers behind.
+    fn mesh(&self, panel: &Panel, axes: Axes) -> Markup {
+        let ticks = axes.x.ticks(TICKS).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
+        let ticks: Vec<f64> = ticks.collect();
+        let second = |tick: f64, factor: f64| {
+            let value = tick * factor;
+            if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+        };
+        html! {
+            @for tick in axes.y.ticks(TICKS) {
+                @let y = short(up(tick, axes));
+                line x2="100%" y1=(y) y2=(y) {}
+                text.left x="-7" y=(y) dy="4" { (axes.y.say(tick)) }
+            }
+            line.edge x2="100%" y1=(short(HEIGHT)) y2=(short(HEIGHT)) {}
+            @for tick in &ticks {
+                text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + ROW - 2.0)) { (axes.x.say(*tick)) }
+            }
+            text.left x="-7" y=(short(HEIGHT + ROW - 2.0)) { (self.x_label) }
+            @if let Some(factor) = panel.second {
+                @for tick in &ticks {
+                    text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + 2.0 * ROW - 2.0)) {
+                        (second(*tick, factor))
+                    }
+                }
+                text.left x="-7" y=(short(HEIGHT + 2.0 * ROW - 2.0)) { (self.second_label) }
+            }
+        }
+    }
+
+    /// The points of a curve, each with its numbers. A line from a place to itself cannot be seen, so it is a dot.
+    fn dots(&self, curve: &Curve, axes: Axes) -> Markup {
+        let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
+        let radius = if one_place { curve.look.dots.max(4) } else { curve.look.dots };
+        let shown = |p: &&(f64, f64)| radius > 0 && drawable(p.0) && axes.y.holds(p.1);
+        let role = if curve.look.width > 2.0 { "main" } else { "side" };
+        html! {
+            @for (x, y) in curve.points.iter().filter(shown) {
+                circle class={ (ink(curve.look.ink)) " " (role) } cx=(percent(axes.x.place(*x)))
+                    cy=(short(up(*y, axes))) r=(radius) data-thing=[curve.thing] {
+                    title {
+                        @if !curve.name.is_empty() { (curve.name) ": " }
+                        (measurement(*y)) @if !self.x_label.is_empty() { " at " (self.x_label) " " (number(*x)) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the lines mean, as text beside a piece of each.
+    fn key(&self) -> Markup {
+        let piece = |look: &Look| {
+            let middle = vec![(0.0, 0.5), (1.0, 0.5)];
+            let line = Curve::new("", middle, Look { opacity: look.opacity.max(0.4), ..*look });
+            html! {
+                svg width="30" height="12" aria-hidden="true" {
+                    @if look.width > 0.0 {
+                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| (p.0 * 30.0, p.1 * 12.0)))) }
+                    }
+                    @if look.dots > 0 { circle class=(ink(look.ink)) cx="15" cy="6" r=(look.dots.min(6)) {} }
+                }
+            }
+        };
+        html! {
+            @if !self.legend.is_empty() {
+                ul.key {
+                    @for entry in &self.legend {
+                        li { span data-thing=[entry.thing] { (piece(&entry.look)) bdi { (entry.name) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How far from the top a value is.
+fn up(value: f64, axes: Axes) -> f64 {
+    HEIGHT * (1.0 - axes.y.place(value))
+}
+
+/// A line of the inner drawing; what lies beyond the edge is cut off by the drawing itself.
+fn path(curve: &Curve, axes: Axes) -> String {
+    let beyond = 4.0 * HEIGHT;
+    let height = |y: f64| HEIGHT * (1.0 - (y - axes.y.low) / (axes.y.high - axes.y.low));
+    path_in(curve, |(x, y)| (axes.x.place(x) * WIDTH, height(y).clamp(-beyond, beyond)))
+}
+
+fn path_in(curve: &Curve, place: impl Fn((f64, f64)) -> (f64, f64)) -> String {
+    let points: Vec<(f64, f64)> =
+        curve.points.iter().filter(|p| drawable(p.0) && drawable(p.1)).map(|p| place(*p)).collect();
+    if points.len() < 2 || curve.look.width == 0.0 {
+        return String::new();
+    }
+    let places: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y))).collect();
+    let mut out = format!("<path class=\"{}\" stroke-width=\"{}\"", ink(curve.look.ink), short(curve.look.width));
+    if let Some((on, off)) = curve.look.dash {
+        out += &format!(" stroke-dasharray=\"{on} {off}\"");
+    }
+    if curve.look.opacity < 1.0 {
+        out += &format!(" opacity=\"{:.2}\"", curve.look.opacity);
+    }
+    if let Some(thing) = curve.thing {
+        out += &format!(" data-thing=\"{thing}\"");
+    }
+    out + &format!(" d=\"M{}\"></path>", places.join("L"))
+}
+
+/// A place with a ring around it and its name beside it.
+fn named(mark: &Mark, axes: Axes) -> Markup {
+    let (x, y) = (axes.x.place(mark.at.0), up(mark.at.1, axes));
+    let anchor = match x {
+        x if x < 0.25 => "start",
+        x if x > 0.75 => "end",
+        _ => "middle",
+    };
+    let below = if y > HEIGHT - 26.0 { y - 12.0 } else { y + 21.0 };
+    html! {
+        circle class={ "ring " (ink(mark.ink)) } cx=(percent(x)) cy=(short(y)) r="8" {}
+        text.name x=(percent(x)) y=(short(below)) style={ "text-anchor:" (anchor) } { (mark.text) }
+    }
+}
+
+/// The class that gives a mark its colour.
+fn ink(ink: Ink) -> &'static str {
+    const SERIES: [&str; 7] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7"];
+    match ink {
+        Ink::Series(i) => SERIES[i % SERIES.len()],
+        Ink::Soft => "k0",
+    }
+}
+
+/// A chart in words: the ends of its main lines.
+fn said(panel: &Panel, across: &str) -> String {
+    let ends = |curve: &Curve| {
+        let (first, last) = (curve.points.first()?, curve.points.last()?);
+        let at = |p: &(f64, f64)| format!("{} at {across} {}", measurement(p.1), number(p.0));
+        Some(if first == last {
+            format!("{}: {}", curve.name, at(first))
+        } else {
+            format!("{}: {}, {}", curve.name, at(first), at(last))
+        })
+    };
+    let main = panel.curves.iter().filter(|c| !c.name.is_empty() && c.look.width > 1.5).take(8).filter_map(ends);
+    let said: Vec<String> = main.chain(panel.marks.iter().map(|mark| mark.text.clone())).collect();
+    let title = if panel.title.is_empty() { "Chart" } else { &panel.title };
+    format!("{title}. {}", said.join("; "))
+}
+
+/// A number across.
+fn number(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e7 { format!("{x:.0}") } else { measurement(x) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chart::{Entry, line};
+    use super::super::xml::well_formed;
+    use super::*;
+
+    fn figure(curves: Vec<Curve>) -> Figure {
+        let panel = Panel { title: "</figcaption><script>alert(1)</script>\"'&".into(), curves, ..Panel::default() };
+        Figure {
+            name: "",
+            title: "<i>".into(),
+            x_label: "step".into(),
+            second_label: "passes",
+            y_label: "loss",
+            legend: vec![Entry::new("<b onclick=\"x\">", line(Ink::Soft, 1.0))],
+            panels: vec![Panel {
+                marks: vec![Mark { at: (1.0, 1.0), text: "<u>".into(), ink: Ink::Soft }],
+                second: Some(0.5),
+                ..panel
+            }],
+            x: None,
+            y: Some(Scale { low: 0.0, high: 2.0 }),
+        }
+    }
+
+    fn dotted(points: &[(f64, f64)]) -> Curve {
+        Curve::new("a <\"> line", points.to_vec(), Look { dots: 3, ..line(Ink::Series(8), 2.0) })
+    }
+
+    #[test]
+    fn texts_stay_texts_and_elements_are_closed() {
+        let page = figure(vec![dotted(&[(0.0, 0.0), (2.0, 2.0)])]).svg().into_string();
+        assert_eq!(well_formed(&page), Ok(()), "{page}");
+        for raw in ["<script", "<b ", "<u>", "<i>"] {
+            assert!(!page.contains(raw), "{raw}: {page}");
+        }
+        // The first point is at the bottom left, the eighth colour is the first again.
+        assert!(page.contains("<circle class=\"k2 side\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
+        assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190L1000 0\"></path>"), "{page}");
+        assert!(page.contains("<title>a &lt;&quot;&gt; line: 2.000 at step 2</title>"), "{page}");
+        // Ten units of a second axis that counts halves.
+        assert!(page.contains(">passes</text>") && page.contains(">0.5</text>"), "{page}");
+    }
+
+    #[test]
+    fn odd_numbers_are_left_out_and_one_place_is_a_dot() {
+        let odd = [(0.0, f64::NAN), (f64::INFINITY, 1.0), (1.0, 1e308), (2.0, 1.0)];
+        let mut figure = figure(vec![dotted(&odd), Curve::new("", vec![(1.0, 1.0)], line(Ink::Soft, 1.0))]);
+        figure.x = Some(Scale { low: 0.0, high: 2.0 });
+        let page = figure.svg().into_string();
+        assert_eq!(well_formed(&page), Ok(()), "{page}");
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+        assert_eq!(page.matches("<circle class=\"k2").count(), 1, "{page}");
+        assert!(page.contains("<circle class=\"k0 side\" cx=\"50%\" cy=\"95\" r=\"4\">"), "{page}");
+    }
+
+    #[test]
+    fn without_a_point_there_is_nothing_and_a_cut_is_said() {
+        assert_eq!(figure(Vec::new()).svg().into_string(), "");
+        let page = figure(vec![dotted(&[(0.0, 0.0), (2.0, 9.0)])]).svg().into_string();
+        assert!(page.contains("Values above 2 are beyond the edge of the chart."), "{page}");
+    }
+}

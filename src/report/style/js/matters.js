@@ -1,0 +1,14 @@
+// Of the tables of two settings one is shown; without this script they stand below each other.
+for (const choice of all('[data-choose="heat"]')) {
+  const show = () => {
+    const chosen = choice.querySelector('input:checked');
+    for (const table of all('[data-heat]')) table.hidden = !!chosen && table.dataset.heat !== chosen.value;
+  };
+  choice.addEventListener('change', show);
+  show();
+  // On paper all of them are there.
+  addEventListener('beforeprint', () => {
+    for (const table of all('[data-heat]')) table.hidden = false;
+  });
+  addEventListener('afterprint', show);
+}
