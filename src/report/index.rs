@@ -11,7 +11,7 @@ use crate::report::finding::finding;
 use crate::report::sections::{self, Page, Section, answer};
 use crate::report::style::copy::prose;
 use crate::report::style::page::document;
-use crate::report::{cells_json, titles, viewer};
+use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
 /// The whole page.
@@ -24,7 +24,7 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (cells_json::block(page.judged))
         (viewer::dialog())
     };
-    document(titles::study_title(page.data), &body)
+    document(titles::study_title(page.data), (page.charts.sheets > 0).then_some(sheet::CARD), &body)
 }
 
 fn header(page: &Page<'_>) -> Markup {

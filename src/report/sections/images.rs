@@ -8,6 +8,7 @@ use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
 use crate::report::grid::{table, toggle};
 use crate::report::layout::Layout;
+use crate::report::sheet;
 
 /// The comparison grid.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -24,8 +25,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         (toggle())
         (table(data, &Layout::new(data, Group::Prompt), Group::Prompt, "main"))
     };
-    let sheet = "![All images: rows are the baseline and the cells, columns prompts and seeds](grid.png)";
-    let markdown = if page.charts.grid { sheet.to_owned() } else { String::new() };
+    let image = |name: String| format!("![The base model and every condition, for each prompt and seed]({name})");
+    let markdown = sheet::names(page.charts.sheets).map(image).collect::<Vec<_>>().join("\n\n");
     Some(Section { id: "images", title: "Images", html, markdown })
 }
 

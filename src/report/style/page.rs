@@ -42,8 +42,8 @@ const SCRIPT: &[&str] = &[
     include_str!("js/judge.js"),
 ];
 
-/// Head and frame shared by all pages.
-pub(crate) fn document(title: &str, body: &Markup) -> String {
+/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -53,6 +53,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 title { (title) }
+                @if let Some(file) = preview { meta property="og:image" content=(file); }
                 style { (PreEscaped(STYLE.concat())) }
             }
             body {
