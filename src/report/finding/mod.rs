@@ -30,9 +30,10 @@ mod tests;
 
 pub(crate) use answer::Answer;
 pub(crate) use answers::answers;
+pub(crate) use blind::{blind_words, says_nothing};
 pub(crate) use conditions::{Condition, diverged};
 pub(crate) use judged::{Judged, judged};
-pub(crate) use next_step::{NextStep, next_step, seconds};
+pub(crate) use next_step::{NextStep, next_step, retry, seconds};
 pub(crate) use order::{axis_said, level_name, turned_orders};
 pub(crate) use question::Question;
 pub(crate) use said::finding;

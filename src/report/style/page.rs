@@ -13,6 +13,7 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/live.css"),
     include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
@@ -42,8 +43,21 @@ const SCRIPT: &[&str] = &[
     include_str!("js/judge.js"),
 ];
 
+/// What a page of a run that is going on can do besides.
+const LIVE: &str = include_str!("js/live.js");
+
+/// Whether a page is loaded again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    /// It stays as it is.
+    Never,
+    /// After so many seconds: a run is going on.
+    After(u64),
+}
+
 /// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
-pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup) -> String {
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload: Reload) -> String {
+    let live = if reload == Reload::Never { "" } else { LIVE };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -52,13 +66,17 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup) -> Str
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
+                // With JavaScript the script loads the page again, and keeps the reader's place.
+                @if let Reload::After(seconds) = reload {
+                    noscript { meta http-equiv="refresh" content=(seconds); }
+                }
                 title { (title) }
                 @if let Some(file) = preview { meta property="og:image" content=(file); }
                 style { (PreEscaped(STYLE.concat())) }
             }
             body {
                 (body)
-                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}}})();", SCRIPT.concat()))) }
+                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{live}}})();", SCRIPT.concat()))) }
             }
         }
     }
@@ -70,7 +88,7 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup) -> Str
 mod tests {
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in super::STYLE.iter().chain(super::SCRIPT) {
+        for text in super::STYLE.iter().chain(super::SCRIPT).chain([&super::LIVE]) {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }
