@@ -387,6 +387,9 @@ class Study:
             w = [self.weights({a: level}) for level in range(axis["levels"])]
             pairs = itertools.combinations(range(axis["levels"]), 2)
             found = [self.difference(p, q, [x - y for x, y in zip(w[p], w[q])]) for p, q in pairs]
+            # A condition without a score: there is no mean over the other axes.
+            if None in found:
+                return None
             self.corrected([(d, d["estimate"]) for d in found])
             out.append(dict(axis=a, differences=found, range=max(abs(d["estimate"]) for d in found)))
         return out
@@ -497,12 +500,13 @@ class Study:
         calls_of_best = [(d, d["call"] if d["first"] == best else turned.get(d["call"], d["call"]))
                          for d in differences if best in (d["first"], d["second"])]
         of_best = [call for _, call in calls_of_best]
+        effects = self.effects()
         clear = len(self.scored) > 1 and len(of_best) + 1 == len(self.scored) and set(of_best) == {"better"}
         return dict(
             method=self.method, variances=self.variances, differences=differences, best=best, best_is_clear=clear,
             noise=dict(sd=math.sqrt(self.s2), df=self.df) if self.s2 is not None else None, span=span, sizes=sizes,
-            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=self.effects(),
-            interactions=self.interactions(), omnibus=self.omnibus(),
+            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=effects,
+            interactions=self.interactions() if effects is not None else None, omnibus=self.omnibus(),
             settle=self.settle(best, calls_of_best, span),
             conditions=[dict(n=sum(x is not None for x in row), diverged=diverged, score=estimate(row), gain=gain,
                              share=gain["change"]["mean"] * self.sign / span if gain and span else None)
