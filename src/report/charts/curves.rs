@@ -35,11 +35,13 @@ pub(crate) fn curves(data: &StudyData) -> Figure {
         (groups.iter().map(panel).collect::<Vec<_>>(), legend)
     } else {
         let (kind, photos, _) = KINDS[if has("held_out") { 2 } else { 1 }];
-        let curve = |(i, group): (usize, &Group<'_>)| {
-            let points = thinned(&mean_line(&lines(group, kind)), POINTS);
-            Curve { thing: Some(i), ..Curve::new(group.title.as_str(), points, Look { dots: 3, ..many(i) }) }
+        let means: Vec<_> = groups.iter().map(|group| thinned(&mean_line(&lines(group, kind)), POINTS)).collect();
+        let dots = if means.iter().flatten().count() <= DOTS { 3 } else { 0 };
+        let curve = |(i, points): (usize, Vec<(f64, f64)>)| {
+            let look = Look { dots, ..many(i) };
+            Curve { thing: Some(i), ..Curve::new(groups[i].title.as_str(), points, look) }
         };
-        let curves: Vec<Curve> = groups.iter().enumerate().map(curve).collect();
+        let curves: Vec<Curve> = means.into_iter().enumerate().map(curve).collect();
         let entry =
             |(i, group): (usize, &Group<'_>)| Entry { thing: Some(i), ..Entry::new(group.title.as_str(), many(i)) };
         let legend = groups.iter().enumerate().map(entry).collect();

@@ -263,7 +263,7 @@ mod tests {
             assert!(!page.contains(raw), "{raw}: {page}");
         }
         // The first point is at the bottom left, the eighth colour is the first again.
-        assert!(page.contains("<circle class=\"k2 side\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
+        assert!(page.contains("<circle class=\"k2 main\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
         assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190L1000 0\"></path>"), "{page}");
         assert!(page.contains("<title>a &lt;&quot;&gt; line: 2.000 at step 2</title>"), "{page}");
         // Ten units of a second axis that counts halves.
