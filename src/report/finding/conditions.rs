@@ -39,6 +39,11 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
+    /// Whether that job made one of its trainings.
+    pub(crate) fn has(&self, job: &String) -> bool {
+        self.jobs.contains(job)
+    }
+
     /// The cells of its trainings, diverged ones left out.
     pub(crate) fn cells<'d>(&'d self, data: &'d StudyData) -> impl Iterator<Item = &'d CellData> {
         self.trainings.iter().filter(|t| !t.diverged).filter_map(|t| data.cells.get(t.cell))

@@ -11,6 +11,8 @@ pub(crate) struct Page<'d> {
     pub(crate) data: &'d StudyData,
     /// Its conditions and trainings with the verdict on them.
     pub(crate) judged: &'d Judged<'d>,
+    /// Another study to stand beside it.
+    pub(crate) other: Option<&'d Judged<'d>>,
     /// The charts that lie beside the page.
     pub(crate) charts: Charts,
 }
