@@ -4,7 +4,7 @@ use crate::report::data::StudyData;
 use crate::report::style::chart::{Curve, Entry, Figure, Look, Mark, Panel};
 use crate::report::style::scale::Scale;
 
-use super::look::{CLASS, HELD_OUT, MAX_PANELS, TRAIN, many, spread};
+use super::look::{CLASS, DOTS, HELD_OUT, MAX_PANELS, TRAIN, many, spread};
 use super::probe::level;
 use super::runs::{Group, groups};
 use super::smooth::{mean_line, thinned};
@@ -14,8 +14,6 @@ const KINDS: [(&str, &str, Look); 3] =
     [("class", "class images", CLASS), ("train", "training photos", TRAIN), ("held_out", "held-out photos", HELD_OUT)];
 /// The most points of a line.
 const POINTS: usize = 120;
-/// The most points of a chart that are drawn as dots one can point at.
-const DOTS: usize = 160;
 /// A loss above this multiple of the base model's is beyond the edge: a training that diverged would press all others
 /// into one line.
 const SHOWN: f64 = 1.6;
