@@ -13,7 +13,7 @@ use crate::report::navigation::{navigation, skip};
 use crate::report::sections::{self, Page, answer};
 use crate::report::style::copy::prose;
 use crate::report::style::page::{Reload, document};
-use crate::report::{cells_json, titles, viewer};
+use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
 /// The whole page.
@@ -28,7 +28,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (viewer::dialog())
     };
     let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
-    document(titles::study_title(page.data), &body, reload)
+    let preview = (page.charts.sheets > 0).then_some(sheet::CARD);
+    document(titles::study_title(page.data), preview, &body, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {
