@@ -118,13 +118,13 @@ fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
                         th scope="col" { "study" }
                         th scope="col" { "settings" }
                         th.n scope="col" { "trainings" }
-                        th.n scope="col" { (one.question.noun()) small { "mean" } }
+                        th.n scope="col" { (score_name(one, other)) small { "mean" } }
                         th.n scope="col" { "95 % interval" small { "of the mean" } }
                     }
                 }
                 tbody {
                     @for (study, judged) in [("this study", one), ("the other", other)] {
-                        @for row in rows(judged) {
+                        @for row in rows(judged, one.question != other.question) {
                             tr {
                                 th scope="row" { (study) }
                                 @for (index, field) in row.iter().enumerate() {
@@ -139,14 +139,20 @@ fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
     }
 }
 
-/// Title, number of trainings, mean and interval of each condition.
-fn rows(judged: &Judged<'_>) -> Vec<[String; 4]> {
+/// What both scores are, if they are the same.
+fn score_name(one: &Judged<'_>, other: &Judged<'_>) -> &'static str {
+    if one.question == other.question { one.question.noun() } else { "score" }
+}
+
+/// Title, number of trainings, mean and interval of each condition. The mean says what it is of, if it is `named`.
+fn rows(judged: &Judged<'_>, named: bool) -> Vec<[String; 4]> {
     let row = |(index, verdict): (usize, &crate::measures::verdict::ConditionVerdict)| {
         let title = match judged.title(index) {
             "" => "all cells".to_owned(),
             title => title.to_owned(),
         };
-        let mean = verdict.score.map_or_else(|| "–".to_owned(), |score| measurement(score.mean));
+        let noun = if named { format!(" ({})", judged.question.noun()) } else { String::new() };
+        let mean = verdict.score.map_or_else(|| "–".to_owned(), |score| measurement(score.mean) + &noun);
         [title, verdict.n.to_string(), mean, verdict.score.as_ref().map_or_else(|| "–".to_owned(), interval)]
     };
     let rows: Vec<_> = judged.verdict.conditions.iter().enumerate().map(row).collect();
@@ -215,7 +221,7 @@ fn text(one: &Judged<'_>, other: &Judged<'_>, different: &[Difference]) -> Strin
         let row = move |fields: [String; 4]| {
             std::iter::once(study.to_owned()).chain(fields.map(|field| markdown::escape(&field))).collect::<Vec<_>>()
         };
-        rows(judged).into_iter().map(row)
+        rows(judged, one.question != other.question).into_iter().map(row)
     });
     let head = ["study", "settings", "trainings", "mean", "95 % interval"];
     let scores = markdown::table(&head, &["---", "---", "---:", "---:", "---:"], rows);
