@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::measures::verdict::Estimate;
+use crate::measures::verdict::{ConditionVerdict, Direction, Estimate};
 use crate::report::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
@@ -74,8 +74,8 @@ fn paired(one: &Judged<'_>, other: &Judged<'_>) -> String {
     };
     let photos = held_out(one);
     let better = match one.question.direction() {
-        crate::measures::verdict::Direction::Higher => "Higher is better.",
-        crate::measures::verdict::Direction::Lower => "Lower is better.",
+        Direction::Higher => "Higher is better.",
+        Direction::Lower => "Lower is better.",
     };
     let number = one.question.noun();
     if photos != held_out(other) || photos.is_empty() {
@@ -146,7 +146,7 @@ fn score_name(one: &Judged<'_>, other: &Judged<'_>) -> &'static str {
 
 /// Title, number of trainings, mean and interval of each condition. The mean says what it is of, if it is `named`.
 fn rows(judged: &Judged<'_>, named: bool) -> Vec<[String; 4]> {
-    let row = |(index, verdict): (usize, &crate::measures::verdict::ConditionVerdict)| {
+    let row = |(index, verdict): (usize, &ConditionVerdict)| {
         let title = match judged.title(index) {
             "" => "all cells".to_owned(),
             title => title.to_owned(),
