@@ -19,7 +19,8 @@ pub(crate) fn banner(data: &StudyData) -> Markup {
             div.banner id="live" role="status" data-written=(live.written) data-every=(RELOAD) {
                 p { b { (now(data, live)) } " The page loads itself again and keeps your place." }
                 p.stale hidden {
-                    "Nothing was written for " span {} ". If nothing runs any more, go on with: " code { (command) } " " (button(&command, "copy"))
+                    "Nothing was written for " span {} ". If nothing runs any more, go on with: "
+                    code { (command) } " " (button(&command, "copy"))
                 }
             }
         },

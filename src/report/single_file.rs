@@ -15,8 +15,8 @@ use crate::report::style::{link, picture};
 use crate::report::tags::{Piece, Tag, pieces};
 
 /// What the page says at its top.
-const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small copies of the images; the full images and \
-                    all other files lie in the folder of the report.</p>";
+const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small copies of the images; the full images \
+                    and all other files lie in the folder of the report.</p>";
 /// What is written behind a link to a file that is left out.
 const LEFT_OUT: &str = " <small>(not in this file)</small>";
 const SCRIPT: &str = include_str!("style/js/single.js");

@@ -40,7 +40,9 @@ fn settings(different: &[Difference]) -> Markup {
     html! {
         div.scroll.plain tabindex="0" role="region" aria-label="Settings that differ" {
             table {
-                thead { tr { th scope="col" { "setting" } th scope="col" { "this study" } th scope="col" { "the other" } } }
+                thead {
+                    tr { th scope="col" { "setting" } th scope="col" { "this study" } th scope="col" { "the other" } }
+                }
                 tbody {
                     @for difference in different {
                         tr {
@@ -180,7 +182,11 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
         div.scroll tabindex="0" role="region" aria-label="Images of both studies" {
             table.grid data-set="compare" style="--n:2" {
                 thead {
-                    tr { th scope="col" { "seed" } th scope="col" { "this study" } th scope="col" { "the other study" } }
+                    tr {
+                        th scope="col" { "seed" }
+                        th scope="col" { "this study" }
+                        th scope="col" { "the other study" }
+                    }
                 }
                 @for (index, pair) in pairs.iter().enumerate() {
                     @let names = [titles::full_title(one, pair.one), titles::full_title(other, pair.other)];
@@ -194,11 +200,12 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                         @for (nth, (a, b)) in pair.images.iter().enumerate() {
                             tr {
                                 th.seed scope="row" { (a.seed) }
+                                @let row = row_of(index, nth);
                                 td {
-                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row_of(index, nth), 0), None))
+                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row, 0), None))
                                     small.soft dir="auto" { (text::shortened(&a.prompt, 120)) }
                                 }
-                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row_of(index, nth), 1), None)) }
+                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row, 1), None)) }
                             }
                         }
                     }
@@ -227,7 +234,8 @@ fn text(one: &Judged<'_>, other: &Judged<'_>, different: &[Difference]) -> Strin
     let scores = markdown::table(&head, &["---", "---", "---:", "---:", "---:"], rows);
     let [a, b] = [one, other].map(|judged| markdown::escape(titles::study_title(judged.data)));
     format!(
-        "## Compared with another study\n\nThis study is “{a}”, the other one is “{b}”.\n\n{settings}\n\n{}\n\n{scores}",
+        "## Compared with another study\n\nThis study is “{a}”, the other one is “{b}”.\n\n{settings}\n\n{}\n\n\
+         {scores}",
         paired(one, other)
     )
 }
