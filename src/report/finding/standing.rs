@@ -30,8 +30,8 @@ impl Standing {
 pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing> {
     let v = &judged.verdict;
     let best = v.best?;
-    let known = judged.comparable && matches!(v.method, Method::Pooled | Method::Paired);
-    if !known || v.conditions.get(condition)?.n == 0 {
+    let known = judged.comparable && v.method == Method::Pooled;
+    if !known || v.conditions.get(condition)?.n == 0 || none_told_apart(judged) {
         return None;
     }
     Some(match (condition == best && v.best_is_clear, like_best(judged, condition)) {
@@ -39,6 +39,12 @@ pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing
         (false, true) => Standing::AmongBest,
         (false, false) => Standing::Worse,
     })
+}
+
+/// Whether no condition can be told from the best one: then a mark on each would say nothing.
+pub(crate) fn none_told_apart(judged: &Judged<'_>) -> bool {
+    let scored = judged.scored();
+    judged.comparable && judged.verdict.method == Method::Pooled && scored.iter().all(|c| like_best(judged, *c))
 }
 
 /// Whether a condition is the best one or cannot be told from it.
