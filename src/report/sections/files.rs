@@ -65,7 +65,10 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                     " – what the finding says, in numbers"
                 }
             }
-            li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
+            li {
+                a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step; the same for "
+                "TensorBoard in " code { "tensorboard/" }
+            }
             @if page.data.has_probe_values() {
                 li {
                     a href="probe_values.csv" { "probe_values.csv" }
