@@ -53,9 +53,9 @@ const panel = (() => {
     const rows = [['noise seed', seed]];
     if (own) {
       rows.push(['training', own.steps + ' steps, seed ' + own.train_seed]);
-      rows.push(['strength of the adapter', String(own.scale)]);
     }
     if (sampler) {
+      if (own) rows.push(['strength of the adapter', String(own.scale)]);
       rows.push(['drawn with', sampler + ', ' + steps + ' steps, guidance ' + guidance_scale]);
     }
     return rows;
@@ -186,14 +186,10 @@ const panel = (() => {
   const elsewhere = (id, open) => {
     const own = study.cell(id);
     if (!own) return [];
-    const main = data.study.main_axis;
-    const rest = data.axes.filter((axis) => axis.key !== main && axis.key !== 'generate.checkpoint');
-    const repeats = rest.every((axis) => axis.repeat);
-    const settings = (other) => rest.map((axis) => axis.title + ' ' + other.settings[axis.key]).join(', ');
-    return [
-      along(id, repeats ? 'other trainings' : 'other settings', study.others(own), settings, open),
-      along(id, 'after steps', study.steps(own), (other) => String(other.steps), open),
-    ];
+    const rest = data.axes.filter((axis) => axis.key !== data.study.main_axis);
+    return rest.map((axis) =>
+      along(id, axis.title, study.along(own, axis.key), (other) => other.settings[axis.key], open),
+    );
   };
 
   return {

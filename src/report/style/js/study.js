@@ -79,6 +79,8 @@ const study = (() => {
         keys.filter((key) => key !== main && key !== STEPS),
       );
     },
+    /** The cells that differ from that one in one setting only. */
+    along: (own, key) => along(own, [key]),
     /** The cells of the same training after other numbers of steps. */
     steps: (own) => along(own, [STEPS]).sort((a, b) => a.steps - b.steps),
     /** The cell with that column and otherwise the settings of `own`. */
