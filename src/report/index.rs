@@ -8,9 +8,10 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
+use crate::report::live;
 use crate::report::sections::{self, Page, Section, answer};
 use crate::report::style::copy::prose;
-use crate::report::style::page::document;
+use crate::report::style::page::{Reload, document};
 use crate::report::{cells_json, titles, viewer};
 use crate::text;
 
@@ -24,7 +25,8 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (cells_json::block(page.judged))
         (viewer::dialog())
     };
-    document(titles::study_title(page.data), &body)
+    let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
+    document(titles::study_title(page.data), &body, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {
@@ -36,6 +38,7 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
+            (live::banner(data))
             p.finding dir="auto" { (finding.lead) }
             (answer::block(page))
             details.behind {

@@ -32,6 +32,6 @@ mod tests {
         let data = fixture::study();
         let charts = Charts { grid: true, ..Charts::default() };
         let judged = judged(&data);
-        insta::assert_snapshot!(page(&Page { data: &data, judged: &judged, charts }));
+        insta::assert_snapshot!(page(&Page { data: &data, judged: &judged, other: None, charts }));
     }
 }

@@ -142,7 +142,7 @@ mod tests {
 
     fn made(data: &StudyData) -> Section {
         let judged = judged(data);
-        section(&Page { data, judged: &judged, charts: Charts::default() }).expect("there are images")
+        section(&Page { data, judged: &judged, other: None, charts: Charts::default() }).expect("there are images")
     }
 
     #[test]

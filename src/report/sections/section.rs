@@ -11,6 +11,8 @@ pub(crate) struct Page<'d> {
     pub(crate) data: &'d StudyData,
     /// Its conditions and trainings with the verdict on them.
     pub(crate) judged: &'d Judged<'d>,
+    /// Another study to stand beside it.
+    pub(crate) other: Option<&'d Judged<'d>>,
     /// The charts that lie beside the page.
     pub(crate) charts: Charts,
 }
@@ -20,12 +22,12 @@ pub(crate) struct Page<'d> {
 pub(crate) struct Charts {
     /// `grid.png`
     pub(crate) grid: bool,
-    /// `loss.png` with its pixel size.
-    pub(crate) loss: Option<(u32, u32)>,
-    /// `probe.png` with its pixel size.
-    pub(crate) probe: Option<(u32, u32)>,
-    /// `summary.png` with its pixel size.
-    pub(crate) summary: Option<(u32, u32)>,
+    /// `loss.png`
+    pub(crate) loss: bool,
+    /// `probe.png`
+    pub(crate) probe: bool,
+    /// `summary.png`
+    pub(crate) summary: bool,
 }
 
 /// One section of the page and of the Markdown file.

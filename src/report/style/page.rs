@@ -13,12 +13,14 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/live.css"),
     include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
     include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
+    include_str!("css/copying.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
     include_str!("css/judge.css"),
@@ -42,8 +44,21 @@ const SCRIPT: &[&str] = &[
     include_str!("js/judge.js"),
 ];
 
+/// What a page of a run that is going on can do besides.
+const LIVE: &str = include_str!("js/live.js");
+
+/// Whether a page is loaded again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    /// It stays as it is.
+    Never,
+    /// After so many seconds: a run is going on.
+    After(u64),
+}
+
 /// Head and frame shared by all pages.
-pub(crate) fn document(title: &str, body: &Markup) -> String {
+pub(crate) fn document(title: &str, body: &Markup, reload: Reload) -> String {
+    let live = if reload == Reload::Never { "" } else { LIVE };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -52,12 +67,16 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
+                // With JavaScript the script loads the page again, and keeps the reader's place.
+                @if let Reload::After(seconds) = reload {
+                    noscript { meta http-equiv="refresh" content=(seconds); }
+                }
                 title { (title) }
                 style { (PreEscaped(squeezed(&STYLE.concat()))) }
             }
             body {
                 (body)
-                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}}})();", squeezed(&SCRIPT.concat())))) }
+                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{}}})();", squeezed(&SCRIPT.concat()), squeezed(live)))) }
             }
         }
     }
@@ -99,7 +118,7 @@ mod tests {
 
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in super::STYLE.iter().chain(super::SCRIPT) {
+        for text in super::STYLE.iter().chain(super::SCRIPT).chain([&super::LIVE]) {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }

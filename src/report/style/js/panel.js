@@ -44,7 +44,9 @@ const panel = (() => {
 
   /** How an image was made. */
   const facts = (id) => {
-    const { seed } = study.parts(id);
+    const { kind, seed } = study.parts(id);
+    // How the other study drew its images is not on this page.
+    if (kind === 'o') return [];
     const own = study.cell(id);
     const set = data.baselines[study.parts(id).set];
     const drawn = own || data.cells[set?.cells[0]];
