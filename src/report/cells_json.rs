@@ -13,7 +13,7 @@ use crate::report::axis;
 use crate::report::command;
 use crate::report::data::{CellData, Drawing, Group, ImageSet, Picture, StudyData};
 use crate::report::eye::hashes;
-use crate::report::finding::Judged;
+use crate::report::finding::{Judged, says_nothing};
 use crate::report::membership::{condition_of, condition_title};
 use crate::report::scores::{SCORES, Score};
 use crate::report::style::picture::shown;
@@ -371,7 +371,7 @@ impl<'d> Images<'d> {
 
     fn pairs(&self, picture: &Picture) -> Vec<Option<(f64, Option<f64>)>> {
         let pair = |score: &Score| {
-            let measure = score.measure()?;
+            let measure = score.measure().filter(|measure| !says_nothing(self.data, measure.name))?;
             let value = measure.value(&picture.values)?;
             let floor = measure.floor(&picture.values);
             Some((rounded(value, self.reader), floor.map(|v| rounded(v, self.reader))))
