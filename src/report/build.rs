@@ -8,6 +8,7 @@ use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
 use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
+use crate::report::finding::Judged;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
@@ -85,7 +86,7 @@ fn write_both(
     }
     let judged = finding::judged(data);
     let other = other.as_ref().map(finding::judged);
-    let page = Page { data, judged: &judged, other: other.as_ref(), charts: draw(data, &mut folder)? };
+    let page = Page { data, judged: &judged, other: other.as_ref(), charts: draw(&judged, &mut folder)? };
     folder.write("loss.csv", &csv::stacked::<LossRow>(data, |c| &c.loss))?;
     folder.write("probe.csv", &csv::stacked::<ProbeRow>(data, |c| &c.probe))?;
     if data.has_probe_values() {
@@ -125,8 +126,9 @@ fn thumbnails(data: &StudyData, there: &BTreeSet<&str>, folder: &mut Folder) -> 
     Ok(())
 }
 
-/// Draws the charts and the sheet.
-fn draw(data: &StudyData, folder: &mut Folder) -> Result<Charts, ReportError> {
+/// Draws the charts and the sheets.
+fn draw(judged: &Judged<'_>, folder: &mut Folder) -> Result<Charts, ReportError> {
+    let data = judged.data;
     let mut put = |name: &str, bytes: Option<Vec<u8>>| match bytes {
         Some(bytes) => folder.write(name, &bytes).map(|()| true),
         None => Ok(false),
@@ -134,10 +136,12 @@ fn draw(data: &StudyData, folder: &mut Folder) -> Result<Charts, ReportError> {
     let loss = put("loss.png", charts::loss(data)?)?;
     let probe = put("probe.png", charts::probe(data)?)?;
     let summary = put("summary.png", charts::summary(data)?)?;
-    let sheet = sheet::draw(data, folder)?;
-    let grid = sheet.is_some();
-    if let Some(bytes) = sheet {
-        folder.write("grid.png", &bytes)?;
+    let sheets = sheet::sheets(judged, folder)?;
+    for (name, bytes) in &sheets {
+        folder.write(name, bytes)?;
     }
-    Ok(Charts { grid, loss, probe, summary })
+    if let Some(bytes) = sheet::card(judged, folder)? {
+        folder.write(sheet::CARD, &bytes)?;
+    }
+    Ok(Charts { sheets: sheets.len(), loss, probe, summary })
 }

@@ -52,7 +52,7 @@ pub(crate) fn page(judged: &Judged<'_>) -> String {
             }
         }
     };
-    document(&format!("Cost – {}", titles::study_title(data)), &body, Reload::Never)
+    document(&format!("Cost – {}", titles::study_title(data)), None, &body, Reload::Never)
 }
 
 fn row(cost: &Cost, cells: usize) -> Markup {

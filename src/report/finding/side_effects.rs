@@ -27,6 +27,7 @@ const GAINED: f64 = 0.1;
 const LOSS_ROSE: &str = "loss_rose";
 /// The name of the side effect that images copy photos.
 const COPYING: &str = "copying";
+const OVERWRITTEN: &str = "leak";
 
 /// The name of the side effect that is seen sooner the more trainings there are.
 const FORGOTTEN: &str = "prompt_forgotten";
@@ -48,7 +49,7 @@ pub(super) struct Kind {
 /// All of them.
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
-        name: "leak",
+        name: OVERWRITTEN,
         of: leak,
         limit: Limit::Above(LEAK),
         one_is_enough: true,
@@ -183,7 +184,16 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
 
 /// Whether images of a condition copy their photos, in the eyes of the encoder; `None` where that is not measured.
 pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<bool> {
-    let kind = KINDS.iter().find(|kind| kind.name == COPYING)?;
+    called(judged, condition, COPYING)
+}
+
+/// Whether images of the class turn into the subject; `None` where that is not measured.
+pub(crate) fn leaks(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+    called(judged, condition, OVERWRITTEN)
+}
+
+fn called(judged: &Judged<'_>, condition: usize, name: &str) -> Option<bool> {
+    let kind = KINDS.iter().find(|kind| kind.name == name)?;
     side_effect(judged, condition, kind).map(|effect| effect.there)
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Page<'d> {
 /// Which pictures of the study as a whole exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charts {
-    /// `grid.png`
-    pub(crate) grid: bool,
+    /// How many sheets of images: `grid.png`, `grid-2.png` and so on. With one there is `card.png`, too.
+    pub(crate) sheets: usize,
     /// `loss.png`
     pub(crate) loss: bool,
     /// `probe.png`

@@ -34,6 +34,7 @@ const SCRIPT: &[&str] = &[
     include_str!("js/theme.js"),
     include_str!("js/copy.js"),
     include_str!("js/swap.js"),
+    include_str!("js/grid.js"),
     include_str!("js/study.js"),
     include_str!("js/zoom.js"),
     include_str!("js/panel.js"),
@@ -56,8 +57,8 @@ pub(crate) enum Reload {
     After(u64),
 }
 
-/// Head and frame shared by all pages.
-pub(crate) fn document(title: &str, body: &Markup, reload: Reload) -> String {
+/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload: Reload) -> String {
     let live = if reload == Reload::Never { "" } else { LIVE };
     let page = html! {
         (DOCTYPE)
@@ -72,6 +73,7 @@ pub(crate) fn document(title: &str, body: &Markup, reload: Reload) -> String {
                     noscript { meta http-equiv="refresh" content=(seconds); }
                 }
                 title { (title) }
+                @if let Some(file) = preview { meta property="og:image" content=(file); }
                 style { (PreEscaped(squeezed(&STYLE.concat()))) }
             }
             body {
