@@ -65,7 +65,7 @@ const panel = (() => {
 
   /** The scores of an image; each is held against what the base model and what real photos reach. */
   const scores = (id) => {
-    const pairs = study.image(id)?.score_pairs;
+    const pairs = study.image(id)?.pairs;
     const ceilings = study.cell(id)?.ceilings || [];
     if (!pairs) return null;
     const ul = make('ul', 'view-scores');

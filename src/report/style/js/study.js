@@ -38,15 +38,23 @@ const study = (() => {
     const photo = photos.get(id);
     return photo ? (photo.held_out ? 'held-out photo ' : 'training photo ') + photo.name : 'photo';
   };
+  /** What images of one name have in common: the file's name inside a folder, and the prompt. */
+  const common = (id) => data.names[parts(id)?.rest];
   /** The prompt: as it was given, and as it is shown. */
   const prompt = (id) => {
-    const own = data.prompts[images.get(id)?.text];
+    const image = images.get(id);
+    const own = image && data.prompts[image.text ?? common(id).text];
     return own ? { text: own.text, shown: own.shown ?? own.text } : null;
   };
   /** A file of the report as a link. */
   const link = (file) =>
     file.startsWith('data:') ? file : file.split('/').map(encodeURIComponent).join('/');
-  const file = (id) => (images.get(id) || photos.get(id))?.file || null;
+  const file = (id) => {
+    const image = images.get(id);
+    if (!image) return photos.get(id)?.file || null;
+    const { kind, set } = parts(id);
+    return (kind === 'c' ? data.cells : data.baselines)[set].folder + '/' + common(id).file;
+  };
   const same = (a, b, keys) => keys.every((key) => a.settings[key] === b.settings[key]);
   const STEPS = 'generate.checkpoint';
   const keys = data.axes.map((axis) => axis.key);

@@ -124,7 +124,10 @@
       const set = place?.closest('[data-set]');
       const shots = set ? all('.shot[data-r]', set).filter((a) => a.getClientRects().length) : [];
       if (!shots.includes(place)) return null;
-      if (dx) return shots[shots.indexOf(place) + dx] || null;
+      if (dx) {
+        const line = shots.filter((a) => a.dataset.r === place.dataset.r);
+        return line[line.indexOf(place) + dx] || null;
+      }
       const row = Number(place.dataset.r);
       const column = shots.filter((a) => a.dataset.c === place.dataset.c);
       const sorted = column.sort((a, b) => Number(a.dataset.r) - Number(b.dataset.r));
@@ -361,10 +364,11 @@
       }
       mode = MODES.includes(wanted) ? wanted : 'one';
       marks = { a: study.known(a) ? a : null, b: study.known(b) ? b : null };
-      show(name);
+      open(name);
     };
     state.changed(restore);
-    if (state.get('v')) restore();
+    // After all scripts: the comparison makes itself ready at their end.
+    if (state.get('v')) setTimeout(restore);
   };
   if (box && study) start();
 }
