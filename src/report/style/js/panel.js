@@ -223,8 +223,6 @@ const panel = (() => {
       box.replaceChildren(...parts.filter(Boolean));
       box.scrollTop = 0;
     },
-    number,
     make,
-    command,
   };
 })();

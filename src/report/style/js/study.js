@@ -72,7 +72,6 @@ const study = (() => {
     title,
     prompt,
     image: (id) => images.get(id),
-    photo: (id) => photos.get(id),
     known: (id) => images.has(id) || photos.has(id),
     /** Where the full file of an image is; an element of the page that shows it knows it best. */
     source: (id) => {

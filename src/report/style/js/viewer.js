@@ -39,7 +39,7 @@
     Object.assign(slider, { type: 'range', min: 0, max: 100, value: cut, id: 'cut' });
     slider.setAttribute('aria-label', 'How much of A is shown');
     stage.append(paneA.el, paneB.el, knife, slider);
-    const lens = zoom(stage, () => {});
+    const lens = zoom(stage);
     for (const { img } of [paneA, paneB]) img.onload = lens.draw;
     new ResizeObserver(lens.draw).observe(stage);
 
