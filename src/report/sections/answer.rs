@@ -25,10 +25,11 @@ const ROWS: usize = 5;
 pub(crate) fn block(page: &Page<'_>) -> Markup {
     let (data, answers) = (page.data, answers(page.judged));
     let taken = answers.cell.and_then(|index| Some((index, data.cells.get(index)?)));
+    let named = by_name(data).is_some() || data.cells.iter().any(|cell| !cell.probes.base.is_empty());
     html! {
         section id="answer" aria-label="The answers" {
             div.cards {
-                (card(&answers.known, &html! { (known(data)) }, &link("#name", "Its images and errors by name", data.cells.iter().any(|c| !c.probes.base.is_empty()) || by_name(data).is_some())))
+                (card(&answers.known, &known(data), &link("#name", "Its images and errors by name", named)))
                 (card(&answers.bought, &scores(page), &link("#numbers", "All numbers", true)))
                 (card(
                     &answers.take,
@@ -107,7 +108,10 @@ fn known(data: &StudyData) -> Markup {
     html! {
         ul.faces data-set="known" {
             @if let Some((index, picture)) = image {
-                li { (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None)) small { "base model" } }
+                li {
+                    (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None))
+                    small { "base model" }
+                }
             }
             @if let Some(index) = photo { (one_photo(data, index, 1, "the real one")) }
         }

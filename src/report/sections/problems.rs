@@ -76,8 +76,8 @@ fn advice(rows: &[Row<'_>]) -> &'static str {
     let any = |kind: ProblemKind| rows.iter().any(|row| row.problem.kind() == kind);
     match (any(ProblemKind::Diverged), any(ProblemKind::Failed) || any(ProblemKind::Waiting)) {
         (true, false) => {
-            "A training that diverged does so again: lower its learning rate, or leave it out. After that, this does only \
-             what is missing:"
+            "A training that diverged does so again: lower its learning rate, or leave it out. Then this does only what \
+             is missing:"
         }
         (true, true) => {
             "This does what is missing and nothing else. A training that diverged does so again unless its learning \
