@@ -8,23 +8,28 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
-use crate::report::sections::{self, Page, Section, answer};
+use crate::report::live;
+use crate::report::navigation::{navigation, skip};
+use crate::report::sections::{self, Page, answer};
 use crate::report::style::copy::prose;
-use crate::report::style::page::document;
-use crate::report::{cells_json, titles, viewer};
+use crate::report::style::page::{Reload, document};
+use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
 /// The whole page.
 pub(crate) fn page(page: &Page<'_>) -> String {
     let sections = sections::all(page);
     let body = html! {
+        (skip(&sections))
         (header(page))
         (navigation(&sections))
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
         (cells_json::block(page.judged))
         (viewer::dialog())
     };
-    document(titles::study_title(page.data), &body)
+    let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
+    let preview = (page.charts.sheets > 0).then_some(sheet::CARD);
+    document(titles::study_title(page.data), preview, &body, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {
@@ -36,6 +41,7 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
+            (live::banner(data))
             p.finding dir="auto" { (finding.lead) }
             (answer::block(page))
             details.behind {
@@ -58,15 +64,4 @@ fn header(page: &Page<'_>) -> Markup {
 fn images_made(data: &StudyData) -> usize {
     let mut seen = BTreeSet::new();
     data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()
-}
-
-fn navigation(sections: &[Section]) -> Markup {
-    html! {
-        nav aria-label="Sections" {
-            ul {
-                @for section in sections { li { a href={ "#" (section.id) } { (section.title) } } }
-                li.end { button id="theme" type="button" hidden { "light / dark" } }
-            }
-        }
-    }
 }

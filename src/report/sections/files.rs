@@ -6,6 +6,7 @@ use super::section::{Page, Section};
 use super::use_it;
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::answers;
+use crate::report::sheet;
 use crate::report::style::link::href;
 use crate::report::style::markdown;
 use crate::report::titles;
@@ -45,7 +46,16 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         h3 { "Everything on this page as plain files" }
         ul {
-            @if page.charts.grid { li { a href="grid.png" { "grid.png" } " – all images on one sheet" } }
+            @if page.charts.sheets > 0 {
+                li {
+                    @for (i, name) in sheet::names(page.charts.sheets).enumerate() {
+                        @if i > 0 { ", " }
+                        a href=(name) { (name) }
+                    }
+                    " – the images with the subject and the answer, to post"
+                }
+                li { a href=(sheet::CARD) { (sheet::CARD) } " – the study at a glance, in the size of link previews" }
+            }
             li { a href="cells.csv" { "cells.csv" } " – one row a cell" }
             li { a href="images.csv" { "images.csv" } " – one row an image" }
             @if page.data.cells.iter().any(|cell| cell.trained) {
