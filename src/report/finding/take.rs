@@ -118,7 +118,8 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
         return Some((best, Why::Best));
     }
     if matches!(v.method, Method::OneTraining | Method::NoNoise) {
-        return Some((without_side_effects(judged, &scored, best), Why::OneTraining));
+        let why = if v.method == Method::OneTraining { Why::OneTraining } else { Why::Ahead };
+        return Some((without_side_effects(judged, &scored, best), why));
     }
     let alike: Vec<usize> = scored.into_iter().filter(|c| like_best(judged, *c)).collect();
     if v.sizes.is_some() && judged.axes.len() == 1 {

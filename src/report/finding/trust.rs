@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::choice::Purpose;
+use crate::measures::verdict::Method;
 use crate::report::data::ProblemKind;
 use crate::text;
 
@@ -30,6 +31,9 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
         }
         _ if !judged.comparable => {
             "Not for comparing: not all were measured on the same photos in the same way.".to_owned()
+        }
+        _ if judged.verdict.method == Method::NoNoise => {
+            "Not for choosing: trainings with other seeds came out equal, so nothing is known of chance.".to_owned()
         }
         1 if scored.len() > 1 => {
             "Not for choosing yet: there is one training of each, and another one may turn the order.".to_owned()
