@@ -84,7 +84,9 @@ fn of_trainings(judged: &Judged<'_>, trainings: usize, fewest: usize, photos: us
 
 /// How far chance moves a training.
 fn moves(judged: &Judged<'_>) -> String {
-    let Some(noise) = judged.verdict.noise.filter(|_| judged.comparable) else { return String::new() };
+    let Some(noise) = judged.verdict.noise.filter(|noise| judged.comparable && noise.sd > 0.0) else {
+        return String::new();
+    };
     let share =
         judged.study.span.filter(|span| *span > 0.0).map(|span| format!(" (±{} of the way)", whole(noise.sd / span)));
     format!(
@@ -128,7 +130,7 @@ fn counts(judged: &Judged<'_>) -> Vec<String> {
     let say = |n: usize, what: &str| (n > 0).then(|| format!("{n} of {} {what}.", text::count(all, "cell")));
     let diverged = judged.conditions.iter().flat_map(|c| &c.trainings).filter(|t| t.diverged).count();
     [
-        say(diverged, "diverged and are in no mean: their learning rate is too high"),
+        say(diverged, "diverged (their learning rate is too high) and count in no mean"),
         say(of(ProblemKind::Failed), "failed"),
         say(of(ProblemKind::Waiting), "are not finished"),
     ]

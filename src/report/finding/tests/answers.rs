@@ -189,7 +189,7 @@ fn nothing_better_than_the_base_is_not_recommended() {
 #[test]
 fn what_failed_and_what_diverged_is_counted() {
     let text = answered(&fixture::study());
-    has(&text, &["1 of 3 cells diverged and are in no mean"]);
+    has(&text, &["1 of 3 cells diverged (their learning rate is too high) and count in no mean."]);
     let mut failed = fixture::study();
     failed.cells[2].problems[0].reason = "no space left".into();
     has(&answered(&failed), &["1 of 3 cells failed.", "Next: 1 cell failed. Mend the cause", "runner shinchan.toml"]);
