@@ -9,6 +9,7 @@ use crate::measures::verdict::Direction;
 use crate::report::charts;
 use crate::report::data::{CellData, Group, StudyData};
 use crate::report::finding::{Answer, NextStep, answers, next_step};
+use crate::report::name_test::base_tests;
 use crate::report::style::copy;
 use crate::report::style::dots::DotRow;
 use crate::report::style::markdown;
@@ -25,7 +26,7 @@ const ROWS: usize = 5;
 pub(crate) fn block(page: &Page<'_>) -> Markup {
     let (data, answers) = (page.data, answers(page.judged));
     let taken = answers.cell.and_then(|index| Some((index, data.cells.get(index)?)));
-    let named = by_name(data).is_some() || data.cells.iter().any(|cell| !cell.probes.base.is_empty());
+    let named = by_name(data).is_some() || !base_tests(data).is_empty();
     html! {
         section id="answer" aria-label="The answers" {
             div.cards {
@@ -87,8 +88,11 @@ fn link(to: &str, text: &str, there: bool) -> Markup {
 
 fn trust_link(data: &StudyData) -> Markup {
     let problems = data.cells.iter().any(|cell| !cell.problems.is_empty());
-    let (to, text) = if problems { ("#problems", "What is missing and why") } else { ("#photos", "All photos") };
-    html! { p.to { a href=(to) { (text) } } }
+    if problems {
+        link("#problems", "What is missing and why", true)
+    } else {
+        link("#photos", "All photos", !data.photos.is_empty())
+    }
 }
 
 /// The base model's image of the name, with the index of its set.
