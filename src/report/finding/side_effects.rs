@@ -181,10 +181,11 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     Some(effect)
 }
 
-/// Whether images of a condition copy their photos, in the eyes of the encoder; `None` where that is not measured.
-pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+/// How much nearer images of a condition are to their photos than new photos are, in the eyes of the encoder; `None`
+/// where that is not measured.
+pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
     let kind = KINDS.iter().find(|kind| kind.name == COPYING)?;
-    side_effect(judged, condition, kind).map(|effect| effect.there)
+    side_effect(judged, condition, kind)
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

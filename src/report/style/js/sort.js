@@ -11,17 +11,22 @@
       : [...table.tBodies[0].rows];
   const head = (part) => (part.rows ? part.rows[0] : part);
 
+  /** The cell of a row in that column; null where one wide cell says why there are no numbers. */
+  const cellAt = (row, column) => {
+    let place = 0;
+    for (const cell of row.cells) {
+      place += cell.colSpan;
+      if (place > column) return cell.matches('.why') ? null : cell;
+    }
+    return null;
+  };
+
   /** Sorts by a column. Cells without a value stay last in either direction; equal ones keep the page's order. */
   const sortBy = (table, column, down) => {
     const all = parts(table);
-    const value = all.map((part) => {
-      const cell = head(part).cells[column];
-      // A row without numbers is one wide cell.
-      return head(part).cells.length > column && !(cell && cell.matches('.why')) ? cell : null;
-    });
     const order = all.map((part, i) => ({
       part,
-      cell: value[i],
+      cell: cellAt(head(part), column),
       first: Number((part.dataset.first ??= String(i))),
     }));
     const numeric = order.some(({ cell }) => Number.isFinite(number(cell)));
