@@ -3,7 +3,7 @@
 
 use crate::measures::{Measure, table};
 use crate::report::data::{CellData, StudyData};
-use crate::report::finding::leak;
+use crate::report::finding::leak_of_cell;
 
 /// A heading with its columns.
 pub(crate) struct Group {
@@ -80,7 +80,7 @@ impl Column {
     /// The number of a cell.
     pub(crate) fn value(&self, cell: &CellData) -> Option<f64> {
         match self.measure.name {
-            "leak" => leak(cell),
+            "leak" => leak_of_cell(cell),
             name => cell.value(name),
         }
     }

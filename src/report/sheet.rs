@@ -171,7 +171,9 @@ fn column_heads(image: &mut RgbImage, sheet: &Sheet<'_>, block: &Block<'_>) {
 fn row_head(image: &mut RgbImage, data: &StudyData, column: &Column, y: u32, height: u32) {
     let text = match column {
         Column::Baseline(_) => column.title(data),
-        Column::Cell(i) => data.cells.get(*i).map(|c| titles::full_title(data, c)).unwrap_or_default(),
+        Column::Cell(i) | Column::NoCell(i) => {
+            data.cells.get(*i).map(|c| titles::full_title(data, c)).unwrap_or_default()
+        }
     };
     let lines = ((height as f32 / font::line_height(PROMPT_SIZE)) as usize).max(1);
     let wrapped = font::wrap(&text, PROMPT_SIZE, (LABEL_WIDTH - 12) as f32, lines);

@@ -49,7 +49,7 @@ pub(super) struct Kind {
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "leak",
-        of: leak,
+        of: leak_of_cell,
         limit: Limit::Above(LEAK),
         one_is_enough: true,
         said: |low, high| {
@@ -162,7 +162,7 @@ fn is_blind(judged: &Judged<'_>, kind: &Kind) -> bool {
 }
 
 /// The leak of a cell; `None` also where its images gained too little for a share of that to mean something.
-pub(crate) fn leak(cell: &CellData) -> Option<f64> {
+pub(crate) fn leak_of_cell(cell: &CellData) -> Option<f64> {
     let [score, floor, ceiling] = ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
     let gained = score.zip(floor).map(|(score, floor)| score - floor);
     let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
@@ -186,6 +186,11 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
 pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
     let kind = KINDS.iter().find(|kind| kind.name == COPYING)?;
     side_effect(judged, condition, kind)
+}
+
+/// How much of the subject is in images of the class; `None` where it is not measured.
+pub(crate) fn leak(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
+    KINDS.iter().find(|kind| kind.name == "leak").and_then(|kind| side_effect(judged, condition, kind))
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

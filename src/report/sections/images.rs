@@ -6,8 +6,7 @@ use super::section::{Page, Section};
 use crate::report::closeness;
 use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
-use crate::report::grid::{table, toggle};
-use crate::report::layout::Layout;
+use crate::report::grid::Compare;
 
 /// The comparison grid.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -21,8 +20,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 "photos of the subject are."
             }
         }
-        (toggle())
-        (table(data, &Layout::new(data, Group::Prompt), Group::Prompt, "main"))
+        (Compare::new(data, Group::Prompt, "main", "Images of the prompts").markup())
     };
     let sheet = "![All images: rows are the baseline and the cells, columns prompts and seeds](grid.png)";
     let markdown = if page.charts.grid { sheet.to_owned() } else { String::new() };

@@ -12,3 +12,5 @@ for (const choice of all('[data-choose="heat"]')) {
   });
   addEventListener('afterprint', show);
 }
+// Links to the images of some settings also choose their tabs.
+for (const a of all('a[data-t]')) if (a.dataset.t) a.href = '#images&t=' + a.dataset.t;
