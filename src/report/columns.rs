@@ -3,7 +3,7 @@
 
 use crate::measures::{Measure, table};
 use crate::report::data::{CellData, StudyData};
-use crate::report::finding::leak_of_cell;
+use crate::report::finding::{leak, says_nothing};
 
 /// A heading with its columns.
 pub(crate) struct Group {
@@ -63,7 +63,9 @@ const GROUPS: [(&str, &[&[Named]]); 4] = [
 /// The groups that have numbers, the one with the question's score first.
 pub(crate) fn groups(data: &StudyData, question: &str) -> Vec<Group> {
     let column = |named: &&[Named]| {
-        let shown = named.iter().find(|(name, ..)| data.cells.iter().any(|cell| cell.value(name).is_some()))?;
+        // What a blind encoder measures would look as if it meant something.
+        let has_number = |name: &str| !says_nothing(data, name) && data.cells.iter().any(|c| c.value(name).is_some());
+        let shown = named.iter().find(|(name, ..)| has_number(name))?;
         let measure = table::of_cells().find(|measure| measure.name == shown.0)?;
         Some(Column { measure, head: shown.1, below: shown.2 })
     };
@@ -80,7 +82,7 @@ impl Column {
     /// The number of a cell.
     pub(crate) fn value(&self, cell: &CellData) -> Option<f64> {
         match self.measure.name {
-            "leak" => leak_of_cell(cell),
+            "leak" => leak(cell),
             name => cell.value(name),
         }
     }

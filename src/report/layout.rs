@@ -65,13 +65,6 @@ impl Layout {
         let choices = choices(data);
         Self { tables: tables(data, &choices), choices, prompts: prompt_rows(data, group) }
     }
-
-    /// Every column that shows something, once, table after table.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
-        let all: Vec<&Column> = self.tables.iter().flat_map(|t| &t.columns).collect();
-        let again = |i: usize| all[..i].contains(&all[i]) || matches!(all[i], Column::NoCell(_));
-        (0..all.len()).filter(|i| !again(*i)).map(|i| all[i]).collect::<Vec<_>>().into_iter()
-    }
 }
 
 impl Column {

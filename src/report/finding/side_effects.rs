@@ -27,6 +27,7 @@ const GAINED: f64 = 0.1;
 const LOSS_ROSE: &str = "loss_rose";
 /// The name of the side effect that images copy photos.
 const COPYING: &str = "copying";
+const OVERWRITTEN: &str = "leak";
 
 /// The name of the side effect that is seen sooner the more trainings there are.
 const FORGOTTEN: &str = "prompt_forgotten";
@@ -48,8 +49,8 @@ pub(super) struct Kind {
 /// All of them.
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
-        name: "leak",
-        of: leak_of_cell,
+        name: OVERWRITTEN,
+        of: leak,
         limit: Limit::Above(LEAK),
         one_is_enough: true,
         said: |low, high| {
@@ -162,7 +163,7 @@ fn is_blind(judged: &Judged<'_>, kind: &Kind) -> bool {
 }
 
 /// The leak of a cell; `None` also where its images gained too little for a share of that to mean something.
-pub(crate) fn leak_of_cell(cell: &CellData) -> Option<f64> {
+pub(crate) fn leak(cell: &CellData) -> Option<f64> {
     let [score, floor, ceiling] = ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
     let gained = score.zip(floor).map(|(score, floor)| score - floor);
     let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
@@ -184,13 +185,17 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
 /// How much nearer images of a condition are to their photos than new photos are, in the eyes of the encoder; `None`
 /// where that is not measured.
 pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
-    let kind = KINDS.iter().find(|kind| kind.name == COPYING)?;
-    side_effect(judged, condition, kind)
+    named(judged, condition, COPYING)
 }
 
-/// How much of the subject is in images of the class; `None` where it is not measured.
-pub(crate) fn leak(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
-    KINDS.iter().find(|kind| kind.name == "leak").and_then(|kind| side_effect(judged, condition, kind))
+/// Whether images of the class turn into the subject; `None` where that is not measured.
+pub(crate) fn leaks(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+    named(judged, condition, OVERWRITTEN).map(|effect| effect.there)
+}
+
+fn named(judged: &Judged<'_>, condition: usize, name: &str) -> Option<SideEffect> {
+    let kind = KINDS.iter().find(|kind| kind.name == name)?;
+    side_effect(judged, condition, kind)
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

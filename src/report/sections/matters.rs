@@ -123,7 +123,7 @@ mod tests {
 
     fn made(data: &StudyData) -> Option<Section> {
         let judged = judged(data);
-        section(&Page { data, judged: &judged, charts: Charts::default() })
+        section(&Page { data, judged: &judged, other: None, charts: Charts::default() })
     }
 
     #[test]

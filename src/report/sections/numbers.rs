@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::report::columns::{Column, Group, groups};
 use crate::report::data::{CellData, StudyData};
-use crate::report::finding::{Judged, Standing, none_told_apart, numbers_words, standing};
+use crate::report::finding::{Judged, Standing, blind_words, none_told_apart, numbers_words, standing};
 use crate::report::measure_table;
 use crate::report::rows::{Row, Run, rows};
 use crate::report::style::markdown;
@@ -51,6 +51,9 @@ impl Numbers<'_> {
         if self.repeated() {
             words += " A row is the mean of a condition’s trainings; those that diverged are left out. Its trainings \
                       stand below it.";
+        }
+        if let Some(blind) = blind_words(self.data) {
+            words += &format!(" {blind}");
         }
         if (0..self.judged.conditions.len()).any(|c| standing(self.judged, c) == Some(Standing::AmongBest)) {
             words += " “Among the best”: chance alone could make the difference to the best score.";
