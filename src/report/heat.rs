@@ -38,7 +38,7 @@ pub(crate) fn html(judged: &Judged<'_>) -> Markup {
     let tables = tables(judged);
     html! {
         @if tables.len() > 1 {
-            fieldset.tools.choice data-choose="heat" hidden {
+            fieldset.choice data-choose="heat" hidden {
                 legend { "Two settings" }
                 @for (i, heat) in tables.iter().enumerate() {
                     label {

@@ -19,7 +19,7 @@ pub(crate) fn html(judged: &Judged<'_>) -> Markup {
     let known = order.iter().any(|c| standing(judged, *c).is_some());
     html! {
         @if order.len() >= FILTERED {
-            p.tools hidden {
+            p.filter hidden {
                 label { "Only rows with the words " input type="search" data-filter="ranking"; }
                 output aria-live="polite" data-count="ranking" {}
             }

@@ -4,6 +4,7 @@ for (const choice of all('[data-choose="heat"]')) {
     const chosen = choice.querySelector('input:checked');
     for (const table of all('[data-heat]')) table.hidden = !!chosen && table.dataset.heat !== chosen.value;
   };
+  choice.hidden = false;
   choice.addEventListener('change', show);
   show();
   // On paper all of them are there.

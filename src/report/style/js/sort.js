@@ -89,6 +89,7 @@
   for (const box of all('input[data-filter]')) {
     const table = document.getElementById(box.dataset.filter);
     const count = document.querySelector('[data-count="' + box.dataset.filter + '"]');
+    box.closest('[hidden]').hidden = false;
     box.oninput = () => {
       const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
       const rows = parts(table);
