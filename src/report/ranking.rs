@@ -52,8 +52,9 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool) -> Markup {
     let values = judged.axes.iter().zip(levels);
     let settings: Vec<(&str, &str)> =
         values.filter_map(|(axis, level)| Some((axis.key, *axis.values.get(*level)?))).collect();
+    let words = format!("{} {}", judged.title(condition), standing.map_or("", Standing::word));
     html! {
-        tr {
+        tr data-words=(words) {
             @if judged.axes.is_empty() { th scope="row" dir="auto" { span.name { (judged.title(condition)) } } }
             @for (i, axis) in judged.axes.iter().enumerate() {
                 @let level = levels.get(i).copied().unwrap_or_default();

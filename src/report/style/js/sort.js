@@ -95,7 +95,7 @@
       const rows = parts(table);
       let shown = 0;
       for (const row of rows) {
-        const text = [...head(row).cells].map(words).join(' ').toLowerCase();
+        const text = row.dataset.words.toLowerCase();
         row.hidden = !wanted.every((word) => text.includes(word));
         shown += !row.hidden;
       }
