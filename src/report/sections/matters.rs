@@ -59,7 +59,7 @@ fn plots(judged: &Judged<'_>, effects: &[Effect], seeds: Option<&Effect>) -> Mar
     let marks = Marks {
         dot: "one training seed",
         dots: "training seeds",
-        band: "bands that do not touch: more than chance",
+        band: "bands that do not touch: told apart",
         range: range(effects.iter().chain(seeds)),
     };
     html! {
