@@ -57,7 +57,7 @@ pub(crate) fn html(judged: &Judged<'_>) -> Markup {
 /// The same as text.
 pub(crate) fn text(judged: &Judged<'_>) -> String {
     let table = |heat: &Heat| {
-        let mut head = vec![format!("{} \\ {}", heat.names[0], heat.names[1])];
+        let mut head = vec![format!("{} × {}", heat.names[0], heat.names[1])];
         head.extend(heat.titles[1].iter().map(|title| markdown::escape(title)));
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
         let align: Vec<&str> = (0..head.len()).map(|i| if i == 0 { "---" } else { "---:" }).collect();

@@ -12,6 +12,8 @@ use crate::text::measurement;
 
 /// Fewer conditions need no filter.
 const FILTERED: usize = 8;
+/// Why no condition is marked.
+const ALIKE: &str = "No condition can be told from the best one: the order may be chance.";
 
 /// The ranking.
 pub(crate) fn html(judged: &Judged<'_>) -> Markup {
@@ -24,7 +26,7 @@ pub(crate) fn html(judged: &Judged<'_>) -> Markup {
                 output aria-live="polite" data-count="ranking" {}
             }
         }
-        @if none_told_apart(judged) { p { "No condition can be told from the best one: the order may be chance." } }
+        @if none_told_apart(judged) { p { (ALIKE) } }
         div.scroll.plain tabindex="0" role="region" aria-label="Ranking" {
             table.numbers.sortable id="ranking" {
                 thead { tr {
@@ -100,7 +102,8 @@ pub(crate) fn text(judged: &Judged<'_>) -> String {
             standing(judged, condition).map_or("–", Standing::word).to_owned(),
         ]
     });
-    markdown::table(&head, &["---", "---:", "---:", "---:", "---"], rows)
+    let table = markdown::table(&head, &["---", "---:", "---:", "---:", "---"], rows);
+    if none_told_apart(judged) { format!("{ALIKE}\n\n{table}") } else { table }
 }
 
 /// The conditions, the best score first; those without a score last.
