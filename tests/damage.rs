@@ -238,7 +238,7 @@ fn damage_is_said_by_those_who_cannot_mend_it() {
     let train = artifacts(&study)[3].clone();
     change(&train.join("pytorch_lora_weights.safetensors"), |bytes| bytes[100] ^= 1);
     assert!(study.expect(0, &["plan", "study.toml"]).contains("is damaged"));
-    let status = study.expect(0, &["status", "study.toml"]);
+    let status = study.expect(100, &["status", "study.toml"]);
     assert!(status.contains("damaged: train") && status.contains("was changed after it was stored"), "{status}");
     assert!(study.expect(100, &["report", "study.toml"]).contains("damaged"));
     assert!(study.expect(0, &["clean"]).contains("was changed after it was stored"));

@@ -122,6 +122,7 @@ fn files_of_peft_lycoris_and_ours_predict_the_same() {
         assert_eq!((ours[name].dims(), distance(&ours[name], tensor)), (tensor.dims(), 0.0), "{name}");
     }
     let summary = inspect(&kohya).unwrap();
+    assert_eq!(summary.kinds.iter().map(|kind| kind.title()).collect::<Vec<_>>(), ["LoHa"]);
     assert_eq!((summary.modules.len(), summary.ranks.as_slice()), (layers.len(), [2].as_slice()));
     assert!(summary.other_tensors.is_empty());
     let metadata = inspect(&ours_kohya).unwrap().metadata;

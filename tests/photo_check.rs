@@ -280,3 +280,31 @@ fn a_folder_without_photos_is_exit_code_96() {
     let text = String::from_utf8(missing.stdout).unwrap();
     assert!(missing.status.code() == Some(96) && text.contains("nowhere (no such file or folder)"), "{text}");
 }
+
+#[test]
+fn options_that_would_not_count_are_refused() {
+    let photos = Photos::of(&[0, 2]);
+    std::fs::write(photos.path("study.toml"), "").unwrap();
+    let said = |arguments: &[&str]| {
+        let output = common::runner(photos.0.path()).arg("photos").args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let set = said(&[".", "--set", "dataset.resolution=64"]);
+    assert!(set.contains("dataset.resolution=64") && set.contains("--resolution"), "{set}");
+    assert!(said(&[".", "--set", "dataset.held_out=1"]).contains("a folder has none"));
+    assert!(said(&["study.toml", "--resolution", "64"]).contains("--set dataset.resolution="));
+    assert!(said(&["study.toml", "--crop", "center"]).contains("--set dataset.crop="));
+    assert!(said(&["study.toml", "--masks", "."]).contains("--set dataset.masks="));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_name_cannot_look_like_the_programs_own_lines() {
+    let photos = Photos::of(&[0, 2]);
+    std::fs::rename(photos.path("02.jpg"), photos.path("a\nerror: \u{202e}gpj.jpg")).unwrap();
+    let output = common::runner(photos.0.path()).args(["photos", "."]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("a\\nerror: \\u{202e}gpj.jpg"), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("error:")), "{text}");
+}

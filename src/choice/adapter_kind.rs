@@ -20,6 +20,15 @@ impl Choice for AdapterKind {
 written_as_word!(AdapterKind);
 
 impl AdapterKind {
+    /// Its name as its authors write it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Lora => "LoRA",
+            Self::Loha => "LoHa",
+        }
+    }
+
     /// Whether it is the kind that stored results do not name: once there was no other one.
     #[must_use]
     pub fn is_lora(&self) -> bool {

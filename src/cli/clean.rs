@@ -9,7 +9,7 @@ use super::{
 use crate::{
     stage::Stage,
     store::{Entry, Key, State, Store},
-    text::{bytes, plain_text, table},
+    text::{bytes, plain_name, plain_text, table},
 };
 use clap::Args;
 use serde_json::json;
@@ -132,7 +132,7 @@ fn report(listed: &Listed, args: &CleanArgs, output: &OutputArgs) -> Result<Exit
     };
     emit(&table(&rows.iter().map(line).collect::<Vec<_>>()))?;
     for path in foreign {
-        emit(&format!("not made by runner, left alone: {}\n", plain_text(&path.display().to_string())))?;
+        emit(&format!("not made by runner, left alone: {}\n", plain_name(&path.display().to_string())))?;
     }
     let total: u64 = rows.iter().map(|(entry, _)| entry.bytes).sum();
     let sum = if args.removes() {

@@ -6,13 +6,13 @@ use super::{
     output::{emit, emit_json, may_write, write_new},
 };
 use crate::adapter::file::{self, Format, Summary};
-use crate::text::{bytes, plain_text, shortened, table};
+use crate::text::{bytes, plain_name, shortened, table};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub enum LoraCommand {
-    /// Show what an adapter file holds: format, rank, alpha, layers, norms
+    /// Show what an adapter file holds: format, kind (LoRA or LoHa), rank, alpha, layers, norms
     Inspect(InspectArgs),
     /// Convert an adapter file between the formats of diffusers and kohya (ComfyUI, A1111)
     Convert(ConvertArgs),
@@ -74,15 +74,17 @@ fn inspect(args: &InspectArgs, output: &OutputArgs) -> Result<Exit, Failure> {
 
 fn text(summary: &Summary, layers: bool) -> String {
     let ranks: Vec<String> = summary.ranks.iter().map(ToString::to_string).collect();
+    let kinds: Vec<&str> = summary.kinds.iter().map(|kind| kind.title()).collect();
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let mut rows = vec![
         vec!["format".to_owned(), or_none(summary.formats.join(" and "))],
+        vec!["kind".to_owned(), or_none(kinds.join(" and "))],
         vec!["rank".to_owned(), or_none(ranks.join(", "))],
         vec!["layers".to_owned(), summary.modules.len().to_string()],
         vec!["parameters".to_owned(), format!("{} ({} in f32)", summary.parameters, bytes(summary.parameters * 4))],
     ];
     let metadata = summary.metadata.iter();
-    rows.extend(metadata.map(|(key, value)| vec![plain_text(key), shown(value)]));
+    rows.extend(metadata.map(|(key, value)| vec![plain_name(key), shown(value)]));
     let mut out = table(&rows);
     if !summary.other_tensors.is_empty() {
         out += &match summary.other_tensors.len() {
@@ -110,7 +112,7 @@ fn text(summary: &Summary, layers: bool) -> String {
 
 /// Metadata values can be whole JSON documents, and a file chooses its names.
 fn shown(value: &str) -> String {
-    plain_text(&shortened(value, 100))
+    plain_name(&shortened(value, 100))
 }
 
 fn convert(args: &ConvertArgs) -> Result<Exit, Failure> {

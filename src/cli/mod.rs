@@ -2,6 +2,7 @@
 
 mod again;
 mod arguments;
+mod browser;
 mod clean;
 mod completions;
 mod defaults;
@@ -13,6 +14,7 @@ mod generate_args;
 mod image_file;
 mod image_output;
 mod import;
+mod live;
 mod lora;
 mod lora_arg;
 mod man;

@@ -11,7 +11,7 @@ use crate::experiment::{MAX_SIDE, Overrides};
 use crate::photos::Photo;
 use crate::photos::check::{Finding, Kind, Usage, cropped_away, relative_sharpness, subject_lost};
 use crate::study::{CheckedPhotos, Study};
-use crate::text::{count, list, plain_text, table};
+use crate::text::{count, list, plain_name, plain_text, table};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +27,12 @@ pub struct PhotosArgs {
     /// An experiment file, or folders or files with photos
     #[arg(value_name = "FOLDER|EXPERIMENT.toml", required = true)]
     paths: Vec<PathBuf>,
-    /// Side of the square that will be trained on, for folders
-    #[arg(long, value_name = "PIXELS", default_value_t = 512,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_SIDE))]
-    resolution: u64,
-    /// Where the square is cut out, for folders
-    #[arg(long, value_parser = words::<Crop>(), default_value = "center")]
-    crop: Crop,
+    /// Side of the square that will be trained on, for folders; 512 if not given
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u64).range(1..=MAX_SIDE))]
+    resolution: Option<u64>,
+    /// Where the square is cut out, for folders; center if not given
+    #[arg(long, value_parser = words::<Crop>())]
+    crop: Option<Crop>,
     /// A folder of masks, for folders; if not given, masks are photo.mask.png beside photo.jpg
     #[arg(long, value_name = "FOLDER")]
     masks: Option<PathBuf>,
@@ -49,21 +48,28 @@ pub(super) fn execute(args: &PhotosArgs, output: &OutputArgs) -> Result<Exit, Fa
     let is_study = |path: &Path| path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
     let checked = match args.paths.as_slice() {
         [file] if is_study(file) => {
+            not_for_a_study(args)?;
             let study = Study::read(file, &Overrides::from_process(args.set.clone()));
             study.map_err(|error| failure(error, output))?.check_photos(&store)
         }
         paths => {
             if let Some(file) = paths.iter().find(|path| is_study(path)) {
-                let text =
-                    format!("{}: an experiment file stands alone; name only it, or only folders", file.display());
-                return Err(Failure::new(Exit::Usage, anyhow::Error::msg(text)));
+                return Err(usage(format!(
+                    "{}: an experiment file stands alone; name only it, or only folders",
+                    file.display()
+                )));
             }
             if let Some(masks) = args.masks.as_ref().filter(|masks| !masks.is_dir()) {
-                let text = format!("{}: not a folder; --masks names the folder of masks", masks.display());
-                return Err(Failure::new(Exit::Usage, anyhow::Error::msg(text)));
+                return Err(usage(format!("{}: not a folder; --masks names the folder of masks", masks.display())));
+            }
+            if let Some(set) = args.set.first() {
+                return Err(usage(format!(
+                    "--set {set} changes a setting of an experiment file, and a folder has none; a folder takes \
+                     --resolution, --crop and --masks"
+                )));
             }
             // Far below the largest number.
-            let square = (args.resolution as usize, args.crop);
+            let square = (args.resolution.unwrap_or(512) as usize, args.crop.unwrap_or(Crop::Center));
             vec![CheckedPhotos::of_folders(paths.to_vec(), args.masks.as_deref(), square, &store)]
         }
     };
@@ -77,12 +83,31 @@ pub(super) fn execute(args: &PhotosArgs, output: &OutputArgs) -> Result<Exit, Fa
     Ok(if checked.iter().any(CheckedPhotos::is_unusable) { Exit::Experiment } else { Exit::Done })
 }
 
+fn usage(text: String) -> Failure {
+    Failure::new(Exit::Usage, anyhow::Error::msg(text))
+}
+
+/// Refuses the options of folders: an experiment file says these things itself.
+fn not_for_a_study(args: &PhotosArgs) -> Result<(), Failure> {
+    let given = [
+        (args.resolution.is_some(), "--resolution", "dataset.resolution"),
+        (args.crop.is_some(), "--crop", "dataset.crop"),
+        (args.masks.is_some(), "--masks", "dataset.masks"),
+    ];
+    match given.into_iter().find(|(given, ..)| *given) {
+        None => Ok(()),
+        Some((_, option, key)) => {
+            Err(usage(format!("{option} is for folders; an experiment file says it itself: use --set {key}=…")))
+        }
+    }
+}
+
 fn text(checked: &CheckedPhotos) -> String {
     let mut rows = vec![["photo", "pixels", "crop cuts off", "sharpness", "subject cut"].map(str::to_owned).to_vec()];
     rows.extend(checked.scan.photos.iter().map(|photo| {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         vec![
-            photo.name.clone(),
+            plain_name(&photo.name),
             format!("{} × {}", photo.width, photo.height),
             percent(cropped_away(photo)),
             relative_sharpness(&checked.scan, photo).map_or_else(String::new, |sharpness| format!("{sharpness:.2}")),
@@ -104,7 +129,7 @@ fn text(checked: &CheckedPhotos) -> String {
 }
 
 fn conclusion(checked: &CheckedPhotos) -> String {
-    let folders: Vec<String> = checked.images.iter().map(|path| path.display().to_string()).collect();
+    let folders: Vec<String> = checked.images.iter().map(|path| plain_name(&path.display().to_string())).collect();
     let (photos, folders) = (count(checked.scan.photos.len(), "usable photo"), list(&folders));
     match checked.findings.len() {
         _ if checked.scan.photos.is_empty() => {

@@ -1,28 +1,28 @@
 //! `runner run X.toml`, or just `runner X.toml`: does what is not done yet and writes the report.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Device;
 use clap::Args;
 
 use super::again::again;
+use super::browser;
 use super::exit::{Exit, Failure, OrExit as _};
+use super::live::LivePage;
 use super::memory::{self, LastWords};
 use super::output::tell;
 use super::session::Session;
 use super::study::{StudyArgs, failure};
 use crate::engine::{Run, Summary};
 use crate::event::{Event, Observer as _};
+use crate::report::data::Live;
 use crate::report::{self, Extras, Owner};
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved, Study};
-use crate::text::plain_text;
+use crate::text::{plain_name, plain_text};
 use crate::worker::Stages;
 use crate::worker::device;
-
-/// While work goes on, the report is written at most this often: it takes longer the more cells there are.
-const REPORT_EVERY: Duration = Duration::from_secs(30);
 
 /// Run a study: whatever is not in the store yet is made, then the report is written
 ///
@@ -41,6 +41,9 @@ pub struct RunArgs {
     /// Replace the report of another experiment of the same name
     #[arg(long)]
     replace: bool,
+    /// Open the report in the browser as soon as it is there; it shows how far the run is
+    #[arg(long)]
+    open: bool,
 }
 
 /// A study that can begin: planned, its device open, its store and the folder of its report ready.
@@ -90,7 +93,7 @@ impl RunArgs {
         Ok(Planned { study, device, store, report: ReportPlace { folder, owner } })
     }
 
-    /// Makes what is not in the store; writes the report now and then, and at the end.
+    /// Makes what is not in the store; writes the report while it does, and at the end.
     ///
     /// # Errors
     /// A store that does not work, e.g. because the disk is full.
@@ -101,24 +104,36 @@ impl RunArgs {
         if let Some(message) = memory::shortage(&study, &device) {
             observer.observe(&Event::Warning { message });
         }
+        let whole = &study.whole;
+        let to_open = AtomicBool::new(self.open);
+        let write_report = |live: Option<&Live>| -> anyhow::Result<()> {
+            report::build(whole, &store, &report.folder, &report.owner, Extras { live, ..Extras::default() })?;
+            session.tell(&Event::ReportWritten { folder: report.folder.clone() });
+            if to_open.swap(false, Ordering::Relaxed)
+                && let Some(message) = browser::show(&report.folder.join("index.html"))
+            {
+                session.tell(&Event::Warning { message });
+            }
+            Ok(())
+        };
+        let write_live = |live: &Live| write_report(Some(live));
+        let live = LivePage::new(&observer, &study.plan, &store, &write_live);
         let run = Run {
             plan: &study.plan,
             store: &store,
-            observer: &observer,
+            observer: &live,
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
             worker: device::name(&device),
             device: study.device_class.to_string(),
-            report_every: REPORT_EVERY,
-        };
-        let whole = &study.whole;
-        let mut write_report = || -> anyhow::Result<()> {
-            report::build(whole, &store, &report.folder, &report.owner, Extras::default())?;
-            session.tell(&Event::ReportWritten { folder: report.folder.clone() });
-            Ok(())
         };
         let mut worker = Stages::new(device, study.photos, study.models, study.encoders);
-        run.execute(&mut worker, &mut write_report).or_exit(Exit::Internal)
+        let done = run.execute(&mut worker, &mut || write_report(None));
+        if done.is_err() {
+            // The page must not say that the run goes on. Its own error would hide the one that is told.
+            let _ = write_report(None);
+        }
+        done.or_exit(Exit::Internal)
     }
 }
 
@@ -127,7 +142,7 @@ pub fn finish(summary: &Summary, session: &Session) -> Exit {
     let paint = session.output.error_paint();
     let mut text = String::new();
     for cell in &summary.failed {
-        let (label, reason) = (plain_text(&cell.label), plain_text(&cell.reason));
+        let (label, reason) = (plain_name(&cell.label), plain_text(&cell.reason));
         text += &format!("{} {label} ({}): {reason}\n", paint.red("failed:"), cell.stage);
     }
     if let Some(reason) = &summary.report_error {

@@ -10,7 +10,7 @@ use crate::{
     plan::{self, JobStatus, Plan},
     stage::Stage,
     store::{Attempt, Store},
-    text::{plain_text, table},
+    text::{plain_name, plain_text, table},
 };
 use clap::Args;
 use serde_json::json;
@@ -20,7 +20,8 @@ use serde_json::json;
 /// A result that is stored and cannot be used is "damaged". Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
-                  Result: a table with one line per cell; below it the reasons of failures and damage.")]
+                  Result: a table with one line per cell; below it the reasons of failures and damage. The exit code is \
+                  100 if a stored result is damaged.")]
 pub struct StatusArgs {
     #[command(flatten)]
     planned: PlannedArgs,
@@ -52,7 +53,8 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
     } else {
         emit(&text(&study.plan, &statuses, &words))?;
     }
-    Ok(Exit::Done)
+    let damaged = statuses.iter().any(|status| matches!(status, JobStatus::Damaged { .. }));
+    Ok(if damaged { Exit::SomeFailed } else { Exit::Done })
 }
 
 /// The word for a job whose result is in the store.
@@ -75,7 +77,7 @@ fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
     let mut rows = vec![vec!["cell".to_owned()]];
     rows[0].extend(stages.iter().map(ToString::to_string));
     for cell in &plan.cells {
-        let mut row = vec![plain_text(&cell.label)];
+        let mut row = vec![plain_name(&cell.label)];
         row.extend(stages.iter().map(|stage| {
             let mut of_stage = cell.jobs.all(*stage).iter().map(|&job| words[job]);
             let last = of_stage.clone().next_back().unwrap_or_default();
@@ -90,7 +92,7 @@ fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
             JobStatus::Damaged { reason } => ("damaged", reason),
             JobStatus::Cached | JobStatus::Todo { .. } => continue,
         };
-        out += &format!("\n{word}: {} {}: {}\n", job.stage, plain_text(&job.label), plain_text(reason));
+        out += &format!("\n{word}: {} {}: {}\n", job.stage, plain_name(&job.label), plain_text(reason));
     }
     out
 }

@@ -75,6 +75,11 @@ impl PlannedArgs {
     pub(super) fn open(&self, output: &OutputArgs) -> Result<Resolved, Failure> {
         self.class.plan(self.study.read(output)?, &self.study.reports, output)
     }
+
+    /// Reads and plans another study of the same store, as its file is.
+    pub(super) fn open_other(&self, file: &Path, output: &OutputArgs) -> Result<Resolved, Failure> {
+        self.class.plan_file(file, &self.study.reports, output)
+    }
 }
 
 impl DeviceClassArgs {

@@ -12,9 +12,9 @@ use crate::worker::Worker;
 const POLL: Duration = Duration::from_millis(500);
 
 impl Run<'_> {
-    /// Does everything that is not done. Calls `report` after cells have ended by work of this run, at most every
-    /// [`Run::report_every`], and at the end. An error of the last report is told in the summary; if it is due to
-    /// damaged results, these are made again.
+    /// Does everything that is not done, then calls `report`. An error of the report is told in the summary; if it is
+    /// due to damaged results, these are made again. Whoever wants to show more while work goes on listens to the
+    /// events: a result is in the store before its event is told.
     ///
     /// # Errors
     /// A store that cannot be read or written, or a fatal error of the worker: nothing can go on.
@@ -38,10 +38,7 @@ impl Run<'_> {
         }
         let mut progress = Progress::new(self, statuses, todo);
         let report_error = loop {
-            self.work(&mut progress, worker, report)?;
-            if progress.clock.is_current() {
-                break None;
-            }
+            self.work(&mut progress, worker)?;
             match report() {
                 Ok(()) => break None,
                 Err(_) if progress.drop_damaged()? => {}
@@ -59,25 +56,13 @@ impl Run<'_> {
     }
 
     /// Does one job after the other until none is left that can begin.
-    fn work(
-        &self,
-        progress: &mut Progress<'_>,
-        worker: &mut dyn Worker,
-        report: &mut dyn FnMut() -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    fn work(&self, progress: &mut Progress<'_>, worker: &mut dyn Worker) -> anyhow::Result<()> {
         while !self.stop.is_set() && !progress.too_many_failed() {
             match progress.next()? {
                 Next::Nothing => break,
                 Next::Wait => self.sleep(),
                 Next::Reused(job) => progress.reused(job),
-                Next::Work(job, workspace) => {
-                    progress.work(job, *workspace, worker)?;
-                    // An error is told at the end if it is still there: the same words after every cell help nobody.
-                    if progress.report_is_due() {
-                        let worked = report().is_ok();
-                        progress.clock.written(worked, Instant::now());
-                    }
-                }
+                Next::Work(job, workspace) => progress.work(job, *workspace, worker)?,
             }
         }
         Ok(())

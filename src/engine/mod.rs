@@ -7,11 +7,10 @@ mod execute;
 mod panics;
 mod progress;
 mod ready;
-mod report_clock;
 mod run;
 #[cfg(test)]
 mod tests;
 
 pub use advice::less_memory;
-pub use panics::install_hook;
+pub use panics::{catch, install_hook};
 pub use run::{FailedCell, Run, Summary};

@@ -49,8 +49,11 @@ fn wants_trace() -> bool {
     std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0")
 }
 
-/// Runs a job; a panic anywhere in it becomes an error text.
-pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// Does some work; a panic anywhere in it becomes an error text.
+///
+/// # Errors
+/// The panic, as a sentence that asks for a report.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let step = |by: isize| {
         if let Ok(mut depth) = CATCHING.lock() {
             *depth = depth.saturating_add_signed(by);

@@ -4,7 +4,6 @@ use super::{
     advice::{less_memory, with_advice},
     panics,
     ready::{CellState, JobState, cell_state, drop_hopeless, ready},
-    report_clock::ReportClock,
     run::{FailedCell, Run, Summary},
 };
 use crate::{
@@ -48,7 +47,6 @@ pub(super) struct Progress<'a> {
     repeats: Vec<u32>,
     begun: usize,
     todo: usize,
-    pub(super) clock: ReportClock,
 }
 
 impl<'a> Progress<'a> {
@@ -64,7 +62,6 @@ impl<'a> Progress<'a> {
             repeats: vec![0; n],
             begun: 0,
             todo,
-            clock: ReportClock::new(run.report_every),
         }
     }
 
@@ -118,7 +115,6 @@ impl<'a> Progress<'a> {
     /// Does a job and notes its end. An error stops the whole run.
     pub(super) fn work(&mut self, index: usize, workspace: Workspace, worker: &mut dyn Worker) -> anyhow::Result<()> {
         let job = self.job(index);
-        self.clock.outdate();
         self.states[index] = JobState::Claimed;
         self.begun += 1;
         let reason = match &self.statuses[index] {
@@ -247,12 +243,6 @@ impl<'a> Progress<'a> {
 
     fn cell_states(&self) -> impl Iterator<Item = CellState> {
         (0..self.run.plan.cells.len()).map(|cell| cell_state(self.run.plan, &self.states, cell))
-    }
-
-    /// Whether the report is to be written now.
-    pub(super) fn report_is_due(&mut self) -> bool {
-        let ended = self.cell_states().filter(|state| *state != CellState::Open).count();
-        self.clock.is_due(ended, Instant::now())
     }
 
     pub(super) fn too_many_failed(&self) -> bool {

@@ -1,7 +1,5 @@
 //! What a run needs, and how it ended.
 
-use std::time::Duration;
-
 use crate::event::Observer;
 use crate::plan::Plan;
 use crate::stage::Stage;
@@ -24,8 +22,6 @@ pub struct Run<'a> {
     pub worker: String,
     /// The class of that device, `cpu`, `cuda` or `metal`, for the first event and for advice.
     pub device: String,
-    /// While work goes on, the report is written at most this often.
-    pub report_every: Duration,
 }
 
 /// How a run ended.

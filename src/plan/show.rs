@@ -5,28 +5,28 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{estimate::Estimate, status::JobStatus, types::Plan};
-use crate::text::{self, count, rough_bytes, rough_duration};
+use crate::text::{self, count, plain_name, rough_bytes, rough_duration};
 
 /// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
 #[must_use]
 pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}: {}", plan.name, plan.title);
+    let _ = writeln!(out, "{}: {}", plan.name, plain_name(&plan.title));
     for cell in &plan.cells {
         let (train, held_out) = (count(cell.train_photos.len(), "photo"), cell.held_out_photos.len());
         let jobs = cell.jobs.iter().filter(|(_, job)| statuses.get(**job) == Some(&JobStatus::Cached)).count();
         let _ = writeln!(
             out,
             "  {}  ({train}, {held_out} held out; {jobs} of {} jobs done)",
-            cell.label,
+            plain_name(&cell.label),
             cell.jobs.iter().count()
         );
     }
     out.push('\n');
-    let mut rows = vec![vec!["stage", "cells", "state", "reason"]];
+    let mut rows = vec![["stage", "cells", "state", "reason"].map(str::to_owned).to_vec()];
     rows.extend(plan.jobs.iter().zip(statuses).map(|(job, status)| {
         let (state, reason) = state(status);
-        vec![job.stage.name(), job.label.as_str(), state, reason]
+        [job.stage.name(), &plain_name(&job.label), state, reason].map(str::to_owned).to_vec()
     }));
     out += &text::table(&rows);
     let cached = statuses.iter().filter(|status| **status == JobStatus::Cached).count();

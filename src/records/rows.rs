@@ -122,6 +122,12 @@ impl StepRow for ProbeRow {
     }
 }
 
+/// The name of the file with the rows so far, while the work goes on. It is gone when the work is done.
+#[must_use]
+pub fn so_far<R: Row>() -> String {
+    format!("checkpoint/{}", R::FILE)
+}
+
 /// The text of a file with these rows.
 ///
 /// # Errors

@@ -1,22 +1,28 @@
 //! Writes the report folder.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::plan::Plan;
 use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
-use crate::report::data::{StudyData, Vote};
+use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
+use crate::report::finding::Judged;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{Charts, Page};
 use crate::report::style::picture;
-use crate::report::{cells_json, charts, cost, csv, finding, index, markdown, sheet, votes};
+use crate::report::{cells_json, charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard, votes};
 use crate::store::Store;
 
 /// What a report shows besides its study.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
+    /// The run that is going on.
+    pub live: Option<&'a Live>,
+    /// Another study to stand beside it.
+    pub other: Option<&'a Plan>,
     /// What people answered in the blind test.
     pub votes: &'a [Vote],
 }
@@ -43,9 +49,10 @@ pub fn build(
         lock.lock().map_err(|source| ReportError::write(&path, source))?;
     }
     owner.check(out)?;
-    let mut data = collect(plan, store)?;
+    let mut data = collect(plan, store, extras.live)?;
     data.votes = extras.votes.to_vec();
-    write(&data, out, Some(owner))?;
+    let other = extras.other.map(|plan| collect(plan, store, None)).transpose()?;
+    write_both(&data, other, out, Some(owner))?;
     Ok(data)
 }
 
@@ -54,16 +61,32 @@ pub fn build(
 /// Files are replaced one by one, each by a rename; files of an earlier report that are no longer part
 /// of this one are removed, other files are left alone.
 pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), ReportError> {
+    write_both(data, None, out, owner)
+}
+
+fn write_both(
+    data: &StudyData,
+    other: Option<StudyData>,
+    out: &Path,
+    owner: Option<&Owner>,
+) -> Result<(), ReportError> {
+    let other = other.map(|other| compare::moved(data, other));
     let mut folder = Folder::open(out)?;
     if let Some(owner) = owner {
         owner.write(&mut folder)?;
     }
-    for file in &data.files {
-        folder.copy(&file.to, &file.from)?;
+    for study in std::iter::once(data).chain(&other) {
+        let mut there = BTreeSet::new();
+        for file in &study.files {
+            if folder.copy(&file.to, &file.from)? {
+                there.insert(file.to.as_str());
+            }
+        }
+        thumbnails(study, &there, &mut folder)?;
     }
-    thumbnails(data, &mut folder)?;
     let judged = finding::judged(data);
-    let page = Page { data, judged: &judged, charts: draw(data, &mut folder)? };
+    let other = other.as_ref().map(finding::judged);
+    let page = Page { data, judged: &judged, other: other.as_ref(), charts: draw(&judged, &mut folder)? };
     folder.write("loss.csv", &csv::stacked::<LossRow>(data, |c| &c.loss))?;
     folder.write("probe.csv", &csv::stacked::<ProbeRow>(data, |c| &c.probe))?;
     if data.has_probe_values() {
@@ -77,40 +100,48 @@ pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), 
         folder.write(votes::FILE, &votes::file(&data.votes))?;
     }
     folder.write("cost.csv", &csv::costs(data))?;
+    for (name, bytes) in tensorboard::files(data) {
+        folder.write(&name, &bytes)?;
+    }
     folder.write("cost.html", cost::page(&judged).as_bytes())?;
     folder.write("report.md", markdown::page(&page).as_bytes())?;
     folder.write("index.html", index::page(&page).as_bytes())?;
     folder.finish()
 }
 
-/// Small copies of wide images.
-fn thumbnails(data: &StudyData, folder: &mut Folder) -> Result<(), ReportError> {
+/// Small copies of wide images. While a run goes on, those of images that were `there` before are not made again; the
+/// last report makes all.
+fn thumbnails(data: &StudyData, there: &BTreeSet<&str>, folder: &mut Folder) -> Result<(), ReportError> {
     let sets = data.baselines.iter().chain(&data.class_images).map(|s| &s.images);
     let images = data.cells.iter().map(|c| &c.images).chain(sets).flatten().map(|p| (p.file.as_str(), p.width));
     let photos = data.photos.iter().filter_map(|p| Some((p.file.as_deref()?, p.width)));
     for (file, width) in images.chain(photos).filter(|(_, width)| *width > picture::THUMBNAIL) {
+        let small = picture::shown(file, width);
+        if data.live.is_some() && there.contains(file) && folder.keep(&small)? {
+            continue;
+        }
         let image = picture::decode(file, &folder.read(file)?)?;
-        folder.write(&picture::shown(file, width), &picture::thumbnail(file, &image)?)?;
+        folder.write(&small, &picture::thumbnail(file, &image)?)?;
     }
     Ok(())
 }
 
-/// Draws the charts and the sheet.
-fn draw(data: &StudyData, folder: &mut Folder) -> Result<Charts, ReportError> {
+/// Draws the charts and the sheets.
+fn draw(judged: &Judged<'_>, folder: &mut Folder) -> Result<Charts, ReportError> {
+    let data = judged.data;
     let mut put = |name: &str, bytes: Option<Vec<u8>>| match bytes {
-        Some(bytes) => {
-            let size = picture::decode(name, &bytes)?.dimensions();
-            folder.write(name, &bytes).map(|()| Some(size))
-        }
-        None => Ok(None),
+        Some(bytes) => folder.write(name, &bytes).map(|()| true),
+        None => Ok(false),
     };
     let loss = put("loss.png", charts::loss(data)?)?;
     let probe = put("probe.png", charts::probe(data)?)?;
     let summary = put("summary.png", charts::summary(data)?)?;
-    let sheet = sheet::draw(data, folder)?;
-    let grid = sheet.is_some();
-    if let Some(bytes) = sheet {
-        folder.write("grid.png", &bytes)?;
+    let sheets = sheet::sheets(judged, folder)?;
+    for (name, bytes) in &sheets {
+        folder.write(name, bytes)?;
     }
-    Ok(Charts { grid, loss, probe, summary })
+    if let Some(bytes) = sheet::card(judged, folder)? {
+        folder.write(sheet::CARD, &bytes)?;
+    }
+    Ok(Charts { sheets: sheets.len(), loss, probe, summary })
 }

@@ -19,6 +19,7 @@ use crate::report::scores::{SCORES, Score};
 use crate::report::style::picture::shown;
 use crate::report::style::shot::{Of, photo_id};
 use crate::report::{titles, words};
+use crate::text::hides;
 
 /// The name of the file in the report.
 pub(crate) const FILE: &str = "cells.json";
@@ -198,7 +199,7 @@ pub(crate) fn block(judged: &Judged<'_>) -> Markup {
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if matches!(c, '<' | '>' | '&') || c.is_control() || words::hides(c) {
+        if matches!(c, '<' | '>' | '&') || c.is_control() || hides(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04x}"));
             }
@@ -348,6 +349,7 @@ impl<'d> Images<'d> {
         let (cell, baseline) = match of {
             Of::Cell(index) => (Some(index), None),
             Of::Baseline(index) | Of::Class(index) => (None, Some(index)),
+            Of::Other(_) => (None, None),
         };
         let first = |set: usize| self.data.baselines.get(set)?.cells.first().copied();
         let drawn = cell.or_else(|| first(baseline?)).and_then(|index| self.data.cells.get(index));

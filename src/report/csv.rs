@@ -7,7 +7,7 @@ use crate::measures::record::Values;
 use crate::measures::table;
 use crate::records::rows::Row;
 use crate::report::data::{CellData, CsvTable, Probes, StudyData};
-use crate::report::words;
+use crate::text::hides;
 
 /// One table from every cell's table of the rows `R`, with the cell's label in front. While no cell has a table, the
 /// columns are those that one would have.
@@ -167,9 +167,8 @@ impl Writer {
 fn guarded(text: &str) -> Cow<'_, str> {
     let is_number = text.parse::<f64>().is_ok();
     // Spreadsheets ignore spaces and quotes in front, and read wide signs as the usual ones.
-    let skipped = |c: char| {
-        c != '\t' && c != '\r' && c != '\n' && (c.is_whitespace() || "'\"‘’“”`".contains(c) || words::hides(c))
-    };
+    let skipped =
+        |c: char| c != '\t' && c != '\r' && c != '\n' && (c.is_whitespace() || "'\"‘’“”`".contains(c) || hides(c));
     let begins = text.trim_start_matches(skipped).starts_with(FORMULA);
     if begins && !is_number { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }

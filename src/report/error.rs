@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::files::FileError;
+use crate::text;
 
 /// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,17 @@ pub enum ReportError {
         other: String,
         /// The experiment file that would write it.
         experiment: String,
+    },
+    /// The page as one file is larger than it may be.
+    #[error(
+        "the page as one file would have {}, and {} are allowed; allow more with --max-size",
+        text::bytes(*bytes), text::bytes(*most)
+    )]
+    TooLarge {
+        /// What it would have.
+        bytes: u64,
+        /// What it may have.
+        most: u64,
     },
     /// A picture cannot be drawn.
     #[error("cannot draw {name}: {reason}")]

@@ -45,9 +45,20 @@ impl Folder {
         Ok(())
     }
 
-    /// Copies one file of the store, if it is what was stored.
-    pub(crate) fn copy(&mut self, name: &str, from: &StoredFile) -> Result<(), ReportError> {
-        self.write(name, &from.read()?)
+    /// Copies one file of the store, if it is what was stored. Says whether it was there already.
+    pub(crate) fn copy(&mut self, name: &str, from: &StoredFile) -> Result<bool, ReportError> {
+        let bytes = from.read()?;
+        let there = holds(&self.path(name)?, &bytes);
+        self.write(name, &bytes).map(|()| there)
+    }
+
+    /// Leaves a file of an earlier report as it is. Says whether there is one.
+    pub(crate) fn keep(&mut self, name: &str) -> Result<bool, ReportError> {
+        let there = self.path(name)?.symlink_metadata().is_ok_and(|meta| meta.is_file());
+        if there {
+            self.written.insert(name.to_owned());
+        }
+        Ok(there)
     }
 
     /// Reads a file written before.
@@ -142,6 +153,19 @@ mod tests {
         assert!(dir.path().join("notes.txt").exists());
         assert_eq!(fs::read(dir.path().join("index.html")).expect("reads"), b"y");
         assert_eq!(fs::read_to_string(dir.path().join(LIST)).expect("reads"), "index.html\n");
+    }
+
+    #[test]
+    fn what_is_kept_is_not_removed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut first = Folder::open(dir.path()).expect("opens");
+        first.write("a/small.jpg", b"x").expect("writes");
+        first.finish().expect("finishes");
+        let mut second = Folder::open(dir.path()).expect("opens");
+        assert!(second.keep("a/small.jpg").expect("inside") && !second.keep("b.jpg").expect("inside"));
+        assert!(second.keep("../x").is_err());
+        second.finish().expect("finishes");
+        assert!(dir.path().join("a/small.jpg").exists());
     }
 
     #[test]

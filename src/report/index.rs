@@ -8,11 +8,12 @@ use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
+use crate::report::live;
 use crate::report::navigation::{navigation, skip};
 use crate::report::sections::{self, Page, answer};
 use crate::report::style::copy::prose;
-use crate::report::style::page::document;
-use crate::report::{cells_json, titles, viewer};
+use crate::report::style::page::{Reload, document};
+use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
 /// The whole page.
@@ -26,7 +27,9 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         (cells_json::block(page.judged))
         (viewer::dialog())
     };
-    document(titles::study_title(page.data), &body)
+    let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
+    let preview = (page.charts.sheets > 0).then_some(sheet::CARD);
+    document(titles::study_title(page.data), preview, &body, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {
@@ -38,6 +41,7 @@ fn header(page: &Page<'_>) -> Markup {
     html! {
         header.top {
             h1 dir="auto" { (titles::study_title(data)) }
+            (live::banner(data))
             p.finding dir="auto" { (finding.lead) }
             (answer::block(page))
             details.behind {

@@ -65,13 +65,6 @@ impl Layout {
         let choices = choices(data);
         Self { tables: tables(data, &choices), choices, prompts: prompt_rows(data, group) }
     }
-
-    /// Every column that shows something, once, table after table.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
-        let all: Vec<&Column> = self.tables.iter().flat_map(|t| &t.columns).collect();
-        let again = |i: usize| all[..i].contains(&all[i]) || matches!(all[i], Column::NoCell(_));
-        (0..all.len()).filter(|i| !again(*i)).map(|i| all[i]).collect::<Vec<_>>().into_iter()
-    }
 }
 
 impl Column {
@@ -282,8 +275,6 @@ mod tests {
         assert_eq!(layout.choices[2].labels, ["0.5", "1.0", "1.3"]);
         assert_eq!([layout.choices[2].first, layout.choices[3].first], [1, 1]);
         assert_eq!(layout.choices[1].labels, ["1 of 3", "2 of 3", "3 of 3"]);
-        // The sheet has every column once.
-        assert_eq!(layout.columns().count(), 1 + data.cells.len());
     }
 
     #[test]

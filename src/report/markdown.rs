@@ -30,8 +30,8 @@ mod tests {
     #[test]
     fn the_page_is_as_before() {
         let data = fixture::study();
-        let charts = Charts { grid: true, ..Charts::default() };
+        let charts = Charts { sheets: 1, ..Charts::default() };
         let judged = judged(&data);
-        insta::assert_snapshot!(page(&Page { data: &data, judged: &judged, charts }));
+        insta::assert_snapshot!(page(&Page { data: &data, judged: &judged, other: None, charts }));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::report::data::Problem;
 use crate::stage::{Stage, about};
-use crate::text::measurement;
+use crate::text::{hides, measurement};
 
 /// What a stage does, as a noun.
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
@@ -46,15 +46,7 @@ pub(crate) fn quoted(file: &str) -> String {
     shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
 }
 
-/// Signs that show nothing or reorder their neighbours: they could make one text look like another.
-pub(crate) fn hides(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
-}
-
-/// A page in which such signs, and those that control terminals, are replaced by their numbers. Line ends and tabs
+/// A page in which signs that hide, and those that control terminals, are replaced by their numbers. Line ends and tabs
 /// stay.
 pub(crate) fn visible(page: &str) -> String {
     let mut out = String::with_capacity(page.len());

@@ -25,6 +25,7 @@ mod measure;
 mod name;
 mod places;
 mod stored;
+mod unfinished;
 mod usage;
 mod workspace;
 

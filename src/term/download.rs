@@ -5,7 +5,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use super::bar::{Bars, PLAIN_EVERY};
-use crate::text::{bytes, duration, plain_text};
+use crate::text::{bytes, duration, plain_name};
 
 /// The file on its way.
 pub(super) struct DownloadView {
@@ -27,7 +27,7 @@ pub(super) struct Arrived {
 impl DownloadView {
     /// A file that begins to arrive.
     pub(super) fn new(file: &str, bars: Option<&Bars>, now: Instant) -> Self {
-        let bar = bars.map(|bars| bars.add(&format!("download {}", plain_text(file))));
+        let bar = bars.map(|bars| bars.add(&format!("download {}", plain_name(file))));
         Self { file: file.to_owned(), begun: now, last_line: now, bar }
     }
 
@@ -39,7 +39,7 @@ impl DownloadView {
     /// More has arrived: moves the bar, or returns the line to write if it is time for one.
     pub(super) fn update(&mut self, arrived: &Arrived, now: Instant) -> Option<String> {
         let Arrived { done, total, resumed, bytes_per_second } = *arrived;
-        let file = plain_text(&self.file);
+        let file = plain_name(&self.file);
         if done == total {
             let kept = if resumed > 0 { format!(", {} of it before", bytes(resumed)) } else { String::new() };
             let took = duration((now - self.begun).as_secs_f64());

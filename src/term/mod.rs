@@ -9,6 +9,7 @@ mod style;
 mod terminal;
 
 pub use mode::ProgressMode;
+pub use pace::Pace;
 pub use style::ColorChoice;
 pub use terminal::Terminal;
 

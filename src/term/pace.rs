@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// When the job was where.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     first: Option<(u64, Instant)>,
     /// Units per second.
     rate: Option<f64>,
@@ -14,7 +14,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The job has done `done` units at `now`.
-    pub(super) fn update(&mut self, done: u64, now: Instant) {
+    pub fn update(&mut self, done: u64, now: Instant) {
         let (first, since) = *self.first.get_or_insert((done, now));
         let seconds = now.saturating_duration_since(since).as_secs_f64();
         if done > first && seconds > 0.0 {
@@ -33,7 +33,8 @@ impl Pace {
     }
 
     /// Seconds until the end at this rate; `None` before anything is known and at the end.
-    pub(super) fn remaining(&self, done: u64, total: u64) -> Option<f64> {
+    #[must_use]
+    pub fn remaining(&self, done: u64, total: u64) -> Option<f64> {
         let left = total.checked_sub(done).filter(|left| *left > 0)?;
         Some(left as f64 / self.rate?)
     }

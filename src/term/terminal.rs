@@ -11,7 +11,7 @@ use super::download::{Arrived, DownloadView};
 use super::job::{JobView, Progress};
 use super::mode::ProgressMode;
 use crate::event::{Event, JobName, Observer};
-use crate::text::{Paint, count, duration, plain_text};
+use crate::text::{Paint, count, duration, plain_name, plain_text};
 
 /// Shows events. Work goes on when a stream cannot be written any more.
 pub struct Terminal {
@@ -102,7 +102,7 @@ impl State {
         match event {
             Event::RunStarted { name, cells, jobs, todo, device } => {
                 let (cells, jobs) = (count(*cells, "cell"), count(*jobs, "job"));
-                self.info(&format!("{}: {cells}, {jobs}, {todo} to do, on {device}", paint.bold(&plain_text(name))));
+                self.info(&format!("{}: {cells}, {jobs}, {todo} to do, on {device}", paint.bold(&plain_name(name))));
             }
             Event::JobReused { job } => self.info(&paint.dim(&format!("in the store: {}", title(job)))),
             Event::JobWaiting { job } => {
@@ -124,12 +124,12 @@ impl State {
                 self.jobs.remove(&Task::of(job));
                 self.line(&format!("{} {}: {}", paint.red("failed"), title(job), plain_text(reason)));
                 if cells.len() > 1 {
-                    self.line(&format!("       needed by {}", plain_text(&cells.join("; "))));
+                    self.line(&format!("       needed by {}", plain_name(&cells.join("; "))));
                 }
             }
             Event::DrawingStarted { images, model, device } => {
-                let title = format!("{} with {}", count(*images, "image"), plain_text(model));
-                self.info(&format!("{} {}", paint.bold(&title), paint.dim(&format!("(on {})", plain_text(device)))));
+                let title = format!("{} with {}", count(*images, "image"), plain_name(model));
+                self.info(&format!("{} {}", paint.bold(&title), paint.dim(&format!("(on {})", plain_name(device)))));
                 self.begin(Task::Drawing, title);
             }
             Event::DrawingProgress { done, total } => {
@@ -224,5 +224,5 @@ impl State {
 
 /// What people call a job, e.g. `train dataset.size=5`.
 fn title(job: &JobName) -> String {
-    format!("{} {}", job.stage, plain_text(&job.label))
+    format!("{} {}", job.stage, plain_name(&job.label))
 }

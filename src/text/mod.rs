@@ -8,4 +8,4 @@ mod words;
 pub use paint::Paint;
 pub use quantity::{bytes, duration, measurement, number, rough_bytes, rough_duration};
 pub use table::{table, width};
-pub use words::{count, either, list, plain_text, shortened};
+pub use words::{count, either, hides, list, plain_name, plain_text, shortened};

@@ -40,15 +40,39 @@ pub fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// Text that may come from a file, safe to show: control characters (escape sequences) become `\u{1b}`; line
-/// ends and tabs stay.
+/// Text that may come from a file, safe to show: control characters (escape sequences) and signs that hide or reorder
+/// others become `\u{1b}`; line ends and tabs stay.
 #[must_use]
 pub fn plain_text(text: &str) -> String {
-    let keep = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    if text.chars().all(keep) {
+    shown(text, |c| c == '\n' || c == '\t' || !(c.is_control() || hides(c)))
+}
+
+/// Like [`plain_text`], for a name: line ends and tabs are shown as `\n` and `\t`, so that it cannot look like more
+/// lines of the program.
+#[must_use]
+pub fn plain_name(name: &str) -> String {
+    shown(name, |c| !(c.is_control() || hides(c)))
+}
+
+fn shown(text: &str, keep: impl Fn(char) -> bool) -> String {
+    if text.chars().all(&keep) {
         return text.to_owned();
     }
-    text.chars().map(|c| if keep(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
+    let show = |c: char| match c {
+        c if keep(c) => c.to_string(),
+        '\n' | '\r' | '\t' => c.escape_default().to_string(),
+        c => c.escape_unicode().to_string(),
+    };
+    text.chars().map(show).collect()
+}
+
+/// Signs that show nothing or reorder their neighbours: they could make one text look like another.
+#[must_use]
+pub fn hides(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -66,5 +90,12 @@ mod tests {
     #[test]
     fn escape_sequences_are_shown_not_obeyed() {
         assert_eq!(plain_text("a\x1b[2Jb\nc\u{9b}31m é漫"), "a\\u{1b}[2Jb\nc\\u{9b}31m é漫");
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line_and_in_its_order() {
+        assert_eq!(plain_text("\u{202e}gpj.a\u{200b}\n"), "\\u{202e}gpj.a\\u{200b}\n");
+        assert_eq!(plain_name("a\r\nerror: no\tphoto\u{2066}\u{1b}[2J"), "a\\r\\nerror: no\\tphoto\\u{2066}\\u{1b}[2J");
+        assert_eq!(plain_name("שלום 👩\u{200d}🎨 é漫"), "שלום 👩\u{200d}🎨 é漫");
     }
 }

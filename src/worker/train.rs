@@ -38,6 +38,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let steps = recipe.steps as u64;
     if trainer.steps_done() == 0 {
         probes.measure(model, &trainer, &mut log)?;
+        log.show(ctx.workspace)?;
     }
     while trainer.steps_done() < steps {
         let start = Instant::now();
@@ -46,7 +47,8 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         log.step(loss_row(&report, source.epoch(step)), TimingRow::new(report.step, start.elapsed()));
         ctx.progress((report.step, steps), "steps", format!("loss {:.4}", report.loss));
         let done = report.step == steps;
-        if done || due(report.step, wanted.evaluate.probe_every) {
+        let probed = done || due(report.step, wanted.evaluate.probe_every);
+        if probed {
             probes.measure(model, &trainer, &mut log)?;
         }
         if keeps(wanted, report.step) {
@@ -54,8 +56,12 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
             ctx.workspace.write(&file, &adapter::file::save_diffusers(trainer.adapter())?)?;
         }
         let stop = ctx.stop.is_set() && !done;
-        if stop || done || due(report.step, wanted.hints.checkpoint_every) {
+        let kept = stop || done || due(report.step, wanted.hints.checkpoint_every);
+        if kept {
             ctx.workspace.write(CHECKPOINT, &log.checkpoint(&trainer.save_state()?)?)?;
+        }
+        if probed || kept {
+            log.show(ctx.workspace)?;
         }
         if stop {
             return Err(StageError::Stopped);

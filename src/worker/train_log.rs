@@ -62,6 +62,12 @@ impl TrainLog {
         self.probe.push(row);
     }
 
+    /// Writes what a report shows of an unfinished training; nothing goes on from these files.
+    pub(super) fn show(&self, workspace: &Workspace) -> Result<(), StageError> {
+        workspace.write(&rows::so_far::<LossRow>(), text(&self.loss)?.as_bytes())?;
+        Ok(workspace.write(&rows::so_far::<ProbeRow>(), text(&self.probe)?.as_bytes())?)
+    }
+
     /// Writes the three files.
     pub(super) fn write(&self, workspace: &Workspace) -> Result<(), StageError> {
         workspace.write(LossRow::FILE, text(&self.loss)?.as_bytes())?;

@@ -5,6 +5,7 @@ use super::key::Part;
 use super::module::FileDelta;
 use super::names;
 use super::parsed::read;
+use crate::choice::AdapterKind;
 use crate::models::Delta;
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ use std::path::Path;
 pub struct Summary {
     /// Naming of the tensors, e.g. `diffusers`; more than one for a mixed file.
     pub formats: Vec<&'static str>,
+    /// The kinds of adapters that occur: `lora`, `loha`.
+    pub kinds: BTreeSet<AdapterKind>,
     /// Ranks that occur.
     pub ranks: Vec<usize>,
     /// The layers, UNet first, by name.
@@ -34,6 +37,8 @@ pub struct ModuleSummary {
     pub part: &'static str,
     /// Path of the layer, with dots.
     pub name: String,
+    /// How it changes the layer.
+    pub kind: AdapterKind,
     /// Width of the layer's input; for a convolution times height and width of its window.
     pub in_features: usize,
     /// Width of the layer's output.
@@ -73,6 +78,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     other_tensors.sort();
     Ok(Summary {
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
+        kinds: modules.iter().map(|m| m.kind).collect(),
         ranks: modules.iter().map(|m| m.rank).collect::<BTreeSet<_>>().into_iter().collect(),
         parameters: modules.iter().map(|m| m.parameters).sum(),
         modules,
@@ -98,6 +104,7 @@ fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<Mo
             Part::TextEncoder2 => "text_encoder_2",
         },
         name,
+        kind: delta.kind,
         in_features: delta.shape.input * height * width,
         out_features: delta.shape.output,
         rank: delta.shape.rank,

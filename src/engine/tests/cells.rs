@@ -8,7 +8,7 @@ fn everything_is_made_once_and_reused() {
     let first = run_with(folder.path(), &plan(&["A", "B"]), &[], None);
     assert_eq!(first.summary().done, ["A", "B"]);
     assert_eq!(first.log.len(), 5 * STEPS as usize);
-    assert_eq!(first.reports, 2, "one report a cell, the last is the end's");
+    assert_eq!(first.reports, 1, "at the end");
     let again = run_with(folder.path(), &plan(&["A", "B"]), &[], None);
     assert!(again.log.is_empty() && again.summary().done.len() == 2 && again.reports == 1);
     assert_eq!(again.names(reused), ["baseline all", "train A", "generate A", "train B", "generate B"]);
@@ -17,22 +17,6 @@ fn everything_is_made_once_and_reused() {
     let why = more.names(reasons);
     assert_eq!(why, ["not made yet"; 2]);
     assert!(matches!(more.events[0], Event::RunStarted { cells: 3, jobs: 7, todo: 2, .. }));
-}
-
-/// A report takes the longer the more cells there are.
-#[test]
-fn the_report_is_written_now_and_then_and_at_the_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let (plan, store, stop) = (plan(&["A", "B", "C"]), Store::open(folder.path()).unwrap(), StopFlag::new());
-    let observer = |_: &Event| {};
-    let run = Run { report_every: Duration::from_secs(3600), ..run_of(&plan, &store, &observer, &stop) };
-    let mut reports = 0;
-    let mut report = || {
-        reports += 1;
-        Ok(())
-    };
-    run.execute(&mut Fake::default(), &mut report).unwrap();
-    assert_eq!(reports, 2, "after the first cell and at the end");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn reasons(event: &Event) -> Option<String> {
 
 fn run_of<'a>(plan: &'a Plan, store: &'a Store, observer: &'a dyn Observer, stop: &'a StopFlag) -> Run<'a> {
     let (worker, device) = ("cpu".to_owned(), "cpu".to_owned());
-    Run { plan, store, observer, stop, max_fail: None, worker, device, report_every: Duration::ZERO }
+    Run { plan, store, observer, stop, max_fail: None, worker, device }
 }
 
 fn run_with(root: &Path, plan: &Plan, trouble: &[(&str, u32, Trouble)], max_fail: Option<usize>) -> Ran {

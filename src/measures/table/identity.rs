@@ -4,6 +4,8 @@ use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, FeatureImage, PhotoFeatures, Shows, cosine, lower_limit, mean_cosine};
 use crate::measures::inputs::mean;
 use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::verdict::bootstrap::bootstrap;
+use crate::measures::verdict::estimate::Estimate;
 
 const NONE: &[Column] = &[];
 
@@ -116,9 +118,31 @@ pub(super) const MEASURES: &[Measure] = &[
         }),
         ..FLOOR
     },
+    Measure {
+        name: "identity_name_low",
+        note: "Lower end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
+        columns: NONE,
+        of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.low),
+        ..FLOOR
+    },
+    Measure {
+        name: "identity_name_high",
+        note: "Upper end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
+        columns: NONE,
+        of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.high),
+        ..FLOOR
+    },
     CEILING,
     RANGE_LOW,
 ];
+
+/// The likeness of the base model's images by the subject's name, with its interval.
+fn by_name(cell: &FeatureCell<'_>) -> Option<Estimate> {
+    let to_photos =
+        |image: &&[f32]| cell.held_out.iter().map(|photo| score(image, std::slice::from_ref(photo))).collect();
+    let table: Option<Vec<Vec<f64>>> = cell.by_name.iter().map(to_photos).collect();
+    bootstrap(&table?)
+}
 
 /// The mean cosine of a picture to photos.
 fn score(picture: &[f32], photos: &[PhotoFeatures<'_>]) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! One thing that can be said against photos.
 
 use super::kind::Kind;
+use crate::text::plain_name;
 
 /// What was found, and about which files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +22,7 @@ impl Finding {
     /// The files with what was found, for a list: `a.jpg (120 × 90 pixels)` or `(a.jpg, b.jpg; mirrored)`.
     #[must_use]
     pub fn item(&self) -> String {
-        let (files, detail) = (self.files.join(", "), &self.detail);
+        let (files, detail) = (plain_name(&self.files.join(", ")), &self.detail);
         match (self.files.len(), detail.is_empty()) {
             (0, _) => detail.clone(),
             (1, true) => files,

@@ -11,7 +11,7 @@ use crate::stage::Stage;
 use crate::store::Artifact;
 
 use super::collector::{Collector, json};
-use super::{drawing, images, probes, settings};
+use super::{drawing, images, probes, settings, unfinished};
 
 impl Collector<'_> {
     /// Everything of one cell.
@@ -65,7 +65,7 @@ impl Collector<'_> {
 
     /// Curves and adapters.
     fn training(&mut self, cell: &Cell, out: &mut CellData) -> Result<(), ReportError> {
-        let Some(artifact) = self.of_cell(cell, Stage::Train) else { return Ok(()) };
+        let Some(artifact) = self.of_cell(cell, Stage::Train) else { return self.training_so_far(cell, out) };
         let table = |name: &str| match artifact.manifest.files.contains_key(name) {
             true => artifact.read(name).map(|bytes| CsvTable::parse(&bytes)),
             false => Ok(CsvTable::default()),
@@ -90,6 +90,17 @@ impl Collector<'_> {
             out.adapters.push(to);
         }
         self.data.files.extend(files);
+        Ok(())
+    }
+
+    /// The curves of a training that is not done.
+    fn training_so_far(&self, cell: &Cell, out: &mut CellData) -> Result<(), ReportError> {
+        let Some(job) = cell.jobs.one(Stage::Train).map(|job| &self.plan.jobs[*job]) else { return Ok(()) };
+        out.loss = unfinished::so_far::<LossRow>(job, self.store)?;
+        out.probe = unfinished::so_far::<ProbeRow>(job, self.store)?;
+        for table in [&mut out.loss, &mut out.probe] {
+            table.keep_steps(out.steps);
+        }
         Ok(())
     }
 }

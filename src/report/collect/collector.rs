@@ -6,13 +6,13 @@ use std::rc::Rc;
 
 use crate::plan::{Cell, Job, Plan};
 use crate::records::features::FeatureSet;
-use crate::report::data::{Problem, StudyData};
+use crate::report::data::{Live, Problem, StudyData};
 use crate::report::error::ReportError;
 use crate::report::words;
 use crate::stage::Stage;
 use crate::store::{Artifact, Found, Store};
 
-use super::settings;
+use super::{settings, unfinished};
 
 /// What the store has for one job.
 pub(super) enum State {
@@ -22,7 +22,7 @@ pub(super) enum State {
 }
 
 /// Looks a job up.
-pub(super) fn state(job: &Job, store: &Store) -> Result<State, ReportError> {
+pub(super) fn state(job: &Job, store: &Store, live: Option<&Live>) -> Result<State, ReportError> {
     match store.look(job.stage, &job.key)? {
         Found::Done(artifact) => Ok(State::Done(artifact)),
         Found::Damaged(_) => {
@@ -31,7 +31,7 @@ pub(super) fn state(job: &Job, store: &Store) -> Result<State, ReportError> {
         }
         Found::Missing => Ok(match store.failure(job.stage, &job.key)? {
             Some(failure) => State::Failed(settings::sentence(&failure.reason)),
-            None => State::Missing("not run yet".to_owned()),
+            None => State::Missing(unfinished::why(job, store, live)?),
         }),
     }
 }
@@ -39,6 +39,7 @@ pub(super) fn state(job: &Job, store: &Store) -> Result<State, ReportError> {
 /// A study while it is put together.
 pub(super) struct Collector<'p> {
     pub(super) plan: &'p Plan,
+    pub(super) store: &'p Store,
     states: &'p [State],
     /// Photos already listed, by their prepare job and hash.
     pub(super) photos: BTreeMap<(Option<usize>, String), usize>,
@@ -49,9 +50,9 @@ pub(super) struct Collector<'p> {
 
 impl<'p> Collector<'p> {
     /// Nothing is collected yet; `states` has one entry per job of the plan.
-    pub(super) fn new(plan: &'p Plan, states: &'p [State]) -> Self {
+    pub(super) fn new(plan: &'p Plan, store: &'p Store, states: &'p [State]) -> Self {
         let (photos, features) = (BTreeMap::new(), BTreeMap::new());
-        Self { plan, states, photos, features, data: StudyData::default() }
+        Self { plan, store, states, photos, features, data: StudyData::default() }
     }
 
     /// The result of a job.

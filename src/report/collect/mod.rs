@@ -14,6 +14,7 @@ mod settings;
 mod study;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 pub use study::collect;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::experiment::settings::EncoderChoice;
 use crate::plan::Plan;
-use crate::report::data::{EncoderData, StudyData};
+use crate::report::data::{EncoderData, Live, StudyData};
 use crate::report::error::ReportError;
 use crate::stage::Stage;
 use crate::store::Store;
@@ -10,13 +10,14 @@ use crate::store::Store;
 use super::collector::{Collector, state};
 use super::{costs, provenance, settings};
 
-/// Reads everything the report shows; a missing or failed piece becomes a problem of its cells.
+/// Reads everything the report shows; a missing or failed piece becomes a problem of its cells. `live` is the run that
+/// is going on.
 ///
 /// # Errors
 /// The store cannot be read, or a stored list does not say what it should.
-pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
-    let states = plan.jobs.iter().map(|job| state(job, store)).collect::<Result<Vec<_>, _>>()?;
-    let mut c = Collector::new(plan, &states);
+pub fn collect(plan: &Plan, store: &Store, live: Option<&Live>) -> Result<StudyData, ReportError> {
+    let states = plan.jobs.iter().map(|job| state(job, store, live)).collect::<Result<Vec<_>, _>>()?;
+    let mut c = Collector::new(plan, store, &states);
     c.data.name.clone_from(&plan.name);
     c.data.title.clone_from(&plan.title);
     c.data.file.clone_from(&plan.file);
@@ -26,6 +27,7 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     c.data.settings_json = settings::json(plan);
     c.data.provenance = provenance::provenance(plan);
     c.data.costs = costs::costs(plan, &states);
+    c.data.live = live.map(|live| with_cells(live, plan));
     // These are the same in all cells.
     if let Some(evaluate) = plan.cells.first().map(|cell| &cell.settings.evaluate) {
         let named = |encoder: &EncoderChoice| (encoder.name.clone(), encoder.purposes.clone());
@@ -42,4 +44,14 @@ pub fn collect(plan: &Plan, store: &Store) -> Result<StudyData, ReportError> {
     }
     c.data.baselines = baselines.into_iter().map(|(_, set)| set).collect();
     Ok(c.data)
+}
+
+/// The run with the cells that its job is for, in the order of the whole study.
+fn with_cells(live: &Live, plan: &Plan) -> Live {
+    let mut live = live.clone();
+    if let Some(running) = &mut live.running {
+        let job = plan.jobs.iter().find(|job| job.stage == running.stage && job.key.as_str() == running.key);
+        running.cells = job.map(|job| job.cells.clone()).unwrap_or_default();
+    }
+    live
 }

@@ -214,7 +214,7 @@ fn store(plan: &Plan) -> (tempfile::TempDir, Store) {
 fn a_study_is_collected_with_what_is_missing() {
     let plan = plan();
     let (_dir, store) = store(&plan);
-    let data = collect(&plan, &store).expect("collects");
+    let data = collect(&plan, &store, None).expect("collects");
 
     assert_eq!(data.axes.len(), 1);
     assert_eq!(data.axes[0].values, ["1", "2"]);

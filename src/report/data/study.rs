@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cell::CellData;
 use super::cost::Cost;
 use super::likeness::EncoderData;
+use super::live::Live;
 use super::picture::{ImageSet, PhotoData};
 use super::setting::{Axis, Setting};
 use super::vote::Vote;
@@ -57,6 +58,9 @@ pub struct StudyData {
     pub files: Vec<ReportFile>,
     /// Wall-clock values, one entry per stored artifact.
     pub costs: Vec<Cost>,
+    /// The run that is going on; `None` in a report that stays.
+    #[serde(default)]
+    pub live: Option<Live>,
 }
 
 /// A file of a photo folder that is not used.

@@ -20,6 +20,16 @@ pub(super) fn name(data: &StudyData) -> Option<&str> {
     encoder.filter(|_| is_blind(data)).map(|encoder| encoder.name.as_str())
 }
 
+/// What a table leaves out because of a blind encoder.
+pub(crate) fn blind_words(data: &StudyData) -> Option<String> {
+    name(data).map(|name| {
+        format!(
+            "What the encoder {name} measures is left out here: it is blind to this subject. It stands among all \
+             measures as it was stored."
+        )
+    })
+}
+
 /// Whether a measure rests on a blind encoder, so that its numbers say nothing.
 pub(crate) fn says_nothing(data: &StudyData, measure: &str) -> bool {
     if !is_blind(data) {

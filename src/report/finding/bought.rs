@@ -52,19 +52,23 @@ fn of_many(judged: &Judged<'_>, best: usize) -> String {
             Question::Identity => {
                 format!("{with} brought the images {} {}.", of_best.value, "of the way to real photos")
             }
-            _ => format!("{with} changed the error by {} {}.", of_best.value, place(judged.question)),
+            _ if gain(&best).is_some_and(|gain| gain > 0.0) => {
+                let by = of_best.value.trim_start_matches('−');
+                format!("{with} lowered the error by {by} {}.", place(judged.question))
+            }
+            _ => format!("{with} did not lower the error {}.", place(judged.question)),
         };
     }
     let worst =
         scored.iter().copied().min_by(|a, b| gain(a).unwrap_or(f64::NAN).total_cmp(&gain(b).unwrap_or(f64::NAN)));
-    let worst = worst.and_then(|c| Some((judged.title(c), number(judged, c)?)));
+    let worst = worst.and_then(|c| number(judged, c)).map(|n| format!("; the worst, {}", n.value)).unwrap_or_default();
+    // Which one it is stands beside the number.
     let settings = text::count(scored.len(), "setting");
-    let rest = worst.map(|(title, n)| format!("; the worst, {title}: {}", n.value)).unwrap_or_default();
     match judged.question {
         Question::Identity => {
-            format!("Of {settings} the best, {title}, came {} of the way to real photos{rest}.", of_best.value)
+            format!("The best of {settings} brought the images {} of the way to real photos{worst}.", of_best.value)
         }
-        _ => format!("Of {settings} the best, {title}, changed the error by {}{rest}.", of_best.value),
+        _ => format!("The best of {settings} changed the error by {}{worst}.", of_best.value),
     }
 }
 

@@ -125,6 +125,14 @@ impl Judged<'_> {
         self.question == Question::Identity
     }
 
+    /// The name of the condition that a cell belongs to.
+    pub(crate) fn title_of_cell(&self, cell: usize) -> String {
+        let Some(cell) = self.data.cells.get(cell) else { return String::new() };
+        let job = self.question.job(cell);
+        let known = self.conditions.iter().find(|condition| condition.has(&job));
+        known.map_or_else(String::new, |condition| condition.title.clone())
+    }
+
     /// The name of a condition.
     pub(crate) fn title(&self, condition: usize) -> &str {
         self.conditions.get(condition).map_or("", |c| c.title.as_str())

@@ -5,7 +5,7 @@ use crate::report::data::Group;
 use crate::report::name_test::{BaseTest, base_tests, said, said_identifier};
 use crate::text;
 
-use super::answer::{Answer, Number, change};
+use super::answer::{Answer, Number, change, interval, whole};
 use super::blind::is_blind;
 use super::judged::Judged;
 use super::words;
@@ -25,7 +25,7 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
     let test = tests.first();
     match (by_name, test) {
         (Some(share), _) => {
-            answer.sentence = by_images(share, name, test.is_some_and(knows));
+            answer.sentence = by_images(share, name, test.is_some_and(knows), images(judged));
             answer.number = Some(of_images(judged, share));
             answer.more.extend(test.map(said));
         }
@@ -33,7 +33,8 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
             answer.sentence = by_loss(test);
             answer.number = test.name.as_ref().map(|paired| {
                 let (d, before) = (paired.difference, paired.before);
-                let of = "more or less error on the same photos with the name in the prompt than with the class word";
+                let of =
+                    "error on real photos with the name in the prompt, against the class word (less would be knowing)";
                 change(d.mean / before, d.low.map(|low| low / before), d.high.map(|high| high / before), of.to_owned())
             });
         }
@@ -56,13 +57,14 @@ pub(super) fn known(judged: &Judged<'_>) -> Answer {
 /// Where the base model's images of the name stand between its images of the class and real photos, in the eyes of an
 /// encoder that sees the subject.
 pub(super) fn name_share(judged: &Judged<'_>) -> Option<f64> {
-    if is_blind(judged.data) {
-        return None;
-    }
+    if is_blind(judged.data) { None } else { share_of(judged, "identity_name_floor") }
+}
+
+/// Where a likeness stands between the floor and the ceiling of the first cell that has it.
+fn share_of(judged: &Judged<'_>, measure: &str) -> Option<f64> {
     judged.data.cells.iter().find_map(|cell| {
-        let [name, floor, ceiling] =
-            ["identity_name_floor", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
-        share(name?, floor?, ceiling?)
+        let [score, floor, ceiling] = [measure, "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+        share(score?, floor?, ceiling?)
     })
 }
 
@@ -71,9 +73,10 @@ fn knows(test: &BaseTest<'_>) -> bool {
     test.name.as_ref().is_some_and(|name| name.difference.below(0.0) == Some(true))
 }
 
-fn by_images(share: f64, name: &str, fits: bool) -> String {
+fn by_images(share: f64, name: &str, fits: bool, images: usize) -> String {
     let asked = if name.is_empty() { "Asked by name".to_owned() } else { format!("Asked for “{name}”") };
     let start = match share {
+        s if s >= KNOWN && images == 1 => "It seems so, by one image.",
         s if s >= KNOWN => "Yes.",
         s if s >= PARTLY => "Partly.",
         _ if fits => "A little.",
@@ -87,10 +90,12 @@ fn of_images(judged: &Judged<'_>, share: f64) -> Number {
     let (images, photos) = (images(judged), judged.data.cells.iter().filter_map(|c| c.likeness.as_ref()).next());
     let seen = photos.map(|likeness| format!(" against {}", text::count(likeness.held_out, "photo")));
     let rests = if images > 0 { text::count(images, "image") + &seen.unwrap_or_default() } else { String::new() };
+    let [low, high] = ["identity_name_low", "identity_name_high"].map(|name| share_of(judged, name));
+    let sure = interval(low, high);
     Number {
-        value: super::answer::whole(share),
+        value: whole(share),
         of: "of the way from its images of the class (0\u{a0}%) to real photos (100\u{a0}%)".to_owned(),
-        interval: rests,
+        interval: if sure.is_empty() { rests } else { format!("{sure}, {rests}") },
     }
 }
 

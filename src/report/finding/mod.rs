@@ -30,12 +30,13 @@ mod tests;
 
 pub(crate) use answer::Answer;
 pub(crate) use answers::answers;
-pub(crate) use conditions::{Condition, diverged};
+pub(crate) use blind::{blind_words, says_nothing};
+pub(crate) use conditions::{Condition, diverged, same};
 pub(crate) use judged::{Judged, judged};
-pub(crate) use next_step::{NextStep, next_step, seconds};
+pub(crate) use next_step::{NextStep, next_step, retry, seconds};
 pub(crate) use order::{axis_said, level_name, turned_orders};
 pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
-pub(crate) use side_effects::leak;
-pub(crate) use standing::{Standing, standing};
+pub(crate) use side_effects::{copied, leak, leaks};
+pub(crate) use standing::{Standing, none_told_apart, standing};

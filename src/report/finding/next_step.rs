@@ -1,21 +1,24 @@
 //! What to do next: one sentence and the command for it, made from what the study found.
 
-use crate::measures::verdict::{Enough, Method};
+use crate::measures::verdict::{Call, Enough, Method};
 use crate::report::axis;
 use crate::report::data::ProblemKind;
 use crate::report::words::quoted;
 use crate::stage::Stage;
-use crate::text::count;
+use crate::text::{count, number};
 
+use super::conditions::Condition;
 use super::judged::Judged;
 use super::question::Question;
-use super::side_effects;
-use super::words;
+use super::{order, side_effects, words};
 
 /// With so many trainings of each condition chance can be seen well enough to begin.
 const FIRST: usize = 3;
 /// So many photos are held out if nobody says how many.
 const HELD_OUT: usize = 5;
+
+/// The setting that makes trainings diverge.
+const RATE: &str = "train.learning_rate";
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ pub(crate) fn next_step(judged: &Judged<'_>) -> Option<NextStep> {
     if let Some(repeats) = repeats(judged) {
         return Some(repeats);
     }
-    earlier(judged).or_else(|| more_photos(judged))
+    earlier(judged).or_else(|| more_photos(judged)).or_else(|| fewer_photos(judged))
 }
 
 /// Every training diverged: a lower rate.
@@ -84,7 +87,7 @@ fn slower(judged: &Judged<'_>) -> Option<NextStep> {
         return None;
     }
     let data = judged.data;
-    let key = "train.learning_rate";
+    let key = RATE;
     let swept = data.axes.iter().filter(|axis| axis.key == key).flat_map(|axis| &axis.values);
     let fixed = data.fixed.iter().filter(|setting| setting.key == key).map(|setting| &setting.value);
     let lowest = swept.chain(fixed).filter_map(|value| value.parse::<f64>().ok()).min_by(f64::total_cmp)?;
@@ -162,6 +165,26 @@ fn more_photos(judged: &Judged<'_>) -> Option<NextStep> {
     })
 }
 
+/// The smallest size is not clearly worse than any other: fewer photos may do, too.
+fn fewer_photos(judged: &Judged<'_>) -> Option<NextStep> {
+    let v = &judged.verdict;
+    let axis = judged.axes.get(v.sizes?).filter(|_| judged.axes.len() == 1 && order::gained(judged))?;
+    let level = *v.order.first()?;
+    let smallest = judged.study.conditions.iter().position(|c| c.levels.first() == Some(&level))?;
+    let behind = v.differences.iter().any(|d| d.call_for(smallest) == Some(Call::Worse));
+    let size: u64 = axis.values.get(level)?.parse().ok()?;
+    if behind || size < 2 {
+        return None;
+    }
+    let sizes = v.order.iter().filter_map(|level| axis.values.get(*level).copied());
+    let fewer = (size / 2).to_string();
+    let all: Vec<&str> = [fewer.as_str()].into_iter().chain(sizes).collect();
+    Some(NextStep {
+        why: "The smallest size did not come out clearly worse than any other, so try fewer photos still:".to_owned(),
+        command: Some(runner(judged, "", &format!(" --set 'sweep.{}=[{}]'", axis.key, all.join(",")))),
+    })
+}
+
 /// What is said beside the numbers where even many trainings would not tell two conditions apart.
 pub(super) fn note(judged: &Judged<'_>) -> Option<String> {
     let settle = judged.verdict.settle.filter(|_| judged.comparable && judged.few())?;
@@ -192,12 +215,22 @@ fn more(judged: &Judged<'_>, repeats: usize) -> More {
     let more = repeats.saturating_sub(judged.repeats.len());
     let new = (0u64..).filter(|seed| !own.contains(seed)).take(more);
     let seeds: Vec<String> = own.iter().copied().chain(new).map(|seed| seed.to_string()).collect();
-    More { more, command: runner(judged, "", &format!(" --set 'sweep.{key}=[{}]'", seeds.join(","))) }
+    let set = format!(" --set 'sweep.{key}=[{}]'{}", seeds.join(","), without_diverged(judged));
+    More { more, command: runner(judged, "", &set) }
 }
 
-/// A number as it stands in an experiment file.
-fn number(value: f64) -> String {
-    crate::text::number(value)
+/// The option that leaves out learning rates with which every training diverged: more of them would diverge, too.
+fn without_diverged(judged: &Judged<'_>) -> String {
+    let Some(axis) = judged.data.axes.iter().find(|axis| axis.key == RATE) else { return String::new() };
+    let of = |value: &&String| {
+        let with = |c: &&Condition| c.settings.iter().flatten().any(|s| s.key == RATE && s.value == **value);
+        judged.conditions.iter().filter(with).flat_map(|c| &c.trainings).any(|t| !t.diverged)
+    };
+    let kept: Vec<&str> = axis.values.iter().filter(of).map(String::as_str).collect();
+    if kept.is_empty() || kept.len() == axis.values.len() {
+        return String::new();
+    }
+    format!(" --set 'sweep.{RATE}=[{}]'", kept.join(","))
 }
 
 /// How long the trainings that would settle it take, from what the finished ones took, in seconds. It stands on the

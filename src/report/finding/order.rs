@@ -14,7 +14,7 @@ pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
     let best = v.best?;
     let gain = v.conditions[best].gain.as_ref()?;
     let scored = judged.scored();
-    if !matches!(gain.call, Call::Better | Call::Unknown) || gain.change.mean * judged.study.direction.sign() <= 0.0 {
+    if !gained(judged) {
         return Some(words::nothing_bought(scored.len() == 1).to_owned());
     }
     if scored.len() < 2 || !judged.few() {
@@ -30,6 +30,14 @@ pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
     others.sort_by(|a, b| of_best(b).unwrap_or(f64::NAN).total_cmp(&of_best(a).unwrap_or(f64::NAN)));
     let parts: Vec<String> = others.into_iter().filter_map(said).collect();
     (!parts.is_empty()).then(|| parts.join(", and "))
+}
+
+/// Whether the best condition is better than no training: clearly, or in its one training.
+pub(super) fn gained(judged: &Judged<'_>) -> bool {
+    let gain = judged.verdict.best.and_then(|best| judged.verdict.conditions[best].gain);
+    gain.is_some_and(|gain| {
+        matches!(gain.call, Call::Better | Call::Unknown) && gain.change.mean * judged.study.direction.sign() > 0.0
+    })
 }
 
 /// How far of the way to real photos all conditions came, where none can be told from another.
@@ -78,7 +86,8 @@ pub(super) fn order(judged: &Judged<'_>) -> Option<String> {
 /// How many photos are enough.
 pub(super) fn enough(judged: &Judged<'_>) -> Option<String> {
     let v = &judged.verdict;
-    if !judged.comparable {
+    // Of what is no better than no training, no size is enough.
+    if !judged.comparable || !gained(judged) {
         return None;
     }
     let name = |level: usize| level_name(judged, v.sizes?, *v.order.get(level)?);

@@ -64,6 +64,9 @@ fn lead(judged: &Judged<'_>, measured: bool, headline: &str) -> String {
     if !judged.comparable {
         return "The conditions were not measured in the same way, so none is called better.".to_owned();
     }
+    if !order::gained(judged) {
+        return words::nothing_bought(scored.len() == 1).to_owned() + ".";
+    }
     if let (Enough::Size { .. } | Enough::MoreMayHelp { .. }, Some(enough)) = (&v.enough, order::enough(judged)) {
         return enough;
     }

@@ -4,14 +4,15 @@
 //! default. What is chosen by one number is reported by another one.
 
 use crate::measures::verdict::choose::choose;
-use crate::measures::verdict::{Call, Direction, Enough, Method};
+use crate::measures::verdict::{Direction, Enough, Method};
 use crate::report::name_test::{held_out_losses, trained_tests};
 use crate::report::titles;
 
 use super::answer::{Answer, Number, change, whole};
 use super::judged::Judged;
 use super::question::Question;
-use super::side_effects;
+use super::standing::like_best;
+use super::{order, side_effects, words};
 
 /// An adapter without side effects is taken if it gained at least this share of what the best one gained.
 const ENOUGH_GAIN: f64 = 0.5;
@@ -50,15 +51,15 @@ pub(super) fn take(judged: &Judged<'_>) -> (Answer, Option<usize>) {
     let data = &judged.data.cells[cell];
     let title = judged.title(condition);
     let name = if title.is_empty() { "this one".to_owned() } else { title.to_owned() };
-    let worse = gain(judged, condition).is_some_and(|gain| gain <= 0.0);
+    let worse = judged.comparable && !order::gained(judged);
     answer.sentence = if worse {
-        "None is worth taking: no training came out better than no training.".to_owned()
+        "None is worth taking yet: no training is clearly better than no training.".to_owned()
     } else {
-        sentence(judged, why, &name)
+        sentence(why, &name)
     };
     let full = titles::full_title(judged.data, data);
     if worse {
-        answer.more.push(format!("To look at the least bad one, here is {full}."));
+        answer.more.push(format!("To look at the best of them, here is {full}."));
     } else if full != name {
         answer.more.push(format!("The file is that of {full}. {how}"));
     } else if !how.is_empty() {
@@ -69,7 +70,7 @@ pub(super) fn take(judged: &Judged<'_>) -> (Answer, Option<usize>) {
     (answer, Some(cell))
 }
 
-fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
+fn sentence(why: Why, name: &str) -> String {
     match why {
         Why::Only => "Take this one: there is no other.".to_owned(),
         Why::Enough => format!("Take {name}: more photos did not come out better by anything that matters."),
@@ -77,15 +78,11 @@ fn sentence(judged: &Judged<'_>, why: Why, name: &str) -> String {
         Why::Smallest => {
             format!("No clear winner, so take {name}: the smallest size that did not come out clearly worse.")
         }
-        Why::Ahead => format!("No clear winner; {name} is ahead, but that may be chance."),
-        Why::OneTraining => format!(
-            "{} came out best in one training of each; that may be chance.",
-            super::order::sentence(name).trim_end_matches('.')
-        ),
-        Why::First => format!(
-            "They cannot be compared with each other, so this is the first one: {name}{}.",
-            if judged.conditions.len() > 1 { "" } else { " only" }
-        ),
+        Why::Ahead => format!("No clear winner. Ahead {} {name}, but that may be chance.", words::is(name)),
+        Why::OneTraining => {
+            order::sentence(&format!("{name} came out best in one training of each; that may be chance"))
+        }
+        Why::First => format!("They cannot be compared with each other, so this is just the first one: {name}."),
     }
 }
 
@@ -123,24 +120,17 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
     if matches!(v.method, Method::OneTraining | Method::NoNoise) {
         return Some((without_side_effects(judged, &scored, best), Why::OneTraining));
     }
-    let like_best = |c: &usize| {
-        *c == best || !v.differences.iter().any(|d| pair(d, *c, best) && d.call_for(best) == Some(Call::Better))
-    };
-    let alike: Vec<usize> = scored.into_iter().filter(like_best).collect();
+    let alike: Vec<usize> = scored.into_iter().filter(|c| like_best(judged, *c)).collect();
     if v.sizes.is_some() && judged.axes.len() == 1 {
         let place =
             |c: &usize| v.order.iter().position(|value| judged.study.conditions[*c].levels.first() == Some(value));
         let clean: Vec<usize> = alike.iter().copied().filter(|c| side_effects::grave(judged, *c).is_empty()).collect();
         let from = if clean.is_empty() { &alike } else { &clean };
         if let Some(smallest) = from.iter().copied().min_by_key(place) {
-            return Some((smallest, if smallest == best { Why::Ahead } else { Why::Smallest }));
+            return Some((smallest, Why::Smallest));
         }
     }
     Some((without_side_effects(judged, &alike, best), Why::Ahead))
-}
-
-fn pair(d: &crate::measures::verdict::Difference, a: usize, b: usize) -> bool {
-    (d.first == a && d.second == b) || (d.first == b && d.second == a)
 }
 
 /// The best of these that has no side effect, if it gained enough; else the best.

@@ -1,5 +1,7 @@
 //! Can I trust it?
 
+use std::collections::BTreeSet;
+
 use crate::choice::Purpose;
 use crate::report::data::ProblemKind;
 use crate::text;
@@ -36,17 +38,10 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
         2 => format!("For large differences only: there are 2 trainings of each, measured on {unseen}."),
         n => format!("Yes, for this subject and this model: {n} trainings of each, measured on {unseen}."),
     };
-    let trainings: usize = judged.verdict.conditions.iter().map(|c| c.n).sum();
+    let trainings = trainings(judged);
     let number = (trainings > 0).then(|| Number {
         value: trainings.to_string(),
-        of: match (trainings, photos) {
-            (1, 0) => "training, nothing held out".to_owned(),
-            (1, n) => format!("training, {}", text::count(n, "held-out photo")),
-            (_, 0) => format!("trainings of {}, nothing held out", text::count(scored.len(), "condition")),
-            (_, n) => {
-                format!("trainings of {}, {}", text::count(scored.len(), "condition"), text::count(n, "held-out photo"))
-            }
-        },
+        of: of_trainings(judged, trainings, fewest, photos),
         interval: moves(judged),
     });
     let mut more = Vec::new();
@@ -61,6 +56,27 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
         more.push(format!("{} more stand in the numbers behind it.", text::count(rest, "warning")));
     }
     Answer { question: "Can I trust it?", sentence, number, more }
+}
+
+/// How many trainings have a score. Cells that share one training count once.
+fn trainings(judged: &Judged<'_>) -> usize {
+    let scored = judged.conditions.iter().flat_map(|c| &c.trainings).filter(|t| t.score.is_some());
+    let jobs: BTreeSet<&str> = scored.filter_map(|t| judged.data.cells.get(t.cell)).map(|c| &*c.train_job).collect();
+    jobs.len()
+}
+
+/// What the number of trainings is made of: `trainings, 3 of each of 3 sizes, with 5 held-out photos`.
+fn of_trainings(judged: &Judged<'_>, trainings: usize, fewest: usize, photos: usize) -> String {
+    let scored = judged.scored().len();
+    let noun = if trainings == 1 { "training" } else { "trainings" };
+    let kind = if judged.verdict.sizes.is_some() && judged.axes.len() == 1 { "size" } else { "setting" };
+    let made = match fewest * scored == trainings && fewest > 1 && scored > 1 {
+        true => format!(", {fewest} of each of {}", text::count(scored, kind)),
+        false if scored > 1 => format!(" of {}", text::count(scored, kind)),
+        false => String::new(),
+    };
+    let held_out = if photos == 0 { "nothing".to_owned() } else { text::count(photos, "photo") };
+    format!("{noun}{made}, {held_out} held out")
 }
 
 /// How far chance moves a training.
@@ -88,7 +104,7 @@ fn measured_by(judged: &Judged<'_>) -> Option<String> {
     match (judged.question, encoder) {
         _ if judged.scored().is_empty() => None,
         (Question::Identity, Some(encoder)) => {
-            Some(format!("Likeness is what the image encoder {} sees; it is no person.", encoder.name))
+            Some(format!("Likeness is judged by a program, the image encoder {}, not by people.", encoder.name))
         }
         _ => blind::name(data).map(|name| {
             format!(

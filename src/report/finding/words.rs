@@ -257,11 +257,14 @@ pub(super) fn turned(a: &str, b: &str, here: &str, there: &str) -> String {
 
 /// Photos that were learnt by heart.
 pub(super) fn by_heart(name: &str, one: bool, train: f64, unseen: f64) -> String {
-    let who = if name.is_empty() { "The photos" } else { name };
     let seen = if one { " in this one training" } else { "" };
+    let start = match name {
+        "" => "The photos were".to_owned(),
+        photos if photos.ends_with(" photos") || photos == "1 photo" => format!("{photos} {}", was(photos)),
+        other => format!("With {other} the photos were"),
+    };
     format!(
-        "{who} {} learnt by heart{seen}: the loss on the training photos changed by {}, on unseen photos by {}.",
-        if name.is_empty() { "were" } else { was(name) },
+        "{start} learnt by heart{seen}: the loss on the training photos changed by {}, on unseen photos by {}.",
         percent(train),
         percent(unseen)
     )

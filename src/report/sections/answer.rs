@@ -19,7 +19,7 @@ use crate::report::titles;
 const PHOTOS: usize = 3;
 
 /// At most so many conditions stand on a card.
-const ROWS: usize = 6;
+const ROWS: usize = 5;
 
 /// The block at the top of the page.
 pub(crate) fn block(page: &Page<'_>) -> Markup {
@@ -105,7 +105,7 @@ fn known(data: &StudyData) -> Markup {
     let image = by_name(data).or(first);
     let photo = data.cells.iter().find_map(|c| c.held_out_photos.first().or(c.train_photos.first())).copied();
     html! {
-        ul.pair data-set="known" {
+        ul.faces data-set="known" {
             @if let Some((index, picture)) = image {
                 li { (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None)) small { "base model" } }
             }
@@ -124,7 +124,7 @@ fn image(data: &StudyData, index: usize, cell: &CellData) -> Markup {
     let title = titles::full_title(data, cell);
     html! {
         @if let Some(picture) = picture {
-            ul.pair data-set="taken" {
+            ul.faces data-set="taken" {
                 li { (generated(picture, Of::Cell(index), &title, base, (0, 0), None)) small { "with this file" } }
             }
         }
@@ -136,7 +136,7 @@ fn held_out(data: &StudyData) -> Markup {
     let photos = data.cells.iter().map(|cell| &cell.held_out_photos).find(|photos| !photos.is_empty());
     html! {
         @if let Some(photos) = photos {
-            ul.pair data-set="unseen" {
+            ul.faces data-set="unseen" {
                 @for (place, index) in photos.iter().take(PHOTOS).enumerate() {
                     (one_photo(data, *index, place, "held out"))
                 }

@@ -7,6 +7,7 @@ use crate::report::closeness;
 use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
 use crate::report::grid::Compare;
+use crate::report::sheet;
 
 /// The comparison grid.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -22,8 +23,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         (Compare::new(data, Group::Prompt, "main", "Images of the prompts").markup())
     };
-    let sheet = "![All images: rows are the baseline and the cells, columns prompts and seeds](grid.png)";
-    let markdown = if page.charts.grid { sheet.to_owned() } else { String::new() };
+    let image = |name: String| format!("![The base model and every condition, for each prompt and seed]({name})");
+    let markdown = sheet::names(page.charts.sheets).map(image).collect::<Vec<_>>().join("\n\n");
     Some(Section { id: "images", title: "Images", html, markdown })
 }
 

@@ -89,7 +89,7 @@ fn plot(judged: &Judged<'_>, effect: &Effect) -> DotPlot {
         interval: level.band,
     });
     DotPlot {
-        title: format!("Mean {} by {}", judged.question.noun(), effect.name),
+        title: format!("Mean {}", judged.question.noun()),
         direction: judged.study.direction,
         rows: rows.collect(),
         floor: None,
@@ -123,7 +123,7 @@ mod tests {
 
     fn made(data: &StudyData) -> Option<Section> {
         let judged = judged(data);
-        section(&Page { data, judged: &judged, charts: Charts::default() })
+        section(&Page { data, judged: &judged, other: None, charts: Charts::default() })
     }
 
     #[test]

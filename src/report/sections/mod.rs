@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod class_images;
+mod compare;
 mod copying;
 mod curves;
 mod drift;
@@ -39,6 +40,7 @@ const SECTIONS: &[Make] = &[
     name::section,
     class_images::section,
     drift::section,
+    compare::section,
     problems::section,
     settings::section,
     provenance::section,

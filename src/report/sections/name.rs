@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
-use crate::report::name_test::{BaseTest, TrainedTest, base_tests, difference, photos, said, trained_tests};
+use crate::report::name_test::{
+    BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests,
+};
 use crate::report::style::markdown;
 use crate::report::style::shot::{Of, generated};
 use crate::report::titles;
@@ -39,11 +41,42 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 }
             }
         }
-        @for test in &base { (base_html(page.data, test, base.len() > 1)) }
+        @for sentence in told(&base) { p dir="auto" { (sentence) } }
+        @let tables = distinct(&base);
+        @for (place, test) in tables.iter().enumerate() {
+            @if place == 0 { (base_html(page.data, test, tables.len() > 1)) } @else {
+                details {
+                    summary dir="auto" { "The same numbers for " (titles::full_title(page.data, test.cell)) }
+                    (base_html(page.data, test, false))
+                }
+            }
+        }
         @if !trained.is_empty() { (trained_html(page.data, &trained)) }
         @if !base.is_empty() || !trained.is_empty() { p.soft { (NOTE) } }
     };
     Some(Section { id: "name", title: "By name", html, markdown: text(page.data, &base, &trained) })
+}
+
+/// What the tests say, each sentence once.
+fn told(tests: &[BaseTest<'_>]) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for sentence in tests.iter().map(said).chain(tests.iter().filter_map(said_identifier)) {
+        if !told.contains(&sentence) {
+            told.push(sentence);
+        }
+    }
+    told
+}
+
+/// The tests without those that repeat the numbers of an earlier one: cells may share photos but not the job.
+fn distinct<'t, 'd>(tests: &'t [BaseTest<'d>]) -> Vec<&'t BaseTest<'d>> {
+    let mut kept: Vec<&BaseTest<'_>> = Vec::new();
+    for test in tests {
+        if !kept.iter().any(|other| rows(other) == rows(test)) {
+            kept.push(test);
+        }
+    }
+    kept
 }
 
 /// Each word with the loss under it and the difference to the class word.
@@ -61,7 +94,6 @@ fn rows(test: &BaseTest<'_>) -> Vec<[String; 3]> {
 fn base_html(data: &StudyData, test: &BaseTest<'_>, several: bool) -> Markup {
     html! {
         @if several { h3 { (titles::full_title(data, test.cell)) } }
-        p { (said(test)) }
         div.scroll.plain {
             table {
                 thead { tr {
@@ -112,8 +144,12 @@ fn text(data: &StudyData, base: &[BaseTest<'_>], trained: &[TrainedTest<'_>]) ->
         return String::new();
     }
     let mut blocks = vec!["## Does the base model know it by name?".to_owned()];
-    for test in base {
-        blocks.push(markdown::escape(&said(test)));
+    blocks.extend(told(base).iter().map(|sentence| markdown::prose(sentence)));
+    let tables = distinct(base);
+    for test in &tables {
+        if tables.len() > 1 {
+            blocks.push(format!("{}:", markdown::escape(&titles::full_title(data, test.cell))));
+        }
         let loss = format!("loss on the {}", photos(test.split).trim_end_matches(','));
         let head = ["word in the prompt", loss.as_str(), "against the class word"];
         let rows = rows(test).into_iter().map(|row| row.map(|text| markdown::escape(&text)).to_vec());

@@ -3,41 +3,114 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::report::data::{CellData, Problem};
-use crate::report::style::markdown;
+use crate::report::data::{CellData, Problem, ProblemKind, StudyData};
+use crate::report::finding::retry;
+use crate::report::style::{copy, markdown};
 use crate::report::{titles, words};
+use crate::stage::Stage;
+use crate::text;
 
-/// One row per problem of a cell; `None` if nothing is missing.
+/// More cells than this are folded.
+const OPEN: usize = 12;
+
+/// Cells that lack something for one reason.
+struct Row<'d> {
+    problem: &'d Problem,
+    cells: Vec<&'d CellData>,
+}
+
+/// One row for each reason; `None` if nothing is missing.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let data = page.data;
-    let problems: Vec<(&CellData, &Problem)> =
-        data.cells.iter().flat_map(|cell| cell.problems.iter().map(move |problem| (cell, problem))).collect();
-    if problems.is_empty() {
+    let rows = rows(data);
+    if rows.is_empty() {
         return None;
     }
+    let command = retry(page.judged);
+    let advice = advice(&rows);
     let html = html! {
         h2 { "What is missing" }
+        p { (advice) }
+        (copy::code(&command))
         div.scroll.plain {
             table {
-                thead { tr { th scope="col" { "cell" } th scope="col" { "stage" } th scope="col" { "why" } } }
+                thead { tr { th scope="col" { "stage" } th scope="col" { "why" } th scope="col" { "cells" } } }
                 tbody {
-                    @for (cell, problem) in &problems {
+                    @for row in &rows {
                         tr {
-                            th scope="row" dir="auto" { (titles::full_title(data, cell)) }
-                            td { (problem.stage) @if problem.failed { small.over { "failed" } } }
-                            td dir="auto" { (problem.reason) }
+                            th scope="row" { (row.problem.stage) @if row.problem.failed { small.over { "failed" } } }
+                            td dir="auto" { (row.problem.cause()) }
+                            td { (cells_html(data, row)) }
                         }
                     }
                 }
             }
         }
     };
-    let line = |(cell, problem): &(&CellData, &Problem)| {
-        let (name, stage) = (markdown::escape(&titles::full_title(data, cell)), words::stage_name(problem.stage));
-        let failed = if problem.failed { " failed" } else { "" };
-        format!("- {name}: {stage}{failed}: {}", markdown::escape(&problem.reason))
-    };
-    let lines: Vec<String> = problems.iter().map(line).collect();
-    let markdown = format!("## Missing\n\n{}", lines.join("\n"));
+    let lines: Vec<String> = rows.iter().map(|row| line(data, row)).collect();
+    let markdown =
+        format!("## Missing\n\n{advice}\n\n```\n{}\n```\n\n{}", command.replace("```", ""), lines.join("\n"));
     Some(Section { id: "problems", title: "Missing", html, markdown })
+}
+
+/// Problems with the same stage and cause, in the order in which they come first.
+fn rows(data: &StudyData) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for cell in &data.cells {
+        for problem in &cell.problems {
+            let same = |row: &&mut Row<'_>| {
+                let known = row.problem;
+                (known.stage, known.failed, known.cause()) == (problem.stage, problem.failed, problem.cause())
+            };
+            match rows.iter_mut().find(same) {
+                Some(row) => row.cells.push(cell),
+                None => rows.push(Row { problem, cells: vec![cell] }),
+            }
+        }
+    }
+    rows
+}
+
+/// What can be done about it.
+fn advice(rows: &[Row<'_>]) -> &'static str {
+    let any = |kind: ProblemKind| rows.iter().any(|row| row.problem.kind() == kind);
+    match (any(ProblemKind::Diverged), any(ProblemKind::Failed) || any(ProblemKind::Waiting)) {
+        (true, false) => {
+            "A training that diverged does so again: lower its learning rate, or leave it out. After that, this does only \
+             what is missing:"
+        }
+        (true, true) => {
+            "This does what is missing and nothing else. A training that diverged does so again unless its learning \
+             rate is lowered:"
+        }
+        (false, _) => "This does what is missing and nothing else:",
+    }
+}
+
+/// A cell with how far it came.
+fn cell_words(data: &StudyData, row: &Row<'_>, cell: &CellData) -> String {
+    let name = titles::full_title(data, cell);
+    let step = cell.problems.iter().find(|own| own.cause() == row.problem.cause()).and_then(Problem::step);
+    match step.filter(|_| row.problem.stage == Stage::Train && row.problem.failed) {
+        Some(step) => format!("{name}: {} of {} steps done", step - 1, cell.steps),
+        None => name,
+    }
+}
+
+fn cells_html(data: &StudyData, row: &Row<'_>) -> maud::Markup {
+    let list = html! {
+        ul.plain { @for cell in &row.cells { li dir="auto" { (cell_words(data, row, cell)) } } }
+    };
+    html! {
+        @if row.cells.len() > OPEN {
+            details { summary { (text::count(row.cells.len(), "cell")) } (list) }
+        } @else { (list) }
+    }
+}
+
+fn line(data: &StudyData, row: &Row<'_>) -> String {
+    let failed = if row.problem.failed { " failed" } else { "" };
+    let cells: Vec<String> = row.cells.iter().map(|cell| markdown::escape(&cell_words(data, row, cell))).collect();
+    let stage = words::stage_name(row.problem.stage);
+    format!("- {stage}{failed}: {} ({})", markdown::prose(row.problem.cause()), cells.join("; "))
 }

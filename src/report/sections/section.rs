@@ -11,6 +11,8 @@ pub(crate) struct Page<'d> {
     pub(crate) data: &'d StudyData,
     /// Its conditions and trainings with the verdict on them.
     pub(crate) judged: &'d Judged<'d>,
+    /// Another study to stand beside it.
+    pub(crate) other: Option<&'d Judged<'d>>,
     /// The charts that lie beside the page.
     pub(crate) charts: Charts,
 }
@@ -18,14 +20,14 @@ pub(crate) struct Page<'d> {
 /// Which pictures of the study as a whole exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charts {
-    /// `grid.png`
-    pub(crate) grid: bool,
-    /// `loss.png` with its pixel size.
-    pub(crate) loss: Option<(u32, u32)>,
-    /// `probe.png` with its pixel size.
-    pub(crate) probe: Option<(u32, u32)>,
-    /// `summary.png` with its pixel size.
-    pub(crate) summary: Option<(u32, u32)>,
+    /// How many sheets of images: `grid.png`, `grid-2.png` and so on. With one there is `card.png`, too.
+    pub(crate) sheets: usize,
+    /// `loss.png`
+    pub(crate) loss: bool,
+    /// `probe.png`
+    pub(crate) probe: bool,
+    /// `summary.png`
+    pub(crate) summary: bool,
 }
 
 /// One section of the page and of the Markdown file.

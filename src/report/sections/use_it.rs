@@ -60,6 +60,11 @@ fn is_kohya(file: &str) -> bool {
     file.rsplit('/').next() == Some(KOHYA)
 }
 
+/// Who reads an adapter file.
+pub(super) fn dialect(file: &str) -> &'static str {
+    if is_kohya(file) { "kohya" } else { "diffusers" }
+}
+
 /// The size of a file of the report; empty if it is not known.
 pub(super) fn size(data: &StudyData, file: &str) -> String {
     let found = data.files.iter().find(|known| known.to == file);

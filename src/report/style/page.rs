@@ -13,12 +13,14 @@ const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 
 const STYLE: &[&str] = &[
     include_str!("css/base.css"),
     include_str!("css/header.css"),
+    include_str!("css/live.css"),
     include_str!("css/answer.css"),
     include_str!("css/navigation.css"),
     include_str!("css/table.css"),
     include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
+    include_str!("css/copying.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
     include_str!("css/judge.css"),
@@ -44,8 +46,21 @@ const SCRIPT: &[&str] = &[
     include_str!("js/judge.js"),
 ];
 
-/// Head and frame shared by all pages.
-pub(crate) fn document(title: &str, body: &Markup) -> String {
+/// What a page of a run that is going on can do besides.
+const LIVE: &str = include_str!("js/live.js");
+
+/// Whether a page is loaded again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    /// It stays as it is.
+    Never,
+    /// After so many seconds: a run is going on.
+    After(u64),
+}
+
+/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload: Reload) -> String {
+    let live = if reload == Reload::Never { "" } else { LIVE };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -54,12 +69,17 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
+                // With JavaScript the script loads the page again, and keeps the reader's place.
+                @if let Reload::After(seconds) = reload {
+                    noscript { meta http-equiv="refresh" content=(seconds); }
+                }
                 title { (title) }
-                style { (PreEscaped(STYLE.concat())) }
+                @if let Some(file) = preview { meta property="og:image" content=(file); }
+                style { (PreEscaped(squeezed(&STYLE.concat()))) }
             }
             body {
                 (body)
-                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}}})();", SCRIPT.concat()))) }
+                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{}}})();", squeezed(&SCRIPT.concat()), squeezed(live)))) }
             }
         }
     }
@@ -67,11 +87,41 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
     words::visible(&page)
 }
 
+/// CSS or JavaScript without indents, empty lines and comments that begin a line. No text of ours has several lines.
+fn squeezed(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut comment = false;
+    for line in source.lines().map(str::trim) {
+        comment |= line.starts_with("/*");
+        if !comment && !line.is_empty() && !line.starts_with("//") {
+            out.push_str(line);
+            out.push('\n');
+        }
+        comment &= !line.ends_with("*/");
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
+    use super::squeezed;
+
+    #[test]
+    fn a_page_has_no_comments() {
+        let source = "// a\n/** b\n * c */\nf(1); // d\n\n  /* e */\n  if (/\\/*x/.test(y)) {\n    g('//');\n  }\n";
+        assert_eq!(squeezed(source), "f(1); // d\nif (/\\/*x/.test(y)) {\ng('//');\n}\n");
+        for text in super::STYLE.iter().chain(super::SCRIPT) {
+            let lines = || text.lines().map(str::trim);
+            let starts = lines().filter(|line| line.starts_with("/*")).count();
+            let ends = lines().filter(|line| line.ends_with("*/")).count();
+            assert_eq!(starts, ends, "a comment that begins a line must end one");
+            assert!(lines().all(|line| line.matches('`').count() % 2 == 0), "a text must end on its line");
+        }
+    }
+
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in super::STYLE.iter().chain(super::SCRIPT) {
+        for text in super::STYLE.iter().chain(super::SCRIPT).chain([&super::LIVE]) {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }

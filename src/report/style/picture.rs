@@ -20,10 +20,11 @@ pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<RgbImage, ReportError> 
         .map_err(|e| ReportError::Image { name: name.to_owned(), reason: e.to_string() })
 }
 
-/// A JPEG of [`THUMBNAIL`] pixels width.
+/// A JPEG of at most [`THUMBNAIL`] pixels width.
 pub(crate) fn thumbnail(name: &str, image: &RgbImage) -> Result<Vec<u8>, ReportError> {
-    let height = scaled(image.height(), THUMBNAIL, image.width());
-    let small = image::imageops::resize(image, THUMBNAIL, height, FilterType::Lanczos3);
+    let width = image.width().min(THUMBNAIL);
+    let height = scaled(image.height(), width, image.width());
+    let small = image::imageops::resize(image, width, height, FilterType::Lanczos3);
     let mut out = Vec::new();
     JpegEncoder::new_with_quality(&mut out, 88)
         .encode_image(&small)

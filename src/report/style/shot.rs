@@ -9,6 +9,7 @@
 //! | `b0-p0-s1` | the image of base model 0 on the same noise |
 //! | `k0-c0-s1` | a class image |
 //! | `f3` | photo 3 |
+//! | `o2-p0-s1` | an image of cell 2 of the study that stands beside this one |
 
 use maud::{Markup, html};
 
@@ -25,6 +26,8 @@ pub(crate) enum Of {
     Baseline(usize),
     /// A set of class images.
     Class(usize),
+    /// A cell of the study that stands beside this one.
+    Other(usize),
 }
 
 impl Of {
@@ -34,6 +37,7 @@ impl Of {
             Self::Cell(index) => format!("c{index}"),
             Self::Baseline(index) => format!("b{index}"),
             Self::Class(index) => format!("k{index}"),
+            Self::Other(index) => format!("o{index}"),
         };
         let group = match picture.group {
             Group::Prompt => 'p',
@@ -78,8 +82,7 @@ impl Shot<'_> {
         html! {
             a class=(class) href=(href(self.file)) data-id=(self.id) data-r=(self.at.0) data-c=(self.at.1)
                 data-base=[base] data-base-full=[base_full] {
-                img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt)
-                    loading="lazy" decoding="async";
+                img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt) loading="lazy" decoding="async";
                 @if let Some(badge) = &self.badge { small { (badge) } }
             }
         }

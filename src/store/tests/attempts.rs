@@ -62,3 +62,21 @@ fn an_attempt_that_ended_without_a_word_is_known() {
     let third = work(&store, &inputs(1));
     assert_eq!(*third.earlier(), Earlier::default());
 }
+
+#[test]
+fn unfinished_work_is_shown_until_it_is_done() {
+    let (folder, store) = store();
+    let key = inputs(1).key(Stage::Train);
+    let seen = |name: &str| store.unfinished(Stage::Train, &key, name).unwrap();
+    assert_eq!(seen("checkpoint/loss.csv"), None);
+    let work = work(&store, &inputs(1));
+    work.write("checkpoint/loss.csv", b"1").unwrap();
+    work.write("checkpoint/loss.csv", b"22").unwrap();
+    assert_eq!(seen("checkpoint/loss.csv").as_deref(), Some(&b"22"[..]));
+    fs::write(folder.path().join(format!("r/.store/.work/train-{key}/checkpoint/loss.csv")), "33").unwrap();
+    assert_eq!(seen("checkpoint/loss.csv"), None, "it is not what was written");
+    assert!(store.unfinished(Stage::Train, &key, "../x").is_err());
+    work.write("checkpoint/loss.csv", b"44").unwrap();
+    work.commit(&made()).unwrap();
+    assert_eq!(seen("checkpoint/loss.csv"), None);
+}

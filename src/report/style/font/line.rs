@@ -6,7 +6,7 @@ use unicode_bidi::BidiInfo;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::faces::{face_of, faces};
-use crate::report::words::hides;
+use crate::text::hides;
 
 /// What is drawn at a place.
 #[derive(Clone, Copy, Debug, PartialEq)]

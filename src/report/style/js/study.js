@@ -8,7 +8,7 @@ const study = (() => {
   const photos = new Map(data.photos.map((photo) => [photo.id, photo]));
   /** The parts of an image's name; seeds stay text, because they may be larger than a number can be. */
   const parts = (id) => {
-    const m = /^([bcfk])(\d+)(?:-([a-z])(\d+)-s(\d+))?$/.exec(id || '');
+    const m = /^([bcfko])(\d+)(?:-([a-z])(\d+)-s(\d+))?$/.exec(id || '');
     if (!m) return null;
     const rest = id.includes('-') ? id.slice(id.indexOf('-') + 1) : '';
     return { kind: m[1], set: Number(m[2]), group: m[3], prompt: Number(m[4]), seed: m[5], rest };
@@ -34,6 +34,7 @@ const study = (() => {
       return label ? 'base model, ' + label : 'base model';
     }
     if (p.kind === 'k') return 'class image';
+    if (p.kind === 'o') return 'the other study';
     const photo = photos.get(id);
     return photo ? (photo.held_out ? 'held-out photo ' : 'training photo ') + photo.name : 'photo';
   };

@@ -1,5 +1,7 @@
 //! What is said must be true of the numbers it is said of.
 
+mod answers;
+
 use super::files;
 use super::*;
 use crate::choice::Purpose;
@@ -288,7 +290,7 @@ fn diverged_trainings_are_counted_and_no_scores() {
     data.cells[0].trained = false;
     data.cells[0].metrics = None;
     data.cells[0].probe = crate::report::data::CsvTable::default();
-    let reason = "the loss is not finite at step 17".to_owned();
+    let reason = "step 17: the loss is not finite; look at the rate".to_owned();
     data.cells[0].problems = vec![Problem { stage: crate::stage::Stage::Train, failed: true, reason }];
     has(&said(&data), &["1 of 3 trainings with 5 photos diverged.", "1 of 9 cells failed"]);
 }
