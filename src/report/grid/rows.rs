@@ -65,14 +65,15 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
                 tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
                     (wording(&prompt.prompt))
                     @if prompt.seeds.len() > FOLDED {
-                        " " button.seeds type="button" aria-expanded="false" hidden { "all " (prompt.seeds.len()) " seeds" }
+                        button.seeds type="button" aria-expanded="false" { "all " (prompt.seeds.len()) " seeds" }
                     }
                 } }
                 @for (nth, seed) in prompt.seeds.iter().enumerate() {
                     tr class=[(nth >= FOLDED).then_some("more")] {
                         th.seed scope="row" { (seed) }
                         @for (c, column) in table.columns.iter().enumerate() {
-                            td.base[matches!(column, Column::Baseline(_))] data-head=(column.title(of.data)) {
+                            @let base = matches!(column, Column::Baseline(_)).then_some("base");
+                            td class=[base] data-head=(column.title(of.data)) {
                                 (slot(of, column, prompt, *seed, (row + nth, c)))
                             }
                         }
