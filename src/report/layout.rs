@@ -159,9 +159,10 @@ fn tables(data: &StudyData, choices: &[Choice]) -> Vec<Table> {
         }
         let same =
             |c: &usize, like: usize| places[*c] == at && value(&data.cells[*c], main) == value(&data.cells[like], main);
-        let columns = columns.into_iter().map(|like| match (0..places.len()).find(|c| same(c, like)) {
-            Some(cell) => Column::Cell(cell),
-            None => Column::NoCell(like),
+        // Values may be told alike, as folders of the same name: their cells stand side by side.
+        let columns = columns.into_iter().flat_map(|like| {
+            let own: Vec<Column> = (0..places.len()).filter(|c| same(c, like)).map(Column::Cell).collect();
+            if own.is_empty() { vec![Column::NoCell(like)] } else { own }
         });
         Table { columns: with_baselines(data, columns), at }
     };
@@ -312,6 +313,14 @@ mod tests {
         assert!(matches!(table.columns[2], Column::NoCell(_)));
         assert!(matches!(table.columns[2].slot(&data, Group::Prompt, 0, 0), Slot::NotAsked));
         assert!(matches!(table.columns[1].slot(&data, Group::Prompt, 0, 0), Slot::Picture(_)));
+    }
+
+    #[test]
+    fn cells_that_are_told_alike_stand_side_by_side() {
+        let mut data = fixture::study();
+        data.cells.iter_mut().for_each(|cell| cell.assignments[0].value = "photos".into());
+        let layout = Layout::new(&data, Group::Prompt);
+        assert_eq!(layout.tables[0].columns[1..], [Column::Cell(0), Column::Cell(1), Column::Cell(2)]);
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
     let same_noise = ["generate.seeds", "generate.prompts", "generate.baseline_prompts", "generate.batch_size"];
     let other = |key: &str| {
         let own = key.starts_with("generate.") || key.starts_with("model.") || key.starts_with("subject.");
-        (own && !same_noise.contains(&key)) || key == "dataset.resolution"
+        (own && !same_noise.contains(&key) && !axis::is_slider(key)) || key == "dataset.resolution"
     };
     let axes = data.axes.iter().chain(&data.derived).filter(|a| a.values.len() > 1 && other(&a.key));
     let names: Vec<String> = axes.map(|a| axis::name(&a.key)).collect();

@@ -17,20 +17,24 @@ const LONG: usize = 130;
 /// What the base model draws under the subject's own name: it needs no column of a cell.
 pub(super) fn by_name(of: &Compare<'_>, table: &Table) -> Markup {
     let images = named(of, table);
+    // One wording for all images stands over them, others below each.
+    let one = images.first().map(|(_, p)| p.prompt.as_str()).filter(|one| images.iter().all(|(_, p)| p.prompt == *one));
     html! {
         @if !images.is_empty() {
             tbody.name {
                 tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
-                    span { "the base model, asked by name" }
+                    span dir="auto" {
+                        "by its name, without LoRA" @if let Some(prompt) = one { ": " bdi { (prompt) } }
+                    }
                 } }
                 tr {
-                    th.seed scope="row" { "no LoRA" }
+                    th.seed scope="row" { "base" }
                     td colspan=(table.columns.len()) {
                         ul.strip {
                             @for (n, (set, p)) in images.iter().enumerate() {
                                 li {
                                     (generated(p, Of::Baseline(*set), "base model", None, (0, n), None))
-                                    small.cap dir="auto" { (p.prompt) }
+                                    @if one.is_none() { small.cap dir="auto" { (p.prompt) } }
                                 }
                             }
                         }
@@ -61,14 +65,15 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
                 tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
                     (wording(&prompt.prompt))
                     @if prompt.seeds.len() > FOLDED {
-                        " " button.seeds type="button" aria-expanded="false" hidden { "all " (prompt.seeds.len()) " seeds" }
+                        button.seeds type="button" aria-expanded="false" { "all " (prompt.seeds.len()) " seeds" }
                     }
                 } }
                 @for (nth, seed) in prompt.seeds.iter().enumerate() {
                     tr class=[(nth >= FOLDED).then_some("more")] {
                         th.seed scope="row" { (seed) }
                         @for (c, column) in table.columns.iter().enumerate() {
-                            td.base[matches!(column, Column::Baseline(_))] data-head=(column.title(of.data)) {
+                            @let base = matches!(column, Column::Baseline(_)).then_some("base");
+                            td class=[base] data-head=(column.title(of.data)) {
                                 (slot(of, column, prompt, *seed, (row + nth, c)))
                             }
                         }

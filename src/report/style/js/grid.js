@@ -108,7 +108,7 @@ const grid = (() => {
       const ticks = all('li', element);
       ticks.forEach((tick, i) => {
         tick.classList.toggle('on', i === value);
-        tick.classList.toggle('lowest', lowest.includes(i));
+        tick.classList.toggle('lowest', 'steps' in element.dataset && lowest.includes(i));
       });
       range.value = value;
       const name = 'steps' in element.dataset ? 'after step' : element.querySelector('label').textContent;
@@ -298,7 +298,8 @@ const grid = (() => {
       }
     });
     addEventListener('resize', measure);
-    state.changed(restore);
+    // A link to a section chooses nothing: what was chosen stays.
+    state.changed(() => (state.get('t') === null ? keep() : restore()));
     // After all scripts: some of them listen.
     queueMicrotask(restore);
   };
