@@ -11,6 +11,17 @@ pub(crate) fn is_repeat(key: &str) -> bool {
     REPEATS.contains(&key)
 }
 
+/// Settings that one moves while looking at the images, as a slider: after which step, and at which strength.
+const SLIDERS: [&str; 2] = [CHECKPOINT, "generate.lora_scale"];
+
+/// The step after which a training's adapter was kept.
+pub(crate) const CHECKPOINT: &str = "generate.checkpoint";
+
+/// Whether the setting is a slider over all images, not a column of its own.
+pub(crate) fn is_slider(key: &str) -> bool {
+    SLIDERS.contains(&key)
+}
+
 /// Whether the values count training photos: the axis that a study is about if it is swept.
 pub(crate) fn counts_photos(key: &str) -> bool {
     is_usual(key)
@@ -28,7 +39,7 @@ pub(crate) fn say(key: &str, value: &str) -> String {
         (_, Some(noun)) => format!("{value} {noun}s"),
         ("dataset.images", _) => format!("photos of {value}"),
         ("dataset.held_out", _) => format!("{value} held out"),
-        ("generate.checkpoint", _) => format!("after step {value}"),
+        (CHECKPOINT, _) => format!("after step {value}"),
         _ => format!("{} {value}", name(key)),
     }
 }
@@ -42,6 +53,8 @@ pub(crate) fn name(key: &str) -> String {
         "train.seed" => "training seed".to_owned(),
         "dataset.seed" => "photo seed".to_owned(),
         "dataset.images" => "photo folder".to_owned(),
+        CHECKPOINT => "training step".to_owned(),
+        "generate.lora_scale" => "LoRA strength".to_owned(),
         // A training has steps and a batch size, too.
         "generate.steps" => "sampling steps".to_owned(),
         "generate.batch_size" => "image batch size".to_owned(),

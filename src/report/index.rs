@@ -9,7 +9,8 @@ use maud::{Markup, html};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
 use crate::report::live;
-use crate::report::sections::{self, Page, Section, answer};
+use crate::report::navigation::{navigation, skip};
+use crate::report::sections::{self, Page, answer};
 use crate::report::style::copy::prose;
 use crate::report::style::page::{Reload, document};
 use crate::report::{cells_json, sheet, titles, viewer};
@@ -19,6 +20,7 @@ use crate::text;
 pub(crate) fn page(page: &Page<'_>) -> String {
     let sections = sections::all(page);
     let body = html! {
+        (skip(&sections))
         (header(page))
         (navigation(&sections))
         main { @for section in &sections { section id=(section.id) { (section.html) } } }
@@ -62,15 +64,4 @@ fn header(page: &Page<'_>) -> Markup {
 fn images_made(data: &StudyData) -> usize {
     let mut seen = BTreeSet::new();
     data.cells.iter().filter(|c| seen.insert(&c.image_job)).map(CellData::prompt_images).sum()
-}
-
-fn navigation(sections: &[Section]) -> Markup {
-    html! {
-        nav aria-label="Sections" {
-            ul {
-                @for section in sections { li { a href={ "#" (section.id) } { (section.title) } } }
-                li.end { button id="theme" type="button" hidden { "light / dark" } }
-            }
-        }
-    }
 }

@@ -1,24 +1,27 @@
-//! How the cells become rows and columns: columns along the main axis, other axes as groups of
-//! columns, rows by prompt and seed. The page and `grid.png` share it.
+//! How the cells become tables of images: columns along the main axis, one table for each combination of the other
+//! settings, rows by prompt and seed. The page and `grid.png` share it.
 
 use std::collections::BTreeSet;
 
-use crate::report::data::{Group, Picture, Problem, StudyData, find};
+use crate::report::choice::{Choice, choices, tied, value};
+use crate::report::data::{CellData, Group, Picture, Problem, StudyData, find};
 use crate::report::{axis, titles};
 
-/// Columns and rows of a comparison grid.
+/// The tables of a comparison, and what their rows are.
 pub(crate) struct Layout {
-    /// Groups of columns, in plan order.
-    pub(crate) groups: Vec<ColumnGroup>,
+    /// What distinguishes the tables; none if there is one table.
+    pub(crate) choices: Vec<Choice>,
+    /// At least one, unless there is no cell.
+    pub(crate) tables: Vec<Table>,
     /// Rows by prompt.
     pub(crate) prompts: Vec<PromptRows>,
 }
 
-/// Columns that share the values of every axis but the main one.
-pub(crate) struct ColumnGroup {
-    /// What they share; empty if there is nothing else to say.
-    pub(crate) title: String,
-    /// At least one.
+/// The cells of one combination of choices.
+pub(crate) struct Table {
+    /// The chosen value of each choice, by index.
+    pub(crate) at: Vec<usize>,
+    /// A baseline, and at most one column for each value of the main axis.
     pub(crate) columns: Vec<Column>,
 }
 
@@ -29,6 +32,8 @@ pub(crate) enum Column {
     Baseline(usize),
     /// A cell, by index.
     Cell(usize),
+    /// No cell has this combination; another one, by index, has its value of the main axis.
+    NoCell(usize),
 }
 
 /// One prompt with its seeds.
@@ -41,7 +46,7 @@ pub(crate) struct PromptRows {
     pub(crate) seeds: Vec<u64>,
 }
 
-/// What the report says where a cell has no such prompt or seed.
+/// What the report says where a cell has no such prompt or seed, or no cell has such settings.
 pub(crate) const NOT_ASKED: &str = "not asked for in this cell";
 
 /// What stands where a row and a column meet.
@@ -50,19 +55,15 @@ pub(crate) enum Slot<'d> {
     Picture(&'d Picture),
     /// Why there is none.
     Missing(Option<&'d Problem>),
-    /// The cell has no such prompt or seed.
+    /// The cell has no such prompt or seed, or there is no such cell.
     NotAsked,
 }
 
 impl Layout {
-    /// Rows and columns for the images of one group.
+    /// Tables and rows for the images of one group.
     pub(crate) fn new(data: &StudyData, group: Group) -> Self {
-        Self { groups: column_groups(data), prompts: prompt_rows(data, group) }
-    }
-
-    /// All columns, group after group.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
-        self.groups.iter().flat_map(|g| &g.columns)
+        let choices = choices(data);
+        Self { tables: tables(data, &choices), choices, prompts: prompt_rows(data, group) }
     }
 }
 
@@ -74,13 +75,14 @@ impl Column {
                 None | Some("") => "baseline".to_owned(),
                 Some(label) => format!("baseline, {label}"),
             },
-            Self::Cell(i) => data.cells.get(*i).map(|c| titles::cell_title(data, c)).unwrap_or_default(),
+            Self::Cell(i) | Self::NoCell(i) => data.cells.get(*i).map(|c| head(data, c)).unwrap_or_default(),
         }
     }
 
     /// What stands in this column at a prompt and seed.
     pub(crate) fn slot<'d>(&self, data: &'d StudyData, group: Group, prompt: usize, seed: u64) -> Slot<'d> {
         match self {
+            Self::NoCell(_) => Slot::NotAsked,
             Self::Baseline(i) => {
                 let set = data.baselines.get(*i);
                 match set.and_then(|s| find(&s.images, group, prompt, seed)) {
@@ -103,48 +105,82 @@ impl Column {
     }
 }
 
+/// A cell's name inside its table: its value of the main axis, and the settings that follow from it.
+fn head(data: &StudyData, cell: &CellData) -> String {
+    match titles::main_axis(data) {
+        // Trainings that differ in their seeds only are chosen, not compared.
+        Some(main) if axis::is_repeat(main) => "with LoRA".to_owned(),
+        main => {
+            let tied = tied(data, main);
+            let own = titles::cell_title(data, cell);
+            let others = cell.assignments.iter().filter(|s| tied.contains(&s.key.as_str()) && value(cell, main) != "");
+            let others = axis::say_all(others);
+            if others.is_empty() { own } else { format!("{own}, {others}") }
+        }
+    }
+}
+
 /// Whether a cell has that prompt and seed.
 fn asked(data: &StudyData, cell: usize, group: Group, prompt: usize, seed: u64) -> bool {
     data.cells.get(cell).is_some_and(|c| c.prompts_of(group).len() > prompt && c.seeds.contains(&seed))
 }
 
-fn column_groups(data: &StudyData) -> Vec<ColumnGroup> {
-    let mut groups: Vec<ColumnGroup> = Vec::new();
-    for (index, cell) in data.cells.iter().enumerate() {
-        let title = axis::say_all(titles::other_assignments(data, cell));
-        match groups.iter_mut().find(|g| g.title == title) {
-            Some(group) => group.columns.push(Column::Cell(index)),
-            None => groups.push(ColumnGroup { title, columns: vec![Column::Cell(index)] }),
+/// One table for each combination of the choices. Tables that differ in sliders only have the same columns.
+fn tables(data: &StudyData, choices: &[Choice]) -> Vec<Table> {
+    let at = |cell: &CellData| -> Vec<usize> { choices.iter().map(|c| c.of(cell)).collect() };
+    let slider: Vec<bool> = choices.iter().map(|c| axis::is_slider(&c.key)).collect();
+    let fixed = |at: &[usize]| -> Vec<usize> {
+        at.iter().zip(&slider).filter(|(_, slider)| !**slider).map(|(value, _)| *value).collect()
+    };
+    let places: Vec<Vec<usize>> = data.cells.iter().map(at).collect();
+    let mut wanted: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for place in &places {
+        // A slider must find a table at each of its places.
+        let mut all = vec![Vec::new()];
+        for (i, value) in place.iter().enumerate() {
+            let values = if slider[i] { 0..choices[i].labels.len() } else { *value..value + 1 };
+            all = all
+                .iter()
+                .flat_map(|start: &Vec<usize>| {
+                    values.clone().map(|value| start.iter().copied().chain([value]).collect())
+                })
+                .collect();
         }
+        wanted.extend(all);
     }
-    add_baselines(data, &mut groups);
-    groups
+    let main = titles::main_axis(data).filter(|key| !axis::is_repeat(key));
+    let table = |at: Vec<usize>| {
+        // The first cell of every column that tables with these tabs have.
+        let mut columns: Vec<usize> = Vec::new();
+        for cell in (0..places.len()).filter(|c| fixed(&places[*c]) == fixed(&at)) {
+            if !columns.iter().any(|c| value(&data.cells[*c], main) == value(&data.cells[cell], main)) {
+                columns.push(cell);
+            }
+        }
+        let same =
+            |c: &usize, like: usize| places[*c] == at && value(&data.cells[*c], main) == value(&data.cells[like], main);
+        let columns = columns.into_iter().map(|like| match (0..places.len()).find(|c| same(c, like)) {
+            Some(cell) => Column::Cell(cell),
+            None => Column::NoCell(like),
+        });
+        Table { columns: with_baselines(data, columns), at }
+    };
+    wanted.into_iter().map(table).collect()
 }
 
-/// A baseline that all cells share stands first, on its own. Otherwise each stands before the cells that use it.
-fn add_baselines(data: &StudyData, groups: &mut Vec<ColumnGroup>) {
-    if data.baselines.len() == 1 {
-        match groups.as_mut_slice() {
-            [only] => only.columns.insert(0, Column::Baseline(0)),
-            _ => groups.insert(0, ColumnGroup { title: String::new(), columns: vec![Column::Baseline(0)] }),
-        }
-        return;
-    }
-    for group in groups {
-        let mut shown = None;
-        let mut columns = Vec::with_capacity(group.columns.len() + 1);
-        for column in group.columns.drain(..) {
-            if let Column::Cell(i) = column {
-                let baseline = data.cells.get(i).and_then(|c| c.baseline);
-                if let Some(b) = baseline.filter(|b| shown != Some(*b)) {
-                    columns.push(Column::Baseline(b));
-                    shown = Some(b);
-                }
+/// Each baseline stands before the columns that use it.
+fn with_baselines(data: &StudyData, columns: impl Iterator<Item = Column>) -> Vec<Column> {
+    let mut out: Vec<Column> = Vec::new();
+    for column in columns {
+        let (Column::Cell(cell) | Column::NoCell(cell) | Column::Baseline(cell)) = column;
+        if let Some(set) = data.cells.get(cell).and_then(|c| c.baseline) {
+            if !out.contains(&Column::Baseline(set)) {
+                out.push(Column::Baseline(set));
             }
-            columns.push(column);
         }
-        group.columns = columns;
+        out.push(column);
     }
+    out
 }
 
 fn prompt_rows(data: &StudyData, group: Group) -> Vec<PromptRows> {
@@ -173,26 +209,109 @@ fn prompt_rows(data: &StudyData, group: Group) -> Vec<PromptRows> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::data::{Axis, Setting};
     use crate::report::fixture;
 
+    /// The study with further axes: each cell once for each combination of their values.
+    fn with_axes(mut data: StudyData, axes: &[(&str, &[&str])]) -> StudyData {
+        for (key, values) in axes {
+            let values: Vec<String> = values.iter().map(|v| (*v).to_owned()).collect();
+            let cells = std::mem::take(&mut data.cells);
+            data.cells = cells
+                .into_iter()
+                .flat_map(|cell| {
+                    values.clone().into_iter().map(move |value| {
+                        let mut cell = cell.clone();
+                        cell.assignments.push(Setting { key: (*key).into(), value });
+                        cell
+                    })
+                })
+                .collect();
+            data.axes.push(Axis { key: (*key).into(), values });
+        }
+        data
+    }
+
+    fn titles(data: &StudyData, table: &Table) -> Vec<String> {
+        table.columns.iter().map(|c| c.title(data)).collect()
+    }
+
     #[test]
-    fn one_axis_gives_one_group_with_the_baseline_first() {
+    fn one_axis_gives_one_table_with_the_baseline_first() {
         let data = fixture::study();
         let layout = Layout::new(&data, Group::Prompt);
-        let titles: Vec<_> = layout.columns().map(|c| c.title(&data)).collect();
-        assert_eq!(titles, ["baseline", "2 photos", "4 photos", "6 photos"]);
-        assert_eq!(layout.groups.len(), 1);
+        assert!(layout.choices.is_empty());
+        let [table] = layout.tables.as_slice() else { panic!("one table") };
+        assert_eq!(titles(&data, table), ["baseline", "2 photos", "4 photos", "6 photos"]);
         assert_eq!(layout.prompts.len(), 2);
         assert_eq!(layout.prompts[0].seeds, [0, 1]);
     }
 
     #[test]
-    fn other_axes_become_groups() {
-        let data = fixture::two_axes();
+    fn no_table_has_more_columns_than_one_axis_and_the_baseline() {
+        let axes: [(&str, &[&str]); 5] = [
+            ("generate.lora_scale", &["1.3", "0.5", "1.0"]),
+            ("train.rank", &["4", "16"]),
+            ("train.seed", &["7", "8", "9"]),
+            ("generate.checkpoint", &["60", "120"]),
+            ("train.learning_rate", &["0.1"]),
+        ];
+        let data = with_axes(fixture::study(), &axes);
         let layout = Layout::new(&data, Group::Prompt);
-        let titles: Vec<_> = layout.groups.iter().map(|g| g.title.as_str()).collect();
-        assert_eq!(titles, ["", "rank 4", "rank 16"]);
-        assert_eq!(titles::full_title(&data, &data.cells[1]), "2 photos, rank 16");
+        let keys: Vec<&str> = layout.choices.iter().map(|c| c.key.as_str()).collect();
+        assert_eq!(keys, ["train.rank", "train.seed", "generate.lora_scale", "generate.checkpoint"]);
+        assert_eq!(layout.tables.len(), 2 * 3 * 3 * 2);
+        let mut cells: Vec<usize> = Vec::new();
+        for table in &layout.tables {
+            assert_eq!(titles(&data, table), ["baseline", "2 photos", "4 photos", "6 photos"]);
+            cells.extend(table.columns.iter().filter_map(|c| match c {
+                Column::Cell(i) => Some(*i),
+                _ => None,
+            }));
+        }
+        cells.sort_unstable();
+        assert_eq!(cells, (0..data.cells.len()).collect::<Vec<_>>(), "each cell stands in one table");
+        // Sliders go by number and begin where a training ends, at full strength.
+        assert_eq!(layout.choices[2].labels, ["0.5", "1.0", "1.3"]);
+        assert_eq!([layout.choices[2].first, layout.choices[3].first], [1, 1]);
+        assert_eq!(layout.choices[1].labels, ["1 of 3", "2 of 3", "3 of 3"]);
+    }
+
+    #[test]
+    fn seeds_alone_are_a_choice_and_no_columns() {
+        let mut data = fixture::study();
+        data.axes.clear();
+        data.cells.truncate(1);
+        data.cells[0].assignments.clear();
+        let data = with_axes(data, &[("train.seed", &["0", "1"])]);
+        let layout = Layout::new(&data, Group::Prompt);
+        assert_eq!(layout.tables.len(), 2);
+        assert_eq!(titles(&data, &layout.tables[1]), ["baseline", "with LoRA"]);
+    }
+
+    #[test]
+    fn a_setting_that_follows_the_main_axis_stands_in_its_heads() {
+        let mut data = fixture::study();
+        data.axes.push(Axis { key: "train.steps".into(), values: vec!["10".into(), "20".into(), "30".into()] });
+        for (cell, steps) in data.cells.iter_mut().zip(["10", "20", "30"]) {
+            cell.assignments.push(Setting { key: "train.steps".into(), value: steps.into() });
+        }
+        let layout = Layout::new(&data, Group::Prompt);
+        assert_eq!(layout.tables.len(), 1);
+        assert_eq!(layout.tables[0].columns[2].title(&data), "4 photos, steps 20");
+    }
+
+    #[test]
+    fn a_step_that_no_cell_has_is_not_asked() {
+        let mut data = with_axes(fixture::two_axes(), &[("generate.checkpoint", &["60", "120"])]);
+        // Size 4, rank 16 is kept after step 60 only.
+        data.cells.pop();
+        let layout = Layout::new(&data, Group::Prompt);
+        let table = layout.tables.iter().find(|t| t.at == [1, 1]).expect("rank 16, step 120");
+        assert_eq!(titles(&data, table), ["baseline", "2 photos", "4 photos"]);
+        assert!(matches!(table.columns[2], Column::NoCell(_)));
+        assert!(matches!(table.columns[2].slot(&data, Group::Prompt, 0, 0), Slot::NotAsked));
+        assert!(matches!(table.columns[1].slot(&data, Group::Prompt, 0, 0), Slot::Picture(_)));
     }
 
     #[test]
@@ -201,12 +320,20 @@ mod tests {
         let mut other = data.baselines[0].clone();
         other.label = "rank 16".into();
         data.baselines.push(other);
+        // The rank changes the baseline: each table has its own.
         for (i, cell) in data.cells.iter_mut().enumerate() {
             cell.baseline = Some(i % 2);
         }
         let layout = Layout::new(&data, Group::Prompt);
-        assert_eq!(layout.groups[0].columns[0], Column::Baseline(0));
-        assert_eq!(layout.groups[1].columns[0], Column::Baseline(1));
-        assert_eq!(layout.groups.len(), 2);
+        let baselines: Vec<&Column> = layout.tables.iter().map(|t| &t.columns[0]).collect();
+        assert_eq!(baselines, [&Column::Baseline(0), &Column::Baseline(1)]);
+        assert!(layout.tables.iter().all(|t| t.columns.len() == 3));
+        // The number of photos changes it: both stand in each table.
+        for (i, cell) in data.cells.iter_mut().enumerate() {
+            cell.baseline = Some(i / 2);
+        }
+        let layout = Layout::new(&data, Group::Prompt);
+        let columns = [Column::Baseline(0), Column::Cell(0), Column::Baseline(1), Column::Cell(2)];
+        assert_eq!(layout.tables[0].columns, columns);
     }
 }

@@ -9,7 +9,8 @@ pub(crate) fn study_title(data: &StudyData) -> &str {
     if data.title.is_empty() { &data.name } else { &data.title }
 }
 
-/// The axis along which the columns of a group differ: the number of photos if it is swept.
+/// The axis along which the columns of the comparison differ: the number of photos if it is swept; steps and strengths
+/// only if nothing else is.
 pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
     let all = || data.axes.iter().map(|a| a.key.as_str());
     // A sweep of one value does not distinguish columns.
@@ -17,6 +18,7 @@ pub(crate) fn main_axis(data: &StudyData) -> Option<&str> {
     let condition = |key: &&str| !axis::is_repeat(key);
     several()
         .find(|key| axis::counts_photos(key))
+        .or_else(|| several().find(|key| condition(key) && !axis::is_slider(key)))
         .or_else(|| several().find(condition))
         .or_else(|| several().next())
         .or_else(|| all().find(condition))

@@ -38,4 +38,5 @@ pub(crate) use order::{axis_said, level_name, turned_orders};
 pub(crate) use question::Question;
 pub(crate) use said::finding;
 pub(crate) use sections::{copying_words, curve_words, from_noise, held_out_title, numbers_words, real_photos};
+pub(crate) use side_effects::leak;
 pub(crate) use standing::{Standing, standing};

@@ -177,6 +177,11 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     Some(effect)
 }
 
+/// How much of the subject is in images of the class; `None` where it is not measured.
+pub(crate) fn leak(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
+    KINDS.iter().find(|kind| kind.name == "leak").and_then(|kind| side_effect(judged, condition, kind))
+}
+
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.
 pub(super) fn heart(judged: &Judged<'_>, condition: usize) -> Option<ByHeart> {
     let change = |cell: &CellData, split: &str| {

@@ -26,7 +26,11 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             p.soft dir="auto" {
                 (text::count(set.images.len(), "image"))
                 @if let Some(p) = set.images.first() { " of “" bdi { (p.prompt) } "”" }
-                @if set.cells.len() > 1 { ", shared by " (text::count(set.cells.len(), "cell")) }
+                @match set.cells.len() {
+                    0 | 1 => {}
+                    n if n == page.data.cells.len() => { ", shared by all " (n) " cells" }
+                    n => { ", shared by " (n) " of " (page.data.cells.len()) " cells" }
+                }
             }
             @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
             ul.strip data-set="class" {
@@ -42,5 +46,5 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             @if set.images.len() > SHOWN { p.soft { (set.images.len() - SHOWN) " more in the images folder." } }
         }
     };
-    Some(Section { id: "class", title: "Class images", html, markdown: String::new() })
+    Some(Section { id: "class-images", title: "Class images", html, markdown: String::new() })
 }

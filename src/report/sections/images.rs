@@ -6,8 +6,7 @@ use super::section::{Page, Section};
 use crate::report::closeness;
 use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
-use crate::report::grid::{table, toggle};
-use crate::report::layout::Layout;
+use crate::report::grid::Compare;
 use crate::report::sheet;
 
 /// The comparison grid.
@@ -22,8 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 "photos of the subject are."
             }
         }
-        (toggle())
-        (table(data, &Layout::new(data, Group::Prompt), Group::Prompt, "main"))
+        (Compare::new(data, Group::Prompt, "main", "Images of the prompts").markup())
     };
     let image = |name: String| format!("![The base model and every condition, for each prompt and seed]({name})");
     let markdown = sheet::names(page.charts.sheets).map(image).collect::<Vec<_>>().join("\n\n");

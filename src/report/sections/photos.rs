@@ -31,16 +31,18 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         h2 { "The photos" }
         p {
             @if data.photos.iter().any(|p| p.file.is_some()) { "Square crops as the model sees them." }
-            @if sets.len() > 1 { " Photos that are not in the set before are outlined." }
+            @if sets.len() > 1 { " Photos that are not in the set before are outlined in colour." }
         }
         @for (i, set) in sets.iter().enumerate() {
             @let before: &[usize] = if i == 0 { &[] } else { sets[i - 1] };
             h3 dir="auto" { (text::count(set.len(), "training photo")) (which(data, &sets, set)) }
-            (strip(data, set, |p| i > 0 && !before.contains(&p)))
+            (strip(data, set, "photos", |p| i > 0 && !before.contains(&p)))
         }
         @for set in &held_out {
-            h3 { (held_out_title(data, set.len())) }
-            (strip(data, set, |_| false))
+            div.apart {
+                h3 { (held_out_title(data, set.len())) }
+                (strip(data, set, "unseen", |_| false))
+            }
         }
         @if !data.skipped.is_empty() {
             details {
@@ -64,9 +66,11 @@ fn which(data: &StudyData, sets: &[&[usize]], set: &[usize]) -> String {
     if alone || own.is_empty() { String::new() } else { format!(" ({own})") }
 }
 
-fn strip(data: &StudyData, set: &[usize], new: impl Fn(usize) -> bool) -> Markup {
+/// One set of photos; `name` is what the large view calls it.
+fn strip(data: &StudyData, set: &[usize], name: &str, new: impl Fn(usize) -> bool) -> Markup {
+    let captions = set.iter().any(|i| data.photos.get(*i).is_some_and(|p| p.caption.is_some()));
     html! {
-        ul.strip data-set="photos" {
+        ul.strip.captions[captions] data-set=(name) {
             @for (n, index) in set.iter().enumerate() {
                 @if let Some(photo) = data.photos.get(*index) {
                     li class=[new(*index).then_some("new")] { (one(photo, *index, n, new(*index))) }
@@ -84,11 +88,14 @@ fn one(photo: &PhotoData, index: usize, n: usize, new: bool) -> Markup {
     if new {
         alt.push_str(" (new in this set)");
     }
-    match &photo.file {
-        Some(file) => {
-            let (id, size) = (photo_id(index), (photo.width, photo.height));
-            Shot { id, file, size, alt, base: None, at: (0, n), badge: None }.markup()
+    html! {
+        @match &photo.file {
+            Some(file) => {
+                @let (id, size) = (photo_id(index), (photo.width, photo.height));
+                (Shot { id, file, size, alt, base: None, at: (0, n), badge: None }.markup())
+            }
+            None => span dir="auto" { (photo.name) },
         }
-        None => html! { span dir="auto" { (photo.name) } },
+        @if let Some(caption) = &photo.caption { small.cap dir="auto" { (caption) } }
     }
 }

@@ -33,6 +33,7 @@ const SCRIPT: &[&str] = &[
     include_str!("js/theme.js"),
     include_str!("js/copy.js"),
     include_str!("js/swap.js"),
+    include_str!("js/grid.js"),
     include_str!("js/study.js"),
     include_str!("js/zoom.js"),
     include_str!("js/panel.js"),

@@ -1,15 +1,30 @@
-// LoRA off: every image of a cell is swapped with the base model's image on the same noise.
+// LoRA off: every image of a cell shows the base model's image on the same noise, and says so.
 const toggles = all('.toggle');
-const swap = () => {
-  off = !off;
+/** Shows an image as the switch says. */
+const paint = (a) => {
+  const img = a.querySelector('img');
+  if (!('on' in img.dataset)) {
+    if (!off) return;
+    img.dataset.on = img.getAttribute('src');
+    img.dataset.says = img.alt;
+  }
+  img.src = off ? a.dataset.base : img.dataset.on;
+  img.alt = (off ? 'base model instead of ' : '') + img.dataset.says;
+  if (img.title) img.title = img.alt;
+};
+/** Tells the large view that images were replaced. */
+const changed = () => document.dispatchEvent(new Event('grid-change'));
+const setOff = (value) => {
+  if (off === value) return;
+  off = value;
   document.body.classList.toggle('off', off);
   for (const b of toggles) b.setAttribute('aria-pressed', String(off));
-  for (const a of all('.swap')) {
-    const img = a.querySelector('img');
-    img.dataset.on ??= img.getAttribute('src');
-    img.src = off ? a.dataset.base : img.dataset.on;
-  }
-  document.dispatchEvent(new Event('grid-change'));
+  all('.swap').forEach(paint);
+  changed();
 };
-for (const t of all('.tools')) t.hidden = false;
+/** The other state of the switch, kept in the address. */
+const swap = () => {
+  setOff(!off);
+  grid.keep();
+};
 for (const b of toggles) b.onclick = swap;

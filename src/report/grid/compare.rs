@@ -1,0 +1,42 @@
+//! All tables of one group of images with what stands above them.
+
+use maud::{Markup, html};
+
+use super::block::block;
+use super::{controls, real};
+use crate::report::data::{Group, StudyData};
+use crate::report::layout::Layout;
+
+/// The comparison of one group of images.
+pub(crate) struct Compare<'d> {
+    /// The study.
+    pub(crate) data: &'d StudyData,
+    /// Its tables.
+    pub(crate) layout: Layout,
+    /// Which images.
+    pub(crate) group: Group,
+    /// A word that no other comparison of the page has.
+    pub(crate) set: &'static str,
+    /// What the tables show, for those who do not see them.
+    pub(crate) what: &'static str,
+}
+
+impl<'d> Compare<'d> {
+    /// The images of a group.
+    pub(crate) fn new(data: &'d StudyData, group: Group, set: &'static str, what: &'static str) -> Self {
+        Self { data, layout: Layout::new(data, group), group, set, what }
+    }
+
+    /// Everything.
+    pub(crate) fn markup(&self) -> Markup {
+        html! {
+            div.compare data-compare=(self.set) {
+                div.bar {
+                    (real::strip(self.data, self.set))
+                    (controls::markup(&self.layout, self.set))
+                }
+                @for table in &self.layout.tables { (block(self, table)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The rows of a table: the base model by the subject's name, then prompt by prompt.
+
+use maud::{Markup, html};
+
+use super::compare::Compare;
+use crate::measures::table::copying::NEAREST_SIMILARITY;
+use crate::report::data::{Group, Picture, Problem, find};
+use crate::report::layout::{self, Column, PromptRows, Slot, Table};
+use crate::report::style::shot::{Of, generated};
+use crate::report::{closeness, titles, words};
+
+/// So many seeds of a prompt are shown first.
+pub(super) const FOLDED: usize = 2;
+/// Wordings with more characters can be longer than three lines.
+const LONG: usize = 130;
+
+/// What the base model draws under the subject's own name: it needs no column of a cell.
+pub(super) fn by_name(of: &Compare<'_>, table: &Table) -> Markup {
+    let images = named(of, table);
+    html! {
+        @if !images.is_empty() {
+            tbody.name {
+                tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
+                    span { "the base model, asked by name" }
+                } }
+                tr {
+                    th.seed scope="row" { "no LoRA" }
+                    td colspan=(table.columns.len()) {
+                        ul.strip {
+                            @for (n, (set, p)) in images.iter().enumerate() {
+                                li {
+                                    (generated(p, Of::Baseline(*set), "base model", None, (0, n), None))
+                                    small.cap dir="auto" { (p.prompt) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The images of the name, by the set of the base model.
+fn named<'d>(of: &Compare<'d>, table: &Table) -> Vec<(usize, &'d Picture)> {
+    let sets = table.columns.iter().filter_map(|column| match column {
+        Column::Baseline(set) if of.group == Group::Prompt => Some((*set, of.data.baselines.get(*set)?)),
+        _ => None,
+    });
+    sets.flat_map(|(index, set)| set.images.iter().map(move |p| (index, p)))
+        .filter(|(_, p)| p.group == Group::Baseline)
+        .collect()
+}
+
+/// The rows of all prompts.
+pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
+    let mut row = usize::from(!named(of, table).is_empty());
+    html! {
+        @for prompt in &of.layout.prompts {
+            tbody {
+                tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
+                    (wording(&prompt.prompt))
+                    @if prompt.seeds.len() > FOLDED {
+                        " " button.seeds type="button" aria-expanded="false" hidden { "all " (prompt.seeds.len()) " seeds" }
+                    }
+                } }
+                @for (nth, seed) in prompt.seeds.iter().enumerate() {
+                    tr class=[(nth >= FOLDED).then_some("more")] {
+                        th.seed scope="row" { (seed) }
+                        @for (c, column) in table.columns.iter().enumerate() {
+                            td.base[matches!(column, Column::Baseline(_))] data-head=(column.title(of.data)) {
+                                (slot(of, column, prompt, *seed, (row + nth, c)))
+                            }
+                        }
+                    }
+                }
+            }
+            @let () = row += prompt.seeds.len();
+        }
+    }
+}
+
+/// A prompt; a long one is cut to three lines until it is opened.
+fn wording(prompt: &str) -> Markup {
+    if prompt.chars().count() > LONG {
+        html! { details.long { summary { span.text dir="auto" { (prompt) } } } }
+    } else {
+        html! { span dir="auto" { (prompt) } }
+    }
+}
+
+/// What stands at a prompt and a seed.
+fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64, at: (usize, usize)) -> Markup {
+    let data = of.data;
+    let p = match column.slot(data, of.group, prompt.index, seed) {
+        Slot::Missing(problem) => return missing(problem),
+        Slot::NotAsked => return html! { div.missing { span { (layout::NOT_ASKED) } } },
+        Slot::Picture(p) => p,
+    };
+    let index = match column {
+        Column::Baseline(set) => return generated(p, Of::Baseline(*set), "base model", None, at, None),
+        Column::Cell(index) | Column::NoCell(index) => *index,
+    };
+    let Some(cell) = data.cells.get(index) else { return missing(None) };
+    let base = data.baseline_of(cell).and_then(|b| find(&b.images, of.group, prompt.index, seed));
+    let close = cell.metrics.as_ref().is_some_and(|m| closeness::is_close(p, m));
+    let badge = NEAREST_SIMILARITY.value(&p.values).filter(|_| close).map(|s| format!("≈ photo {s:.2}"));
+    html! {
+        (generated(p, Of::Cell(index), &titles::full_title(data, cell), base, at, badge))
+        @if p.prompt != prompt.prompt { small.soft dir="auto" { (p.prompt) } }
+    }
+}
+
+/// A hatched box with the reason, so that no place is blank.
+fn missing(problem: Option<&Problem>) -> Markup {
+    html! {
+        div.missing { span dir="auto" { (words::why_missing(problem, "no image")) } }
+    }
+}
