@@ -19,7 +19,12 @@
     faults.push(`the page is ${document.documentElement.scrollWidth} px wide, the window ${room - 1}`);
   }
   for (const e of document.body.querySelectorAll('*')) {
-    if (!seen(e) || getComputedStyle(e).position === 'fixed' || e.closest('svg')?.parentElement.closest('svg')) continue;
+    if (
+      !seen(e) ||
+      getComputedStyle(e).position === 'fixed' ||
+      e.closest('svg')?.parentElement.closest('svg')
+    )
+      continue;
     const box = e.getBoundingClientRect();
     // Text for screen readers only is one pixel large, somewhere.
     if (box.width > 1 && (box.right > room || box.left < -1) && !inside(e)) {
@@ -43,4 +48,4 @@
     }
   }
   return [...new Set(faults)].slice(0, 20);
-})()
+})();
