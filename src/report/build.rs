@@ -130,11 +130,8 @@ fn thumbnails(data: &StudyData, there: &BTreeSet<&str>, folder: &mut Folder) -> 
 fn draw(judged: &Judged<'_>, folder: &mut Folder) -> Result<Charts, ReportError> {
     let data = judged.data;
     let mut put = |name: &str, bytes: Option<Vec<u8>>| match bytes {
-        Some(bytes) => {
-            let size = picture::decode(name, &bytes)?.dimensions();
-            folder.write(name, &bytes).map(|()| Some(size))
-        }
-        None => Ok(None),
+        Some(bytes) => folder.write(name, &bytes).map(|()| true),
+        None => Ok(false),
     };
     let loss = put("loss.png", charts::loss(data)?)?;
     let probe = put("probe.png", charts::probe(data)?)?;

@@ -25,16 +25,6 @@ pub(crate) fn close_images(cell: &CellData) -> usize {
     cell.metrics.as_ref().map_or(0, close)
 }
 
-/// The image most like a training photo.
-pub(crate) fn closest(cell: &CellData) -> Option<&Picture> {
-    cell.images
-        .iter()
-        .filter(|p| p.group == Group::Prompt && p.nearest_photo.is_some())
-        .filter_map(|p| Some((p, NEAREST_SIMILARITY.value(&p.values)?)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(p, _)| p)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

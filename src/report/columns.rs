@@ -3,7 +3,7 @@
 
 use crate::measures::{Measure, table};
 use crate::report::data::{CellData, StudyData};
-use crate::report::finding::says_nothing;
+use crate::report::finding::{leak, says_nothing};
 
 /// A heading with its columns.
 pub(crate) struct Group {
@@ -30,30 +30,27 @@ type Named = (&'static str, &'static str, &'static str);
 /// For each group the columns, and for each column measures of which the first that has numbers is shown.
 const GROUPS: [(&str, &[&[Named]]); 4] = [
     (
-        "the subject",
-        &[
-            &[("identity", "likeness", "cosine, ↑ is better")],
-            &[("identity_share", "share of the way", "0 base model – 1 real photos")],
-        ],
+        "subject",
+        &[&[("identity", "likeness", "cosine, ↑ better")], &[("identity_share", "way to photos", "0 base – 1 photos")]],
     ),
-    ("the prompt", &[&[("prompt_following", "follows the prompt", "CLIP-T, ↑ is better")]]),
+    ("prompt", &[&[("prompt_following", "prompt followed", "CLIP-T, ↑ better")]]),
     (
         "denoising loss",
         &[
-            &[("probe_held_out", "on unseen photos", "↓ is better")],
-            &[("probe_train", "on training photos", "falls alone: learnt by heart")],
+            &[("probe_held_out", "on unseen photos", "↓ better")],
+            &[("probe_train", "on training photos", "alone: by heart")],
         ],
     ),
     (
         "side effects",
         &[
             &[
-                ("copying_gap", "copying", "gap of cosines, ↓ is better"),
+                ("copying_gap", "copying", "gap, ↓ better"),
                 ("max_nearest_similarity", "nearest photo", "largest similarity"),
             ],
             &[
                 ("leak", "leak into the class", "0 none – 1 overwritten"),
-                ("drift_rmse", "drift", "of other prompts, ↓ is better"),
+                ("drift_rmse", "drift", "of other prompts, ↓ better"),
             ],
             &[
                 ("feature_variety", "variety", "share of the base model’s"),
@@ -82,6 +79,14 @@ pub(crate) fn groups(data: &StudyData, question: &str) -> Vec<Group> {
 }
 
 impl Column {
+    /// The number of a cell.
+    pub(crate) fn value(&self, cell: &CellData) -> Option<f64> {
+        match self.measure.name {
+            "leak" => leak(cell),
+            name => cell.value(name),
+        }
+    }
+
     /// What the base model reaches.
     pub(crate) fn floor(&self, cell: &CellData) -> Option<f64> {
         cell.value(self.measure.floor?)

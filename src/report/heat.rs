@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn equal_scores_have_one_colour() {
         let mut data = fixture::two_axes();
-        data.cells.iter_mut().flat_map(|c| &mut c.metrics).for_each(|m| drop(m.insert("probe_held_out".into(), 0.2)));
+        data.cells.iter_mut().flat_map(|c| &mut c.metrics).for_each(|m| m.extend([("probe_held_out".into(), 0.2)]));
         let judged = judged(&data);
         assert_eq!(html(&judged, &|_| String::new()).into_string().matches("n h5").count(), 4);
     }

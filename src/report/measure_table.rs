@@ -70,7 +70,7 @@ mod tests {
     fn further_encoders_stand_after_the_first() {
         let mut data = fixture::study();
         for (name, value) in [("identity", 0.5), ("identity@clip", 0.7), ("identity_floor", 0.1)] {
-            data.cells[0].metrics.iter_mut().for_each(|m| drop(m.insert(name.into(), value)));
+            data.cells[0].metrics.iter_mut().for_each(|m| m.extend([(name.into(), value)]));
         }
         let judged = judged(&data);
         let names = names(&rows(&judged));

@@ -34,6 +34,7 @@ mod measure_table;
 mod membership;
 mod name_test;
 mod navigation;
+mod nearest;
 mod owner;
 mod ranking;
 mod rows;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::measures::verdict::Direction;
 use crate::report::axis;
-use crate::report::finding::{Judged, Standing, level_name, standing};
+use crate::report::finding::{Judged, Standing, none_told_apart, standing};
 use crate::report::style::markdown;
 use crate::report::words::number_or_dash;
 use crate::text::measurement;
@@ -23,6 +23,7 @@ pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(usize) -> String) -> Marku
                 output aria-live="polite" data-count="ranking" {}
             }
         }
+        @if none_told_apart(judged) { p { "No condition can be told from the best one: the order may be chance." } }
         div.scroll.plain tabindex="0" role="region" aria-label="Ranking" {
             table.numbers.sortable id="ranking" {
                 thead { tr {
@@ -52,7 +53,7 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool, link: &dyn Fn(usize) 
             @if judged.axes.is_empty() { th scope="row" dir="auto" { span.name { (judged.title(condition)) } } }
             @for (i, axis) in judged.axes.iter().enumerate() {
                 @let level = levels.get(i).copied().unwrap_or_default();
-                @let title = level_name(judged, i, level).unwrap_or_default();
+                @let title = axis.values.get(level).copied().unwrap_or_default();
                 // Numbers sort as numbers.
                 @let number = axis.values.get(level).and_then(|value| value.parse::<f64>().ok());
                 @if i == 0 { th scope="row" dir="auto" data-v=[number] { span.name { (title) } } }

@@ -73,7 +73,12 @@ fn condition(judged: &Judged<'_>, settings: &[Setting]) -> Option<usize> {
 impl Row<'_> {
     /// A measure over the trainings that did not diverge.
     pub(crate) fn estimate(&self, name: &str) -> Option<Estimate> {
-        Estimate::of(self.sound().filter_map(|run| run.cell.value(name)))
+        self.estimate_of(|cell| cell.value(name))
+    }
+
+    /// The same for any number of a cell.
+    pub(crate) fn estimate_of(&self, of: impl Fn(&CellData) -> Option<f64>) -> Option<Estimate> {
+        Estimate::of(self.sound().filter_map(|run| of(run.cell)))
     }
 
     /// The trainings that are in means: those that did not diverge, or all where every one did.

@@ -30,7 +30,7 @@ pub(crate) const SCORES: [Score; 4] = [
         floor: "base model",
         ceiling: "other real photos",
     },
-    Score { measure: "baseline_rmse", title: "changed by the adapter", floor: "", ceiling: "" },
+    Score { measure: "baseline_rmse", title: "changed by the adapter (0: not at all)", floor: "", ceiling: "" },
 ];
 
 impl Score {

@@ -43,6 +43,16 @@ pub(crate) fn full_title(data: &StudyData, cell: &CellData) -> String {
     if others.is_empty() || !has_main { own } else { format!("{own}, {others}") }
 }
 
+/// The name of what cells with these settings have in common, main axis first; empty without settings.
+pub(crate) fn of_settings(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
+    if settings.is_empty() {
+        return String::new();
+    }
+    let cell =
+        CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
+    text::shortened(&full_title(data, &cell), 120)
+}
+
 /// The assignments that are not the main axis.
 pub(crate) fn other_assignments<'c>(
     data: &'c StudyData,

@@ -71,7 +71,7 @@ pub(crate) fn dialog() -> Markup {
             }
             div.view-body {
                 div id="stage" tabindex="0" role="group" aria-label="The image; arrow keys move" {}
-                div id="panel" tabindex="0" role="region" aria-label="About the image" {}
+                section id="panel" tabindex="0" aria-label="About the image" {}
             }
             div id="keys" hidden {
                 h2 { "Keys" }

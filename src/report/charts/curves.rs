@@ -62,8 +62,9 @@ pub(crate) fn curves(data: &StudyData) -> Figure {
     }
 }
 
+/// The lines that a mean is taken of.
 fn lines(group: &Group<'_>, kind: &str) -> Vec<Vec<(f64, f64)>> {
-    group.runs.iter().map(|run| run.cell.probe.probe(kind)).filter(|points| !points.is_empty()).collect()
+    group.sound().iter().map(|run| run.cell.probe.probe(kind)).filter(|points| !points.is_empty()).collect()
 }
 
 fn panel(group: &Group<'_>) -> Panel {

@@ -1,5 +1,5 @@
-//! What the charts show. `loss.png`, `probe.png` and `summary.png` are pictures for `report.md`; the page draws the same
-//! numbers by condition, as SVG.
+//! What the charts show. `loss.png`, `probe.png` and `summary.png` are pictures for `report.md`; the page draws the
+//! same numbers by condition, as SVG.
 
 mod curves;
 mod histogram;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{axis, titles};
+use crate::report::{axis, finding, titles};
 
 /// Trainings with the same settings.
 pub(super) struct Group<'d> {
@@ -19,7 +19,13 @@ pub(super) struct Run<'d> {
     pub(super) cell: &'d CellData,
 }
 
-impl Group<'_> {
+impl<'d> Group<'d> {
+    /// The trainings that a mean is taken of: those that diverged are left out, unless all did.
+    pub(super) fn sound(&self) -> Vec<&Run<'d>> {
+        let sound: Vec<&Run<'d>> = self.runs.iter().filter(|run| !finding::diverged(run.cell)).collect();
+        if sound.is_empty() { self.runs.iter().collect() } else { sound }
+    }
+
     /// How often one step shows every training photo.
     pub(super) fn passes(&self) -> Option<f64> {
         let cell = self.runs.first()?.cell;
@@ -40,17 +46,17 @@ pub(super) fn groups(data: &StudyData) -> Vec<Group<'_>> {
             None => longest.push(cell),
         }
     }
-    let mut keys: Vec<Vec<&Setting>> = Vec::new();
+    let mut keys: Vec<Vec<Setting>> = Vec::new();
     let mut out: Vec<Group<'_>> = Vec::new();
     for cell in longest {
-        let key: Vec<&Setting> =
-            cell.assignments.iter().filter(|s| trains(&s.key) && !axis::is_repeat(&s.key)).collect();
+        let kept = |s: &&Setting| trains(&s.key) && !axis::is_repeat(&s.key);
+        let key: Vec<Setting> = cell.assignments.iter().filter(kept).cloned().collect();
         let name = axis::say_all(cell.assignments.iter().filter(|s| axis::is_repeat(&s.key)));
         let run = Run { name, cell };
         match keys.iter().position(|known| *known == key) {
             Some(i) => out[i].runs.push(run),
             None => {
-                out.push(Group { title: title(data, cell, &key), runs: vec![run] });
+                out.push(Group { title: titles::of_settings(data, cell, &key), runs: vec![run] });
                 keys.push(key);
             }
         }
@@ -67,13 +73,4 @@ pub(crate) fn without_curves(data: &StudyData) -> usize {
 /// Whether a setting changes the training.
 fn trains(key: &str) -> bool {
     !key.starts_with("generate.") && !key.starts_with("evaluate.")
-}
-
-fn title(data: &StudyData, cell: &CellData, settings: &[&Setting]) -> String {
-    if settings.is_empty() {
-        return String::new();
-    }
-    let assignments = settings.iter().map(|s| (*s).clone()).collect();
-    let cell = CellData { assignments, train_photos: cell.train_photos.clone(), ..CellData::default() };
-    crate::text::shortened(&titles::full_title(data, &cell), 120)
 }

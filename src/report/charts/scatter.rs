@@ -10,7 +10,7 @@ use crate::report::style::scale::{Scale, drawable};
 use crate::stage::Stage;
 
 use super::look::{BASE, many};
-use super::score::same;
+use super::score::shared;
 
 /// The radius of the dot of a training and of a mean.
 const DOTS: (i32, i32) = (4, 8);
@@ -33,7 +33,7 @@ pub(crate) fn likeness_and_prompt(judged: &Judged<'_>) -> Option<Figure> {
     };
     let mut figure = figure(judged, against, of)?;
     let cells = || judged.conditions.iter().flat_map(|c| c.cells(judged.data)).filter(|cell| of(cell).is_some());
-    let level = |name: &str| same(cells().map(|cell| cell.value(name)));
+    let level = |name: &str| shared(cells().map(|cell| cell.value(name)));
     let panel = figure.panels.first_mut()?;
     if let Some(at) = level("identity_floor").zip(level("baseline_prompt_following")) {
         let look = Look { dots: 5, ..line(Ink::Soft, 0.0) };

@@ -1,7 +1,7 @@
 //! The question's score of every condition on one scale.
 
 use crate::report::axis;
-use crate::report::finding::{Judged, Question};
+use crate::report::finding::{self, Judged, Question};
 use crate::report::style::dots::{DotPlot, DotRow};
 
 /// A row for each condition with a score, a dot for each training; `None` if no training has a score.
@@ -16,8 +16,8 @@ pub(crate) fn score(judged: &Judged<'_>) -> Option<DotPlot> {
         Question::Train => ("Denoising loss on the photos it was trained on", "base model", None),
     };
     let trainings = || judged.conditions.iter().flat_map(|c| &c.trainings).filter(|t| t.score.is_some());
-    let floor = same(trainings().map(|t| t.floor)).map(|value| (value, floor.to_owned()));
-    let ceiling = ceiling.zip(same(trainings().map(|t| t.anchor))).map(|(name, value)| (value, name.to_owned()));
+    let floor = shared(trainings().map(|t| t.floor)).map(|value| (value, floor.to_owned()));
+    let ceiling = ceiling.zip(shared(trainings().map(|t| t.anchor))).map(|(name, value)| (value, name.to_owned()));
     Some(DotPlot { title: title.to_owned(), direction: judged.question.direction(), rows, floor, ceiling })
 }
 
@@ -39,8 +39,8 @@ fn row(judged: &Judged<'_>, condition: usize) -> DotRow {
 
 /// The value that all trainings share; `None` if one has none or another one. Trainings that are measured on other
 /// photos have other levels, which cannot be one line.
-pub(super) fn same(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+pub(super) fn shared(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.collect::<Option<_>>()?;
     let first = *values.first()?;
-    values.iter().all(|v| (v - first).abs() <= 1e-6 * first.abs().max(v.abs())).then_some(first)
+    values.iter().all(|value| finding::same(Some(*value), Some(first))).then_some(first)
 }

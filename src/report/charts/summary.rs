@@ -6,6 +6,7 @@ use crate::report::style::chart::{Curve, Entry, Figure, Look, Panel};
 use crate::report::{axis, titles};
 
 use super::look::{BASE, HELD_OUT, MAX_PANELS, TRAIN, spread};
+use super::score::shared;
 
 /// Losses of the cells of one panel: `(value of the main axis, loss)`.
 type Points = Vec<(f64, f64)>;
@@ -65,9 +66,8 @@ pub(crate) fn summary_figure(data: &StudyData) -> Option<Figure> {
 /// Whether all cells are asked about the same training photos: then the base model's loss on them is the same. Else
 /// a line over the sizes would show other photos and not another training.
 fn same_photos(groups: &[(String, Vec<(f64, &CellData)>)]) -> bool {
-    let mut levels = groups.iter().flat_map(|(_, cells)| cells).filter_map(|(_, c)| c.value("baseline_probe_train"));
-    let Some(first) = levels.next() else { return false };
-    levels.all(|level| (level - first).abs() <= 1e-6 * first.abs())
+    let levels = groups.iter().flat_map(|(_, cells)| cells).map(|(_, c)| c.value("baseline_probe_train"));
+    shared(levels.filter(Option::is_some)).is_some()
 }
 
 fn panel(title: &str, cells: &[(f64, &CellData)], alike: bool) -> Panel {

@@ -68,6 +68,6 @@ pub(crate) fn training(data: &StudyData) -> Figure {
 }
 
 fn steps(group: &Group<'_>) -> Vec<Vec<(f64, f64)>> {
-    let points = group.runs.iter().map(|run| run.cell.loss.points("step", "instance_loss", |_| true));
+    let points = group.sound().into_iter().map(|run| run.cell.loss.points("step", "instance_loss", |_| true));
     points.filter(|points| !points.is_empty()).collect()
 }

@@ -5,7 +5,6 @@
 
 use crate::report::data::{CellData, ProblemKind, Setting, StudyData};
 use crate::report::{axis, titles};
-use crate::text;
 
 use super::question::Question;
 
@@ -65,7 +64,7 @@ pub(crate) fn conditions(data: &StudyData, question: Question) -> Vec<Condition>
         if let Some(known) = out.iter_mut().find(|c| c.jobs.contains(&job)) {
             // Two settings share one training, so the condition has both names.
             if !known.settings.contains(&settings) {
-                known.title = format!("{} or {}", known.title, title(data, cell, &settings));
+                known.title = format!("{} or {}", known.title, titles::of_settings(data, cell, &settings));
                 known.settings.push(settings);
             }
             continue;
@@ -84,7 +83,7 @@ pub(crate) fn conditions(data: &StudyData, question: Question) -> Vec<Condition>
                 known.jobs.push(job);
             }
             None => out.push(Condition {
-                title: title(data, cell, &settings),
+                title: titles::of_settings(data, cell, &settings),
                 trainings: vec![training],
                 settings: vec![settings],
                 jobs: vec![job],
@@ -105,15 +104,6 @@ pub(crate) fn diverged(cell: &CellData) -> bool {
     failed || pairs.into_iter().any(far) || ["probe_held_out", "probe_train"].into_iter().any(no_number)
 }
 
-fn title(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
-    if settings.is_empty() {
-        return String::new();
-    }
-    let cell =
-        CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
-    text::shortened(&titles::full_title(data, &cell), 120)
-}
-
 /// Whether the scores of conditions may be compared: in each repeat all conditions are measured on the same photos and
 /// in the same way.
 pub(crate) fn comparable(conditions: &[Condition]) -> bool {
@@ -121,6 +111,7 @@ pub(crate) fn comparable(conditions: &[Condition]) -> bool {
     all().all(|t| t.anchor.is_some_and(|a| all().filter(|o| o.repeat == t.repeat).all(|o| same(Some(a), o.anchor))))
 }
 
-fn same(a: Option<f64>, b: Option<f64>) -> bool {
+/// Whether two numbers are the same but for their last digits.
+pub(crate) fn same(a: Option<f64>, b: Option<f64>) -> bool {
     a.zip(b).is_some_and(|(a, b)| (a - b).abs() <= 1e-6 * a.abs().max(b.abs()))
 }

@@ -25,6 +25,9 @@ const LOST: f64 = 1.0 / 3.0;
 const GAINED: f64 = 0.1;
 /// The name of the side effect that is the question itself where the loss is judged.
 const LOSS_ROSE: &str = "loss_rose";
+/// The name of the side effect that images copy photos.
+const COPYING: &str = "copying";
+const OVERWRITTEN: &str = "leak";
 
 /// The name of the side effect that is seen sooner the more trainings there are.
 const FORGOTTEN: &str = "prompt_forgotten";
@@ -46,15 +49,8 @@ pub(super) struct Kind {
 /// All of them.
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
-        name: "leak",
-        of: |cell| {
-            let [score, floor, ceiling] =
-                ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
-            let gained = score.zip(floor).map(|(score, floor)| score - floor);
-            let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
-            let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
-            cell.value("leak").filter(|_| !too_little)
-        },
+        name: OVERWRITTEN,
+        of: leak,
         limit: Limit::Above(LEAK),
         one_is_enough: true,
         said: |low, high| {
@@ -65,7 +61,7 @@ pub(super) const KINDS: [Kind; 8] = [
         },
     },
     Kind {
-        name: "copying",
+        name: COPYING,
         of: |cell| Some(cell.value("copying_gap")? - cell.value("held_out_copying_gap")?),
         limit: Limit::Above(COPY),
         one_is_enough: true,
@@ -166,6 +162,15 @@ fn is_blind(judged: &Judged<'_>, kind: &Kind) -> bool {
     blind::says_nothing(judged.data, measure)
 }
 
+/// The leak of a cell; `None` also where its images gained too little for a share of that to mean something.
+pub(crate) fn leak(cell: &CellData) -> Option<f64> {
+    let [score, floor, ceiling] = ["identity", "identity_floor", "identity_ceiling"].map(|name| cell.value(name));
+    let gained = score.zip(floor).map(|(score, floor)| score - floor);
+    let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
+    let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
+    cell.value("leak").filter(|_| !too_little)
+}
+
 /// A side effect of a condition; `None` where it is not measured, or where the encoder that measures it is blind.
 pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) -> Option<SideEffect> {
     if is_blind(judged, kind) {
@@ -177,9 +182,19 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     Some(effect)
 }
 
-/// How much of the subject is in images of the class; `None` where it is not measured.
-pub(crate) fn leak(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
-    KINDS.iter().find(|kind| kind.name == "leak").and_then(|kind| side_effect(judged, condition, kind))
+/// Whether images of a condition copy their photos, in the eyes of the encoder; `None` where that is not measured.
+pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+    called(judged, condition, COPYING)
+}
+
+/// Whether images of the class turn into the subject; `None` where that is not measured.
+pub(crate) fn leaks(judged: &Judged<'_>, condition: usize) -> Option<bool> {
+    called(judged, condition, OVERWRITTEN)
+}
+
+fn called(judged: &Judged<'_>, condition: usize, name: &str) -> Option<bool> {
+    let kind = KINDS.iter().find(|kind| kind.name == name)?;
+    side_effect(judged, condition, kind).map(|effect| effect.there)
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

@@ -31,7 +31,7 @@ pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing
     let v = &judged.verdict;
     let best = v.best?;
     let known = judged.comparable && matches!(v.method, Method::Pooled | Method::Paired);
-    if !known || v.conditions.get(condition)?.n == 0 {
+    if !known || v.conditions.get(condition)?.n == 0 || none_told_apart(judged) {
         return None;
     }
     Some(match (condition == best && v.best_is_clear, like_best(judged, condition)) {
@@ -39,6 +39,14 @@ pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing
         (false, true) => Standing::AmongBest,
         (false, false) => Standing::Worse,
     })
+}
+
+/// Whether no condition can be told from the best one: then a mark on each would say nothing.
+pub(crate) fn none_told_apart(judged: &Judged<'_>) -> bool {
+    let scored = judged.scored();
+    judged.comparable
+        && matches!(judged.verdict.method, Method::Pooled | Method::Paired)
+        && scored.iter().all(|c| like_best(judged, *c))
 }
 
 /// Whether a condition is the best one or cannot be told from it.

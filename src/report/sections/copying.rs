@@ -1,86 +1,303 @@
-//! Does the adapter copy a photo?
+//! Does the adapter copy a photo? What it means, every condition in one row, and images beside their photos.
 
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::measures::record::Values;
-use crate::measures::table::copying::{LARGEST, MEAN};
-use crate::report::data::{CellData, Picture, StudyData};
-use crate::report::finding::{copying_words, real_photos};
+use crate::measures::Measure;
+use crate::measures::table::copying::{HELD_OUT, LARGEST, MEAN};
+use crate::report::charts::similarity_histogram;
+use crate::report::closeness::close_images;
+use crate::report::finding::{Judged, copied, copying_words, real_photos};
+use crate::report::nearest::{Pair, by_photo, pairs};
+use crate::report::rows::{Row, rows};
+use crate::report::style::markdown;
 use crate::report::style::shot::{Of, Shot, generated, photo_id};
-use crate::report::{charts, closeness, titles, words};
+use crate::report::{titles, words};
+use crate::text::{count, list, measurement};
 
-/// The most similar training photo of each cell's images, with the closest pair side by side.
+/// So many of the closest pairs are always in view.
+const SHOWN: usize = 6;
+/// More images than this are not shown a second time: the list would be longer than the page.
+const MOST: usize = 240;
+
+/// The closest images, a row for each condition, and the distribution.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let data = page.data;
-    let cells = data.cells.iter().enumerate();
-    let measured = cells.filter_map(|(index, cell)| Some((index, cell, cell.metrics.as_ref()?)));
-    let measured: Vec<(usize, &CellData, &Values)> =
-        measured.filter(|(_, _, values)| LARGEST.value(values).is_some()).collect();
+    let pairs = pairs(data);
+    let rows: Vec<Row<'_>> = rows(page.judged).into_iter().filter(|row| row.estimate(LARGEST.name).is_some()).collect();
+    if rows.is_empty() {
+        let html = html! { h2 { "Does it copy a photo?" } p.soft { "No similarity to photos is measured yet." } };
+        return Some(Section { id: "copying", title: "Copying", html, markdown: String::new() });
+    }
+    let said = said(page.judged, &pairs);
+    let columns = Columns::of(page.judged, &rows);
     let html = html! {
         h2 { "Does it copy a photo?" }
-        @if measured.is_empty() { p.soft { "No similarity to photos is measured yet." } } @else {
-            p { (copying_words(data)) }
-            @if let Some(chart) = charts::similarity_histogram(data) { (chart) }
-            div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "cell" }
-                            th.n scope="col" { "mean" }
-                            th.n scope="col" { "base model" small { "mean, same noise" } }
-                            th.n scope="col" { (real_photos(data)) small { "mean" } }
-                            th.n scope="col" { "largest" }
-                            th.n scope="col" { "close to a photo" small { "images" } }
-                            th scope="col" { "closest pair: image and photo" }
+        @for sentence in &said { p { (sentence) } }
+        @if !pairs.is_empty() {
+            h3 { "The closest images, each with its photo" }
+            ul.pairs data-set="pairs" {
+                @for (row, pair) in pairs.iter().take(SHOWN).enumerate() { li { (both(page, pair, row)) } }
+            }
+            (all(page, &pairs))
+        }
+        @if let Some(chart) = similarity_histogram(data) { (chart) }
+        (columns.table(&rows))
+        p.soft { (copying_words(data)) }
+    };
+    let markdown = format!("## Copying\n\n{}\n\n{}", markdown::escape(&said.join(" ")), columns.text(&rows));
+    Some(Section { id: "copying", title: "Copying", html, markdown })
+}
+
+/// What the numbers mean, in sentences.
+fn said(judged: &Judged<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
+    let mut said = Vec::new();
+    let known: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.real.is_some()).collect();
+    let close = known.iter().filter(|pair| pair.close).count();
+    let real = if pairs.iter().any(|pair| is_unseen(pair)) { "unseen photos of the subject" } else { "the photos" };
+    if !known.is_empty() {
+        said.push(match close {
+            0 => format!(
+                "Pixel by pixel, none of {} is closer to a training photo than {real} are on average because of the \
+                 training.",
+                count(known.len(), "image")
+            ),
+            n => format!(
+                "Pixel by pixel, {n} of {} came closer to a training photo by the training than {real} are on \
+                 average. Whether they are copies shows a look at the closest ones.",
+                count(known.len(), "image")
+            ),
+        });
+    }
+    let effects: Vec<(usize, bool)> =
+        (0..judged.conditions.len()).filter_map(|c| Some((c, copied(judged, c)?))).collect();
+    let there: Vec<&str> = effects.iter().filter(|(_, there)| *there).map(|(c, _)| judged.title(*c)).collect();
+    match (effects.len(), there.len()) {
+        (0, _) => {}
+        (_, 0) => said.push(
+            "In the eyes of the encoder nothing is copied: images are no nearer to training photos than new photos of \
+             the subject are, each held against equal numbers of training and held-out photos."
+                .to_owned(),
+        ),
+        (1, _) => said.push(
+            "In the eyes of the encoder the images copy: they are nearer to a training photo than new photos of the \
+             subject are."
+                .to_owned(),
+        ),
+        (all, n) if n <= 4 => said.push(format!(
+            "In the eyes of the encoder the images with {} copy ({n} of {all} conditions): they are nearer to a \
+             training photo than new photos of the subject are.",
+            list(&there)
+        )),
+        (all, n) => said.push(format!(
+            "In the eyes of the encoder the images of {n} of {all} conditions copy: they are nearer to a training \
+             photo than new photos of the subject are."
+        )),
+    }
+    said
+}
+
+/// Whether the real photos of a pair are held out.
+fn is_unseen(pair: &Pair<'_>) -> bool {
+    pair.cell.metrics.as_ref().is_some_and(|values| HELD_OUT.value(values).is_some())
+}
+
+/// An image and its photo, with their similarity.
+fn both(page: &Page<'_>, pair: &Pair<'_>, row: usize) -> Markup {
+    html! {
+        div.pair {
+            figure { (image(page, pair, (row, 0))) }
+            figure { (photo(pair, (row, 1))) }
+        }
+        small.cap dir="auto" {
+            (similarity(pair)) " · " (titles::full_title(page.data, pair.cell)) " · seed " (pair.image.seed)
+        }
+    }
+}
+
+/// `0.62 (real photos 0.51)`.
+fn similarity(pair: &Pair<'_>) -> Markup {
+    html! {
+        span class=[pair.close.then_some("over")] { (format!("{:.2}", pair.similarity)) }
+        @if let Some(real) = pair.real { " (real photos " (format!("{real:.2}")) ")" }
+    }
+}
+
+fn image(page: &Page<'_>, pair: &Pair<'_>, at: (usize, usize)) -> Markup {
+    generated(pair.image, Of::Cell(pair.index), &titles::full_title(page.data, pair.cell), None, at, None)
+}
+
+fn photo(pair: &Pair<'_>, at: (usize, usize)) -> Markup {
+    let photo = pair.photo;
+    html! {
+        @if let Some(file) = photo.file.as_deref() {
+            (Shot {
+                id: photo_id(pair.photo_index),
+                file,
+                size: (photo.width, photo.height),
+                alt: format!("training photo {}", photo.name),
+                base: None,
+                at,
+                badge: None,
+            }.markup())
+        }
+    }
+}
+
+/// All images by the photo that they are most like, folded.
+fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
+    let shown = &pairs[..pairs.len().min(MOST)];
+    html! {
+        @if pairs.len() > SHOWN {
+            details.all {
+                summary {
+                    @if shown.len() < pairs.len() { "The closest " (shown.len()) " of " (pairs.len()) " images" }
+                    @else { "All " (count(pairs.len(), "image")) }
+                    ", by the photo that they are most like"
+                }
+                @for (row, pairs) in by_photo(shown).into_iter().enumerate() {
+                    div.likes data-set={ "likes-" (row) } {
+                        @if let [first, ..] = pairs.as_slice() {
+                            figure.real {
+                                (photo(first, (row, 0)))
+                                figcaption { small dir="auto" { (first.photo.name) } small { (count(pairs.len(), "image")) } }
+                            }
+                        }
+                        ul {
+                            @for (column, pair) in pairs.iter().enumerate() {
+                                li {
+                                    (image(page, pair, (row, column + 1)))
+                                    small { (similarity(pair)) }
+                                }
+                            }
                         }
                     }
-                    tbody { @for (index, cell, values) in &measured { (row(data, *index, cell, values)) } }
+                }
+                @if shown.len() < pairs.len() {
+                    p { "The others stand in " a href="images.csv" { "images.csv" } "." }
                 }
             }
         }
-    };
-    Some(Section { id: "copying", title: "Copying", html, markdown: String::new() })
-}
-
-fn row(data: &StudyData, index: usize, cell: &CellData, values: &Values) -> Markup {
-    let close = closeness::close_images(cell);
-    let images = cell.prompt_images();
-    let name = titles::full_title(data, cell);
-    let ceiling = LARGEST.ceiling(values);
-    html! {
-        tr data-set="pairs" {
-            th scope="row" dir="auto" { (name) }
-            td.n { (words::number_or_dash(MEAN.value(values))) }
-            td.n { (words::number_or_dash(MEAN.floor(values))) }
-            td.n { (words::number_or_dash(ceiling)) }
-            td.n { (words::number_or_dash(LARGEST.value(values))) }
-            td class=(if close > 0 { "n over" } else { "n" }) {
-                @if ceiling.is_some() { (close) " of " (images) } @else { "–" }
-            }
-            td { @if let Some(p) = closeness::closest(cell) { (pair(data, p, index, &name)) } }
-        }
     }
 }
 
-/// An image of the cell of that index with the photo that it is most like.
-fn pair(data: &StudyData, p: &Picture, index: usize, cell: &str) -> Markup {
-    let photo = p.nearest_photo.and_then(|i| Some((i, data.photos.get(i)?)));
-    html! {
-        div.pair {
-            figure { (generated(p, Of::Cell(index), cell, None, (index, 0), None)) }
-            @if let Some((i, photo, file)) = photo.and_then(|(i, p)| Some((i, p, p.file.as_deref()?))) {
-                @let shot = Shot {
-                    id: photo_id(i),
-                    file,
-                    size: (photo.width, photo.height),
-                    alt: format!("training photo {}", photo.name),
-                    base: None,
-                    at: (index, 1),
-                    badge: None,
-                };
-                figure { (shot.markup()) }
+/// A column of the table: its head, the words below, and a condition's number.
+type Column = (&'static str, &'static str, fn(&Row<'_>) -> Option<f64>);
+
+/// The two groups of columns.
+struct Columns {
+    real: &'static str,
+    pixels: Vec<Column>,
+    encoder: Vec<Column>,
+}
+
+const PIXELS: [Column; 3] = [
+    ("images", "mean", |row| mean(row, &MEAN)),
+    ("base model", "mean, same noise", |row| floor(row, &MEAN)),
+    ("largest", "of an image", |row| row.estimate(LARGEST.name).map(|e| e.mean)),
+];
+
+const ENCODER: [Column; 3] = [
+    ("gap of images", "above new photos: copies", |row| row.estimate("copying_gap").map(|e| e.mean)),
+    ("gap of the base model", "copies nothing", |row| row.estimate("baseline_copying_gap").map(|e| e.mean)),
+    ("gap of new photos", "held out", |row| row.estimate("held_out_copying_gap").map(|e| e.mean)),
+];
+
+impl Columns {
+    fn of(judged: &Judged<'_>, rows: &[Row<'_>]) -> Self {
+        let known = |column: &Column| rows.iter().any(|row| column.2(row).is_some());
+        Self {
+            real: real_photos(judged.data),
+            pixels: PIXELS.into_iter().filter(known).collect(),
+            encoder: ENCODER.into_iter().filter(known).collect(),
+        }
+    }
+
+    fn table(&self, rows: &[Row<'_>]) -> Markup {
+        html! {
+            div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
+                table.numbers.sortable {
+                    thead {
+                        tr {
+                            td {}
+                            th.n scope="colgroup" colspan=(self.pixels.len() + 2) { "pixels: similarity to the nearest photo" }
+                            @if !self.encoder.is_empty() {
+                                th.n scope="colgroup" colspan=(self.encoder.len()) {
+                                    "encoder: nearer to training than to held-out photos"
+                                }
+                            }
+                        }
+                        tr {
+                            th scope="col" data-sort="text" { "condition" }
+                            @for (head, below, _) in &self.pixels {
+                                th.n scope="col" data-sort="down" { (head) small { (below) } }
+                            }
+                            th.n scope="col" data-sort="down" { (self.real) small { "mean" } }
+                            th.n scope="col" data-sort="down" { "close to a photo" small { "images" } }
+                            @for (head, below, _) in &self.encoder {
+                                th.n scope="col" data-sort="down" { (head) small { (below) } }
+                            }
+                        }
+                    }
+                    tbody { @for row in rows { (self.row(row)) } }
+                }
             }
         }
     }
+
+    fn row(&self, row: &Row<'_>) -> Markup {
+        let (close, images) = close(row);
+        let real = ceiling(row);
+        html! {
+            tr {
+                th scope="row" dir="auto" { span.name { (row.title) } }
+                @for (.., of) in &self.pixels { (number(of(row))) }
+                (number(real))
+                td class=(if close > 0 { "n over" } else { "n" }) data-v=[real.map(|_| close)] {
+                    @if real.is_some() { (close) " of " (images) } @else { "–" }
+                }
+                @for (.., of) in &self.encoder { (number(of(row))) }
+            }
+        }
+    }
+
+    fn text(&self, rows: &[Row<'_>]) -> String {
+        let heads = self.pixels.iter().map(|column| column.0).chain([self.real, "close to a photo"]);
+        let heads = heads.chain(self.encoder.iter().map(|column| column.0));
+        let head: Vec<&str> = ["condition"].into_iter().chain(heads).collect();
+        let align: Vec<&str> = (0..head.len()).map(|i| if i == 0 { "---" } else { "---:" }).collect();
+        let rows = rows.iter().map(|row| {
+            let (close, images) = close(row);
+            let real = ceiling(row);
+            let counted = if real.is_some() { format!("{close} of {images}") } else { "–".to_owned() };
+            let number = |column: &Column| words::number_or_dash(column.2(row));
+            let pixels = self.pixels.iter().map(number);
+            let rest = [words::number_or_dash(real), counted].into_iter().chain(self.encoder.iter().map(number));
+            [markdown::escape(&row.title)].into_iter().chain(pixels).chain(rest).collect()
+        });
+        markdown::table(&head, &align, rows)
+    }
+}
+
+fn number(value: Option<f64>) -> Markup {
+    html! { td.n data-v=[value] { (value.map_or_else(|| "–".to_owned(), measurement)) } }
+}
+
+fn mean(row: &Row<'_>, measure: &Measure) -> Option<f64> {
+    row.estimate(measure.name).map(|estimate| estimate.mean)
+}
+
+fn floor(row: &Row<'_>, measure: &Measure) -> Option<f64> {
+    row.estimate(measure.floor?).map(|estimate| estimate.mean)
+}
+
+/// What real photos reach.
+fn ceiling(row: &Row<'_>) -> Option<f64> {
+    LARGEST.ceiling.iter().find_map(|name| row.estimate(name)).map(|estimate| estimate.mean)
+}
+
+/// How many images of how many are close to a photo.
+fn close(row: &Row<'_>) -> (usize, usize) {
+    let cells = || row.sound().map(|run| run.cell);
+    (cells().map(close_images).sum(), cells().map(|cell| cell.prompt_images()).sum())
 }

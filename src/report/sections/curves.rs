@@ -13,13 +13,13 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let html = html! {
         h2 { "Does it learn the subject, or its photos by heart?" }
         p { (curve_words(data)) }
-        @if files.probe.is_some() { (draw::curves(data).svg()) } @else { p.soft { "No probe loss is measured yet." } }
+        @if files.probe { (draw::curves(data).svg()) } @else { p.soft { "No probe loss is measured yet." } }
         @let none = draw::without_curves(data);
-        @if none > 0 && files.probe.is_some() {
+        @if none > 0 && files.probe {
             p.soft { (text::count(none, "training")) " left no curve: failed, or not run yet." }
         }
         @if let Some(figure) = draw::summary_figure(data) { (figure.svg()) }
-        @if files.loss.is_some() {
+        @if files.loss {
             (draw::training(data).svg())
             p { "Noise and timestep change at every step, so single values jump; a thick line is their average." }
         }
@@ -29,7 +29,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         (files.summary, "summary.png", "Probe loss after training"),
         (files.loss, "loss.png", "Training loss"),
     ];
-    let there = pictures.into_iter().filter(|(size, ..)| size.is_some());
+    let there = pictures.into_iter().filter(|(there, ..)| *there);
     let markdown = there.map(|(_, file, alt)| format!("![{alt}]({file})")).collect::<Vec<_>>().join("\n\n");
     Some(Section { id: "curves", title: "Curves", html, markdown })
 }

@@ -6,7 +6,7 @@ use super::section::{Page, Section};
 use crate::measures::verdict::{Direction, Estimate};
 use crate::report::axis;
 use crate::report::data::{CellData, Group};
-use crate::report::finding::{Judged, leak};
+use crate::report::finding::{Judged, leaks};
 use crate::report::grid::Compare;
 use crate::report::style::dots::{DotPlot, DotRow};
 use crate::text;
@@ -73,7 +73,7 @@ fn said(judged: &Judged<'_>, name: &str, prompts: &str) -> Option<String> {
 
 /// What so large a change means, given how much of the subject an encoder sees in the images.
 fn meaning(judged: &Judged<'_>, conditions: &[usize]) -> &'static str {
-    let leaks: Vec<bool> = conditions.iter().filter_map(|c| leak(judged, *c)).map(|effect| effect.there).collect();
+    let leaks: Vec<bool> = conditions.iter().filter_map(|c| leaks(judged, *c)).collect();
     if leaks.contains(&true) {
         "the class is overwritten"
     } else if leaks.is_empty() {

@@ -67,7 +67,7 @@ fn range(share: &Share) -> String {
 
 fn table(judged: &Judged<'_>, eye: &Eye) -> Markup {
     html! {
-        div.scroll.plain {
+        div.scroll.plain tabindex="0" role="group" aria-label="Votes of the file" {
             table {
                 thead { tr {
                     @for (i, column) in COLUMNS.iter().enumerate() {
@@ -158,7 +158,7 @@ mod tests {
         let gone = Vote { right: Voted { hash: "0".into(), ..vote.right.clone() }, ..vote.clone() };
         data.votes = vec![vote.clone(), vote.clone(), vote.clone(), Vote { choice: Choice::Right, ..vote }, gone];
         let section = made(&data);
-        insta::assert_snapshot!(section.markdown, @"");
+        insta::assert_snapshot!("votes", section.markdown);
         let page = section.html.into_string();
         assert!(page.contains("3 of 4") && page.contains("30 to 95\u{a0}%"), "{page}");
     }

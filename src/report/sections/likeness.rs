@@ -20,6 +20,18 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @if !page.judged.comparable {
             p.soft { "The trainings are not measured on the same photos, so their numbers cannot be compared." }
         }
+        p {
+            @match page.judged.question {
+                Question::Identity => {
+                    "A dot is one training. What the adapter can buy lies between the base model, which is not trained "
+                    "on the subject, and real photos of the subject among each other."
+                }
+                Question::HeldOut | Question::Train => {
+                    "A dot is one training. A lower loss means that the model removes noise from such photos "
+                    "better."
+                }
+            }
+        }
         (score.svg())
         @if let Some(figure) = charts::likeness_and_prompt(page.judged) {
             (figure.svg())
@@ -35,8 +47,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @if let Some(figure) = charts::profile(page.judged) {
             (figure.svg())
             p.soft {
-                "Left is little noise, where details are made; right is much noise, where it is decided what the picture "
-                "shows at all. Each line is the mean of its trainings."
+                "Left is little noise, where details are made; right is much noise, where it is decided what the "
+                "picture shows at all. Each line is the mean of its trainings."
             }
         }
     };

@@ -89,7 +89,7 @@ fn plot(judged: &Judged<'_>, effect: &Effect) -> DotPlot {
         interval: level.band,
     });
     DotPlot {
-        title: format!("Mean {} by {}", judged.question.noun(), effect.name),
+        title: format!("Mean {}", judged.question.noun()),
         direction: judged.study.direction,
         rows: rows.collect(),
         floor: None,

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::report::columns::{Column, Group, groups};
 use crate::report::data::{CellData, StudyData};
-use crate::report::finding::{Judged, Standing, blind_words, numbers_words, standing};
+use crate::report::finding::{Judged, Standing, blind_words, none_told_apart, numbers_words, standing};
 use crate::report::measure_table;
 use crate::report::rows::{Row, Run, rows};
 use crate::report::style::markdown;
@@ -57,6 +57,8 @@ impl Numbers<'_> {
         }
         if (0..self.judged.conditions.len()).any(|c| standing(self.judged, c) == Some(Standing::AmongBest)) {
             words += " “Among the best”: chance alone could make the difference to the best score.";
+        } else if none_told_apart(self.judged) {
+            words += " No condition can be told from the best one.";
         }
         words
     }
@@ -71,7 +73,7 @@ impl Numbers<'_> {
                             @for group in &self.groups {
                                 th.n scope="colgroup" colspan=(group.columns.len()) { (group.head) }
                             }
-                            th.n scope="colgroup" colspan="3" { "what was made" }
+                            th.n scope="colgroup" colspan="3" { "made" }
                         }
                         tr {
                             th scope="col" data-sort="text" { "condition" }
@@ -80,8 +82,8 @@ impl Numbers<'_> {
                                     (column.head) small { (column.below) }
                                 }
                             }
-                            th.n scope="col" data-sort="down" { "trainings" small { "with a number" } }
-                            th.n scope="col" data-sort="down" { "steps" small { "passes over the photos" } }
+                            th.n scope="col" data-sort="down" { "trainings" small { "in the mean" } }
+                            th.n scope="col" data-sort="down" { "steps" small { "passes" } }
                             th.n scope="col" data-sort="down" { "images" small { "prompts × seeds" } }
                         }
                     }
@@ -167,7 +169,7 @@ impl Numbers<'_> {
             let half = score.low.zip(score.high).map(|(low, high)| (high - low) / 2.0);
             return (Some(score.mean), half.map(|half| format!("± {}", measurement(half))));
         }
-        let mean = row.estimate(name).map(|estimate| estimate.mean);
+        let mean = row.estimate_of(|cell| column.value(cell)).map(|estimate| estimate.mean);
         let bases: Vec<f64> = row.sound().filter_map(|run| column.floor(run.cell)).collect();
         let base = (!bases.is_empty()).then(|| bases.iter().sum::<f64>() / bases.len() as f64);
         (mean, change(column, base, mean))
@@ -182,7 +184,7 @@ impl Numbers<'_> {
                 }
                 @if is_measured(run.cell) {
                     @for column in self.columns() {
-                        @let value = run.cell.value(column.measure.name);
+                        @let value = column.value(run.cell);
                         td.n {
                             (words::number_or_dash(value))
                             @if let Some(change) = change(column, column.floor(run.cell), value) { small { (change) } }

@@ -22,12 +22,12 @@ pub(crate) struct Page<'d> {
 pub(crate) struct Charts {
     /// How many sheets of images: `grid.png`, `grid-2.png` and so on. With one there is `card.png`, too.
     pub(crate) sheets: usize,
-    /// `loss.png` with its pixel size.
-    pub(crate) loss: Option<(u32, u32)>,
-    /// `probe.png` with its pixel size.
-    pub(crate) probe: Option<(u32, u32)>,
-    /// `summary.png` with its pixel size.
-    pub(crate) summary: Option<(u32, u32)>,
+    /// `loss.png`
+    pub(crate) loss: bool,
+    /// `probe.png`
+    pub(crate) probe: bool,
+    /// `summary.png`
+    pub(crate) summary: bool,
 }
 
 /// One section of the page and of the Markdown file.

@@ -15,8 +15,11 @@ const HEIGHT: f64 = 190.0;
 const WIDTH: f64 = 1000.0;
 /// The height of one row of numbers below.
 const ROW: f64 = 17.0;
-/// The most numbers beside a chart and below it.
-const TICKS: usize = 5;
+/// The most numbers below a chart and beside it.
+const TICKS: (usize, usize) = (5, 7);
+
+/// More names than this are folded.
+const NAMES: usize = 8;
 
 /// The two scales of a chart.
 #[derive(Clone, Copy)]
@@ -38,7 +41,12 @@ impl Figure {
                 @if !self.title.is_empty() { h3 { (self.title) } }
                 div.panels { @for panel in &self.panels { (self.panel(panel, axes)) } }
                 (self.key())
-                @if cut { p.soft { "Values above " (y.say(y.high)) " are beyond the edge of the chart." } }
+                @if y.low > 0.0 || cut {
+                    p.soft.small {
+                        @if y.low > 0.0 { "The vertical axis begins at " (y.say(y.low)) ", not at 0. " }
+                        @if cut { "Values above " (y.say(y.high)) " are beyond the edge of the chart." }
+                    }
+                }
             }
         }
     }
@@ -63,14 +71,14 @@ impl Figure {
 
     /// The lines and numbers behind.
     fn mesh(&self, panel: &Panel, axes: Axes) -> Markup {
-        let ticks = axes.x.ticks(TICKS).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
+        let ticks = axes.x.ticks(TICKS.0).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
         let ticks: Vec<f64> = ticks.collect();
         let second = |tick: f64, factor: f64| {
             let value = tick * factor;
             if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
         };
         html! {
-            @for tick in axes.y.ticks(TICKS) {
+            @for tick in axes.y.ticks(TICKS.1) {
                 @let y = short(up(tick, axes));
                 line x2="100%" y1=(y) y2=(y) {}
                 text.left x="-7" y=(y) dy="4" { (axes.y.say(tick)) }
@@ -96,7 +104,7 @@ impl Figure {
         let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
         let radius = if one_place { curve.look.dots.max(4) } else { curve.look.dots };
         let shown = |p: &&(f64, f64)| radius > 0 && drawable(p.0) && axes.y.holds(p.1);
-        let role = if curve.look.width > 2.0 { "main" } else { "side" };
+        let role = if curve.look.width >= 2.0 { "main" } else { "side" };
         html! {
             @for (x, y) in curve.points.iter().filter(shown) {
                 circle class={ (ink(curve.look.ink)) " " (role) } cx=(percent(axes.x.place(*x)))
@@ -113,24 +121,28 @@ impl Figure {
     /// What the lines mean, as text beside a piece of each.
     fn key(&self) -> Markup {
         let piece = |look: &Look| {
-            let middle = vec![(0.0, 0.5), (1.0, 0.5)];
-            let line = Curve::new("", middle, Look { opacity: look.opacity.max(0.4), ..*look });
+            let line = Curve::new("", vec![(0.0, 6.0), (30.0, 6.0)], Look { opacity: look.opacity.max(0.4), ..*look });
             html! {
                 svg width="30" height="12" aria-hidden="true" {
                     @if look.width > 0.0 {
-                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| (p.0 * 30.0, p.1 * 12.0)))) }
+                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| p))) }
                     }
                     @if look.dots > 0 { circle class=(ink(look.ink)) cx="15" cy="6" r=(look.dots.min(6)) {} }
                 }
             }
         };
-        html! {
-            @if !self.legend.is_empty() {
-                ul.key {
-                    @for entry in &self.legend {
-                        li { span data-thing=[entry.thing] { (piece(&entry.look)) bdi { (entry.name) } } }
-                    }
+        let list = html! {
+            ul.key {
+                @for entry in &self.legend {
+                    li { span data-thing=[entry.thing] { (piece(&entry.look)) bdi { (entry.name) } } }
                 }
+            }
+        };
+        html! {
+            @match self.legend.len() {
+                0 => {}
+                n if n > NAMES => details { summary { "The " (n) " names" } (list) },
+                _ => (list),
             }
         }
     }

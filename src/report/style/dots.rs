@@ -1,7 +1,7 @@
 //! One row for each of several things, all on one scale: a dot for each training, a mean, an interval.
 //!
-//! Names and numbers are text of the page. Only marks are drawn, at places in per cent, so that nothing but the distance
-//! between marks changes with the width of the page.
+//! Names and numbers are text of the page. Only marks are drawn, at places in per cent, so that nothing but the
+//! distance between marks changes with the width of the page.
 
 use maud::{Markup, html};
 
@@ -12,7 +12,7 @@ use crate::text::measurement;
 /// The height of a row in pixels.
 const HEIGHT: u32 = 30;
 /// Round numbers under the rows: so many do not touch each other on a phone.
-const TICKS: usize = 4;
+const TICKS: usize = 6;
 
 /// A number of each training, by condition.
 pub(crate) struct DotPlot {

@@ -20,6 +20,7 @@ const STYLE: &[&str] = &[
     include_str!("css/matters.css"),
     include_str!("css/grid.css"),
     include_str!("css/photos.css"),
+    include_str!("css/copying.css"),
     include_str!("css/chart.css"),
     include_str!("css/viewer.css"),
     include_str!("css/judge.css"),
@@ -74,11 +75,11 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload
                 }
                 title { (title) }
                 @if let Some(file) = preview { meta property="og:image" content=(file); }
-                style { (PreEscaped(STYLE.concat())) }
+                style { (PreEscaped(squeezed(&STYLE.concat()))) }
             }
             body {
                 (body)
-                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{live}}})();", SCRIPT.concat()))) }
+                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{}}})();", squeezed(&SCRIPT.concat()), squeezed(live)))) }
             }
         }
     }
@@ -86,8 +87,38 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload
     words::visible(&page)
 }
 
+/// CSS or JavaScript without indents, empty lines and comments that begin a line. No text of ours has several lines.
+fn squeezed(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut comment = false;
+    for line in source.lines().map(str::trim) {
+        comment |= line.starts_with("/*");
+        if !comment && !line.is_empty() && !line.starts_with("//") {
+            out.push_str(line);
+            out.push('\n');
+        }
+        comment &= !line.ends_with("*/");
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
+    use super::squeezed;
+
+    #[test]
+    fn a_page_has_no_comments() {
+        let source = "// a\n/** b\n * c */\nf(1); // d\n\n  /* e */\n  if (/\\/*x/.test(y)) {\n    g('//');\n  }\n";
+        assert_eq!(squeezed(source), "f(1); // d\nif (/\\/*x/.test(y)) {\ng('//');\n}\n");
+        for text in super::STYLE.iter().chain(super::SCRIPT) {
+            let lines = || text.lines().map(str::trim);
+            let starts = lines().filter(|line| line.starts_with("/*")).count();
+            let ends = lines().filter(|line| line.ends_with("*/")).count();
+            assert_eq!(starts, ends, "a comment that begins a line must end one");
+            assert!(lines().all(|line| line.matches('`').count() % 2 == 0), "a text must end on its line");
+        }
+    }
+
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
         for text in super::STYLE.iter().chain(super::SCRIPT).chain([&super::LIVE]) {

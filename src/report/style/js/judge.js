@@ -178,7 +178,9 @@
     );
     const duel = make('div', 'judge-duel');
     duel.append(sides[0].box, sides[1].box);
-    arena.append(progress, prompt, duel, answers, ...(shown.length ? [real] : []));
+    const board = make('div', 'judge-board');
+    board.append(duel, ...(shown.length ? [real] : []));
+    arena.append(progress, prompt, board, answers);
 
     let round = [];
     let at = 0;
@@ -289,6 +291,9 @@
         cells.forEach((text, i) => row.append(make('td', i ? 'n' : '', text)));
       }
       const scroll = make('div', 'scroll plain');
+      scroll.tabIndex = 0;
+      scroll.setAttribute('role', 'group');
+      scroll.setAttribute('aria-label', 'Your votes');
       scroll.append(el);
       return scroll;
     };

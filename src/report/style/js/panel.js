@@ -145,7 +145,6 @@ const panel = (() => {
     if (!beginning || !prompt) return null;
     return beginning + ' --seed=' + seed + ' --output=' + id + '.png --prompt=' + quoted(prompt.text);
   };
-  /** Buttons that copy. Without the right to use the clipboard the text is shown, to be copied by hand. */
   const copies = (id) => {
     const own = study.cell(id);
     const texts = [
@@ -155,29 +154,12 @@ const panel = (() => {
     ].filter(([, text]) => text);
     if (!texts.length) return null;
     const box = make('div', 'view-copies');
-    const by_hand = make('textarea', 'view-by-hand');
-    by_hand.readOnly = true;
-    by_hand.hidden = true;
-    by_hand.setAttribute('aria-label', 'Text to copy');
     for (const [name, text] of texts) {
-      const button = make('button', '', 'copy the ' + name);
+      const button = make('button', 'copy', 'copy the ' + name);
       button.type = 'button';
-      button.onclick = async () => {
-        try {
-          await navigator.clipboard.writeText(text);
-          panel.say('copied');
-        } catch {
-          by_hand.value = text;
-          by_hand.hidden = false;
-          by_hand.focus();
-          by_hand.select();
-          panel.say(document.execCommand('copy') ? 'copied' : 'the text is selected: copy it');
-        }
-      };
-      button.dataset.text = text;
+      button.dataset.copy = text;
       box.append(button);
     }
-    box.append(by_hand);
     const drawing = (own || data.cells[data.baselines[study.parts(id).set]?.cells[0]])?.drawing;
     if (command(id)) {
       const where = 'Run the command in the folder of this report';
@@ -208,9 +190,10 @@ const panel = (() => {
     if (!own) return [];
     const main = data.study.main_axis;
     const rest = data.axes.filter((axis) => axis.key !== main && axis.key !== 'generate.checkpoint');
+    const repeats = rest.every((axis) => axis.repeat);
     const settings = (other) => rest.map((axis) => axis.title + ' ' + other.settings[axis.key]).join(', ');
     return [
-      along(id, 'other settings', study.others(own), settings, open),
+      along(id, repeats ? 'other trainings' : 'other settings', study.others(own), settings, open),
       along(id, 'after steps', study.steps(own), (other) => String(other.steps), open),
     ];
   };
@@ -220,8 +203,12 @@ const panel = (() => {
     say: (text) => {
       const said = document.getElementById('view-said');
       said.textContent = '';
-      // An equal text said again must be a change.
-      setTimeout(() => (said.textContent = text), 30);
+      clearTimeout(said.timer);
+      // An equal text said again must be a change; and it must not stay in the way.
+      said.timer = setTimeout(() => {
+        said.textContent = text;
+        said.timer = setTimeout(() => (said.textContent = ''), 2500);
+      }, 30);
     },
     /** Fills the panel for an image, and for the pair if two are shown. */
     fill: (box, id, pair, open, alt) => {
@@ -235,7 +222,8 @@ const panel = (() => {
         const rows = differences(...pair);
         parts.push(rows.length ? list(rows) : make('p', 'soft', 'A and B are the same image.'));
       }
-      parts.push(...elsewhere(id, open), list(facts(id)), scores(id), photos(id), copies(id));
+      const made = facts(id);
+      parts.push(photos(id), scores(id), ...elsewhere(id, open), made.length ? list(made) : null, copies(id));
       box.replaceChildren(...parts.filter(Boolean));
       box.scrollTop = 0;
     },

@@ -48,6 +48,7 @@
       button.type = 'button';
       button.className = 'sort';
       button.append(...th.childNodes);
+      button.insertBefore(document.createElement('i'), button.querySelector('small'));
       th.append(button);
       button.onclick = () => {
         const now = th.getAttribute('aria-sort');
