@@ -24,7 +24,7 @@ pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(usize) -> String) -> Marku
             }
         }
         @if none_told_apart(judged) { p { "No condition can be told from the best one: the order may be chance." } }
-        div.scroll.plain tabindex="0" role="region" aria-label="Ranking" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Ranking" {
             table.numbers.sortable id="ranking" {
                 thead { tr {
                     @if judged.axes.is_empty() { th scope="col" data-sort="text" { "condition" } }

@@ -122,7 +122,7 @@ fn trained_html(data: &StudyData, tests: &[TrainedTest<'_>]) -> Markup {
     html! {
         h3 { "What the training changed" }
         p { (READING) }
-        div.scroll.plain tabindex="0" role="region" aria-label="Change of the loss" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Change of the loss" {
             table {
                 thead { tr {
                     th scope="col" { "cell" }
