@@ -7,6 +7,7 @@ mod drift;
 mod effect;
 mod feature_variety;
 pub mod identity;
+mod identity_masked;
 mod leak;
 mod memorisation;
 pub mod probe_loss;
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Measure]] = &[
     feature_variety::MEASURES,
     leak::MEASURES,
     memorisation::MEASURES,
+    identity_masked::MEASURES,
 ];
 
 /// Every measure.

@@ -228,9 +228,9 @@ fn each_fact_changes_the_keys_of_the_stages_that_use_it() {
     );
 }
 
-/// The keys of a cell, one line for each stage that earlier versions had.
+/// The keys of a cell's jobs, one line for each stage.
 fn key_lines(plan: &Plan) -> String {
-    keys(plan).into_iter().filter(|(stage, _)| *stage != Probe).map(|(stage, key)| format!("{stage} {key}\n")).collect()
+    keys(plan).into_iter().map(|(stage, key)| format!("{stage} {key}\n")).collect()
 }
 
 /// Stored results of earlier versions are found by these keys: they change only when a stage's `VERSION` is raised.
@@ -290,4 +290,16 @@ fn keys_are_those_of_earlier_versions() {
     e40cbd940eceb3f29555256cfff44e66
     e4bde6d789f2b735f99df5100e682a1e
     ");
+}
+
+/// Two encoders, one for both purposes. Its jobs of the stage are those of the photos, of the base model's images with
+/// the texts, of those with the class word, and of the cell's images; the other one has no photos.
+#[test]
+fn keys_of_features_are_those_of_earlier_versions() {
+    let mut study = Study::new(12);
+    let encoders = "evaluate.encoders=[{name='clip', model='a/b', for=['identity', 'prompt']}, \
+                    {name='more', model='c/d', for='prompt'}]";
+    let plan = study.plan("", &["train.prior_preservation.images=0", encoders]);
+    let of_features = |plan: &Plan| keys(plan)[&Features].replace(' ', "\n");
+    insta::assert_snapshot!(of_features(&plan), @"");
 }

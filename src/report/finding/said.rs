@@ -26,8 +26,7 @@ pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
     let data = judged.data;
     let measured = !judged.scored().is_empty();
     let headline = if measured { headline(judged) } else { nothing_measured(data, judged) };
-    let lead = if judged.void { words::void().to_owned() } else { lead(judged, measured, &headline) };
-    let headline = if judged.void { format!("{} {headline}", words::void()) } else { headline };
+    let lead = lead(judged, measured, &headline);
     let mut notes = Vec::new();
     if measured {
         notes.extend(numbers(judged));
@@ -211,7 +210,7 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
         Method::OneCondition if judged.verdict.conditions.iter().all(|c| c.n < 2) => {
             vec![words::one_training(1).to_owned()]
         }
-        Method::Pooled | Method::Paired => order::noise(judged).into_iter().collect(),
+        Method::Pooled => order::noise(judged).into_iter().collect(),
         Method::Nothing | Method::OneCondition => Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use crate::text;
 use super::answer::{Answer, Number, whole};
 use super::judged::Judged;
 use super::question::Question;
-use super::{blind, likeness, said, words};
+use super::{blind, likeness, said};
 
 /// At most so many sentences of the plan stand in the answer.
 const MOST: usize = 3;
@@ -22,7 +22,6 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
     let photos = held_out(judged);
     let unseen = text::count(photos, "photo") + " it never saw";
     let sentence = match fewest {
-        _ if judged.void => words::void_short().to_owned(),
         0 => "Not yet: nothing is measured.".to_owned(),
         _ if judged.question == Question::Train => {
             "Only a little: no photo was held out, so nobody knows what it does beyond the photos it trained on."

@@ -1,7 +1,6 @@
 //! The answers at the top of the page: what each says of studies whose numbers are known.
 
 use super::*;
-use crate::photos::check::VOID;
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
 use crate::report::data::Probes;
@@ -150,7 +149,7 @@ fn a_blind_encoder_gives_no_number() {
     assert!(heads(&likeness([0.45, 0.72, 0.73])).contains(&"likeness"));
     assert!(!heads(&blind).iter().any(|head| ["likeness", "copying", "leak into the class"].contains(head)));
     let json = verdict_json(&blind);
-    assert_eq!((&json["blind"], &json["void"]), (&true.into(), &false.into()));
+    assert_eq!(json["blind"], true);
     assert_eq!(json["conditions"][0]["side_effects"]["leak"], serde_json::Value::Null);
 }
 
@@ -161,17 +160,6 @@ fn verdict_json(data: &StudyData) -> serde_json::Value {
     folder.finish().expect("finishes");
     let text = std::fs::read(dir.path().join("verdict.json")).expect("reads");
     serde_json::from_slice(&text).expect("JSON")
-}
-
-#[test]
-fn a_void_study_says_so_everywhere() {
-    let mut data = subject(likeness([0.45, 0.72, 0.73]));
-    data.notices.push(format!("{VOID}: a.png and b.png. Remove one."));
-    let text = answered(&data);
-    assert!(text.starts_with("This study is void"), "{text}");
-    has(&text, &["Can I trust it? No: held-out photos show the same picture", "Next: Remove one photo of each pair"]);
-    has(&text, &["runner photos shinchan.toml"]);
-    assert_eq!(verdict_json(&data)["void"], true);
 }
 
 #[test]
