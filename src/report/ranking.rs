@@ -76,7 +76,7 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool, link: &dyn Fn(usize) 
                     (standing.map_or("–", Standing::word))
                 }
             }
-            td { a href=(link(condition)) aria-label={ "images of " (judged.title(condition)) } { "look" } }
+            td { a href=(link(condition)) aria-label={ "look at the images of " (judged.title(condition)) } { "look" } }
         }
     }
 }

@@ -37,7 +37,7 @@
   while (texts.nextNode()) {
     const text = texts.currentNode;
     if (!text.parentElement.closest('script, style, svg, code, .mono') && seen(text.parentElement)) {
-      for (const word of text.data.matchAll(/(?<![\p{L}\p{M}])\p{L}{2,10}(?![\p{L}\p{M}])/gu)) {
+      for (const word of text.data.matchAll(/(?<!\S)\p{L}{2,10}(?=[,.:;]?(\s|$))/gu)) {
         range.setStart(text, word.index);
         range.setEnd(text, word.index + word[0].length);
         const boxes = [...range.getClientRects()];
