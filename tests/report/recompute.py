@@ -132,18 +132,11 @@ def chi_square(x, df):
     """The chance that a chi-square number of a whole number of degrees is below x: a finite sum."""
     if x <= 0:
         return 0.0
-    half = x / 2
-    if df % 2 == 0:
-        term, total = 1.0, 0.0
-        for k in range(df // 2):
-            term = term * half / k if k else 1.0
-            total += term
-        return 1 - math.exp(-half) * total
-    total, term = 0.0, math.sqrt(half) / math.gamma(1.5)
-    for k in range((df - 1) // 2):
-        total += term
-        term *= half / (k + 1.5)
-    return math.erf(math.sqrt(half)) - math.exp(-half) * total
+    # The terms half^k / Gamma(k + 1) e^-half for k = 0, 1, ... or 1/2, 3/2, ... below df / 2, as logarithms.
+    half, first = x / 2, df % 2 / 2
+    terms = (first + i for i in range(df // 2))
+    above = math.fsum(math.exp(k * math.log(half) - math.lgamma(k + 1) - half) for k in terms)
+    return (math.erf(math.sqrt(half)) if first else 1.0) - above
 
 
 def power(ncp, df, alpha):
@@ -387,6 +380,9 @@ class Study:
             w = [self.weights({a: level}) for level in range(axis["levels"])]
             pairs = itertools.combinations(range(axis["levels"]), 2)
             found = [self.difference(p, q, [x - y for x, y in zip(w[p], w[q])]) for p, q in pairs]
+            # A condition without a score: there is no mean over the other axes.
+            if None in found:
+                return None
             self.corrected([(d, d["estimate"]) for d in found])
             out.append(dict(axis=a, differences=found, range=max(abs(d["estimate"]) for d in found)))
         return out
@@ -481,7 +477,8 @@ class Study:
         for c in self.scored:
             own = [d["estimate"] * self.sign * (1 if d["first"] == c else -1)
                    for d in differences if c in (d["first"], d["second"])]
-            ahead[c] = (len(own), math.fsum(own) / max(1, len(own)), -c)
+            # Of equal ones the first counts; the least squares of this script are off by less than 1e-12.
+            ahead[c] = (len(own), round(math.fsum(own) / max(1, len(own)), 12), -c)
         best = max(ahead, key=ahead.get) if ahead else None
         span = self.report["span"]
         if span is None and best is not None and gains[best] and gains[best]["call"] in ("better", "unknown"):
@@ -497,12 +494,13 @@ class Study:
         calls_of_best = [(d, d["call"] if d["first"] == best else turned.get(d["call"], d["call"]))
                          for d in differences if best in (d["first"], d["second"])]
         of_best = [call for _, call in calls_of_best]
+        effects = self.effects()
         clear = len(self.scored) > 1 and len(of_best) + 1 == len(self.scored) and set(of_best) == {"better"}
         return dict(
             method=self.method, variances=self.variances, differences=differences, best=best, best_is_clear=clear,
             noise=dict(sd=math.sqrt(self.s2), df=self.df) if self.s2 is not None else None, span=span, sizes=sizes,
-            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=self.effects(),
-            interactions=self.interactions(), omnibus=self.omnibus(),
+            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=effects,
+            interactions=self.interactions() if effects is not None else None, omnibus=self.omnibus(),
             settle=self.settle(best, calls_of_best, span),
             conditions=[dict(n=sum(x is not None for x in row), diverged=diverged, score=estimate(row), gain=gain,
                              share=gain["change"]["mean"] * self.sign / span if gain and span else None)

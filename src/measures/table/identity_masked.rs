@@ -6,7 +6,7 @@
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, PhotoFeatures, Shows, mean_cosine};
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 const IDENTITY: Measure = Measure {
     name: "identity_masked",
@@ -15,7 +15,6 @@ const IDENTITY: Measure = Measure {
     better: Better::Higher,
     floor: Some(FLOOR.name),
     ceiling: &[CEILING.name],
-    columns: &[],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         mean(subject(cell).filter_map(|image| score(image, &cell.held_out)))
     }),
@@ -28,7 +27,6 @@ const FLOOR: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::CellFeatures(Purpose::Identity, floor),
 };
 
@@ -51,13 +49,6 @@ pub(super) const MEASURES: &[Measure] = &[
         note: "The likeness to the subject alone as a share of what can be reached: (likeness − floor) / (ceiling − \
                floor). Far below the share of likeness, the background makes a part of that.",
         better: Better::Higher,
-        columns: &[Column {
-            table: Table::Page,
-            rank: 5,
-            head: "share, subject alone",
-            below: "0 base – 1 photos",
-            optional: true,
-        }],
         of: Of::CellFeatures(Purpose::Identity, |cell| {
             let floor = floor(cell)?;
             let range = ceiling(cell)? - floor;

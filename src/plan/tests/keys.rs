@@ -244,6 +244,7 @@ fn keys_are_those_of_earlier_versions() {
     train 0c35f287aab6d96159ff2c942c7d662a
     generate 444835923451f41aee809f1e3605452e
     evaluate 85fd70ca5f399326357c21263a47fcc1
+    probe e9267259203b1e0c21e601ca2b1ee04a 3eb601dd11a4720a501f30ce668f5a33
     ");
 
     let images = vec![study.folder.path().join("photos")];
@@ -281,6 +282,7 @@ fn keys_are_those_of_earlier_versions() {
     train 6df4cf2794ed56e2823956d02db60c70
     generate 3297075ac641ebfb353f3c2f999af4c0
     evaluate 751de9cbfbee0b092a7dd38958dad3f6
+    probe afa739168cad650e5858595abe8a582f f17c4b9407c93653adaa3eab88bbc22c
     ");
 
     let restarts = study.plan("", &["train.lr_scheduler=cosine-with-restarts", "train.lr_cycles=3"]);
@@ -301,5 +303,12 @@ fn keys_of_features_are_those_of_earlier_versions() {
                     {name='more', model='c/d', for='prompt'}]";
     let plan = study.plan("", &["train.prior_preservation.images=0", encoders]);
     let of_features = |plan: &Plan| keys(plan)[&Features].replace(' ', "\n");
-    insta::assert_snapshot!(of_features(&plan), @"");
+    insta::assert_snapshot!(of_features(&plan), @"
+    0d8a0ec63b384ddfc7cd8f0f215bc06c
+    5489c3526780f31c2ce81a4dd1321008
+    da64e360d2acafc00ee9a01334b9354b
+    1ae0b802bb06b217aff2b76a04d03093
+    de3617c683864dd5aa6d7d94a553b61c
+    1ac9092dfac5bfbde909819c95509bc1
+    ");
 }

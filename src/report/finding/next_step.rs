@@ -167,6 +167,9 @@ fn fewer_photos(judged: &Judged<'_>) -> Option<NextStep> {
     let axis = judged.axes.get(v.sizes?).filter(|_| judged.axes.len() == 1 && order::gained(judged))?;
     let level = *v.order.first()?;
     let smallest = judged.study.conditions.iter().position(|c| c.levels.first() == Some(&level))?;
+    if v.method != Method::Pooled {
+        return None;
+    }
     let behind = v.differences.iter().any(|d| d.call_for(smallest) == Some(Call::Worse));
     let size: u64 = axis.values.get(level)?.parse().ok()?;
     if behind || size < 2 {
