@@ -101,7 +101,7 @@ impl Heat {
         let others = judged.axes.len() > 2;
         let scale = self.scale(judged.study.direction);
         html! {
-            div.scroll.plain tabindex="0" role="region" aria-label={ (self.names[0]) " and " (self.names[1]) } {
+            div.scroll.plain tabindex="0" role="group" aria-label={ (self.names[0]) " and " (self.names[1]) } {
                 table.heat {
                     caption {
                         "Mean " (judged.question.noun()) " by " (self.names[0]) " and " (self.names[1])

@@ -14,7 +14,7 @@ pub(crate) fn html(rows: &[Row<'_>]) -> Markup {
         @if !names.is_empty() {
             details.all {
                 summary { "All measures (" (names.len()) "), and what they say" }
-                div.scroll.plain tabindex="0" role="region" aria-label="All measures" {
+                div.scroll.plain tabindex="0" role="group" aria-label="All measures" {
                     table.numbers {
                         thead { tr {
                             th scope="col" { "measure" }

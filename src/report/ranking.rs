@@ -27,7 +27,7 @@ pub(crate) fn html(judged: &Judged<'_>) -> Markup {
             }
         }
         @if none_told_apart(judged) { p { (ALIKE) } }
-        div.scroll.plain tabindex="0" role="region" aria-label="Ranking" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Ranking" {
             table.numbers.sortable id="ranking" {
                 thead { tr {
                     @if judged.axes.is_empty() { th scope="col" data-sort="text" { "condition" } }
@@ -83,7 +83,10 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool) -> Markup {
                     (standing.map_or("–", Standing::word))
                 }
             }
-            td { a href="#images" data-t=(chosen(judged.data, &settings)) aria-label={ "images of " (judged.title(condition)) } { "look" } }
+            td {
+                a href="#images" data-t=(chosen(judged.data, &settings))
+                    aria-label={ "look at the images of " (judged.title(condition)) } { "look" }
+            }
         }
     }
 }

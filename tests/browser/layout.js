@@ -19,7 +19,12 @@
     faults.push(`the page is ${document.documentElement.scrollWidth} px wide, the window ${room - 1}`);
   }
   for (const e of document.body.querySelectorAll('*')) {
-    if (!seen(e) || getComputedStyle(e).position === 'fixed' || e.closest('svg')?.parentElement.closest('svg')) continue;
+    if (
+      !seen(e) ||
+      getComputedStyle(e).position === 'fixed' ||
+      e.closest('svg')?.parentElement.closest('svg')
+    )
+      continue;
     const box = e.getBoundingClientRect();
     // Text for screen readers only is one pixel large, somewhere.
     if (box.width > 1 && (box.right > room || box.left < -1) && !inside(e)) {
@@ -32,7 +37,7 @@
   while (texts.nextNode()) {
     const text = texts.currentNode;
     if (!text.parentElement.closest('script, style, svg, code, .mono') && seen(text.parentElement)) {
-      for (const word of text.data.matchAll(/(?<![\p{L}\p{M}])\p{L}{2,10}(?![\p{L}\p{M}])/gu)) {
+      for (const word of text.data.matchAll(/(?<!\S)\p{L}{2,10}(?=[,.:;]?(\s|$))/gu)) {
         range.setStart(text, word.index);
         range.setEnd(text, word.index + word[0].length);
         const boxes = [...range.getClientRects()];
@@ -43,4 +48,4 @@
     }
   }
   return [...new Set(faults)].slice(0, 20);
-})()
+})();

@@ -23,6 +23,8 @@ pub(crate) struct Made {
     pub(crate) sizes: Vec<usize>,
     /// The ranks; a single one is no axis.
     pub(crate) ranks: Vec<usize>,
+    /// The steps after which adapters are kept; none is no axis.
+    pub(crate) checkpoints: Vec<usize>,
     /// How many trainings each condition has.
     pub(crate) trainings: u64,
     /// How many prompts.
@@ -41,6 +43,7 @@ impl Default for Made {
             text: "a crayon boy".into(),
             sizes: vec![2, 4, 6],
             ranks: vec![4],
+            checkpoints: Vec::new(),
             trainings: 1,
             prompts: 2,
             seeds: 2,
@@ -74,10 +77,15 @@ impl Made {
         if self.trainings > 1 {
             axes.push(axis("train.seed", (0..self.trainings).map(|seed| seed.to_string()).collect()));
         }
+        if !self.checkpoints.is_empty() {
+            axes.push(axis("generate.checkpoint", texts(&self.checkpoints)));
+        }
         let mut cells = Vec::new();
         for &size in &self.sizes {
             for &rank in &self.ranks {
-                cells.extend((0..self.trainings).map(|seed| self.cell(size, rank, seed)));
+                for seed in 0..self.trainings {
+                    cells.extend(self.kept().into_iter().map(|step| self.cell(size, rank, seed, step)));
+                }
             }
         }
         if self.failed {
@@ -107,6 +115,11 @@ impl Made {
             settings_json: "{}".into(),
             ..StudyData::default()
         }
+    }
+
+    /// The steps after which a training's adapters are used; `None` is the last.
+    fn kept(&self) -> Vec<Option<usize>> {
+        if self.checkpoints.is_empty() { vec![None] } else { self.checkpoints.iter().copied().map(Some).collect() }
     }
 
     fn prompt(&self, index: usize) -> String {
@@ -152,7 +165,7 @@ impl Made {
         all
     }
 
-    fn cell(&self, size: usize, rank: usize, seed: u64) -> CellData {
+    fn cell(&self, size: usize, rank: usize, seed: u64, step: Option<usize>) -> CellData {
         let mut assignments = vec![("dataset.size", size.to_string())];
         if self.ranks.len() > 1 {
             assignments.push(("train.rank", rank.to_string()));
@@ -160,6 +173,8 @@ impl Made {
         if self.trainings > 1 {
             assignments.push(("train.seed", seed.to_string()));
         }
+        let training: Vec<String> = assignments.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assignments.extend(step.map(|step| ("generate.checkpoint", step.to_string())));
         let label: Vec<String> = assignments.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let slug = label.join("_");
         let mut images = self.images(&slug);
@@ -190,10 +205,11 @@ impl Made {
             label: label.join(" "),
             slug: slug.clone(),
             assignments: assignments.iter().map(|(key, value)| setting(key, value)).collect(),
-            steps: 400,
+            steps: step.unwrap_or(400),
+            checkpoint: step,
             epochs: 400.0 / size as f64,
             train_seed: seed,
-            train_job: slug.clone(),
+            train_job: training.join("_"),
             image_job: slug.clone(),
             trained: true,
             probe_photos: 10,

@@ -107,6 +107,7 @@ impl Tab {
     /// Presses and lets go one key: a letter, or a name as `ArrowLeft`.
     pub(crate) fn press(&mut self, key: &str) {
         let code = match key {
+            "Backspace" => 8,
             "Enter" => 13,
             "Escape" => 27,
             " " => 32,
@@ -117,6 +118,9 @@ impl Tab {
             "ArrowRight" => 39,
             "ArrowDown" => 40,
             "Tab" => 9,
+            "." => 190,
+            "," => 188,
+            "=" => 187,
             letter => u32::from(letter.as_bytes()[0].to_ascii_uppercase()),
         };
         let text = match key {

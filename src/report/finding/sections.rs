@@ -125,7 +125,7 @@ pub(crate) fn copying_words(data: &StudyData) -> String {
     )
 }
 
-/// What the images of one row have in common: `(for a row, for a column of the sheet)`.
+/// What the images of one row have in common: `(for the page, for the sheet)`.
 pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
     let same_noise = ["generate.seeds", "generate.prompts", "generate.baseline_prompts", "generate.batch_size"];
     let other = |key: &str| {
@@ -137,18 +137,18 @@ pub(crate) fn from_noise(data: &StudyData) -> (String, &'static str) {
     match names.as_slice() {
         [] => (
             "Each row starts from the same noise; only the adapter differs.".to_owned(),
-            "each column starts from the same noise",
+            "each row starts from the same noise",
         ),
         [one] => (
             format!("Each row starts from the same seed; beside the adapter, the {one} differs from column to column."),
-            "each column starts from the same seed",
+            "each row starts from the same seed",
         ),
         names => (
             format!(
                 "Each row starts from the same seed; beside the adapter, the columns differ in {}.",
                 text::list(names)
             ),
-            "each column starts from the same seed",
+            "each row starts from the same seed",
         ),
     }
 }

@@ -38,7 +38,7 @@ fn settings(different: &[Difference]) -> Markup {
         return html! { p { "No setting differs." } };
     }
     html! {
-        div.scroll.plain tabindex="0" role="region" aria-label="Settings that differ" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Settings that differ" {
             table {
                 thead {
                     tr { th scope="col" { "setting" } th scope="col" { "this study" } th scope="col" { "the other" } }
@@ -113,7 +113,7 @@ fn same_anchor(one: &Judged<'_>, other: &Judged<'_>) -> bool {
 /// One row for each condition of both studies.
 fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
     html! {
-        div.scroll.plain tabindex="0" role="region" aria-label="Scores of both studies" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Scores of both studies" {
             table {
                 thead {
                     tr {
@@ -179,7 +179,7 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
     let row_of = |before: usize, nth: usize| pairs[..before].iter().map(|p| p.images.len()).sum::<usize>() + nth;
     html! {
         @if left > 0 { p { (count(left, "more pair")) " are not shown." } }
-        div.scroll tabindex="0" role="region" aria-label="Images of both studies" {
+        div.scroll tabindex="0" role="group" aria-label="Images of both studies" {
             table.grid data-set="compare" style="--n:2" {
                 thead {
                     tr {

@@ -219,7 +219,7 @@ impl Columns {
 
     fn table(&self, rows: &[Row<'_>]) -> Markup {
         html! {
-            div.scroll.plain tabindex="0" role="region" aria-label="Similarity to training photos" {
+            div.scroll.plain tabindex="0" role="group" aria-label="Similarity to training photos" {
                 table.numbers.sortable {
                     thead {
                         tr {

@@ -109,7 +109,7 @@ fn adapters<'d>(page: &Page<'d>) -> Vec<Adapters<'d>> {
 
 fn table(data: &StudyData, groups: &[Adapters<'_>], taken: Option<usize>) -> Markup {
     html! {
-        div.scroll.plain tabindex="0" role="region" aria-label="Adapters" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Adapters" {
             table {
                 thead { tr {
                     th scope="col" { "condition" } th scope="col" { "training" } th scope="col" { "files" }

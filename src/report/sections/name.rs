@@ -94,7 +94,7 @@ fn rows(test: &BaseTest<'_>) -> Vec<[String; 3]> {
 fn base_html(data: &StudyData, test: &BaseTest<'_>, several: bool) -> Markup {
     html! {
         @if several { h3 { (titles::full_title(data, test.cell)) } }
-        div.scroll.plain {
+        div.scroll.plain tabindex="0" role="group" aria-label="Loss by word" {
             table {
                 thead { tr {
                     th scope="col" { "word in the prompt" }
@@ -122,7 +122,7 @@ fn trained_html(data: &StudyData, tests: &[TrainedTest<'_>]) -> Markup {
     html! {
         h3 { "What the training changed" }
         p { (READING) }
-        div.scroll.plain tabindex="0" role="region" aria-label="Change of the loss" {
+        div.scroll.plain tabindex="0" role="group" aria-label="Change of the loss" {
             table {
                 thead { tr {
                     th scope="col" { "cell" }

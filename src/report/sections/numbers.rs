@@ -65,7 +65,7 @@ impl Numbers<'_> {
 
     fn table(&self) -> Markup {
         html! {
-            div.scroll.plain tabindex="0" role="region" aria-label="The numbers of each condition" {
+            div.scroll.plain tabindex="0" role="group" aria-label="The numbers of each condition" {
                 table.numbers.sortable data-rows="condition" {
                     thead {
                         tr {

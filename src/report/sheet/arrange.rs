@@ -137,7 +137,7 @@ fn sheet(wanted: &Wanted<'_>, parts: &[Part], tile: (u32, u32), heads: u32) -> O
         let headings: Vec<u32> = parts.iter().map(|(prompt, _)| (wanted.heading)(*prompt, width)).collect();
         let height = |i: usize| {
             let rows = parts[i].1.len() as u32;
-            headings[i] + lines.len() as u32 * (heads + rows * (tile.1 + GAP))
+            lines.len() as u32 * (heads + rows * (tile.1 + GAP))
         };
         for beside in 1..=parts.len() {
             let across = beside as u32 * (width + BLOCK_GAP) - BLOCK_GAP;
@@ -148,13 +148,14 @@ fn sheet(wanted: &Wanted<'_>, parts: &[Part], tile: (u32, u32), heads: u32) -> O
             let mut y = (wanted.header)(total);
             let mut blocks = Vec::new();
             for (line, group) in parts.chunks(beside).enumerate() {
+                // Images of one line stand at one height.
+                let heading = headings[line * beside..][..group.len()].iter().copied().max().unwrap_or(0);
                 for (i, (prompt, rows)) in group.iter().enumerate() {
                     let left = MARGIN + i as u32 * (width + BLOCK_GAP);
-                    let heading = headings[line * beside + i];
                     blocks.push(Block { prompt: *prompt, rows: rows.clone(), at: (left, y), heading });
                 }
                 let tallest = (0..group.len()).map(|i| height(line * beside + i)).max().unwrap_or(0);
-                y += tallest + BLOCK_GAP;
+                y += heading + tallest + BLOCK_GAP;
             }
             let size = (total, y - BLOCK_GAP + MARGIN);
             if size.1 > MOST_SIDE || u64::from(size.0) * u64::from(size.1) > MOST_PIXELS {

@@ -44,6 +44,7 @@ const SCRIPT: &[&str] = &[
     include_str!("js/viewer.js"),
     include_str!("js/charts.js"),
     include_str!("js/judge.js"),
+    include_str!("js/print.js"),
 ];
 
 /// What a page of a run that is going on can do besides.
