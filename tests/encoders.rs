@@ -116,6 +116,62 @@ fn an_old_store_gets_features_and_nothing_else() {
 }
 
 #[test]
+fn with_masks_the_likeness_to_the_subject_alone_is_measured() {
+    let dino = ENCODERS.lines().filter(|line| !line.contains("clip")).collect::<Vec<_>>().join("\n");
+    let study = Study::new(&study_text(&dino));
+    let report = study.path().join("reports/small");
+    study.expect(0, &["study.toml"]);
+    let before = artifacts(&study);
+    let plain = table(&report, "cells.csv");
+    assert!(plain[0]["identity_masked"].is_empty() && plain[0]["identity_masked_share"].is_empty());
+
+    // The left half of three photos is the subject.
+    for name in ["00", "01", "02"] {
+        let photo = study.path().join(format!("data/photos/{name}.jpg"));
+        let (width, height) = image::image_dimensions(&photo).unwrap();
+        let mask = image::GrayImage::from_fn(width, height, |x, _| image::Luma([u8::from(2 * x < width) * 255]));
+        mask.save(study.path().join(format!("data/photos/{name}.mask.png"))).unwrap();
+    }
+    study.expect(0, &["study.toml"]);
+    let after = artifacts(&study);
+    for stage in ["baseline", "train", "generate", "evaluate"] {
+        assert_eq!(after[stage], before[stage], "{stage}");
+    }
+    assert_eq!(after["features"].len(), before["features"].len() + 1, "only photos are shown to the encoder again");
+    let cells = table(&report, "cells.csv");
+    for (name, value) in &plain[0] {
+        assert!(name.starts_with("identity_masked") || cells[0][name] == *value, "{name}");
+    }
+
+    // The numbers follow from the files of the report.
+    let (photos, drawn) = (features(&report, "dino/photos"), features(&report, "dino/dataset.size-1"));
+    let floor = features(&report, "dino/class-words");
+    assert_eq!((photos.images.len(), photos.mirrored.len(), photos.masked.len()), (4, 4, 3));
+    assert!(photos.masked.iter().all(|(file, masked)| cosine(masked, &photos.images[file]) < 0.9999));
+    let number = |name: &str| cells[0][name].parse::<f64>().unwrap();
+    // The training photo is the one that the score of all masked photos goes without, if it has a mask.
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let to = |set: &FeatureSet, held: &[&String]| {
+        let subject = set.images.iter().filter(|(file, _)| file.contains("prompt_"));
+        let cosines = subject.flat_map(|(_, image)| held.iter().map(|file| cosine(image, &photos.masked[*file])));
+        mean(&cosines.collect::<Vec<_>>())
+    };
+    let fits = |train: &&String| {
+        let held: Vec<&String> = photos.masked.keys().filter(|file| file != train).collect();
+        let pairs = held.iter().flat_map(|a| held.iter().filter(move |b| a != *b).map(move |b| (*a, *b)));
+        let ceiling: Vec<f64> = pairs.map(|(a, b)| cosine(&photos.images[a], &photos.masked[b])).collect();
+        let expected = [to(&drawn, &held), to(&floor, &held), mean(&ceiling)];
+        let found = ["identity_masked", "identity_masked_floor", "identity_masked_ceiling"].map(number);
+        expected.iter().zip(found).all(|(expected, found)| (expected - found).abs() < 1e-6)
+    };
+    assert_eq!(photos.images.keys().filter(fits).count(), 1);
+    let [score, floor, ceiling] = ["identity_masked", "identity_masked_floor", "identity_masked_ceiling"].map(number);
+    if ceiling > floor {
+        assert!((number("identity_masked_share") - (score - floor) / (ceiling - floor)).abs() < 1e-6);
+    }
+}
+
+#[test]
 fn an_encoder_that_cannot_be_used_is_told_before_anything_is_done() {
     let study = Study::new(&study_text(&ENCODERS.replace("[\"identity\"]", "[\"prompt\"]")));
     let said = study.expect(96, &["study.toml"]);

@@ -23,6 +23,8 @@ struct Golden {
     images: Vec<Image>,
     expected: BTreeMap<String, f64>,
     expected_image: BTreeMap<String, f64>,
+    expected_masked: BTreeMap<String, f64>,
+    masked_ceiling_of_one: f64,
     ceiling_of_one: f64,
     pixels: Pixels,
 }
@@ -31,12 +33,16 @@ struct Golden {
 struct Photos {
     plain: Features,
     mirrored: Features,
+    /// Empty, or a feature or null for each photo.
+    #[serde(default)]
+    masked: Vec<Option<Vec<f32>>>,
 }
 
 impl Photos {
     fn list(&self) -> Vec<PhotoFeatures<'_>> {
-        let both = self.plain.iter().zip(&self.mirrored);
-        both.map(|(plain, mirrored)| PhotoFeatures { plain, mirrored }).collect()
+        let masked = |index: usize| self.masked.get(index).and_then(Option::as_deref);
+        let both = self.plain.iter().zip(&self.mirrored).enumerate();
+        both.map(|(index, (plain, mirrored))| PhotoFeatures { plain, mirrored, masked: masked(index) }).collect()
     }
 }
 
@@ -111,7 +117,10 @@ fn of_cell(cell: &FeatureCell<'_>) -> Values {
 fn measures_of_features_equal_numpy() {
     let golden = Golden::read();
     let cell = golden.cell();
-    same(&of_cell(&cell), &golden.expected);
+    let (masked, plain): (Values, Values) =
+        of_cell(&cell).into_iter().partition(|(name, _)| name.starts_with("identity_masked"));
+    same(&plain, &golden.expected);
+    same(&masked, &golden.expected_masked);
     let mut values = collected::image_features(&cell, &cell.images[0], Purpose::Identity);
     values.extend(collected::image_features(&cell, &cell.images[0], Purpose::Prompt));
     same(&values, &golden.expected_image);
@@ -123,12 +132,23 @@ fn few_held_out_photos_give_fewer_numbers() {
     let with = |count: usize| FeatureCell { held_out: golden.held_out.list()[..count].to_vec(), ..golden.cell() };
     let one = of_cell(&with(1));
     near("ceiling of one", one["identity_ceiling"], golden.ceiling_of_one);
+    near("ceiling of one, masked", one["identity_masked_ceiling"], golden.masked_ceiling_of_one);
     assert!(one.contains_key("identity_share") && !one.contains_key("identity_range_low"), "{one:?}");
     assert!(!one.contains_key("copying_gap"), "one photo cannot be held against another");
     let two = of_cell(&with(2));
     assert!(two.contains_key("copying_gap") && !two.contains_key("identity_range_low"), "{two:?}");
     let none = of_cell(&with(0));
     assert!(none.contains_key("identity_train") && !none.contains_key("identity"), "{none:?}");
+}
+
+#[test]
+fn without_masks_nothing_is_said_of_the_subject_alone() {
+    let golden = Golden::read();
+    let mut cell = golden.cell();
+    cell.held_out.iter_mut().for_each(|photo| photo.masked = None);
+    same(&of_cell(&cell), &golden.expected);
+    let values = collected::image_features(&cell, &cell.images[0], Purpose::Identity);
+    assert!(!values.keys().any(|name| name.contains("masked")), "{values:?}");
 }
 
 #[test]

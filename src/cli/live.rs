@@ -1,7 +1,7 @@
 //! The page of a run while it goes on.
 //!
-//! It is written when the run begins, when a job has ended, and now and then during a job. Writing it stops the work, so
-//! it may take no more than a small share of the time.
+//! It is written when the run begins, when a job has ended, and now and then during a job. Writing it stops the work,
+//! so it may take no more than a small share of the time.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

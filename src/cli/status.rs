@@ -20,8 +20,8 @@ use serde_json::json;
 /// A result that is stored and cannot be used is "damaged". Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner status experiments/shinchan.toml\n\n\
-                  Result: a table with one line per cell; below it the reasons of failures and damage. The exit code is \
-                  100 if a stored result is damaged.")]
+                  Result: a table with one line per cell; below it the reasons of failures and damage. The exit code \
+                  is 100 if a stored result is damaged.")]
 pub struct StatusArgs {
     #[command(flatten)]
     planned: PlannedArgs,

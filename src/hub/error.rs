@@ -78,6 +78,20 @@ pub enum HubError {
         /// What it lacks.
         missing: Vec<String>,
     },
+    /// The repository has weights, but as pickles.
+    #[error(
+        "{id} has these weights only as Python pickles, which can run any code and are never opened: {}. Name a \
+         revision that has safetensors, as owner/name@revision (the Hub's own conversion is often a pull request, \
+         refs/pr/1 and so on, under \"Community\" on the model's page); or load it with transformers or diffusers, save \
+         it with save_pretrained(folder, safe_serialization=True), and name that folder",
+        files.join(", ")
+    )]
+    OnlyPickles {
+        /// The model.
+        id: String,
+        /// The pickles.
+        files: Vec<String>,
+    },
     /// The cache cannot be read or written.
     #[error("{id}: cannot {action} {}: {source}. The cache is chosen with HF_HUB_CACHE or HF_HOME", path.display())]
     Cache {

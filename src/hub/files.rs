@@ -35,6 +35,24 @@ fn lacking(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
     missing
 }
 
+/// The pickles that stand in the place of weights, if a repository lacks nothing but these; otherwise none.
+pub(super) fn pickles(kinds: &[&ModelFolder], listed: &[String]) -> Vec<String> {
+    let has = |name: &str| listed.iter().any(|n| n == name);
+    let Some(model) = fitting(kinds, &has) else { return Vec::new() };
+    let is_pickle = |name: &str| {
+        let extension = Path::new(name).extension().and_then(|end| end.to_str());
+        extension.is_some_and(|end| ["bin", "pt", "pth", "ckpt"].contains(&end))
+    };
+    let of = |part: &ModelPart| -> Vec<String> {
+        let folder = |name: &String| name.rsplit_once('/').map_or("", |(folder, _)| folder) == part.folder;
+        listed.iter().filter(|name| folder(name) && is_pickle(name)).cloned().collect()
+    };
+    let lacks = |part: &&ModelPart| weight_files(part.folder, part.stem).iter().all(|name| !has(name));
+    let found: Vec<Vec<String>> = model.parts.iter().filter(lacks).map(of).collect();
+    let only = found.len() == lacking(model, &has).len() && found.iter().all(|files| !files.is_empty());
+    if only { found.concat() } else { Vec::new() }
+}
+
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
 pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
@@ -194,6 +212,11 @@ mod tests {
         assert_eq!(wanted(&[&ENCODER], &names), ["config.json", "model.safetensors", "vocab.json"]);
         let has = |name: &str| name == "config.json";
         assert_eq!(missing(&[&ENCODER], &has), ["model.safetensors"]);
+        assert_eq!(pickles(&[&ENCODER], &names), [""; 0]);
+        let only = ["config.json", "pytorch_model.bin", "onnx/model.bin", "tf_model.h5"].map(String::from);
+        assert_eq!(pickles(&[&ENCODER], &only), ["pytorch_model.bin"]);
+        assert_eq!(pickles(&[&ENCODER], &only[1..]), [""; 0], "the configuration is missing, too");
+        assert_eq!(pickles(&[&ENCODER], &only[..1]), [""; 0], "there are no weights at all");
         let sharded = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"].map(String::from);
         assert_eq!(wanted(&[&ENCODER], &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
     }

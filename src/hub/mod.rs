@@ -154,7 +154,11 @@ impl Hub {
         let listing = retry(&self.limits, watch, || self.list(&client, id, watch)).map_err(failed)?;
         let lacking = files::missing(files, &|name| listing.names.iter().any(|n| n == name));
         if !lacking.is_empty() {
-            return Err(HubError::Unusable { id: id.to_string(), missing: lacking });
+            let (id, files) = (id.to_string(), files::pickles(files, &listing.names));
+            return Err(match files.is_empty() {
+                true => HubError::Unusable { id, missing: lacking },
+                false => HubError::OnlyPickles { id, files },
+            });
         }
         let (cache, repo) = (RepoCache::new(&self.cache, id), id.repo());
         let folder = cache.snapshot(&listing.commit);

@@ -21,8 +21,6 @@ pub struct Measure {
     pub floor: Option<&'static str>,
     /// The measures that say what real photos reach; the first that is defined counts.
     pub ceiling: &'static [&'static str],
-    /// The columns in which a report shows it.
-    pub columns: &'static [Column],
     /// How it is computed, and of what.
     pub of: Of,
 }
@@ -59,30 +57,6 @@ pub enum Of {
     CellNumbers(fn(&CellNumbers<'_>) -> Option<f64>),
     /// A whole cell, of what its training changed in the probe values.
     Probes(fn(&ProbeChanges<'_>) -> Option<f64>),
-}
-
-/// A column of a report's table of numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Which table.
-    pub table: Table,
-    /// Columns stand in the order of their ranks.
-    pub rank: u8,
-    /// The column's head.
-    pub head: &'static str,
-    /// A few words below the head; the text file does not show them.
-    pub below: &'static str,
-    /// Whether the column is left out when no cell has a number.
-    pub optional: bool,
-}
-
-/// A table of a report with one row per cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// The numbers of the page.
-    Page,
-    /// The numbers of the Markdown file.
-    Text,
 }
 
 impl Better {
@@ -136,11 +110,5 @@ impl Measure {
             Of::ImageFeatures(purpose, _) | Of::CellFeatures(purpose, _) => Some(purpose),
             Of::Image(_) | Of::Prompt(_) | Of::Cell(_) | Of::CellNumbers(_) | Of::Probes(_) => None,
         }
-    }
-
-    /// Its column in a table.
-    #[must_use]
-    pub fn column(&self, table: Table) -> Option<&'static Column> {
-        self.columns.iter().find(|column| column.table == table)
     }
 }

@@ -35,7 +35,7 @@ pub mod wilson;
 pub use error::MeasureError;
 pub use evaluation::Evaluation;
 pub use inputs::{Cell, ImagePair, Losses};
-pub use measure::{Better, Column, Measure, Of, Table};
+pub use measure::{Better, Measure, Of};
 pub use numbers::CellNumbers;
 pub use rmse::rmse;
 pub use similarity::{leave_one_out, ncc, nearest};

@@ -41,8 +41,8 @@ pub struct Alike {
     pub mirrored: bool,
 }
 
-/// Two photos of which one was cut out of the other, whatever was done to it besides. They are not kept together: a
-/// split that changed would change studies.
+/// Two photos of which one was cut out of the other, whatever was done to it besides. They are kept on one side of the
+/// split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutCopy {
     /// Content hashes of the photos, in their order.

@@ -16,10 +16,10 @@ pub struct Split {
     pub left_out: Vec<usize>,
 }
 
-/// Divides photos: the last `held_out` of [`order()`] are held out, the others are trained on from the first. Photos
-/// that show nearly the same picture ([`Scan::alike`]) stay together, so that no held-out photo has a twin among the
-/// training photos: such a group is held out as a whole or not at all. If that leaves too few, a part of a group is
-/// held out and its rest is left out.
+/// Divides photos: the last `held_out` of [`order()`] are held out, the others are trained on from the first. Copies
+/// ([`Scan::alike`] and [`Scan::cut_copies`]) stay together, so that no held-out photo has a twin among the training
+/// photos: such a group is held out as a whole or not at all. If that leaves too few, a part of a group is held out and
+/// its rest is left out.
 #[must_use]
 pub fn split(scan: &Scan, seed: u64, held_out: usize) -> Split {
     let ordered = order(&scan.photos, seed);
@@ -50,12 +50,17 @@ pub fn split(scan: &Scan, seed: u64, held_out: usize) -> Split {
     Split { train, held_out, left_out }
 }
 
-/// For each photo in a group: all photos of the group.
+/// For each photo in a group: all photos of the group. Copies of copies are of one group.
 fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
-    let mut groups = BTreeMap::new();
-    for alike in &scan.alike {
-        let is_member = |i: &usize| alike.photos.contains(&scan.photos[*i].hash);
-        let members: Vec<usize> = (0..scan.photos.len()).filter(is_member).collect();
+    let alike = scan.alike.iter().map(|alike| alike.photos.as_slice());
+    let cut = scan.cut_copies.iter().map(|pair| pair.photos.as_slice());
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for copies in alike.chain(cut) {
+        let is_copy = |i: &usize| copies.contains(&scan.photos[*i].hash);
+        let copies = (0..scan.photos.len()).filter(is_copy);
+        let known = |photo: usize| groups.get(&photo).cloned().unwrap_or_else(|| vec![photo]);
+        let members: BTreeSet<usize> = copies.flat_map(known).collect();
+        let members: Vec<usize> = members.into_iter().collect();
         groups.extend(members.iter().map(|&photo| (photo, members.clone())));
     }
     groups
@@ -64,7 +69,7 @@ fn groups(scan: &Scan) -> BTreeMap<usize, Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photos::found::Alike;
+    use crate::photos::found::{Alike, CutCopy};
     use crate::photos::photo::Photo;
     use proptest::prelude::*;
 
@@ -99,6 +104,26 @@ mod tests {
             }
             // Single photos fill the gaps that groups leave.
             prop_assert!(left_out.is_empty() || held_out > 5, "{left_out:?}");
+        }
+    }
+
+    #[test]
+    fn copies_that_were_cut_stay_together_with_copies_of_them() {
+        // 0 and 1 are alike, 2 was cut out of 1, and 4 out of 3.
+        let mut scan = scan(8, &[&[0, 1]]);
+        let pair = |a: usize, b: usize| {
+            let photos = [a, b].map(|i| scan.photos[i].hash.clone());
+            CutCopy { photos, mirrored: false }
+        };
+        scan.cut_copies = vec![pair(1, 2), pair(3, 4)];
+        assert_eq!(groups(&scan)[&0], [0, 1, 2]);
+        for seed in 0..50 {
+            let Split { train, held_out, left_out } = split(&scan, seed, 3);
+            assert_eq!((train.len(), held_out.len(), left_out.len()), (5, 3, 0));
+            for group in [&[0, 1, 2][..], &[3, 4]] {
+                let held = group.iter().filter(|photo| held_out.contains(photo)).count();
+                assert!(held == 0 || held == group.len(), "{held_out:?}");
+            }
         }
     }
 

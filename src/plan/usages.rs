@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use crate::experiment::Experiment;
 use crate::experiment::settings::Dataset;
-use crate::photos::Scan;
 use crate::photos::check::Usage;
 
 /// What the cells do with the photos of one setting of `dataset.images`.
 #[must_use]
-pub fn usages(experiment: &Experiment, scan: &Scan, images: &[PathBuf]) -> BTreeSet<Usage> {
+pub fn usages(experiment: &Experiment, images: &[PathBuf]) -> BTreeSet<Usage> {
     let datasets = experiment.cells().iter().map(|cell| &cell.settings.dataset).filter(|set| set.images == images);
-    let usage = |set: &Dataset| Usage::of_cell(scan, set.resolution, set.crop, set.seed, (set.size, set.held_out));
+    let usage = |set: &Dataset| Usage::of_cell(set.resolution, set.crop, set.seed, set.held_out);
     datasets.map(usage).collect()
 }

@@ -1,7 +1,7 @@
 //! `features.json` and `features.safetensors` of a `features` artifact: what an encoder made of pictures and texts.
 //!
-//! The tensors are `images` and, where the list names them, `mirrored` and `texts`: f32, one row for each entry, of
-//! unit length.
+//! The tensors are `images` and, where the list names them, `mirrored`, `masked` and `texts`: f32, one row for each
+//! entry, of unit length.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +31,9 @@ pub struct FeatureList {
     pub images: Vec<String>,
     /// Whether there are features of the mirrored pictures, too, in the same order.
     pub mirrored: bool,
+    /// The pictures of which there are features without their background, too, in the order of the rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<String>,
     /// The texts, in the order of the rows.
     pub texts: Vec<String>,
 }
@@ -42,6 +45,8 @@ pub struct FeatureSet {
     pub images: BTreeMap<String, Feature>,
     /// Those of the mirrored pictures, by the file of the picture.
     pub mirrored: BTreeMap<String, Feature>,
+    /// Those of the pictures without their background, by the file of the picture.
+    pub masked: BTreeMap<String, Feature>,
     /// Those of the texts, in order.
     pub texts: Vec<Feature>,
 }
@@ -69,8 +74,10 @@ impl FeatureSet {
             return Err(format!("{FILE} names a picture twice"));
         }
         let mirrored = if list.mirrored { by_file(rows("mirrored", list.images.len())?) } else { BTreeMap::new() };
+        let masked = if list.masked.is_empty() { Vec::new() } else { rows("masked", list.masked.len())? };
+        let masked = list.masked.iter().cloned().zip(masked).collect();
         let texts = if list.texts.is_empty() { Vec::new() } else { rows("texts", list.texts.len())? };
-        Ok(Self { images, mirrored, texts })
+        Ok(Self { images, mirrored, masked, texts })
     }
 }
 
@@ -109,6 +116,7 @@ mod tests {
             dim: 2,
             images: vec!["a".into(), "b".into()],
             mirrored: false,
+            masked: Vec::new(),
             texts: vec!["a figurine".into()],
         };
         let good = [0.6, 0.8, 1.0, 0.0];
@@ -122,6 +130,7 @@ mod tests {
         assert!(fails(&good, &FeatureList { format: 2, ..list.clone() }).contains("reads format 1"));
         assert!(fails(&good, &FeatureList { dim: 3, ..list.clone() }).contains("instead of F32 [2, 3]"));
         assert!(fails(&good, &FeatureList { mirrored: true, ..list.clone() }).contains("has no `mirrored`"));
+        assert!(fails(&good, &FeatureList { masked: vec!["a".into()], ..list.clone() }).contains("has no `masked`"));
         assert!(fails(&good, &FeatureList { images: vec!["a".into(), "a".into()], ..list.clone() }).contains("twice"));
         assert!(fails(&[0.6, 0.8, 1.0, 0.1], &list).contains("in row 1"));
         assert!(fails(&[f32::NAN, 0.8, 1.0, 0.0], &list).contains("in row 0"));

@@ -27,7 +27,7 @@ pub(crate) struct Level {
     pub(crate) dots: Vec<(f64, String)>,
     /// Mean score.
     pub(crate) mean: f64,
-    /// Two values whose bands do not touch differ by more than chance makes of one difference in 20.
+    /// Two values whose bands do not touch can be told apart, corrected for the number of comparisons.
     pub(crate) band: Option<(f64, f64)>,
 }
 
@@ -75,9 +75,11 @@ fn level_of(judged: &Judged<'_>, effect: &AxisEffect, level: usize) -> Option<Le
         let scores = those.iter().map(|c| judged.study.conditions[*c].scores.get(repeat).copied().flatten());
         Some((self::mean(scores)?, repeat_name(judged, repeat)))
     };
-    // Half of each difference's own half width: bands that do not touch are as far apart as its interval is from 0.
+    // With one axis its differences were corrected together with those to the base model.
+    let gains = judged.verdict.conditions.iter().filter(|c| c.gain.is_some_and(|gain| gain.p.is_some())).count();
+    let comparisons = effect.differences.len() + if judged.verdict.axes.is_some() { 0 } else { gains };
     let own = effect.differences.iter().filter(|d| d.first == level || d.second == level);
-    let half = own.filter_map(|d| Some((d.high? - d.low?) / 4.0)).reduce(f64::max);
+    let half = own.filter_map(|d| d.band(comparisons)).reduce(f64::max);
     Some(Level {
         title: level_name(judged, effect.axis, level)?,
         dots: (0..judged.repeats.len()).filter_map(dot).collect(),
@@ -166,6 +168,10 @@ mod tests {
         assert_eq!(effects[0].levels[0].dots.len(), 2);
         let (low, high) = effects[0].levels[0].band.expect("two trainings have a noise");
         assert!(low < effects[0].levels[0].mean && effects[0].levels[0].mean < high);
+        for effect in &effects {
+            let [(a, b), (c, d)] = [0, 1].map(|level| effect.levels[level].band.expect("a band"));
+            assert_eq!(b >= c && d >= a, effect.said.contains("cannot be told apart"), "{}", effect.said);
+        }
         let seeds = of_seeds(&judged).expect("two seeds");
         assert_eq!(seeds.name, "training seed");
         assert!(seeds.said.contains("more than the rank, less than the number of photos"), "{}", seeds.said);

@@ -60,11 +60,8 @@ pub(crate) fn study() -> StudyData {
     failed.trained = false;
     failed.loss = CsvTable::default();
     failed.probe = CsvTable::default();
-    failed.problems = vec![Problem {
-        stage: Stage::Train,
-        failed: true,
-        reason: "step 17: the loss is not finite; lower the learning rate".into(),
-    }];
+    failed.problems =
+        vec![Problem { stage: Stage::Train, failed: true, reason: "the loss is not finite at step 17".into() }];
     data.cells.push(failed);
     data
 }

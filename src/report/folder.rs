@@ -120,8 +120,8 @@ fn remove_temporary(root: &Path) {
         let rest = name.strip_prefix(TEMP_PREFIX).unwrap_or_default();
         !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'-')
     };
-    // Folders of a report are at most three deep: `thumbnails/images/<cell>`.
-    let entries = walkdir::WalkDir::new(root).max_depth(4).into_iter().filter_map(Result::ok);
+    // Folders of a report are at most four deep: `thumbnails/compare/images/<cell>`.
+    let entries = walkdir::WalkDir::new(root).max_depth(5).into_iter().filter_map(Result::ok);
     for entry in entries.filter(|e| e.file_type().is_file() && e.file_name().to_str().is_some_and(ours)) {
         // A file that stays is not part of the report and does no harm.
         let _ = fs::remove_file(entry.path());

@@ -6,6 +6,7 @@ use crate::measures::verdict::Direction;
 use crate::report::axis;
 use crate::report::effects::with_levels;
 use crate::report::finding::{Judged, level_name};
+use crate::report::links::chosen;
 use crate::report::style::markdown;
 use crate::text::measurement;
 
@@ -33,11 +34,11 @@ struct HeatCell {
 }
 
 /// The tables of all pairs of axes, with a choice among them where there are several.
-pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(&[(usize, usize)]) -> String) -> Markup {
+pub(crate) fn html(judged: &Judged<'_>) -> Markup {
     let tables = tables(judged);
     html! {
         @if tables.len() > 1 {
-            fieldset.tools.choice data-choose="heat" hidden {
+            fieldset.choice data-choose="heat" hidden {
                 legend { "Two settings" }
                 @for (i, heat) in tables.iter().enumerate() {
                     label {
@@ -48,7 +49,7 @@ pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(&[(usize, usize)]) -> Stri
             }
         }
         @for (i, heat) in tables.iter().enumerate() {
-            div data-heat=(i) { (heat.table(judged, link)) }
+            div data-heat=(i) { (heat.table(judged)) }
         }
     }
 }
@@ -56,7 +57,7 @@ pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(&[(usize, usize)]) -> Stri
 /// The same as text.
 pub(crate) fn text(judged: &Judged<'_>) -> String {
     let table = |heat: &Heat| {
-        let mut head = vec![format!("{} \\ {}", heat.names[0], heat.names[1])];
+        let mut head = vec![format!("{} × {}", heat.names[0], heat.names[1])];
         head.extend(heat.titles[1].iter().map(|title| markdown::escape(title)));
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
         let align: Vec<&str> = (0..head.len()).map(|i| if i == 0 { "---" } else { "---:" }).collect();
@@ -96,7 +97,7 @@ fn heat(judged: &Judged<'_>, a: usize, b: usize) -> Heat {
 }
 
 impl Heat {
-    fn table(&self, judged: &Judged<'_>, link: &dyn Fn(&[(usize, usize)]) -> String) -> Markup {
+    fn table(&self, judged: &Judged<'_>) -> Markup {
         let others = judged.axes.len() > 2;
         let scale = self.scale(judged.study.direction);
         html! {
@@ -117,7 +118,7 @@ impl Heat {
                             @for (column, cell) in cells.iter().enumerate() {
                                 @match cell.mean {
                                     Some(mean) => td class={ "n h" (scale(mean)) } {
-                                        a href=(link(&[(self.axes[0], row), (self.axes[1], column)])) {
+                                        a href="#images" data-t=(self.chosen(judged, [row, column])) {
                                             (measurement(mean))
                                         }
                                         @if cell.of.0 < cell.of.1 {
@@ -132,6 +133,15 @@ impl Heat {
                 }
             }
         }
+    }
+
+    /// The tabs that show the images of a row and a column.
+    fn chosen(&self, judged: &Judged<'_>, levels: [usize; 2]) -> String {
+        let setting = |i: usize| {
+            let axis = &judged.axes[self.axes[i]];
+            (axis.key, axis.values[levels[i]])
+        };
+        chosen(judged.data, &[setting(0), setting(1)])
     }
 
     /// The strength of the colour of a score.
@@ -166,7 +176,7 @@ mod tests {
     fn each_pair_of_values_has_a_cell_and_the_best_is_strongest() {
         let data = fixture::two_axes();
         let judged = judged(&data);
-        let page = html(&judged, &|_| "#images".to_owned()).into_string();
+        let page = html(&judged).into_string();
         assert_eq!(page.matches("href=\"#images\"").count(), 4);
         // The loss of 4 photos is lower, which is better.
         assert_eq!((page.matches("class=\"n h10\"").count(), page.matches("class=\"n h0\"").count()), (2, 2));
@@ -181,7 +191,7 @@ mod tests {
             metrics.insert("probe_held_out".into(), 9.0);
         }
         let judged = judged(&data);
-        let page = html(&judged, &|_| String::new()).into_string();
+        let page = html(&judged).into_string();
         assert!(page.contains("–<small>diverged</small>"), "{page}");
     }
 
@@ -190,6 +200,6 @@ mod tests {
         let mut data = fixture::two_axes();
         data.cells.iter_mut().flat_map(|c| &mut c.metrics).for_each(|m| m.extend([("probe_held_out".into(), 0.2)]));
         let judged = judged(&data);
-        assert_eq!(html(&judged, &|_| String::new()).into_string().matches("n h5").count(), 4);
+        assert_eq!(html(&judged).into_string().matches("n h5").count(), 4);
     }
 }

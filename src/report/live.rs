@@ -19,14 +19,15 @@ pub(crate) fn banner(data: &StudyData) -> Markup {
             div.banner id="live" role="status" data-written=(live.written) data-every=(RELOAD) {
                 p { b { (now(data, live)) } " The page loads itself again and keeps your place." }
                 p.stale hidden {
-                    "Nothing was written for " span {} ". If nothing runs any more, go on with: " code { (command) } " " (button(&command, "copy"))
+                    "Nothing was written for " span {} ". If nothing runs any more, go on with: "
+                    code { (command) } " " (button(&command, "copy"))
                 }
             }
         },
-        None if data.waiting_cells() > 0 => html! {
+        None if data.complete_cells() < data.cells.len() => html! {
             div.banner {
                 p {
-                    b { "This study is not finished: " (data.complete_cells()) " of " (cells(data)) " are complete." }
+                    b { (unfinished(data)) }
                     " To go on: " code { (command) } " " (button(&command, "copy"))
                 }
             }
@@ -35,8 +36,15 @@ pub(crate) fn banner(data: &StudyData) -> Markup {
     }
 }
 
-fn cells(data: &StudyData) -> String {
-    text::count(data.cells.len(), "cell")
+/// How many cells are complete, where not all are.
+fn unfinished(data: &StudyData) -> String {
+    let (complete, all) = (data.complete_cells(), text::count(data.cells.len(), "cell"));
+    let is = if complete == 1 { "is" } else { "are" };
+    let failed = match data.failed_cells() {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    format!("This study is not finished: {complete} of {all} {is} complete{failed}.")
 }
 
 /// `Now: the training, cell 3 of 9, step 66 of 200, about 7 min left.`
@@ -115,6 +123,7 @@ mod tests {
             crate::report::index::page(&crate::report::sections::Page { data, judged: &judged, other: None, charts })
         };
         let stays = page(&data);
+        assert!(stays.contains("2 of 3 cells are complete, 1 failed."));
         assert!(!stays.contains("http-equiv=\"refresh\"") && !stays.contains("id=\"live\""));
         data.live = Some(Live { written: 1_700_000_000, ..Live::default() });
         let live = page(&data);

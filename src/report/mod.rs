@@ -28,6 +28,7 @@ mod grid;
 mod heat;
 mod index;
 mod layout;
+mod links;
 mod live;
 mod markdown;
 mod measure_table;

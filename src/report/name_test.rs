@@ -124,8 +124,8 @@ pub(crate) fn said_identifier(test: &BaseTest<'_>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "The identifier “{}” is not a meaningless word to the base model: it changes the loss by {:.1}\u{a0}% before any \
-         training. What it means already mixes with the subject; letters that mean nothing are better.",
+        "The identifier “{}” is not a meaningless word to the base model: it changes the loss by {:.1}\u{a0}% before \
+         any training. What it means already mixes with the subject; letters that mean nothing are better.",
         test.cell.words[0],
         difference.mean.abs() / class * 100.0
     ))

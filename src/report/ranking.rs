@@ -5,25 +5,28 @@ use maud::{Markup, html};
 use crate::measures::verdict::Direction;
 use crate::report::axis;
 use crate::report::finding::{Judged, Standing, none_told_apart, standing};
+use crate::report::links::chosen;
 use crate::report::style::markdown;
 use crate::report::words::number_or_dash;
 use crate::text::measurement;
 
 /// Fewer conditions need no filter.
 const FILTERED: usize = 8;
+/// Why no condition is marked.
+const ALIKE: &str = "No condition can be told from the best one: the order may be chance.";
 
-/// The ranking; `link` leads to the images of a condition.
-pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(usize) -> String) -> Markup {
+/// The ranking.
+pub(crate) fn html(judged: &Judged<'_>) -> Markup {
     let order = order(judged);
     let known = order.iter().any(|c| standing(judged, *c).is_some());
     html! {
         @if order.len() >= FILTERED {
-            p.tools hidden {
+            p.filter hidden {
                 label { "Only rows with the words " input type="search" data-filter="ranking"; }
                 output aria-live="polite" data-count="ranking" {}
             }
         }
-        @if none_told_apart(judged) { p { "No condition can be told from the best one: the order may be chance." } }
+        @if none_told_apart(judged) { p { (ALIKE) } }
         div.scroll.plain tabindex="0" role="region" aria-label="Ranking" {
             table.numbers.sortable id="ranking" {
                 thead { tr {
@@ -36,20 +39,24 @@ pub(crate) fn html(judged: &Judged<'_>, link: &dyn Fn(usize) -> String) -> Marku
                     @if known { th scope="col" data-sort="text" { "against the best" } }
                     th scope="col" { "images" }
                 } }
-                tbody { @for condition in order { (row(judged, condition, known, link)) } }
+                tbody { @for condition in order { (row(judged, condition, known)) } }
             }
         }
     }
 }
 
-fn row(judged: &Judged<'_>, condition: usize, known: bool, link: &dyn Fn(usize) -> String) -> Markup {
+fn row(judged: &Judged<'_>, condition: usize, known: bool) -> Markup {
     let verdict = &judged.verdict.conditions[condition];
     let levels = &judged.study.conditions[condition].levels;
     let interval = verdict.score.and_then(|s| s.low.zip(s.high));
     let change = verdict.gain.map(|gain| gain.change.mean);
     let standing = standing(judged, condition);
+    let values = judged.axes.iter().zip(levels);
+    let settings: Vec<(&str, &str)> =
+        values.filter_map(|(axis, level)| Some((axis.key, *axis.values.get(*level)?))).collect();
+    let words = format!("{} {}", judged.title(condition), standing.map_or("", Standing::word));
     html! {
-        tr {
+        tr data-words=(words) {
             @if judged.axes.is_empty() { th scope="row" dir="auto" { span.name { (judged.title(condition)) } } }
             @for (i, axis) in judged.axes.iter().enumerate() {
                 @let level = levels.get(i).copied().unwrap_or_default();
@@ -76,7 +83,7 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool, link: &dyn Fn(usize) 
                     (standing.map_or("–", Standing::word))
                 }
             }
-            td { a href=(link(condition)) aria-label={ "images of " (judged.title(condition)) } { "look" } }
+            td { a href="#images" data-t=(chosen(judged.data, &settings)) aria-label={ "images of " (judged.title(condition)) } { "look" } }
         }
     }
 }
@@ -95,7 +102,8 @@ pub(crate) fn text(judged: &Judged<'_>) -> String {
             standing(judged, condition).map_or("–", Standing::word).to_owned(),
         ]
     });
-    markdown::table(&head, &["---", "---:", "---:", "---:", "---"], rows)
+    let table = markdown::table(&head, &["---", "---:", "---:", "---:", "---"], rows);
+    if none_told_apart(judged) { format!("{ALIKE}\n\n{table}") } else { table }
 }
 
 /// The conditions, the best score first; those without a score last.
@@ -137,10 +145,10 @@ mod tests {
         let data = fixture::two_axes();
         let one = judged(&data);
         assert_eq!(order(&one), [2, 3, 0, 1]);
-        assert!(!html(&one, &|_| String::new()).into_string().contains("best"), "one training of each");
+        assert!(!html(&one).into_string().contains("best"), "one training of each");
         let data = fixture::with_seeds(&data, 3);
         let three = judged(&data);
-        let page = html(&three, &|_| String::new()).into_string();
+        let page = html(&three).into_string();
         assert!(page.contains("among the best") && page.contains("worse than the best"), "{page}");
         assert!(text(&three).contains("| 4 photos, rank 4 |"), "{}", text(&three));
     }

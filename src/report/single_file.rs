@@ -15,8 +15,8 @@ use crate::report::style::{link, picture};
 use crate::report::tags::{Piece, Tag, pieces};
 
 /// What the page says at its top.
-const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small copies of the images; the full images and \
-                    all other files lie in the folder of the report.</p>";
+const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small copies of the images; the full images \
+                    and all other files lie in the folder of the report.</p>";
 /// What is written behind a link to a file that is left out.
 const LEFT_OUT: &str = " <small>(not in this file)</small>";
 const SCRIPT: &str = include_str!("style/js/single.js");
@@ -179,7 +179,7 @@ mod tests {
         assert!(!page.contains("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAIA"), "images are JPEGs");
         let most = page.len() as u64 - 1;
         let error = single_file(&data, &out, most).expect_err("too large").to_string();
-        assert!(error.contains("MB"), "{error}");
+        assert!(error.contains("would have") && error.contains("--max-size"), "{error}");
         std::fs::remove_file(out.join(&data.baselines[0].images[0].file)).expect("removes");
         assert!(single_file(&data, &out, u64::MAX).is_err(), "a picture that is gone is told");
     }

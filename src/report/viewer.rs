@@ -57,7 +57,8 @@ pub(crate) fn dialog() -> Markup {
                     span.view-group role="group" aria-label="Marks" {
                         button id="mark-a" type="button" title="Mark this image as A" { "A" }
                         button id="mark-b" type="button" title="Mark this image as B" { "B" }
-                        button id="exchange" type="button" aria-label="Exchange A and B" title="Exchange A and B (X)" { "⇄" }
+                        button id="exchange" type="button" aria-label="Exchange A and B"
+                            title="Exchange A and B (X)" { "⇄" }
                     }
                     button id="flick" type="button" title="Hold it to see the base model (Space)" { "Hold: base" }
                     button.toggle type="button" aria-pressed="false" { "LoRA on / off" }

@@ -31,7 +31,8 @@ pub struct Features {
     pub encoder: String,
     /// The artifact with the photos or images.
     pub source: Key,
-    /// How many pictures the encoder looks at, mirrored photos included; `source` determines it.
+    /// How many pictures the encoder looks at, mirrored photos and photos without background included; `source`
+    /// determines it.
     pub images: usize,
     /// Texts to encode, too: the prompts with the class word in place of the identifier, in the order of
     /// `generate.prompts`.
@@ -67,8 +68,8 @@ impl Features {
         let (prompts, seeds) = (generate.images.prompts.len(), generate.images.seeds.len());
         let is_main = keys.one(of) == Some(source);
         let images = match of {
-            // Each photo and its mirror image.
-            Stage::Prepare => 2 * cell.photos.len(),
+            // Each photo and its mirror image, and the subject alone where a mask tells it from its background.
+            Stage::Prepare => 2 * cell.photos.len() + cell.masks.len(),
             Stage::Baseline if is_main => (generate.baseline_prompts.len() + prompts + drift) * seeds,
             Stage::Baseline => prompts * seeds,
             _ => (prompts + drift) * seeds,

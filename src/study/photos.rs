@@ -34,20 +34,14 @@ impl CheckedPhotos {
         store: &Path,
     ) -> Self {
         let mut memories = Memories::open(store);
-        let usages = |scan: &Scan| BTreeSet::from([Usage::of_all(scan, resolution, crop)]);
+        let usages = BTreeSet::from([Usage::of_all(resolution, crop)]);
         let checked = Self::new(images, masks, &mut memories, usages);
         memories.keep();
         checked
     }
 
-    fn new(
-        images: Vec<PathBuf>,
-        masks: Option<&Path>,
-        memories: &mut Memories,
-        usages: impl FnOnce(&Scan) -> BTreeSet<Usage>,
-    ) -> Self {
+    fn new(images: Vec<PathBuf>, masks: Option<&Path>, memories: &mut Memories, usages: BTreeSet<Usage>) -> Self {
         let (scan, mut all) = survey(&images, masks, &mut memories.photos);
-        let usages = usages(&scan);
         all.extend(findings(&scan, &usages));
         Self { images, scan, usages, findings: all }
     }
@@ -68,7 +62,7 @@ impl Study {
         for dataset in self.experiment.cells().iter().map(|cell| &cell.settings.dataset) {
             let images = &dataset.images;
             if checked.iter().all(|other| other.images != *images) {
-                let usages = |scan: &Scan| plan::usages(&self.experiment, scan, images);
+                let usages = plan::usages(&self.experiment, images);
                 checked.push(CheckedPhotos::new(images.clone(), dataset.masks.as_deref(), &mut memories, usages));
             }
         }

@@ -89,6 +89,15 @@ fn what_the_hub_lacks_or_refuses_is_explained() {
     let cache = Cache::new();
     let mut model = Model::tiny();
     model.0.remove(WEIGHTS);
+    // The same weights as a pickle are there.
+    let server = Server::honest(&model);
+    let error = fails(&cache, &cache.hub(&server.url), &model);
+    assert!(matches!(error, HubError::OnlyPickles { .. }), "{error}");
+    for words in ["unet/diffusion_pytorch_model.bin", "owner/name@revision", "refs/pr/1", "save_pretrained"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(server.log().len(), 1, "nothing is downloaded that cannot be used");
+    model.0.remove("unet/diffusion_pytorch_model.bin");
     let server = Server::honest(&model);
     let error = fails(&cache, &cache.hub(&server.url), &model);
     assert!(matches!(error, HubError::Unusable { .. }) && error.to_string().contains(WEIGHTS), "{error}");

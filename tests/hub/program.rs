@@ -81,6 +81,28 @@ fn a_run_tells_of_its_download_and_a_plan_downloads_nothing() {
     assert!(err.contains(&format!("downloaded {WEIGHTS}: ")) && err.contains("5000 to train on"), "{err}");
 }
 
+#[test]
+fn an_encoder_whose_weights_are_a_pickle_is_refused_with_the_way_out() {
+    // As the main revision of openai/clip-vit-base-patch32 was in 2024.
+    let files = ["README.md", "config.json", "preprocessor_config.json", "pytorch_model.bin", "tf_model.h5"];
+    let model = Model(files.iter().map(|name| ((*name).to_owned(), b"{}".to_vec())).collect());
+    let (cache, server) = (Cache::new(), Server::honest(&model));
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = format!(
+        "[model]\nbase = \"{root}/experiments/models/toyworld\"\ndevice = \"cpu\"\n[subject]\n\
+         identifier = \"aawxbc\"\nclass = \"toy\"\n[dataset]\nimages = \"{root}/experiments/data/shinchan\"\n\
+         size = 2\n[evaluate]\nencoders = [{{ name = \"clip\", model = \"some-owner/tiny\", for = [\"prompt\"] }}]\n"
+    );
+    std::fs::write(cache.path().parent().unwrap().join("study.toml"), text).unwrap();
+    let output = runner(&cache, &server).arg("study.toml").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(96), "{text}");
+    for words in ["the encoder \"clip\"", "never opened: pytorch_model.bin", "owner/name@revision", "save_pretrained"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(!text.contains("tf_model.h5") && server.count("pytorch_model.bin") == 0, "{text}");
+}
+
 /// Waits for a file to have that many bytes.
 fn wait_for(path: &Path, bytes: u64) {
     let begun = Instant::now();

@@ -3,7 +3,8 @@
     python3 recompute.py REPORT_FOLDER
 
 It reads `trainings.csv` (what was judged) and, from `verdict.json`, the axes of the study; then it computes means,
-differences, intervals, p-values and answers by docs/verdict.md, and compares all of them with `verdict.json`,
+differences, intervals, p-values, the permutation, the trend, interactions, what would settle it and the answers by
+docs/verdict.md, and compares all of them with `verdict.json`,
 `conditions.csv` and `differences.csv`: numbers to 1e-9, categories as words. It needs Python 3.8 and nothing else.
 Exit code 0: everything is the same.
 """
@@ -70,12 +71,27 @@ def f_tail(f, above, below):
     return incomplete_beta(below / 2, above / 2, below / (below + above * f)) if math.isfinite(f) else 0.0
 
 
-def holm(ps):
+def step_down(ps, most=None):
+    """Holm's method. With `most` it is Shaffer's: most[i] is how many questions can be null after i differences."""
     out, top = [1.0] * len(ps), 0.0
     for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        top = max(top, min(1.0, ps[i] * (len(ps) - rank)))
+        top = max(top, min(1.0, ps[i] * (most[rank] if most else len(ps) - rank)))
         out[i] = top
     return out
+
+
+def equal_pairs(things):
+    """For all pairs of things: how many can be equal after i of them were told apart. Things that are equal form
+    groups, so every division into groups is tried."""
+    def divisions(rest, largest):
+        if rest == 0:
+            yield 0
+        for group in range(1, min(rest, largest) + 1):
+            for pairs in divisions(rest - group, group):
+                yield pairs + group * (group - 1) // 2
+
+    possible, pairs = set(divisions(things, things)), things * (things - 1) // 2
+    return [max(p for p in possible if p <= pairs - i) for i in range(pairs)]
 
 
 def mean(v):
@@ -110,6 +126,52 @@ def solve(matrix, right):
                 factor = rows[k][i] / rows[i][i]
                 rows[k] = [x - factor * y for x, y in zip(rows[k], rows[i])]
     return [row[-1] / row[i] for i, row in enumerate(rows)]
+
+
+def chi_square(x, df):
+    """The chance that a chi-square number of a whole number of degrees is below x: a finite sum."""
+    if x <= 0:
+        return 0.0
+    # The terms half^k / Gamma(k + 1) e^-half for k = 0, 1, ... or 1/2, 3/2, ... below df / 2, as logarithms.
+    half, first = x / 2, df % 2 / 2
+    terms = (first + i for i in range(df // 2))
+    above = math.fsum(math.exp(k * math.log(half) - math.lgamma(k + 1) - half) for k in terms)
+    return (math.erf(math.sqrt(half)) if first else 1.0) - above
+
+
+def power(ncp, df, alpha):
+    """The chance that |t| is above its quantile when the mean is ncp: over the normal numbers z, the chance that the
+    noise is below |z + ncp| / t. Simpson's rule on both sides of z = -ncp."""
+    t = quantile(alpha, df)
+    steps, total = 4000, 0.0
+    middle = min(12.0, max(-12.0, -ncp))
+    for low, high in ((-12.0, middle), (middle, 12.0)):
+        h = (high - low) / steps
+        for i in range(steps + 1):
+            z = low + i * h
+            value = math.exp(-z * z / 2) * chi_square(df * ((z + ncp) / t) ** 2, df)
+            total += value * (1 if i in (0, steps) else 4 if i % 2 else 2) * h / 3
+    return total / math.sqrt(2 * math.pi)
+
+
+class SplitMix64:
+    """The random numbers of the permutation, as docs/verdict.md describes them."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, n):
+        mask = 2 ** 64 - 1
+        self.state = (self.state + 0x9E3779B97F4A7C15) & mask
+        z = self.state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        return ((z ^ (z >> 31)) * n) >> 64
+
+    def shuffle(self, items):
+        for last in range(len(items) - 1, 0, -1):
+            other = self.below(last + 1)
+            items[last], items[other] = items[other], items[last]
 
 
 class Study:
@@ -168,7 +230,6 @@ class Study:
             big, small = max(spread, key=lambda v: v[0]), min(spread, key=lambda v: v[0])
             tail = f_tail(big[0] / small[0] if small[0] else math.inf, big[1], small[1])
             self.variances = dict(largest=big[0], smallest=small[0], p=min(1.0, len(spread) * (len(spread) - 1) * tail))
-        v = self.variances
         if not with_scores:
             self.method = "nothing"
         elif len(with_scores) == 1:
@@ -178,8 +239,7 @@ class Study:
         elif math.sqrt(self.s2) <= 1e-9 * largest:
             self.method = "no_noise"
         else:
-            unequal = v and v["largest"] > 9 * v["smallest"] and v["p"] < 0.05
-            self.method = "paired" if unequal else "pooled"
+            self.method = "pooled"
 
     def contrast(self, w):
         """The sum of w[c] times condition c: (estimate, standard error, degrees of freedom); None if not determined."""
@@ -190,19 +250,17 @@ class Study:
             if abs(sum(w[c] for c in used if self.part[c] == part)) > 1e-9:
                 return None
         value = math.fsum(w[c] * self.effect[c] for c in used)
-        if self.method == "pooled":
-            full = [0.0] * len(self.normal)
-            for c in used:
-                if ("c", c) in self.place:
-                    full[self.place["c", c]] = w[c]
-            factor = math.fsum(x * y for x, y in zip(full, solve(self.normal, full)))
-            return value, math.sqrt(self.s2 * factor), self.df
-        if self.method == "paired":
-            inside = [math.fsum(w[c] * self.y[c][r] for c in used) for r in range(self.R)
-                      if all(self.y[c][r] is not None for c in used)]
-            if len(inside) > 1:
-                return mean(inside), math.sqrt(variance(inside) / len(inside)), len(inside) - 1
-        return value, None, None
+        if self.method != "pooled":
+            return value, None, None
+        full = [0.0] * len(self.normal)
+        for c in used:
+            if ("c", c) in self.place:
+                full[self.place["c", c]] = w[c]
+        pooled = self.s2 * math.fsum(x * y for x, y in zip(full, solve(self.normal, full)))
+        inside = [math.fsum(w[c] * self.y[c][r] for c in used) for r in range(self.R)
+                  if all(self.y[c][r] is not None for c in used)]
+        own = variance(inside) / len(inside) if len(inside) > 1 else 0.0
+        return value, math.sqrt(max(pooled, math.sqrt(pooled * own))), self.df
 
     def difference(self, first, second, w):
         got = self.contrast(w)
@@ -223,10 +281,11 @@ class Study:
             return "better" if value * self.sign > 0 else "worse"
         return "not_clear"
 
-    def corrected(self, items):
-        """Holm over one family of (entry, value)."""
+    def corrected(self, items, things=None):
+        """Corrects one family of (entry, value); `things` if it is all pairs of that many things."""
         known = [(item, value) for item, value in items if item["p"] is not None]
-        for (item, value), p in zip(known, holm([item["p"] for item, _ in known])):
+        most = equal_pairs(things) if things and len(known) == things * (things - 1) // 2 else None
+        for (item, value), p in zip(known, step_down([item["p"] for item, _ in known], most)):
             item["p_holm"], item["call"] = p, self.call(value, p)
 
     def gains(self):
@@ -272,7 +331,7 @@ class Study:
     def enough(self, levels, span):
         if levels is None or len(levels) < 2:
             return dict(answer="not_asked")
-        if self.method not in ("pooled", "paired"):
+        if self.method != "pooled":
             return dict(answer="one_training")
         if span is None:
             return dict(answer="no_span")
@@ -321,22 +380,105 @@ class Study:
             w = [self.weights({a: level}) for level in range(axis["levels"])]
             pairs = itertools.combinations(range(axis["levels"]), 2)
             found = [self.difference(p, q, [x - y for x, y in zip(w[p], w[q])]) for p, q in pairs]
+            # A condition without a score: there is no mean over the other axes.
+            if None in found:
+                return None
             self.corrected([(d, d["estimate"]) for d in found])
             out.append(dict(axis=a, differences=found, range=max(abs(d["estimate"]) for d in found)))
         return out
+
+    def interactions(self):
+        if len(self.axes) < 2 or not self.complete():
+            return None
+        found = []
+        for a, b in itertools.combinations(range(len(self.axes)), 2):
+            for values in itertools.combinations(range(self.axes[a]["levels"]), 2):
+                for by in itertools.combinations(range(self.axes[b]["levels"]), 2):
+                    at = [[x - y for x, y in zip(*(self.weights({a: v, b: level}) for v in values))] for level in by]
+                    change = self.difference(0, 1, [x - y for x, y in zip(*at)])
+                    if change is None or change["p"] is None:
+                        continue
+                    found.append(dict(axis=a, values=list(values), by=b, by_values=list(by), p=change["p"],
+                                      at=[self.contrast(w)[0] * self.sign for w in at]))
+        for entry, p in zip(found, step_down([entry.pop("p") for entry in found])):
+            entry["p_holm"] = p
+        turned = sorted((e for e in found if e["p_holm"] <= 0.05 and e["at"][0] * e["at"][1] < 0),
+                        key=lambda e: e["p_holm"])
+        named = {}
+        for entry in turned:
+            named.setdefault((entry["axis"], entry["by"]), entry)
+        return list(named.values())
+
+    def omnibus(self):
+        repeats = []
+        for r in range(self.R):
+            here = [c for c in range(self.C) if self.y[c][r] is not None]
+            if len(here) > 1:
+                middle = mean([self.y[c][r] for c in here])
+                repeats.append((here, [self.y[c][r] - middle for c in here]))
+        if len(repeats) < 2:
+            return None
+        count = [sum(c in here for here, _ in repeats) for c in range(self.C)]
+
+        def statistic(orders):
+            sums = [0.0] * self.C
+            for (here, _), values in zip(repeats, orders):
+                for c, value in zip(here, values):
+                    sums[c] += value
+            return math.fsum(s * s / n for s, n in zip(sums, count) if n)
+
+        observed = statistic([values for _, values in repeats])
+        close = 1e-9 * math.fsum(v * v for _, values in repeats for v in values)
+        tried = math.prod(math.factorial(len(here)) for here, _ in repeats)
+        if tried <= 100_000:
+            every = [statistic(o) for o in itertools.product(*(itertools.permutations(v) for _, v in repeats))]
+            return dict(p=sum(s >= observed - close for s in every) / tried,
+                        smallest=sum(s >= max(every) - close for s in every) / tried, tried=tried, exact=True)
+        random, orders, good = SplitMix64(20), [list(values) for _, values in repeats], 1
+        for _ in range(19_999):
+            for order in orders:
+                random.shuffle(order)
+            good += statistic(orders) >= observed - close
+        return dict(p=good / 20_000, smallest=1 / 20_000, tried=20_000, exact=False)
+
+    def settle(self, best, calls_of_best, span):
+        open_ = [d for d, call in calls_of_best if call == "not_clear"]
+        if best is None or not open_:
+            return None
+        d = min(open_, key=lambda d: abs(d["estimate"]))
+        wanted = max(abs(d["estimate"]), 0.1 * span if span else 0.0)
+        alpha = 0.05 / self.family
+
+        def chance(repeats):
+            df = (len(self.scored) - 1) * (repeats - 1) if repeats != self.R else d["df"]
+            return power(wanted / (d["se"] * math.sqrt(self.R / repeats)), df, alpha)
+
+        low, high = self.R + 1, 30
+        enough = low <= high and chance(high) >= 0.8
+        while enough and low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if chance(middle) >= 0.8 else (middle + 1, high)
+        return dict(best=best, other=d["second"] if d["first"] == best else d["first"], difference=wanted,
+                    half_width=quantile(0.05, d["df"]) * d["se"], power=chance(self.R), repeats=low if enough else None)
 
     def verdict(self):
         pairs = itertools.combinations(range(self.C), 2)
         unit = lambda a, b: [float(c == a) - float(c == b) for c in range(self.C)]
         differences = [d for a, b in pairs for d in [self.difference(a, b, unit(a, b))] if d]
         gains = self.gains()
-        # One family: all pairs, and each condition against the base model.
-        self.corrected([(d, d["estimate"]) for d in differences] + [(g, g["change"]["mean"]) for g in gains if g])
+        # One family: all pairs, and each condition against the base model. With all scores there, and one floor for
+        # each repeat, these are all pairs of the conditions and the base model.
+        whole = all(x is not None for row in self.y + self.floor for x in row)
+        things = self.C + 1 if whole and all(floor == self.floor[0] for floor in self.floor) else None
+        family = [(d, d["estimate"]) for d in differences] + [(g, g["change"]["mean"]) for g in gains if g]
+        self.corrected(family, things)
+        self.family = sum(item["p"] is not None for item, _ in family)
         ahead = {}
         for c in self.scored:
             own = [d["estimate"] * self.sign * (1 if d["first"] == c else -1)
                    for d in differences if c in (d["first"], d["second"])]
-            ahead[c] = (len(own), math.fsum(own) / max(1, len(own)), -c)
+            # Of equal ones the first counts; the least squares of this script are off by less than 1e-12.
+            ahead[c] = (len(own), round(math.fsum(own) / max(1, len(own)), 12), -c)
         best = max(ahead, key=ahead.get) if ahead else None
         span = self.report["span"]
         if span is None and best is not None and gains[best] and gains[best]["call"] in ("better", "unknown"):
@@ -349,13 +491,17 @@ class Study:
             numbers = [self.axes[sizes]["sizes"][i] for i in order]
             levels = [self.weights({sizes: i}) for i in order] if self.complete() else None
         turned = dict(better="worse", worse="better")
-        of_best = [d["call"] if d["first"] == best else turned.get(d["call"], d["call"])
-                   for d in differences if best in (d["first"], d["second"])]
+        calls_of_best = [(d, d["call"] if d["first"] == best else turned.get(d["call"], d["call"]))
+                         for d in differences if best in (d["first"], d["second"])]
+        of_best = [call for _, call in calls_of_best]
+        effects = self.effects()
         clear = len(self.scored) > 1 and len(of_best) + 1 == len(self.scored) and set(of_best) == {"better"}
         return dict(
             method=self.method, variances=self.variances, differences=differences, best=best, best_is_clear=clear,
             noise=dict(sd=math.sqrt(self.s2), df=self.df) if self.s2 is not None else None, span=span, sizes=sizes,
-            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=self.effects(),
+            order=order, enough=self.enough(levels, span), trend=self.trend(levels, numbers), effects=effects,
+            interactions=self.interactions() if effects is not None else None, omnibus=self.omnibus(),
+            settle=self.settle(best, calls_of_best, span),
             conditions=[dict(n=sum(x is not None for x in row), diverged=diverged, score=estimate(row), gain=gain,
                              share=gain["change"]["mean"] * self.sign / span if gain and span else None)
                         for row, diverged, gain in zip(self.y, self.diverged, gains)])
@@ -410,7 +556,8 @@ def main():
     study = Study(sys.argv[1])
     computed = study.verdict()
     said = dict(study.report["verdict"])
-    said["effects"] = said["axes"]["effects"] if said.get("axes") else None
+    for name in ("effects", "interactions"):
+        said[name] = said["axes"][name] if said.get("axes") else None
     faults = []
     compare("verdict", computed, said, faults)
     tables(sys.argv[1], computed, faults)

@@ -7,6 +7,8 @@ pub struct PhotoFeatures<'a> {
     pub plain: &'a [f32],
     /// The mirrored crop.
     pub mirrored: &'a [f32],
+    /// The crop without its background; `None` without a mask.
+    pub masked: Option<&'a [f32]>,
 }
 
 /// What the prompt of an image asks for.

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_mirrored_copy_is_a_copy() {
-        let photo = |plain: &'static [f32], mirrored: &'static [f32]| PhotoFeatures { plain, mirrored };
+        let photo = |plain: &'static [f32], mirrored: &'static [f32]| PhotoFeatures { plain, mirrored, masked: None };
         let (train, held_out) = ([photo(&[1.0, 0.0], &[0.0, 1.0])], [photo(&[-1.0, 0.0], &[-1.0, 0.0])]);
         assert_eq!(gap(&[0.0, 1.0], &train, &held_out, 1), Some(1.0));
         assert_eq!(gap(&[0.0, 1.0], &train, &[], 1), None);

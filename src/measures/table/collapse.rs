@@ -6,7 +6,7 @@
 use image::RgbImage;
 
 use crate::measures::inputs::{Cell, mean};
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::quantile::quantile;
 use crate::measures::record::Values;
 
@@ -23,7 +23,6 @@ const CONTRAST: Measure = Measure {
     better: Better::Neither,
     floor: Some(BASE.name),
     ceiling: &[],
-    columns: &[],
     of: Of::Image(|pair| Ok(contrast(&pair.image))),
 };
 
@@ -33,7 +32,6 @@ const BASE: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::Image(|pair| Ok(contrast(&pair.base))),
 };
 
@@ -57,10 +55,6 @@ pub(super) const MEASURES: &[Measure] = &[
                model's images on the same prompts and noise, or pixels like noise.",
         better: Better::Lower,
         floor: None,
-        columns: &[
-            Column { table: Table::Page, rank: 57, head: "collapsed", below: "share of images", optional: true },
-            Column { table: Table::Text, rank: 47, head: "collapsed", below: "", optional: true },
-        ],
         of: Of::Cell(collapsed),
         ..CONTRAST
     },

@@ -5,7 +5,7 @@
 //! same training photos. Where no photo is held out, the ceiling is the training photos among themselves.
 
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::similarity::{leave_one_out, nearest};
 
 /// Position of the most similar photo in the cell's list of training photos.
@@ -15,7 +15,6 @@ pub const NEAREST_PHOTO: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::Image(|pair| Ok(nearest(&pair.thumbnail, pair.photos).map(|(index, _)| index as f64))),
 };
 
@@ -51,7 +50,6 @@ pub const LARGEST: Measure = Measure {
     note: "Largest similarity of an image to a training photo.",
     // The mean of the base model's images is no floor for the largest of others.
     floor: None,
-    columns: &[Column { table: Table::Text, rank: 60, head: "nearest photo, largest", below: "", optional: false }],
     of: Of::Cell(|cell| cell.subject.iter().filter_map(|values| NEAREST_SIMILARITY.value(values)).reduce(f64::max)),
     ..NEAREST_SIMILARITY
 };

@@ -4,7 +4,7 @@
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, PhotoFeatures, Shows, gap};
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 const GAP: Measure = Measure {
     name: "copying_gap",
@@ -14,10 +14,6 @@ const GAP: Measure = Measure {
     better: Better::Lower,
     floor: Some(BASE.name),
     ceiling: &[PHOTOS.name],
-    columns: &[
-        Column { table: Table::Page, rank: 6, head: "copying", below: "gap of cosines, ↓ is better", optional: true },
-        Column { table: Table::Text, rank: 6, head: "copying", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         mean(cell.showing(Shows::Subject).filter_map(|image| of_picture(cell, image.image)))
     }),
@@ -29,7 +25,6 @@ const BASE: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         mean(cell.showing(Shows::Subject).filter_map(|image| of_picture(cell, image.base?)))
     }),
@@ -53,7 +48,6 @@ const PHOTOS: Measure = Measure {
 /// The number of an image, then those of a cell.
 pub(super) const MEASURES: &[Measure] = &[
     Measure {
-        columns: &[],
         of: Of::ImageFeatures(Purpose::Identity, |cell, image| match image.shows {
             Shows::Subject => of_picture(cell, image.image),
             Shows::Class | Shows::Other => None,

@@ -1,7 +1,7 @@
 //! How far images change that should not: those of prompts without the subject.
 
 use super::effect::BASELINE_RMSE;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 /// The drift of a cell.
 pub(super) const MEASURES: &[Measure] = &[Measure {
@@ -11,9 +11,5 @@ pub(super) const MEASURES: &[Measure] = &[Measure {
     better: Better::Lower,
     floor: None,
     ceiling: &[],
-    columns: &[
-        Column { table: Table::Page, rank: 40, head: "drift", below: "RMSE 0–1, ↓ is better", optional: false },
-        Column { table: Table::Text, rank: 40, head: "drift", below: "", optional: false },
-    ],
     of: Of::Cell(|cell| cell.drift_mean(BASELINE_RMSE.name)),
 }];

@@ -1,6 +1,6 @@
 //! How far the adapter moves an image away from the base model's image on the same noise.
 
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::rmse::rmse;
 use crate::measures::ssim::ssim;
 
@@ -11,7 +11,6 @@ pub(super) const BASELINE_RMSE: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::Image(|pair| rmse(&pair.image, &pair.base).map(Some)),
 };
 
@@ -27,13 +26,6 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         name: "mean_baseline_rmse",
         note: "Mean root mean squared difference to the base model's images on the same noise, 0 to 1.",
-        columns: &[Column {
-            table: Table::Page,
-            rank: 50,
-            head: "effect of the LoRA",
-            below: "RMSE to baseline, 0–1",
-            optional: false,
-        }],
         of: Of::Cell(|cell| cell.subject_mean(BASELINE_RMSE.name)),
         ..BASELINE_RMSE
     },

@@ -3,7 +3,7 @@
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, FeatureImage, Shows, cosine};
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 /// The variety of a cell.
 pub(super) const MEASURES: &[Measure] = &[Measure {
@@ -14,16 +14,6 @@ pub(super) const MEASURES: &[Measure] = &[Measure {
     better: Better::Higher,
     floor: None,
     ceiling: &[],
-    columns: &[
-        Column {
-            table: Table::Page,
-            rank: 56,
-            head: "variety of content",
-            below: "share of the base's",
-            optional: true,
-        },
-        Column { table: Table::Text, rank: 46, head: "variety of content", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         let base = variety(cell, |image| image.base)?;
         (base > 0.0).then_some(variety(cell, |image| Some(image.image))? / base)

@@ -3,11 +3,9 @@
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, FeatureImage, PhotoFeatures, Shows, cosine, lower_limit, mean_cosine};
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::verdict::bootstrap::bootstrap;
 use crate::measures::verdict::estimate::Estimate;
-
-const NONE: &[Column] = &[];
 
 /// The likeness to held-out photos.
 pub const IDENTITY: Measure = Measure {
@@ -16,10 +14,6 @@ pub const IDENTITY: Measure = Measure {
     better: Better::Higher,
     floor: Some(FLOOR.name),
     ceiling: &[CEILING.name],
-    columns: &[
-        Column { table: Table::Page, rank: 2, head: "likeness", below: "cosine, ↑ is better", optional: true },
-        Column { table: Table::Text, rank: 2, head: "likeness", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| of_images(cell, Shows::Subject, |image| Some(image.image))),
 };
 
@@ -31,10 +25,6 @@ pub const FLOOR: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[
-        Column { table: Table::Page, rank: 3, head: "floor", below: "base model, class word", optional: true },
-        Column { table: Table::Text, rank: 3, head: "likeness, base model", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| of_images(cell, Shows::Subject, |image| image.floor)),
 };
 
@@ -43,7 +33,6 @@ pub const CEILING: Measure = Measure {
     name: "identity_ceiling",
     note: "The likeness of real photos: the mean cosine of each held-out photo to the other held-out photos. With one \
            held-out photo it is its mean cosine to the training photos of the largest size.",
-    columns: &[Column { table: Table::Page, rank: 4, head: "ceiling", below: "unseen photos", optional: true }],
     of: Of::CellFeatures(Purpose::Identity, ceiling),
     ..FLOOR
 };
@@ -54,10 +43,6 @@ pub const SHARE: Measure = Measure {
     note: "Likeness as a share of what can be reached: (likeness − floor) / (ceiling − floor). 0 is the base model, 1 \
            is as like as one real photo is another.",
     better: Better::Higher,
-    columns: &[
-        Column { table: Table::Page, rank: 1, head: "share of likeness", below: "0 base – 1 photos", optional: true },
-        Column { table: Table::Text, rank: 1, head: "share of likeness", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         let (score, floor) = (of_images(cell, Shows::Subject, |image| Some(image.image))?, floor(cell)?);
         let range = ceiling(cell)? - floor;
@@ -71,27 +56,17 @@ pub const RANGE_LOW: Measure = Measure {
     name: "identity_range_low",
     note: "Lower limit of the 95 % interval of ceiling − floor, by a bootstrap over the held-out photos. If it is not \
            above 0, the encoder does not see the subject, and its likeness says nothing.",
-    columns: NONE,
     of: Of::CellFeatures(Purpose::Identity, range_low),
     ..FLOOR
 };
 
 /// The numbers of an image, then those of a cell.
 pub(super) const MEASURES: &[Measure] = &[
-    Measure {
-        columns: NONE,
-        of: Of::ImageFeatures(Purpose::Identity, |cell, image| score(image.image, &cell.held_out)),
-        ..IDENTITY
-    },
-    Measure {
-        columns: NONE,
-        of: Of::ImageFeatures(Purpose::Identity, |cell, image| score(image.floor?, &cell.held_out)),
-        ..FLOOR
-    },
+    Measure { of: Of::ImageFeatures(Purpose::Identity, |cell, image| score(image.image, &cell.held_out)), ..IDENTITY },
+    Measure { of: Of::ImageFeatures(Purpose::Identity, |cell, image| score(image.floor?, &cell.held_out)), ..FLOOR },
     Measure {
         name: "identity_train",
         note: "Mean cosine of an image's features to those of the training photos, −1 to 1.",
-        columns: NONE,
         of: Of::ImageFeatures(Purpose::Identity, |cell, image| score(image.image, &cell.train)),
         ..FLOOR
     },
@@ -100,7 +75,6 @@ pub(super) const MEASURES: &[Measure] = &[
         name: "identity_train",
         note: "Mean cosine of the images' features to those of the training photos, −1 to 1. It is no measure of \
                success, because a copy of a training photo has the highest one.",
-        columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| {
             mean(cell.showing(Shows::Subject).filter_map(|image| score(image.image, &cell.train)))
         }),
@@ -112,7 +86,6 @@ pub(super) const MEASURES: &[Measure] = &[
         name: "identity_name_floor",
         note: "The likeness of the base model's images by the subject's name. Near the ceiling, the base model knows \
                the subject already.",
-        columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| {
             mean(cell.by_name.iter().filter_map(|image| score(image, &cell.held_out)))
         }),
@@ -121,14 +94,12 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         name: "identity_name_low",
         note: "Lower end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
-        columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.low),
         ..FLOOR
     },
     Measure {
         name: "identity_name_high",
         note: "Upper end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
-        columns: NONE,
         of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.high),
         ..FLOOR
     },

@@ -5,7 +5,7 @@ use super::effect::BASELINE_RMSE;
 use super::identity::{floor, mean_to, of_images};
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, PhotoFeatures, Shows, lower_limit};
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::numbers::CellNumbers;
 
 const LEAK: Measure = Measure {
@@ -16,10 +16,6 @@ const LEAK: Measure = Measure {
     better: Better::Lower,
     floor: None,
     ceiling: &[],
-    columns: &[
-        Column { table: Table::Page, rank: 41, head: "leak", below: "0 none – 1 class overwritten", optional: true },
-        Column { table: Table::Text, rank: 41, head: "leak", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Identity, |cell| {
         let gain = of_images(cell, Shows::Class, |image| Some(image.image))?
             - of_images(cell, Shows::Class, |image| image.base)?;
@@ -35,7 +31,6 @@ pub(super) const MEASURES: &[Measure] = &[
         name: "leak_low",
         note: "Lower limit of the 95 % interval of the leak, by a bootstrap over the held-out photos. Above 0.25 the \
                class counts as overwritten.",
-        columns: &[],
         of: Of::CellFeatures(Purpose::Identity, leak_low),
         ..LEAK
     },
@@ -44,14 +39,12 @@ pub(super) const MEASURES: &[Measure] = &[
         note: "The change of pixels on prompts with the class word, as a share of the change on the subject's \
                prompts; both are root mean squared differences to the base model's images on the same noise. 1 is \
                that the adapter changes the class as much as the subject.",
-        columns: &[],
         of: Of::CellNumbers(|cell| change_share(cell, Shows::Class)),
         ..LEAK
     },
     Measure {
         name: "other_change_share",
         note: "The same on prompts without the class word.",
-        columns: &[],
         of: Of::CellNumbers(|cell| change_share(cell, Shows::Other)),
         ..LEAK
     },

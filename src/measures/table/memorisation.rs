@@ -1,6 +1,6 @@
 //! Whether photos were learnt by heart: the loss fell on them, and not on photos that were never seen.
 
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 /// The change on the training photos less the change on the held-out photos.
 pub(super) const MEASURES: &[Measure] = &[Measure {
@@ -10,15 +10,5 @@ pub(super) const MEASURES: &[Measure] = &[Measure {
     better: Better::Higher,
     floor: None,
     ceiling: &[],
-    columns: &[
-        Column {
-            table: Table::Page,
-            rank: 35,
-            head: "memorised",
-            below: "change on training − on held-out photos",
-            optional: true,
-        },
-        Column { table: Table::Text, rank: 35, head: "memorised", below: "", optional: true },
-    ],
     of: Of::Probes(|changes| Some(changes.train?.relative() - changes.held_out?.relative())),
 }];

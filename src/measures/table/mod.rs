@@ -7,13 +7,14 @@ mod drift;
 mod effect;
 mod feature_variety;
 pub mod identity;
+mod identity_masked;
 mod leak;
 mod memorisation;
 pub mod probe_loss;
 mod prompt_following;
 mod variety;
 
-use super::measure::{Column, Measure, Table};
+use super::measure::Measure;
 
 /// Every family of measures, in the order of the columns of `cells.csv`.
 const FAMILIES: &[&[Measure]] = &[
@@ -29,6 +30,7 @@ const FAMILIES: &[&[Measure]] = &[
     feature_variety::MEASURES,
     leak::MEASURES,
     memorisation::MEASURES,
+    identity_masked::MEASURES,
 ];
 
 /// Every measure.
@@ -46,14 +48,6 @@ pub fn of_cells() -> impl Iterator<Item = &'static Measure> {
     all().filter(|measure| measure.is_of_cell())
 }
 
-/// The measures with a column in a table, in the order of the columns.
-#[must_use]
-pub fn columns(table: Table) -> Vec<(&'static Measure, &'static Column)> {
-    let mut columns: Vec<_> = all().filter_map(|measure| Some((measure, measure.column(table)?))).collect();
-    columns.sort_by_key(|(_, column)| column.rank);
-    columns
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,14 +63,6 @@ mod tests {
                 assert!(all().any(|other| other.name == *name), "{} names {name}", measure.name);
             }
             assert!(measure.note.ends_with('.'), "{} is not explained in a sentence", measure.name);
-        }
-    }
-
-    #[test]
-    fn columns_have_their_own_places() {
-        for table in [Table::Page, Table::Text] {
-            assert!(columns(table).windows(2).all(|pair| pair[0].1.rank < pair[1].1.rank), "{table:?}");
-            assert!(columns(table).iter().all(|(measure, _)| measure.is_of_cell()), "{table:?}");
         }
     }
 }

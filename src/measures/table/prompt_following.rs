@@ -6,7 +6,7 @@
 use crate::choice::Purpose;
 use crate::measures::features::{FeatureCell, FeatureImage, Shows, cosine};
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 
 const FOLLOWING: Measure = Measure {
     name: "prompt_following",
@@ -15,12 +15,6 @@ const FOLLOWING: Measure = Measure {
     better: Better::Higher,
     floor: Some(BASE.name),
     ceiling: &[],
-    columns: &[
-        Column {
-            table: Table::Page, rank: 5, head: "prompt following", below: "CLIP-T, ↑ is better", optional: true
-        },
-        Column { table: Table::Text, rank: 5, head: "prompt following", below: "", optional: true },
-    ],
     of: Of::CellFeatures(Purpose::Prompt, |cell| over(cell, |image| Some(image.image))),
 };
 
@@ -30,17 +24,12 @@ const BASE: Measure = Measure {
     better: Better::Neither,
     floor: None,
     ceiling: &[],
-    columns: &[],
     of: Of::CellFeatures(Purpose::Prompt, |cell| over(cell, |image| image.base)),
 };
 
 /// The numbers of an image, then those of a cell.
 pub(super) const MEASURES: &[Measure] = &[
-    Measure {
-        columns: &[],
-        of: Of::ImageFeatures(Purpose::Prompt, |_, image| following(image, Some(image.image))),
-        ..FOLLOWING
-    },
+    Measure { of: Of::ImageFeatures(Purpose::Prompt, |_, image| following(image, Some(image.image))), ..FOLLOWING },
     Measure { of: Of::ImageFeatures(Purpose::Prompt, |_, image| following(image, image.base)), ..BASE },
     FOLLOWING,
     BASE,

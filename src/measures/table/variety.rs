@@ -9,7 +9,7 @@ use image::RgbImage;
 
 use crate::measures::error::MeasureError;
 use crate::measures::inputs::mean;
-use crate::measures::measure::{Better, Column, Measure, Of, Table};
+use crate::measures::measure::{Better, Measure, Of};
 use crate::measures::rmse::rmse;
 
 const NAME: &str = "variety";
@@ -25,12 +25,6 @@ pub(super) const MEASURES: &[Measure] = &[
         better: Better::Near,
         floor: Some(FLOOR),
         ceiling: &[],
-        columns: &[
-            Column {
-                table: Table::Page, rank: 55, head: "variety", below: "RMSE between seeds, 0–1", optional: true
-            },
-            Column { table: Table::Text, rank: 45, head: "variety", below: "", optional: true },
-        ],
         of: Of::Prompt(|pairs| variety(pairs.iter().map(|pair| &pair.image))),
     },
     Measure {
@@ -39,7 +33,6 @@ pub(super) const MEASURES: &[Measure] = &[
         better: Better::Neither,
         floor: None,
         ceiling: &[],
-        columns: &[],
         of: Of::Prompt(|pairs| variety(pairs.iter().map(|pair| &pair.base))),
     },
 ];

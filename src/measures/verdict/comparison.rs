@@ -21,8 +21,6 @@ pub enum Method {
     NoNoise,
     /// By the noise of all conditions together.
     Pooled,
-    /// By the differences inside the repeats, because one condition varies much more than another.
-    Paired,
 }
 
 /// Everything that a contrast needs.
@@ -52,7 +50,6 @@ impl Comparison {
             (1, _) => Method::OneCondition,
             (_, None) => Method::OneTraining,
             (_, Some(variance)) if variance.sqrt() <= 1e-9 * largest => Method::NoNoise,
-            _ if variances.as_ref().is_some_and(Variances::unequal) => Method::Paired,
             _ => Method::Pooled,
         };
         Self { table, layout, method, variances }
@@ -61,26 +58,23 @@ impl Comparison {
     /// The sum of `weights[c]` × condition c; the weights add up to zero. `None` if it cannot be computed.
     pub(super) fn contrast(&self, weights: &[f64]) -> Option<Contrast> {
         let (estimate, factor) = self.layout.contrast(weights)?;
-        match self.method {
-            Method::Paired => self.paired(weights).or(Some(Contrast { estimate, error: None })),
-            Method::Pooled => {
-                let error = self.layout.variance.map(|variance| ((variance * factor).sqrt(), self.layout.df));
-                Some(Contrast { estimate, error })
-            }
-            _ => Some(Contrast { estimate, error: None }),
-        }
+        let variance = self.layout.variance.filter(|_| self.method == Method::Pooled).map(|variance| {
+            let pooled = variance * factor;
+            self.own_variance(weights).map_or(pooled, |own| pooled.max((pooled * own).sqrt()))
+        });
+        Some(Contrast { estimate, error: variance.map(|variance| (variance.sqrt(), self.layout.df)) })
     }
 
-    /// The contrast inside each repeat that has all its conditions; `None` with fewer than two such repeats.
-    fn paired(&self, weights: &[f64]) -> Option<Contrast> {
+    /// The variance of the contrast, from its own values inside the repeats that have all its conditions; `None` with
+    /// fewer than two such repeats. Conditions that vary more than the others show here.
+    fn own_variance(&self, weights: &[f64]) -> Option<f64> {
         let repeats = self.table.first().map_or(0, Vec::len);
         let inside = |r: usize| -> Option<f64> {
             let used = weights.iter().zip(&self.table).filter(|(w, _)| **w != 0.0);
             used.map(|(w, row)| row[r].map(|y| w * y)).sum()
         };
         let all = Estimate::of((0..repeats).filter_map(inside))?;
-        let se = all.sd? / (all.n as f64).sqrt();
-        Some(Contrast { estimate: all.mean, error: Some((se, all.n - 1)).filter(|_| se > 0.0) })
+        Some(all.sd? * all.sd? / all.n as f64)
     }
 
     /// The weights of a difference of two conditions.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::comparison::Comparison;
-use super::student::two_sided;
+use super::student::{two_sided, two_sided_quantile};
 use super::study::Direction;
 
 /// What may be said of two conditions, or of a condition and the base model.
@@ -68,6 +68,14 @@ impl Call {
 }
 
 impl Difference {
+    /// Half the length of bands around the two means that do not touch if and only if the difference is clear after
+    /// Bonferroni's correction for so many comparisons. `None` where nothing is known of chance.
+    #[must_use]
+    pub fn band(&self, comparisons: usize) -> Option<f64> {
+        let (se, df) = self.se.zip(self.df)?;
+        Some(two_sided_quantile(0.05 / comparisons.max(1) as f64, df as f64) * se / 2.0)
+    }
+
     /// What may be said of `condition` against the other one of the pair; `None` if it is not of this pair.
     #[must_use]
     pub fn call_for(&self, condition: usize) -> Option<Call> {

@@ -50,7 +50,7 @@ pub(super) fn enough(
     if levels.len() < 2 {
         return Enough::NotAsked;
     }
-    if !matches!(comparison.method, Method::Pooled | Method::Paired) {
+    if comparison.method != Method::Pooled {
         return Enough::OneTraining;
     }
     let Some(span) = span.filter(|s| *s > 0.0) else { return Enough::NoSpan };

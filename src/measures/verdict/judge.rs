@@ -8,10 +8,10 @@ use super::differences::{Call, Difference, difference, differences};
 use super::enough::{Enough, enough};
 use super::estimate::Estimate;
 use super::gains::{Gain, gains};
-use super::holm::holm;
+use super::holm::{most_equal, step_down};
 use super::permutation::{Omnibus, permutation};
 use super::settle::{Settle, settle};
-use super::study::Study;
+use super::study::{Condition, Study};
 use super::trend::{Trend, trend};
 use super::variances::Variances;
 
@@ -77,8 +77,12 @@ pub struct Noise {
 /// Judges a study.
 #[must_use]
 pub fn judge(study: &Study) -> Verdict {
+    Verdict { omnibus: permutation(&study.table()), ..judge_without_permutation(study) }
+}
+
+/// Everything but the permutation, which takes most of the time and which nothing else depends on.
+pub(super) fn judge_without_permutation(study: &Study) -> Verdict {
     let table = study.table();
-    let omnibus = permutation(&table);
     let scores: Vec<Option<Estimate>> = table.iter().map(|row| Estimate::of(row.iter().copied().flatten())).collect();
     let comparison = Comparison::new(table);
     let mut differences = differences(&comparison, study.conditions.len());
@@ -100,15 +104,14 @@ pub fn judge(study: &Study) -> Verdict {
         method: comparison.method,
         noise: comparison.layout.variance.map(|v| Noise { sd: v.sqrt(), df: comparison.layout.df }),
         variances: comparison.variances,
-        omnibus,
+        omnibus: None,
         best,
         best_is_clear: best.is_some_and(|b| clear(b, &differences, compared)),
         span,
         enough: enough(&comparison, &levels, span, last_step, study.direction),
         trend: trend(&comparison, &levels, &numbers),
         axes: axes(&comparison, study),
-        settle: best
-            .and_then(|b| settle(&differences, b, &comparison, (compared, study.repeats()), compared_at_once, span)),
+        settle: best.and_then(|b| settle(&differences, b, (compared, study.repeats()), compared_at_once, span)),
         conditions: (study.conditions.iter().zip(&scores).zip(&gains))
             .map(|((condition, score), gain)| ConditionVerdict {
                 n: score.map_or(0, |s| s.n),
@@ -131,13 +134,29 @@ fn correct(differences: &mut [Difference], gains: &mut [Option<Gain>], study: &S
     let pairs = differences.iter_mut().map(|d| (d.estimate, d.p, &mut d.p_holm, &mut d.call));
     let gains = gains.iter_mut().flatten().map(|g| (g.change.mean, g.p, &mut g.p_holm, &mut g.call));
     let all: Vec<_> = pairs.chain(gains).filter_map(|(estimate, p, to, call)| Some((estimate, p?, to, call))).collect();
-    let corrected = holm(&all.iter().map(|(_, p, _, _)| *p).collect::<Vec<_>>());
     let count = all.len();
+    let most_true = most_true(study, count);
+    let corrected = step_down(&all.iter().map(|(_, p, _, _)| *p).collect::<Vec<_>>(), &most_true);
     for ((estimate, _, to, call), p) in all.into_iter().zip(corrected) {
         *to = Some(p);
         *call = Call::of(estimate, Some(p), study.direction);
     }
     count
+}
+
+/// How many of the comparisons can be of equal things, for each number of comparisons that are already told apart. If
+/// the family is all pairs of the conditions and the base model, conditions that are told apart cannot both equal a
+/// third one. This holds where all have the same repeats and, in each of them, the same base model's score.
+fn most_true(study: &Study, comparisons: usize) -> Vec<usize> {
+    let things = study.conditions.len() + 1;
+    let complete = |c: &Condition| c.scores.iter().chain(&c.floor).all(|y| y.is_some_and(f64::is_finite));
+    let same = study.conditions.iter().all(|c| complete(c) && c.floor == study.conditions[0].floor);
+    let equal_length = study.conditions.iter().all(|c| c.scores.len() == study.repeats());
+    if same && equal_length && comparisons == things * (things - 1) / 2 {
+        most_equal(things)
+    } else {
+        (1..=comparisons).rev().collect()
+    }
 }
 
 /// The condition that no other one is ahead of, inside the repeats; by the plain means where no two can be compared.

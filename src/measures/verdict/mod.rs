@@ -7,7 +7,7 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `layout` | means of conditions with the effect of the repeats taken out, and the noise that is left |
-//! | `comparison` | any contrast of conditions, by the pooled noise or by differences inside the repeats |
+//! | `comparison` | any contrast of conditions, by the pooled noise and what the contrast itself shows of it |
 //! | `differences` | which of two conditions is better, all pairs together (Holm) |
 //! | `permutation` | whether any condition differs, without a model of the noise |
 //! | `gains` | whether a condition is better than no training at all |

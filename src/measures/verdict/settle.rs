@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::comparison::{Comparison, Method};
 use super::differences::{Call, Difference};
 use super::enough::TENTH;
 use super::power::power;
@@ -35,7 +34,6 @@ pub struct Settle {
 pub(super) fn settle(
     differences: &[Difference],
     best: usize,
-    comparison: &Comparison,
     (conditions, repeats): (usize, usize),
     compared_at_once: usize,
     span: Option<f64>,
@@ -46,13 +44,8 @@ pub(super) fn settle(
     let wanted = d.estimate.abs().max(span.map_or(0.0, |span| TENTH * span));
     // The first step of Holm's correction: the chance is a little larger than this if other pairs are clear.
     let alpha = 0.05 / compared_at_once as f64;
-    let chance = |r: usize| {
-        let df = match comparison.method {
-            Method::Pooled => (conditions - 1) * (r - 1),
-            _ => r - 1,
-        };
-        power(wanted / (se * (repeats as f64 / r as f64).sqrt()), df, alpha)
-    };
+    let chance =
+        |r: usize| power(wanted / (se * (repeats as f64 / r as f64).sqrt()), (conditions - 1) * (r - 1), alpha);
     Some(Settle {
         best,
         other: if d.first == best { d.second } else { d.first },

@@ -1,4 +1,4 @@
-//! Whether the conditions vary alike, so that one noise fits all.
+//! Whether the conditions vary alike.
 
 use serde::Serialize;
 
@@ -18,9 +18,6 @@ pub struct Variances {
 }
 
 impl Variances {
-    /// More than this, and not by chance, is too unequal for one common noise.
-    const RATIO: f64 = 9.0;
-
     pub(super) fn of(table: &Table) -> Option<Self> {
         let rows = table.iter().filter_map(|row| Estimate::of(row.iter().copied().flatten()));
         let rows: Vec<(f64, usize)> = rows.filter_map(|e| Some((e.sd? * e.sd?, e.n - 1))).collect();
@@ -32,11 +29,5 @@ impl Variances {
         let pairs = (rows.len() * (rows.len() - 1)) as f64;
         let tail = f_tail(largest.0 / smallest.0, largest.1 as f64, smallest.1 as f64);
         Some(Self { largest: largest.0, smallest: smallest.0, p: (pairs * tail).min(1.0) })
-    }
-
-    /// Whether a common noise would mislead.
-    #[must_use]
-    pub fn unequal(&self) -> bool {
-        self.largest > Self::RATIO * self.smallest && self.p < 0.05
     }
 }

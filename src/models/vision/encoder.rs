@@ -37,6 +37,12 @@ impl Encoder {
         &self.info
     }
 
+    /// The colour that says the least to the network: its numbers are 0, up to the rounding to 256 levels.
+    #[must_use]
+    pub fn mean_colour(&self) -> [u8; 3] {
+        self.preprocessing.mean_colour()
+    }
+
     /// A feature of unit length for each picture: `dim` numbers. DINO's and DINOv2's is the first token after the last
     /// layer norm, CLIP's is `image_embeds`. Pictures may have any size; on a CPU, a feature does not depend on the
     /// other pictures.

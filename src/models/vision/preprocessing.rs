@@ -69,6 +69,19 @@ impl Preprocessing {
         (0..3).flat_map(number).map(|(channel, pixel)| tables[channel][usize::from(pixel)]).collect()
     }
 
+    /// The colour whose numbers are nearest to 0: the mean of the pictures that the encoder was trained on. Without
+    /// normalisation it is black.
+    pub(crate) fn mean_colour(&self) -> [u8; 3] {
+        std::array::from_fn(|channel| {
+            let numbers = self.table(channel);
+            let nearest = (0..=u8::MAX).min_by(|a, b| {
+                let size = |pixel: u8| numbers[usize::from(pixel)].abs();
+                size(*a).total_cmp(&size(*b))
+            });
+            nearest.unwrap_or_default()
+        })
+    }
+
     /// The number of each of the 256 values of a channel. NumPy scales in f64 and rounds to f32, then shifts in f32.
     fn table(&self, channel: usize) -> [f32; 256] {
         std::array::from_fn(|pixel| {
@@ -109,6 +122,17 @@ mod tests {
             assert_eq!(pixels.dimensions(), (224, 224));
             assert!(pixels.pixels().all(|pixel| pixel.0 == [7, 8, 9]));
         }
+    }
+
+    #[test]
+    fn the_mean_colour_becomes_nearly_zero() {
+        let imagenet = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        let preprocessing = Preprocessing { normalise: Some(imagenet), ..clip(4) };
+        let mean = preprocessing.mean_colour();
+        assert_eq!(mean, [124, 116, 104]);
+        let numbers = preprocessing.numbers(&RgbImage::from_pixel(1, 1, image::Rgb(mean)));
+        assert!(numbers.iter().all(|number| number.abs() < 0.01), "{numbers:?}");
+        assert_eq!(clip(4).mean_colour(), [0; 3]);
     }
 
     #[test]

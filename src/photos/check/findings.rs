@@ -17,8 +17,9 @@ pub fn findings(scan: &Scan, usages: &BTreeSet<Usage>) -> Vec<Finding> {
     found.extend(together::variety(scan));
     found.extend(together::few_masks(scan));
     found.extend(each::blurred(scan));
+    let seeds: BTreeSet<u64> = usages.iter().map(|usage| usage.seed).collect();
     for usage in usages {
-        found.extend(together::held_out_copies(scan, usage));
+        found.extend(together::moved(scan, usage, seeds.len() > 1));
         found.extend(each::tiny(scan, usage));
         found.extend(each::cropped(scan, usage));
     }

@@ -2,9 +2,6 @@
 
 use crate::text::count;
 
-/// How the sentence begins that tells of held-out photos among the training photos.
-pub const VOID: &str = "THE STUDY IS VOID, because held-out photos show the same picture as training photos";
-
 /// What is wrong with one photo, with several, or with all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -12,8 +9,6 @@ pub enum Kind {
     Unreadable,
     /// A mask cannot be used.
     BadMask,
-    /// A held-out photo shows the same picture as a photo that is trained on.
-    HeldOutCopy,
     /// A file is no photo, or of a kind that is not used.
     LeftOut,
     /// This program made it.
@@ -22,8 +17,10 @@ pub enum Kind {
     Copy,
     /// Photos show nearly the same picture and stay on one side of the split.
     Alike,
-    /// A photo was cut out of another one.
+    /// A photo was cut out of another one, and both stay on one side of the split.
     CutCopy,
+    /// A photo changed sides, because copies stay on one side of the split.
+    Moved,
     /// A photo is smaller than the square that is trained on.
     Tiny,
     /// A photo is much less sharp than the others.
@@ -55,12 +52,12 @@ impl Kind {
         match self {
             Self::Unreadable => "unreadable",
             Self::BadMask => "bad-mask",
-            Self::HeldOutCopy => "held-out-copy",
             Self::LeftOut => "left-out",
             Self::Own => "own-picture",
             Self::Copy => "copy",
             Self::Alike => "alike",
             Self::CutCopy => "cut-copy",
+            Self::Moved => "moved",
             Self::Tiny => "tiny",
             Self::Blurred => "blurred",
             Self::Cropped => "cropped",
@@ -78,13 +75,13 @@ impl Kind {
         let text = match self {
             Self::Unreadable => "These photos cannot be used",
             Self::BadMask => "These masks cannot be used",
-            Self::HeldOutCopy => VOID,
             Self::LeftOut => return format!("{} of the photo folder cannot be used", count(findings, "file")),
             Self::Own => "The program's own pictures are no photos and were left out",
             Self::Copy if findings == 1 => "1 photo is a copy of others and not used",
             Self::Copy => return format!("{findings} photos are copies of others and not used"),
             Self::Alike => "Some photos show nearly the same picture",
             Self::CutCopy => "Some photos were cut out of others",
+            Self::Moved => "Some photos changed sides, so that no held-out photo is a copy of a training photo",
             Self::Tiny => "Some photos are smaller than the square that is trained on",
             Self::Blurred => "Some photos are much less sharp than the others",
             Self::Cropped => "The square crop takes much of some photos away",
@@ -101,15 +98,17 @@ impl Kind {
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Unreadable | Self::BadMask | Self::LeftOut | Self::Own | Self::Copy | Self::NotCompared => "",
-            Self::HeldOutCopy => {
-                "What was learnt by heart then looks like understanding. Remove one photo of each pair and run again."
-            }
-            Self::Alike => {
+            Self::Unreadable
+            | Self::BadMask
+            | Self::LeftOut
+            | Self::Own
+            | Self::Copy
+            | Self::Moved
+            | Self::NotCompared => "",
+            Self::Alike | Self::CutCopy => {
                 "They stay together, either trained on or held out, and count as several photos all the same; remove \
                  what should not count."
             }
-            Self::CutCopy => "They count as several photos all the same; remove what should not count.",
             Self::Tiny => "They are enlarged and teach blur: take larger originals or a smaller `dataset.resolution`.",
             Self::Blurred => "Look at them, and remove what is shaken or out of focus.",
             Self::Cropped => "Look whether the subject is cut, and cut these photos to squares yourself if it is.",

@@ -19,7 +19,7 @@ mod usage;
 pub use each::{cropped_away, relative_sharpness, subject_lost};
 pub use finding::Finding;
 pub use findings::findings;
-pub use kind::{Kind, VOID};
+pub use kind::Kind;
 pub use look::Look;
 pub use usage::Usage;
 

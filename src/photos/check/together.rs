@@ -8,7 +8,9 @@ use super::finding::Finding;
 use super::kind::Kind;
 use super::usage::Usage;
 use crate::photos::found::Scan;
+use crate::photos::order::order;
 use crate::photos::photo::Photo;
+use crate::photos::split::split;
 
 /// Variety is low if at least one in this many photos is a copy.
 const ONE_COPY_IN: usize = 3;
@@ -60,23 +62,24 @@ pub(super) fn copies(scan: &Scan) -> Vec<Finding> {
     alike.chain(cut).chain(rest).collect()
 }
 
-/// Copies on both sides of the split.
-pub(super) fn held_out_copies(scan: &Scan, usage: &Usage) -> Vec<Finding> {
-    let names = Names::of(scan);
-    let across = scan.cut_copies.iter().filter_map(|pair| {
-        let [a, b] = &pair.photos;
-        let divides = |held: &String, trained: &String| usage.held_out.contains(held) && usage.train.contains(trained);
-        let (held, trained) = if divides(a, b) {
-            (a, b)
-        } else if divides(b, a) {
-            (b, a)
-        } else {
-            return None;
+/// Photos that are on another side of the split than they would be if copies were not kept together. With several
+/// seeds the seed is told.
+pub(super) fn moved(scan: &Scan, usage: &Usage, several_seeds: bool) -> Vec<Finding> {
+    let Usage { seed, held_out, .. } = *usage;
+    let order = order(&scan.photos, seed);
+    let (_, held_before) = order.split_at(order.len().saturating_sub(held_out));
+    let divided = split(scan, seed, held_out);
+    let with_seed = if several_seeds { format!(" with dataset.seed = {seed}") } else { String::new() };
+    let of = |(index, photo): (usize, &Photo)| {
+        let side = match (held_before.contains(&index), divided.held_out.contains(&index)) {
+            _ if divided.left_out.contains(&index) => "left out",
+            (true, false) => "no longer held out",
+            (false, true) => "now held out",
+            (true, true) | (false, false) => return None,
         };
-        let (held, trained) = (names.name(held), names.name(trained));
-        Some(Finding::new(Kind::HeldOutCopy, vec![held, trained], "the first is held out, the second is trained on"))
-    });
-    across.collect()
+        Some(Finding::new(Kind::Moved, vec![photo.name.clone()], format!("{side}{with_seed}")))
+    };
+    scan.photos.iter().enumerate().filter_map(of).collect()
 }
 
 /// Whether the photos differ enough from each other.

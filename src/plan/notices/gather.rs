@@ -23,7 +23,7 @@ pub(in crate::plan) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<Str
         let images = &cell.settings.dataset.images;
         if let Some(scan) = facts.photos.get(images).filter(|_| seen.insert(images)) {
             let on = |other: &Cell| other.settings.dataset.captions && other.settings.dataset.images == *images;
-            let usages = usages(experiment, scan, images);
+            let usages = usages(experiment, images);
             notices.extend(photos::gather(scan, &usages, experiment.cells().iter().any(on)));
         }
     }

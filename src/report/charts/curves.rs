@@ -4,7 +4,7 @@ use crate::report::data::StudyData;
 use crate::report::style::chart::{Curve, Entry, Figure, Look, Mark, Panel};
 use crate::report::style::scale::Scale;
 
-use super::look::{CLASS, HELD_OUT, MAX_PANELS, TRAIN, many, spread};
+use super::look::{CLASS, DOTS, HELD_OUT, MAX_PANELS, TRAIN, many, spread};
 use super::probe::level;
 use super::runs::{Group, groups};
 use super::smooth::{mean_line, thinned};
@@ -14,8 +14,6 @@ const KINDS: [(&str, &str, Look); 3] =
     [("class", "class images", CLASS), ("train", "training photos", TRAIN), ("held_out", "held-out photos", HELD_OUT)];
 /// The most points of a line.
 const POINTS: usize = 120;
-/// The most points of a chart that are drawn as dots one can point at.
-const DOTS: usize = 160;
 /// A loss above this multiple of the base model's is beyond the edge: a training that diverged would press all others
 /// into one line.
 const SHOWN: f64 = 1.6;
@@ -35,11 +33,13 @@ pub(crate) fn curves(data: &StudyData) -> Figure {
         (groups.iter().map(panel).collect::<Vec<_>>(), legend)
     } else {
         let (kind, photos, _) = KINDS[if has("held_out") { 2 } else { 1 }];
-        let curve = |(i, group): (usize, &Group<'_>)| {
-            let points = thinned(&mean_line(&lines(group, kind)), POINTS);
-            Curve { thing: Some(i), ..Curve::new(group.title.as_str(), points, Look { dots: 3, ..many(i) }) }
+        let means: Vec<_> = groups.iter().map(|group| thinned(&mean_line(&lines(group, kind)), POINTS)).collect();
+        let dots = if means.iter().flatten().count() <= DOTS { 3 } else { 0 };
+        let curve = |(i, points): (usize, Vec<(f64, f64)>)| {
+            let look = Look { dots, ..many(i) };
+            Curve { thing: Some(i), ..Curve::new(groups[i].title.as_str(), points, look) }
         };
-        let curves: Vec<Curve> = groups.iter().enumerate().map(curve).collect();
+        let curves: Vec<Curve> = means.into_iter().enumerate().map(curve).collect();
         let entry =
             |(i, group): (usize, &Group<'_>)| Entry { thing: Some(i), ..Entry::new(group.title.as_str(), many(i)) };
         let legend = groups.iter().enumerate().map(entry).collect();

@@ -8,6 +8,9 @@ use crate::report::titles;
 /// A study with more cells than this shows all of them in one chart.
 pub(super) const MAX_PANELS: usize = 12;
 
+/// The most points of a chart that are drawn as dots one can point at.
+pub(super) const DOTS: usize = 160;
+
 /// How many colours there are before they begin again.
 const COLOURS: usize = 7;
 

@@ -7,7 +7,7 @@ use crate::report::data::{CellData, select};
 use crate::report::finding::{Condition, Judged};
 use crate::report::style::chart::{Curve, Entry, Figure, Look, Panel};
 
-use super::look::{BASE, many, spread};
+use super::look::{BASE, DOTS, many, spread};
 use super::smooth::mean_line;
 
 /// The change from the base model at each time, on held-out photos or, where none is held out, on training photos;
@@ -28,13 +28,14 @@ pub(crate) fn profile(judged: &Judged<'_>) -> Option<Figure> {
     let mut panel =
         Panel { curves: vec![Curve::new("", vec![(ends.0, 0.0), (ends.1, 0.0)], BASE)], ..Panel::default() };
     let mut legend = Vec::new();
+    let dots = if lines.iter().map(|(_, points)| points.len()).sum::<usize>() <= DOTS { 3 } else { 0 };
     for (i, points) in lines {
         let title = match judged.title(i) {
             "" => "the adapter",
             title => title,
         };
         let (look, thing) = (Look { width: 2.2, ..many(i) }, Some(i));
-        panel.curves.push(Curve { thing, ..Curve::new(title, points, Look { dots: 3, ..look }) });
+        panel.curves.push(Curve { thing, ..Curve::new(title, points, Look { dots, ..look }) });
         legend.push(Entry { thing, ..Entry::new(title, look) });
     }
     legend.push(Entry::new("base model", BASE));

@@ -3,6 +3,7 @@
 use crate::report::data::{CellData, Setting, StudyData};
 use crate::report::error::ReportError;
 use crate::report::style::chart::{Curve, Entry, Figure, Look, Panel};
+use crate::report::style::scale::Scale;
 use crate::report::{axis, titles};
 
 use super::look::{BASE, HELD_OUT, MAX_PANELS, TRAIN, spread};
@@ -55,8 +56,8 @@ pub(crate) fn summary_figure(data: &StudyData) -> Option<Figure> {
         title: title.into(),
         x_label: axis::label(main),
         second_label: "",
-        y_label: "probe loss",
-        x: None,
+        y_label: "loss, lower is better",
+        x: Scale::over(panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points).map(|p| p.0)),
         y: spread(&panels),
         panels,
         legend,

@@ -70,7 +70,8 @@ impl Collector<'_> {
             let Some(set) = sets.photos.as_deref() else { return Vec::new() };
             let photo = |hash: &String| {
                 let file = crop_file(hash);
-                Some(PhotoFeatures { plain: set.images.get(&file)?, mirrored: set.mirrored.get(&file)? })
+                let masked = set.masked.get(&file).map(Vec::as_slice);
+                Some(PhotoFeatures { plain: set.images.get(&file)?, mirrored: set.mirrored.get(&file)?, masked })
             };
             hashes.iter().filter_map(photo).collect()
         };

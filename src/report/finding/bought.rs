@@ -83,7 +83,7 @@ pub(super) fn number(judged: &Judged<'_>, condition: usize) -> Option<Number> {
     };
     let mut number = match (judged.question, judged.study.span.filter(|span| *span > 0.0)) {
         (Question::Identity, Some(span)) => Number {
-            value: whole(gain.mean / span),
+            value: of_the_way(gain.mean / span),
             of: format!("of the way from the base model's images to real photos ({who})"),
             interval: interval(gain.low.map(|low| low / span), gain.high.map(|high| high / span)),
         },
@@ -102,6 +102,11 @@ pub(super) fn number(judged: &Judged<'_>, condition: usize) -> Option<Number> {
         number.interval = "one training: how much chance moves it is not known".to_owned();
     }
     Some(number)
+}
+
+/// A share of the way to real photos; nobody can be nearer than they are to each other.
+fn of_the_way(share: f64) -> String {
+    if share >= 1.005 { "100\u{a0}% and more".to_owned() } else { whole(share) }
 }
 
 /// Where the error is measured.

@@ -130,7 +130,6 @@ fn verdict(judged: &Judged<'_>) -> Vec<u8> {
     let all = json!({
         "question": judged.question.name(),
         "direction": direction,
-        "void": judged.void,
         "blind": blind::is_blind(judged.data),
         "comparable": judged.comparable,
         "repeats": judged.repeats.len(),

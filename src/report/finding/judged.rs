@@ -1,7 +1,6 @@
 //! A study with its verdict: what the sentences speak of.
 
 use crate::measures::verdict::{self, Axis, Study, Verdict, judge};
-use crate::photos::check::VOID;
 use crate::report::axis;
 use crate::report::data::{Setting, StudyData};
 
@@ -20,8 +19,6 @@ pub(crate) struct Judged<'d> {
     pub(crate) axes: Vec<AxisOf<'d>>,
     /// The seeds of each repeat.
     pub(crate) repeats: Vec<Vec<Setting>>,
-    /// Whether held-out photos were trained on, so that nothing is known of photos the model never saw.
-    pub(crate) void: bool,
     /// Whether conditions are measured on the same photos in the same way.
     pub(crate) comparable: bool,
     pub(crate) study: Study,
@@ -59,8 +56,7 @@ pub(crate) fn judged(data: &StudyData) -> Judged<'_> {
         span: span(data, &conditions, question),
     };
     let verdict = judge(&study);
-    let void = data.notices.iter().any(|notice| notice.starts_with(VOID));
-    Judged { data, question, not_identity, conditions, axes, repeats, void, comparable, study, verdict }
+    Judged { data, question, not_identity, conditions, axes, repeats, comparable, study, verdict }
 }
 
 fn condition(c: &Condition, repeats: &[Vec<Setting>], levels: Vec<usize>) -> verdict::Condition {

@@ -12,6 +12,7 @@ mod conditions;
 pub(crate) mod files;
 mod judged;
 mod known;
+mod lead;
 mod likeness;
 mod next_step;
 mod order;

@@ -42,10 +42,6 @@ pub(crate) fn next_step(judged: &Judged<'_>) -> Option<NextStep> {
     if judged.data.cells.is_empty() {
         return None;
     }
-    if judged.void {
-        let why = "Remove one photo of each pair that shows the same picture, and run again. This command names them:";
-        return step(why.to_owned(), runner(judged, "photos ", ""));
-    }
     let of = |kind: ProblemKind| {
         let first = |cell: &&crate::report::data::CellData| cell.problems.first().map(|problem| problem.kind());
         judged.data.cells.iter().filter(|cell| first(cell) == Some(kind)).count()
@@ -117,7 +113,7 @@ fn repeats(judged: &Judged<'_>) -> Option<NextStep> {
             };
             Some(NextStep { why, command: Some(more.command) })
         }
-        Method::Pooled | Method::Paired => {
+        Method::Pooled => {
             let s = judged.verdict.settle.filter(|_| judged.few())?;
             let more = more(judged, s.repeats?);
             let why = words::settle(judged.title(s.best), judged.title(s.other), more.more);
@@ -171,6 +167,9 @@ fn fewer_photos(judged: &Judged<'_>) -> Option<NextStep> {
     let axis = judged.axes.get(v.sizes?).filter(|_| judged.axes.len() == 1 && order::gained(judged))?;
     let level = *v.order.first()?;
     let smallest = judged.study.conditions.iter().position(|c| c.levels.first() == Some(&level))?;
+    if v.method != Method::Pooled {
+        return None;
+    }
     let behind = v.differences.iter().any(|d| d.call_for(smallest) == Some(Call::Worse));
     let size: u64 = axis.values.get(level)?.parse().ok()?;
     if behind || size < 2 {

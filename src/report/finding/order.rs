@@ -57,7 +57,7 @@ fn bought_alike(judged: &Judged<'_>, scored: &[usize]) -> Option<String> {
 /// Who is clearly worse than whom, and who cannot be told apart; `None` where nothing may be compared.
 pub(super) fn order(judged: &Judged<'_>) -> Option<String> {
     let v = &judged.verdict;
-    if !judged.comparable || !judged.few() || !matches!(v.method, Method::Pooled | Method::Paired) {
+    if !judged.comparable || !judged.few() || v.method != Method::Pooled {
         return None;
     }
     let (best, scored) = (v.best?, judged.scored());
@@ -150,7 +150,7 @@ pub(crate) fn level_name(judged: &Judged<'_>, axis: usize, level: usize) -> Opti
 /// How much a training moves when it is repeated, beside the difference that is hardest to see.
 pub(super) fn noise(judged: &Judged<'_>) -> Option<String> {
     let v = &judged.verdict;
-    let noise = v.noise.filter(|_| judged.comparable && matches!(v.method, Method::Pooled | Method::Paired))?;
+    let noise = v.noise.filter(|_| judged.comparable && v.method == Method::Pooled)?;
     let between = v.settle.map(|s| (judged.title(s.best), judged.title(s.other))).filter(|_| judged.few());
     let difference = v.settle.and_then(|s| {
         let pair =

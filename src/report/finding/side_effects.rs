@@ -182,19 +182,20 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     Some(effect)
 }
 
-/// Whether images of a condition copy their photos, in the eyes of the encoder; `None` where that is not measured.
-pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<bool> {
-    called(judged, condition, COPYING)
+/// How much nearer images of a condition are to their photos than new photos are, in the eyes of the encoder; `None`
+/// where that is not measured.
+pub(crate) fn copied(judged: &Judged<'_>, condition: usize) -> Option<SideEffect> {
+    named(judged, condition, COPYING)
 }
 
 /// Whether images of the class turn into the subject; `None` where that is not measured.
 pub(crate) fn leaks(judged: &Judged<'_>, condition: usize) -> Option<bool> {
-    called(judged, condition, OVERWRITTEN)
+    named(judged, condition, OVERWRITTEN).map(|effect| effect.there)
 }
 
-fn called(judged: &Judged<'_>, condition: usize, name: &str) -> Option<bool> {
+fn named(judged: &Judged<'_>, condition: usize, name: &str) -> Option<SideEffect> {
     let kind = KINDS.iter().find(|kind| kind.name == name)?;
-    side_effect(judged, condition, kind).map(|effect| effect.there)
+    side_effect(judged, condition, kind)
 }
 
 /// Whether the photos of a condition were learnt by heart; `None` where no photo is held out.

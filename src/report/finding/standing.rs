@@ -30,7 +30,7 @@ impl Standing {
 pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing> {
     let v = &judged.verdict;
     let best = v.best?;
-    let known = judged.comparable && matches!(v.method, Method::Pooled | Method::Paired);
+    let known = judged.comparable && v.method == Method::Pooled;
     if !known || v.conditions.get(condition)?.n == 0 || none_told_apart(judged) {
         return None;
     }
@@ -44,9 +44,7 @@ pub(crate) fn standing(judged: &Judged<'_>, condition: usize) -> Option<Standing
 /// Whether no condition can be told from the best one: then a mark on each would say nothing.
 pub(crate) fn none_told_apart(judged: &Judged<'_>) -> bool {
     let scored = judged.scored();
-    judged.comparable
-        && matches!(judged.verdict.method, Method::Pooled | Method::Paired)
-        && scored.iter().all(|c| like_best(judged, *c))
+    judged.comparable && judged.verdict.method == Method::Pooled && scored.iter().all(|c| like_best(judged, *c))
 }
 
 /// Whether a condition is the best one or cannot be told from it.

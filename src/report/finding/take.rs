@@ -118,7 +118,8 @@ fn condition(judged: &Judged<'_>) -> Option<(usize, Why)> {
         return Some((best, Why::Best));
     }
     if matches!(v.method, Method::OneTraining | Method::NoNoise) {
-        return Some((without_side_effects(judged, &scored, best), Why::OneTraining));
+        let why = if v.method == Method::OneTraining { Why::OneTraining } else { Why::Ahead };
+        return Some((without_side_effects(judged, &scored, best), why));
     }
     let alike: Vec<usize> = scored.into_iter().filter(|c| like_best(judged, *c)).collect();
     if v.sizes.is_some() && judged.axes.len() == 1 {
@@ -161,14 +162,21 @@ fn training(judged: &Judged<'_>, condition: usize) -> (usize, Option<Number>, &'
             (best(), error(judged, best()), if several { by } else { "" })
         }
         Question::HeldOut => {
-            let (cell, number) = by_halves(judged, &all).unwrap_or_else(|| (best(), likeness(judged, best())));
-            let by = "Of its trainings it has the lowest error on photos it never saw; half of these photos chose it, \
-                      and the number is that of the other half.";
-            let chosen = several && number.is_some();
-            (cell, number, if chosen { by } else { "" })
+            let (cell, number, by) = match by_halves(judged, &all) {
+                Some((cell, number)) => {
+                    let by = "Of its trainings it has the lowest error on photos it never saw; half of these photos \
+                              chose it, and the number is that of the other half.";
+                    (cell, number, by)
+                }
+                None => {
+                    (best(), likeness(judged, best()), "Of its trainings it has the lowest error on unseen photos.")
+                }
+            };
+            (cell, number, if several { by } else { "" })
         }
         Question::Train => {
-            (all.first().map_or(0, |(cell, _)| *cell), None, "Nothing held out can choose among its trainings.")
+            let by = "Nothing is held out that could choose among its trainings.";
+            (all.first().map_or(0, |(cell, _)| *cell), None, if several { by } else { "" })
         }
     }
 }

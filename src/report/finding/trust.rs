@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::choice::Purpose;
+use crate::measures::verdict::Method;
 use crate::report::data::ProblemKind;
 use crate::text;
 
 use super::answer::{Answer, Number, whole};
 use super::judged::Judged;
 use super::question::Question;
-use super::{blind, likeness, said, words};
+use super::{blind, likeness, said};
 
 /// At most so many sentences of the plan stand in the answer.
 const MOST: usize = 3;
@@ -22,7 +23,6 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
     let photos = held_out(judged);
     let unseen = text::count(photos, "photo") + " it never saw";
     let sentence = match fewest {
-        _ if judged.void => words::void_short().to_owned(),
         0 => "Not yet: nothing is measured.".to_owned(),
         _ if judged.question == Question::Train => {
             "Only a little: no photo was held out, so nobody knows what it does beyond the photos it trained on."
@@ -30,6 +30,9 @@ pub(super) fn trust(judged: &Judged<'_>) -> Answer {
         }
         _ if !judged.comparable => {
             "Not for comparing: not all were measured on the same photos in the same way.".to_owned()
+        }
+        _ if judged.verdict.method == Method::NoNoise => {
+            "Not for choosing: trainings with other seeds came out equal, so nothing is known of chance.".to_owned()
         }
         1 if scored.len() > 1 => {
             "Not for choosing yet: there is one training of each, and another one may turn the order.".to_owned()
@@ -81,7 +84,9 @@ fn of_trainings(judged: &Judged<'_>, trainings: usize, fewest: usize, photos: us
 
 /// How far chance moves a training.
 fn moves(judged: &Judged<'_>) -> String {
-    let Some(noise) = judged.verdict.noise.filter(|_| judged.comparable) else { return String::new() };
+    let Some(noise) = judged.verdict.noise.filter(|noise| judged.comparable && noise.sd > 0.0) else {
+        return String::new();
+    };
     let share =
         judged.study.span.filter(|span| *span > 0.0).map(|span| format!(" (±{} of the way)", whole(noise.sd / span)));
     format!(
@@ -125,7 +130,7 @@ fn counts(judged: &Judged<'_>) -> Vec<String> {
     let say = |n: usize, what: &str| (n > 0).then(|| format!("{n} of {} {what}.", text::count(all, "cell")));
     let diverged = judged.conditions.iter().flat_map(|c| &c.trainings).filter(|t| t.diverged).count();
     [
-        say(diverged, "diverged and are in no mean: their learning rate is too high"),
+        say(diverged, "diverged (their learning rate is too high) and count in no mean"),
         say(of(ProblemKind::Failed), "failed"),
         say(of(ProblemKind::Waiting), "are not finished"),
     ]

@@ -49,16 +49,6 @@ pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
     }
 }
 
-/// Held-out photos were trained on.
-pub(super) fn void() -> &'static str {
-    "This study is void: held-out photos show the same picture as training photos (the photos are named below)."
-}
-
-/// The same, shorter.
-pub(super) fn void_short() -> &'static str {
-    "No: held-out photos show the same picture as training photos, so learning by heart looks like understanding."
-}
-
 /// All conditions bought about the same: they came so far of the way to real photos, as shares.
 pub(super) fn bought_alike(names: &[&str], low: f64, high: f64) -> String {
     let all = if names.len() == 2 { "both" } else { "all" };

@@ -9,6 +9,7 @@ use crate::measures::verdict::Direction;
 use crate::report::charts;
 use crate::report::data::{CellData, Group, StudyData};
 use crate::report::finding::{Answer, NextStep, answers, next_step};
+use crate::report::name_test::base_tests;
 use crate::report::style::copy;
 use crate::report::style::dots::DotRow;
 use crate::report::style::markdown;
@@ -25,10 +26,11 @@ const ROWS: usize = 5;
 pub(crate) fn block(page: &Page<'_>) -> Markup {
     let (data, answers) = (page.data, answers(page.judged));
     let taken = answers.cell.and_then(|index| Some((index, data.cells.get(index)?)));
+    let named = by_name(data).is_some() || !base_tests(data).is_empty();
     html! {
         section id="answer" aria-label="The answers" {
             div.cards {
-                (card(&answers.known, &html! { (known(data)) }, &link("#name", "Its images and errors by name", data.cells.iter().any(|c| !c.probes.base.is_empty()) || by_name(data).is_some())))
+                (card(&answers.known, &known(data), &link("#name", "Its images and errors by name", named)))
                 (card(&answers.bought, &scores(page), &link("#numbers", "All numbers", true)))
                 (card(
                     &answers.take,
@@ -86,8 +88,11 @@ fn link(to: &str, text: &str, there: bool) -> Markup {
 
 fn trust_link(data: &StudyData) -> Markup {
     let problems = data.cells.iter().any(|cell| !cell.problems.is_empty());
-    let (to, text) = if problems { ("#problems", "What is missing and why") } else { ("#photos", "All photos") };
-    html! { p.to { a href=(to) { (text) } } }
+    if problems {
+        link("#problems", "What is missing and why", true)
+    } else {
+        link("#photos", "All photos", !data.photos.is_empty())
+    }
 }
 
 /// The base model's image of the name, with the index of its set.
@@ -107,7 +112,10 @@ fn known(data: &StudyData) -> Markup {
     html! {
         ul.faces data-set="known" {
             @if let Some((index, picture)) = image {
-                li { (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None)) small { "base model" } }
+                li {
+                    (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None))
+                    small { "base model" }
+                }
             }
             @if let Some(index) = photo { (one_photo(data, index, 1, "the real one")) }
         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::measures::verdict::Estimate;
+use crate::measures::verdict::{ConditionVerdict, Direction, Estimate};
 use crate::report::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
@@ -40,7 +40,9 @@ fn settings(different: &[Difference]) -> Markup {
     html! {
         div.scroll.plain tabindex="0" role="region" aria-label="Settings that differ" {
             table {
-                thead { tr { th scope="col" { "setting" } th scope="col" { "this study" } th scope="col" { "the other" } } }
+                thead {
+                    tr { th scope="col" { "setting" } th scope="col" { "this study" } th scope="col" { "the other" } }
+                }
                 tbody {
                     @for difference in different {
                         tr {
@@ -74,8 +76,8 @@ fn paired(one: &Judged<'_>, other: &Judged<'_>) -> String {
     };
     let photos = held_out(one);
     let better = match one.question.direction() {
-        crate::measures::verdict::Direction::Higher => "Higher is better.",
-        crate::measures::verdict::Direction::Lower => "Lower is better.",
+        Direction::Higher => "Higher is better.",
+        Direction::Lower => "Lower is better.",
     };
     let number = one.question.noun();
     if photos != held_out(other) || photos.is_empty() {
@@ -118,13 +120,13 @@ fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
                         th scope="col" { "study" }
                         th scope="col" { "settings" }
                         th.n scope="col" { "trainings" }
-                        th.n scope="col" { (one.question.noun()) small { "mean" } }
+                        th.n scope="col" { (score_name(one, other)) small { "mean" } }
                         th.n scope="col" { "95 % interval" small { "of the mean" } }
                     }
                 }
                 tbody {
                     @for (study, judged) in [("this study", one), ("the other", other)] {
-                        @for row in rows(judged) {
+                        @for row in rows(judged, one.question != other.question) {
                             tr {
                                 th scope="row" { (study) }
                                 @for (index, field) in row.iter().enumerate() {
@@ -139,14 +141,20 @@ fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
     }
 }
 
-/// Title, number of trainings, mean and interval of each condition.
-fn rows(judged: &Judged<'_>) -> Vec<[String; 4]> {
-    let row = |(index, verdict): (usize, &crate::measures::verdict::ConditionVerdict)| {
+/// What both scores are, if they are the same.
+fn score_name(one: &Judged<'_>, other: &Judged<'_>) -> &'static str {
+    if one.question == other.question { one.question.noun() } else { "score" }
+}
+
+/// Title, number of trainings, mean and interval of each condition. The mean says what it is of, if it is `named`.
+fn rows(judged: &Judged<'_>, named: bool) -> Vec<[String; 4]> {
+    let row = |(index, verdict): (usize, &ConditionVerdict)| {
         let title = match judged.title(index) {
             "" => "all cells".to_owned(),
             title => title.to_owned(),
         };
-        let mean = verdict.score.map_or_else(|| "–".to_owned(), |score| measurement(score.mean));
+        let noun = if named { format!(" ({})", judged.question.noun()) } else { String::new() };
+        let mean = verdict.score.map_or_else(|| "–".to_owned(), |score| measurement(score.mean) + &noun);
         [title, verdict.n.to_string(), mean, verdict.score.as_ref().map_or_else(|| "–".to_owned(), interval)]
     };
     let rows: Vec<_> = judged.verdict.conditions.iter().enumerate().map(row).collect();
@@ -174,7 +182,11 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
         div.scroll tabindex="0" role="region" aria-label="Images of both studies" {
             table.grid data-set="compare" style="--n:2" {
                 thead {
-                    tr { th scope="col" { "seed" } th scope="col" { "this study" } th scope="col" { "the other study" } }
+                    tr {
+                        th scope="col" { "seed" }
+                        th scope="col" { "this study" }
+                        th scope="col" { "the other study" }
+                    }
                 }
                 @for (index, pair) in pairs.iter().enumerate() {
                     @let names = [titles::full_title(one, pair.one), titles::full_title(other, pair.other)];
@@ -188,11 +200,12 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                         @for (nth, (a, b)) in pair.images.iter().enumerate() {
                             tr {
                                 th.seed scope="row" { (a.seed) }
+                                @let row = row_of(index, nth);
                                 td {
-                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row_of(index, nth), 0), None))
+                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row, 0), None))
                                     small.soft dir="auto" { (text::shortened(&a.prompt, 120)) }
                                 }
-                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row_of(index, nth), 1), None)) }
+                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row, 1), None)) }
                             }
                         }
                     }
@@ -215,13 +228,14 @@ fn text(one: &Judged<'_>, other: &Judged<'_>, different: &[Difference]) -> Strin
         let row = move |fields: [String; 4]| {
             std::iter::once(study.to_owned()).chain(fields.map(|field| markdown::escape(&field))).collect::<Vec<_>>()
         };
-        rows(judged).into_iter().map(row)
+        rows(judged, one.question != other.question).into_iter().map(row)
     });
     let head = ["study", "settings", "trainings", "mean", "95 % interval"];
     let scores = markdown::table(&head, &["---", "---", "---:", "---:", "---:"], rows);
     let [a, b] = [one, other].map(|judged| markdown::escape(titles::study_title(judged.data)));
     format!(
-        "## Compared with another study\n\nThis study is “{a}”, the other one is “{b}”.\n\n{settings}\n\n{}\n\n{scores}",
+        "## Compared with another study\n\nThis study is “{a}”, the other one is “{b}”.\n\n{settings}\n\n{}\n\n\
+         {scores}",
         paired(one, other)
     )
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::measures::Measure;
 use crate::measures::table::copying::{HELD_OUT, LARGEST, MEAN};
+use crate::measures::verdict::side_effects::SideEffect;
 use crate::report::charts::similarity_histogram;
 use crate::report::closeness::close_images;
 use crate::report::finding::{Judged, copied, copying_words, real_photos};
@@ -58,27 +59,30 @@ fn said(judged: &Judged<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     if !known.is_empty() {
         said.push(match close {
             0 => format!(
-                "Pixel by pixel, none of {} is closer to a training photo than {real} are on average because of the \
-                 training.",
+                "Pixel by pixel, the training brought none of {} closer to a training photo than {real} are on average.",
                 count(known.len(), "image")
             ),
             n => format!(
-                "Pixel by pixel, {n} of {} came closer to a training photo by the training than {real} are on \
-                 average. Whether they are copies shows a look at the closest ones.",
+                "Pixel by pixel, the training brought {n} of {} closer to a training photo than {real} are on average. \
+                 Look at the closest ones: are they copies?",
                 count(known.len(), "image")
             ),
         });
     }
-    let effects: Vec<(usize, bool)> =
+    let effects: Vec<(usize, SideEffect)> =
         (0..judged.conditions.len()).filter_map(|c| Some((c, copied(judged, c)?))).collect();
-    let there: Vec<&str> = effects.iter().filter(|(_, there)| *there).map(|(c, _)| judged.title(*c)).collect();
+    let there: Vec<&str> = effects.iter().filter(|(_, e)| e.there).map(|(c, _)| judged.title(*c)).collect();
+    let most = effects.iter().map(|(_, effect)| effect.estimate.mean).fold(f64::NEG_INFINITY, f64::max);
     match (effects.len(), there.len()) {
         (0, _) => {}
-        (_, 0) => said.push(
-            "In the eyes of the encoder nothing is copied: images are no nearer to training photos than new photos of \
-             the subject are, each held against equal numbers of training and held-out photos."
-                .to_owned(),
-        ),
+        (_, 0) => said.push(format!(
+            "In the eyes of the encoder nothing is copied: images are {} than new photos of the subject are.",
+            if most <= 0.0 {
+                "no nearer to training photos".to_owned()
+            } else {
+                format!("nearer to training photos by a cosine of at most {}", measurement(most))
+            }
+        )),
         (1, _) => said.push(
             "In the eyes of the encoder the images copy: they are nearer to a training photo than new photos of the \
              subject are."
@@ -167,7 +171,7 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                             @for (column, pair) in pairs.iter().enumerate() {
                                 li {
                                     (image(page, pair, (row, column + 1)))
-                                    small { (similarity(pair)) }
+                                    small class=[pair.close.then_some("over")] { (format!("{:.2}", pair.similarity)) }
                                 }
                             }
                         }

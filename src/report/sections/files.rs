@@ -65,7 +65,10 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                     " – what the finding says, in numbers"
                 }
             }
-            li { a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step" }
+            li {
+                a href="probe.csv" { "probe.csv" } ", " a href="loss.csv" { "loss.csv" } " – every step; the same for "
+                "TensorBoard in " code { "tensorboard/" }
+            }
             @if page.data.has_probe_values() {
                 li {
                     a href="probe_values.csv" { "probe_values.csv" }
@@ -142,4 +145,25 @@ fn links(data: &StudyData, cell: &CellData) -> Markup {
 
 fn file_text(data: &StudyData, file: &str) -> String {
     format!("[{}]({}) ({})", use_it::dialect(file), href(file), use_it::size(data, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::judged;
+    use crate::report::fixture;
+    use crate::report::sections::Charts;
+
+    #[test]
+    fn adapters_have_their_size_and_one_is_to_be_taken() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let data = fixture::with_files(fixture::study(), dir.path());
+        let judged = judged(&data);
+        let section =
+            section(&Page { data: &data, judged: &judged, charts: Charts::default(), other: None }).expect("files");
+        let html = section.html.into_string();
+        assert_eq!(html.matches("take this one").count(), 1, "{html}");
+        assert!(html.contains("diffusers</a> <small>18 B</small>"), "{html}");
+        assert!(section.markdown.contains("- 4 photos **take this one**: [diffusers]("), "{}", section.markdown);
+    }
 }

@@ -12,8 +12,8 @@ use crate::report::style::markdown;
 use crate::text::count;
 
 /// What a count of votes means.
-const READING: &str = "These are votes of one person's eye. n counts votes about images, not trainings: many votes make \
-                       sure what is seen in these images, and say nothing about a training with another seed.";
+const READING: &str = "These are votes of one person's eye. n counts votes about images, not trainings: many votes \
+                       make sure what is seen in these images, and say nothing about a training with another seed.";
 /// What is asked.
 const ASKED: &str = "Two images of the same prompt on the same noise, without names, in random order, beside real \
                      photos of the subject: which one looks more like it?";

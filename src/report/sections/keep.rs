@@ -45,7 +45,6 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let title = |group: &Group<'_>| (groups.len() > 1 && !group.title.is_empty()).then(|| group.title.clone());
     let html = html! {
         h2 { "Which one to keep" }
-        p { (chosen_by(page.judged)) }
         @for group in &groups {
             @if let Some(title) = title(group) { h3 { (title) } }
             p { (said(group)) }
@@ -61,6 +60,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 }
             }
         }
+        p.soft { (chosen_by(page.judged)) }
     };
     let text = groups.iter().map(|group| {
         let losses = group.candidates.iter().map(|c| format!("{}: {}", c.title, measurement(mean(&c.losses))));
@@ -69,7 +69,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         markdown::escape(&format!("{title}{} Held-out losses: {losses}.", said(group)))
     });
     let by = chosen_by(page.judged);
-    let markdown = format!("## Which one to keep\n\n{by}\n\n{}", text.collect::<Vec<_>>().join("\n\n"));
+    let markdown = format!("## Which one to keep\n\n{}\n\n{by}", text.collect::<Vec<_>>().join("\n\n"));
     Some(Section { id: "keep", title: "Keep", html, markdown })
 }
 

@@ -35,10 +35,10 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for sentence in &turned { p { (sentence) } }
         @if judged.axes.len() > 1 {
             h3 { "Two settings at a time" }
-            (heat::html(judged, &|_| "#images".to_owned()))
+            (heat::html(judged))
         }
         h3 { "All conditions, the best score first" }
-        (ranking::html(judged, &|_| "#images".to_owned()))
+        (ranking::html(judged))
     };
     let mut text = vec!["## What mattered".to_owned()];
     match effects.is_empty() {
@@ -59,7 +59,7 @@ fn plots(judged: &Judged<'_>, effects: &[Effect], seeds: Option<&Effect>) -> Mar
     let marks = Marks {
         dot: "one training seed",
         dots: "training seeds",
-        band: "bands that do not touch: more than chance",
+        band: "bands that do not touch: told apart",
         range: range(effects.iter().chain(seeds)),
     };
     html! {

@@ -76,8 +76,8 @@ fn advice(rows: &[Row<'_>]) -> &'static str {
     let any = |kind: ProblemKind| rows.iter().any(|row| row.problem.kind() == kind);
     match (any(ProblemKind::Diverged), any(ProblemKind::Failed) || any(ProblemKind::Waiting)) {
         (true, false) => {
-            "A training that diverged does so again: lower its learning rate, or leave it out. After that, this does only \
-             what is missing:"
+            "A training that diverged does so again: lower its learning rate, or leave it out. Then this does only what \
+             is missing:"
         }
         (true, true) => {
             "This does what is missing and nothing else. A training that diverged does so again unless its learning \
@@ -113,4 +113,42 @@ fn line(data: &StudyData, row: &Row<'_>) -> String {
     let cells: Vec<String> = row.cells.iter().map(|cell| markdown::escape(&cell_words(data, row, cell))).collect();
     let stage = words::stage_name(row.problem.stage);
     format!("- {stage}{failed}: {} ({})", markdown::prose(row.problem.cause()), cells.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::judged;
+    use crate::report::fixture;
+    use crate::report::sections::Charts;
+
+    #[test]
+    fn each_reason_stands_once_with_the_steps_done_and_a_command() {
+        let mut data = fixture::study();
+        let problem = |step: usize| Problem {
+            stage: Stage::Train,
+            failed: true,
+            reason: format!("step {step}: the loss is not finite; lower the learning rate"),
+        };
+        for (cell, step) in data.cells.iter_mut().zip([17, 5, 401]) {
+            cell.problems = vec![problem(step)];
+        }
+        data.cells[2].problems[0].reason = "no space left".into();
+        let judged = judged(&data);
+        let section =
+            section(&Page { data: &data, judged: &judged, charts: Charts::default(), other: None }).expect("problems");
+        for text in [section.html.into_string(), section.markdown] {
+            assert_eq!(text.matches("the loss is not finite").count(), 1, "{text}");
+            for part in
+                ["2 photos: 16 of 400 steps done", "4 photos: 4 of 400 steps done", "6 photos", "runner shinchan.toml"]
+            {
+                assert!(text.contains(part), "`{part}` is not in {text}");
+            }
+        }
+        data.cells.iter_mut().for_each(|cell| cell.problems.clear());
+        let judged = crate::report::finding::judged(&data);
+        assert!(
+            super::section(&Page { data: &data, judged: &judged, charts: Charts::default(), other: None }).is_none()
+        );
+    }
 }

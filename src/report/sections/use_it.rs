@@ -122,3 +122,28 @@ fn scale(data: &StudyData, cell: &CellData) -> String {
     let own = cell.assignments.iter().chain(&data.fixed).find(|setting| setting.key == "generate.lora_scale");
     own.map_or_else(|| "1".to_owned(), |setting| setting.value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::data::Setting;
+    use crate::report::fixture;
+
+    #[test]
+    fn the_file_is_told_for_each_program() {
+        let mut data = fixture::study();
+        data.name = "my study; rm -rf <x>".into();
+        let mut cell = data.cells[0].clone();
+        let all = text(&data, &cell);
+        // Only the file for diffusers is there, so it is converted first.
+        assert!(all.contains("runner lora convert adapters/dataset.size=2/pytorch_lora_weights.safetensors"), "{all}");
+        cell.adapters.push("adapters/a/lora_kohya.safetensors".into());
+        cell.assignments.push(Setting { key: "generate.lora_scale".into(), value: "0.75".into() });
+        let all = text(&data, &cell);
+        assert!(!all.contains("lora convert"), "{all}");
+        assert!(all.contains("<lora:my-study--rm--rf--x-:0.75>") && all.contains("set_adapters"), "{all}");
+        assert!(all.contains("pipe.load_lora_weights(\"adapters/dataset.size=2\", weight_name="), "{all}");
+        let page = html(&data, &cell).into_string();
+        assert!(page.contains("download=\"my-study--rm--rf--x-.safetensors\"") && !page.contains("<lora"), "{page}");
+    }
+}

@@ -53,12 +53,13 @@ impl Figure {
 
     fn panel(&self, panel: &Panel, axes: Axes) -> Markup {
         let lines: String = panel.curves.iter().map(|curve| path(curve, axes)).collect();
-        let rows = if panel.second.is_some() { 2.0 } else { 1.0 };
+        let rows = 1 + usize::from(panel.second.is_some()) + usize::from(self.wide_label());
+        let height = HEIGHT + rows as f64 * ROW;
         html! {
             figure.chart {
                 @if !panel.title.is_empty() { figcaption dir="auto" { (panel.title) } }
                 p.up aria-hidden="true" { (self.y_label) }
-                svg height=(short(HEIGHT + rows * ROW)) role="img" aria-label=(said(panel, &self.x_label)) {
+                svg height=(short(height)) role="img" aria-label=(said(panel, &self.x_label)) {
                     (self.mesh(panel, axes))
                     svg viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } width="100%" height=(short(HEIGHT))
                         preserveAspectRatio="none" { (PreEscaped(lines)) }
@@ -69,13 +70,18 @@ impl Figure {
         }
     }
 
+    /// Whether the label of the horizontal axis is wider than the place beside its numbers.
+    fn wide_label(&self) -> bool {
+        self.x_label.chars().count() > 8
+    }
+
     /// The lines and numbers behind.
     fn mesh(&self, panel: &Panel, axes: Axes) -> Markup {
         let ticks = axes.x.ticks(TICKS.0).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
         let ticks: Vec<f64> = ticks.collect();
         let second = |tick: f64, factor: f64| {
             let value = tick * factor;
-            if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+            if value.fract() == 0.0 || value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
         };
         html! {
             @for tick in axes.y.ticks(TICKS.1) {
@@ -87,14 +93,18 @@ impl Figure {
             @for tick in &ticks {
                 text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + ROW - 2.0)) { (axes.x.say(*tick)) }
             }
-            text.left x="-7" y=(short(HEIGHT + ROW - 2.0)) { (self.x_label) }
+            @if self.wide_label() {
+                text x="50%" y=(short(HEIGHT + 2.0 * ROW)) { (self.x_label) }
+            } @else {
+                text.left x="-16" y=(short(HEIGHT + ROW - 2.0)) { (self.x_label) }
+            }
             @if let Some(factor) = panel.second {
                 @for tick in &ticks {
                     text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + 2.0 * ROW - 2.0)) {
                         (second(*tick, factor))
                     }
                 }
-                text.left x="-7" y=(short(HEIGHT + 2.0 * ROW - 2.0)) { (self.second_label) }
+                text.left x="-16" y=(short(HEIGHT + 2.0 * ROW - 2.0)) { (self.second_label) }
             }
         }
     }
@@ -263,7 +273,7 @@ mod tests {
             assert!(!page.contains(raw), "{raw}: {page}");
         }
         // The first point is at the bottom left, the eighth colour is the first again.
-        assert!(page.contains("<circle class=\"k2 side\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
+        assert!(page.contains("<circle class=\"k2 main\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
         assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190L1000 0\"></path>"), "{page}");
         assert!(page.contains("<title>a &lt;&quot;&gt; line: 2.000 at step 2</title>"), "{page}");
         // Ten units of a second axis that counts halves.

@@ -83,7 +83,7 @@ impl DotPlot {
                         }
                     }
                 }
-                (self.key(marks))
+                (self.key(scale, marks))
             }
         }
     }
@@ -128,7 +128,8 @@ impl DotPlot {
                     @for (value, name) in dots() {
                         circle cx=(at(*value)) cy=(middle) r="5" { title { (name) ": " (measurement(*value)) } }
                     }
-                    @if let Some(mean) = mean {
+                    // The mean of one training is its dot.
+                    @if let Some(mean) = mean.filter(|_| row.dots.len() != 1) {
                         line.mean x1=(at(mean)) x2=(at(mean)) y1="4" y2=(HEIGHT - 4) { title { (said) } }
                     }
                 }
@@ -138,14 +139,18 @@ impl DotPlot {
     }
 
     /// What the marks mean.
-    fn key(&self, marks: Marks) -> Markup {
+    fn key(&self, scale: Scale, marks: Marks) -> Markup {
         let any = |has: fn(&DotRow) -> bool| self.rows.iter().any(has);
         let ends = [("floor", &self.floor), ("ceiling", &self.ceiling)];
+        let mut limits = self.rows.iter().filter_map(|row| row.interval);
+        let cut = limits.any(|(low, high)| !scale.holds(low) || !scale.holds(high));
         html! {
             p.key {
                 @if any(|row| !row.dots.is_empty()) { span { i.dot {} (marks.dot) } }
-                @if any(|row| row.mean.is_some()) { span { i.mean {} "mean" } }
-                @if any(|row| row.interval.is_some()) { span { i.band {} (marks.band) } }
+                @if any(|row| row.mean.is_some() && row.dots.len() != 1) { span { i.mean {} "mean" } }
+                @if any(|row| row.interval.is_some()) {
+                    span { i.band {} (marks.band) @if cut { " (wider than the chart where it ends at the edge)" } }
+                }
                 @for (class, end) in ends {
                     @if let Some((value, name)) = end && drawable(*value) {
                         span { i class=(class) {} (name) " " (measurement(*value)) }

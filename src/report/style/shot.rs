@@ -82,7 +82,8 @@ impl Shot<'_> {
         html! {
             a class=(class) href=(href(self.file)) data-id=(self.id) data-r=(self.at.0) data-c=(self.at.1)
                 data-base=[base] data-base-full=[base_full] {
-                img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt) loading="lazy" decoding="async";
+                img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt)
+                    loading="lazy" decoding="async";
                 @if let Some(badge) = &self.badge { small { (badge) } }
             }
         }

@@ -113,11 +113,41 @@ expected = {
     "leak": leak_of(everyone),
     "leak_low": lower_limit(leak_of),
 }
+# Photos without their background: half of the photo, half of a grey that all share. One held-out photo has no mask.
+mask_rng = np.random.default_rng(21)
+grey = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2])
+
+
+def without_background(photos):
+    noise = mask_rng.normal(size=photos["plain"].shape)
+    return np.round((0.7 * photos["plain"] + 0.5 * grey + 0.05 * noise) * 64) / 64
+
+
+held_out["masked"] = [*without_background(held_out)[:-1], None]
+largest["masked"] = list(without_background(largest))
+
+
+def masked_score(picture, photos):
+    return np.mean([cos(picture, photo) for photo in photos if photo is not None])
+
+
+with_mask = [i for i, photo in enumerate(held_out["masked"]) if photo is not None]
+masked = np.mean([masked_score(picture, held_out["masked"]) for picture in of("subject", 2)])
+masked_floor = np.mean([masked_score(picture, held_out["masked"]) for picture in of("subject", 4)])
+masked_ceiling = np.mean([cos(held_out["plain"][i], held_out["masked"][j]) for i in with_mask for j in with_mask if i != j])
+expected_masked = {
+    "identity_masked": masked,
+    "identity_masked_floor": masked_floor,
+    "identity_masked_ceiling": masked_ceiling,
+    "identity_masked_share": (masked - masked_floor) / (masked_ceiling - masked_floor),
+}
 first = images[0]
 expected_image = {
     "identity": score(first[2], held_out["plain"]),
     "identity_floor": score(first[4], held_out["plain"]),
     "identity_train": score(first[2], train["plain"]),
+    "identity_masked": masked_score(first[2], held_out["masked"]),
+    "identity_masked_floor": masked_score(first[4], held_out["masked"]),
     "copying_gap": gap(first[2], everyone, k),
     "prompt_following": cos(first[2], texts[0]),
     "baseline_prompt_following": cos(first[3], texts[0]),
@@ -125,6 +155,8 @@ expected_image = {
 
 
 def plain(value):
+    if isinstance(value, list):
+        return [plain(one) for one in value]
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
@@ -136,6 +168,8 @@ golden = {
     "by_name": plain(by_name),
     "images": [dict(zip(("shows", "prompt", "image", "base", "floor"), map(plain, image))) for image in images],
     "expected": {name: float(value) for name, value in expected.items()},
+    "expected_masked": {name: float(value) for name, value in expected_masked.items()},
+    "masked_ceiling_of_one": float(masked_score(held_out["plain"][0], largest["masked"])),
     "expected_image": {name: float(value) for name, value in expected_image.items()},
     # With one held-out photo, the first, the ceiling is its likeness to the photos of the largest size.
     "ceiling_of_one": float(score(held_out["plain"][0], largest["plain"])),

@@ -39,13 +39,30 @@ def sign(case):
     return 1.0 if case["direction"] == "higher" else -1.0
 
 
-def holm(ps):
+def holm(ps, most=None):
+    """Holm's method; with `most` Shaffer's: at most `most[i]` questions are null after i differences."""
     order = np.argsort(ps, kind="stable")
     out, top = [1.0] * len(ps), 0.0
     for rank, i in enumerate(order):
-        top = max(top, min(1.0, (len(ps) - rank) * ps[i]))
+        top = max(top, min(1.0, (most[rank] if most else len(ps) - rank) * ps[i]))
         out[i] = top
     return out
+
+
+def partitions(n, largest=None):
+    """All ways to write n as a sum."""
+    if n == 0:
+        yield []
+    for first in range(min(n, largest or n), 0, -1):
+        for rest in partitions(n - first, first):
+            yield [first] + rest
+
+
+def shaffer(things):
+    """For all pairs of things: how many can be equal if i are known not to be."""
+    equal = {sum(math.comb(group, 2) for group in groups) for groups in partitions(things)}
+    pairs = math.comb(things, 2)
+    return [max(e for e in equal if e <= pairs - i) for i in range(pairs)]
 
 
 def call(estimate, p, s):
@@ -107,14 +124,8 @@ class Study:
             self.method = "one_training"
         elif math.sqrt(self.s2) <= 1e-9 * np.abs(self.values).max():
             self.method = "no_noise"
-        elif self.unequal():
-            self.method = "paired"
         else:
             self.method = "pooled"
-
-    def unequal(self):
-        v = self.variances
-        return v and v["largest"] > 9 * v["smallest"] and v["p"] < 0.05
 
     def contrast(self, w):
         """(estimate, se, df)"""
@@ -123,17 +134,16 @@ class Study:
             return None
         full = np.concatenate([w, np.zeros(self.R)])
         value = float(full @ self.coef)
-        if self.method == "pooled":
-            return value, math.sqrt(self.s2 * float(full @ self.pinv @ full)), self.df
-        if self.method == "paired":
-            d = []
-            for r in range(self.R):
-                column = [(w[c], self.y[c][r]) for c in range(self.C) if w[c] != 0]
-                if all(x is not None for _, x in column):
-                    d.append(sum(a * x for a, x in column))
-            if len(d) >= 2:
-                return float(np.mean(d)), float(np.std(d, ddof=1)) / math.sqrt(len(d)), len(d) - 1
-        return value, None, None
+        if self.method != "pooled":
+            return value, None, None
+        pooled = self.s2 * float(full @ self.pinv @ full)
+        d = []
+        for r in range(self.R):
+            column = [(w[c], self.y[c][r]) for c in range(self.C) if w[c] != 0]
+            if all(x is not None for _, x in column):
+                d.append(sum(a * x for a, x in column))
+        own = float(np.var(d, ddof=1)) / len(d) if len(d) >= 2 else 0.0
+        return value, math.sqrt(max(pooled, math.sqrt(pooled * own))), self.df
 
     def difference(self, first, second, w):
         got = self.contrast(w)
@@ -262,7 +272,11 @@ class Study:
         # One family: all pairs, and each condition against the base model.
         family = [(d, d["estimate"]) for d in ds if d["p"] is not None]
         family += [(g, g["change"]["mean"]) for g in gains if g and g["p"] is not None]
-        for (item, value), p in zip(family, holm([item["p"] for item, _ in family])):
+        floors = [c["floor"] for c in self.case["conditions"]]
+        whole = all(x is not None for row in self.y for x in row)
+        whole = whole and all(len(f) == self.R and None not in f and f == floors[0] for f in floors)
+        most = shaffer(self.C + 1) if whole and len(family) == math.comb(self.C + 1, 2) else None
+        for (item, value), p in zip(family, holm([item["p"] for item, _ in family], most)):
             item["p_holm"], item["call"] = p, call(value, p, s)
         best = self.best(ds)
         span = self.case.get("span")
@@ -297,7 +311,7 @@ class Study:
     def enough(self, levels, span):
         if levels is None or len(levels) < 2:
             return dict(answer="not_asked")
-        if self.method not in ("pooled", "paired"):
+        if self.method != "pooled":
             return dict(answer="one_training")
         if span is None:
             return dict(answer="no_span")
@@ -381,7 +395,7 @@ class Study:
         alpha = 0.05 / family
 
         def power(r):
-            df = (compared - 1) * (r - 1) if self.method == "pooled" else r - 1
+            df = (compared - 1) * (r - 1)
             df = d["df"] if r == self.R else df
             t = stats.t.isf(alpha / 2, df)
             ncp = wanted / (d["se"] * math.sqrt(self.R / r))

@@ -1,7 +1,6 @@
 //! The answers at the top of the page: what each says of studies whose numbers are known.
 
 use super::*;
-use crate::photos::check::VOID;
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
 use crate::report::data::Probes;
@@ -51,7 +50,7 @@ fn probes(name: f64, identifier: f64) -> Probes {
 fn a_study_with_likeness_is_answered_in_full() {
     let text = answered(&subject(likeness([0.45, 0.72, 0.73])));
     insta::assert_snapshot!(text);
-    has(&text, &["15 photos are enough", "Hardly. Asked for “shin-chan”", "Take 15 photos", "Yes, for this subject"]);
+    has(&text, &["15 photos are enough", "No. Asked for “shin-chan”", "Take 15 photos", "Yes, for this subject"]);
 }
 
 #[test]
@@ -115,7 +114,7 @@ fn an_identifier_that_is_a_known_word_is_told() {
     };
     let told = with(0.27);
     assert_eq!(told.matches("The identifier “aawxbc” is not a meaningless word").count(), 2, "{told}");
-    has(&told, &["it changes the loss by 10.0\u{a0}% before any training"]);
+    has(&told, &["it changes the loss by 9.9\u{a0}% before any training"]);
     // Less than a hundredth of the loss is nothing, however clear.
     has_not(&with(0.2990), &["meaningless"]);
 }
@@ -150,7 +149,7 @@ fn a_blind_encoder_gives_no_number() {
     assert!(heads(&likeness([0.45, 0.72, 0.73])).contains(&"likeness"));
     assert!(!heads(&blind).iter().any(|head| ["likeness", "copying", "leak into the class"].contains(head)));
     let json = verdict_json(&blind);
-    assert_eq!((&json["blind"], &json["void"]), (&true.into(), &false.into()));
+    assert_eq!(json["blind"], true);
     assert_eq!(json["conditions"][0]["side_effects"]["leak"], serde_json::Value::Null);
 }
 
@@ -164,24 +163,13 @@ fn verdict_json(data: &StudyData) -> serde_json::Value {
 }
 
 #[test]
-fn a_void_study_says_so_everywhere() {
-    let mut data = subject(likeness([0.45, 0.72, 0.73]));
-    data.notices.push(format!("{VOID}: a.png and b.png. Remove one."));
-    let text = answered(&data);
-    assert!(text.starts_with("This study is void"), "{text}");
-    has(&text, &["Can I trust it? No: held-out photos show the same picture", "Next: Remove one photo of each pair"]);
-    has(&text, &["runner photos shinchan.toml"]);
-    assert_eq!(verdict_json(&data)["void"], true);
-}
-
-#[test]
 fn the_file_is_chosen_by_one_number_and_told_by_another() {
     // The sizes cannot be told apart: the smallest is the default.
     let text = answered(&likeness([0.70, 0.7005, 0.7002]));
     has(&text, &["Take 5 photos", "Of its trainings it has the highest likeness, so the number here is another one"]);
     has(&text, &["error on photos it never saw, against no training"]);
     // By the loss: half of the photos chooses, the other half tells.
-    let mut data = seeds(&["5", "25"], &[&[0.25, 0.251, 0.252], &[0.20, 0.201, 0.202]], 0.31);
+    let mut data = seeds(&["5", "25"], &[&[0.25, 0.251, 0.2525], &[0.20, 0.2012, 0.202]], 0.31);
     for (index, cell) in data.cells.iter_mut().enumerate() {
         let mut own = probes(0.3, 0.3);
         let after = |row: &ProbeValueRow| ProbeValueRow { loss: row.loss - 0.01 * (index % 3) as f64, ..row.clone() };
@@ -201,7 +189,7 @@ fn nothing_better_than_the_base_is_not_recommended() {
 #[test]
 fn what_failed_and_what_diverged_is_counted() {
     let text = answered(&fixture::study());
-    has(&text, &["1 of 3 cells diverged and are in no mean"]);
+    has(&text, &["1 of 3 cells diverged (their learning rate is too high) and count in no mean."]);
     let mut failed = fixture::study();
     failed.cells[2].problems[0].reason = "no space left".into();
     has(&answered(&failed), &["1 of 3 cells failed.", "Next: 1 cell failed. Mend the cause", "runner shinchan.toml"]);
@@ -237,12 +225,12 @@ fn what_cannot_be_settled_is_not_called_unimportant() {
 
 #[test]
 fn more_like_than_real_photos_is_said_in_words() {
-    let text = format!("{}\n{}", said(&likeness([0.86, 0.87, 0.865])), answered(&likeness([0.86, 0.87, 0.865])));
+    let data = likeness([0.86, 0.8605, 0.8602]);
+    let text = format!("{}\n{}", said(&data), answered(&data));
     has(&text, &["images are more like the photos than real photos are like each other: look whether they copy them."]);
     has(&text, &["brought the images all the way from the base model's to real photos"]);
-    for percent in ["112", "113", "114", "115"] {
-        has_not(&text, &[&format!("images {percent}")]);
-    }
+    has(&text, &["[100\u{a0}% and more of the way"]);
+    has_not(&text, &["112\u{a0}% of", "images 112"]);
 }
 
 #[test]

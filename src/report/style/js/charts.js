@@ -1,13 +1,12 @@
 // Charts: pointing reads the values of all panels at one place, a click keeps one thing in sight, and the slider of the
 // grid is shown as a line. Without this script every point still has its numbers as its title.
 {
-  const NS = 'http://www.w3.org/2000/svg';
   const across = (circle) => parseFloat(circle.getAttribute('cx'));
   /** A vertical line in a chart, made once. */
   const upright = (svg, name) => {
     let line = svg.querySelector(`:scope > .${name}`);
     if (!line) {
-      line = document.createElementNS(NS, 'line');
+      line = document.createElementNS(svg.namespaceURI, 'line');
       line.setAttribute('class', name);
       line.setAttribute('y1', 0);
       line.setAttribute('y2', svg.querySelector('svg').getAttribute('height'));

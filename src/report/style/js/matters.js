@@ -4,6 +4,7 @@ for (const choice of all('[data-choose="heat"]')) {
     const chosen = choice.querySelector('input:checked');
     for (const table of all('[data-heat]')) table.hidden = !!chosen && table.dataset.heat !== chosen.value;
   };
+  choice.hidden = false;
   choice.addEventListener('change', show);
   show();
   // On paper all of them are there.
@@ -12,3 +13,5 @@ for (const choice of all('[data-choose="heat"]')) {
   });
   addEventListener('afterprint', show);
 }
+// Links to the images of some settings also choose their tabs.
+for (const a of all('a[data-t]')) if (a.dataset.t) a.href = '#images&t=' + a.dataset.t;

@@ -55,9 +55,9 @@ const panel = (() => {
     const rows = [['noise seed', seed]];
     if (own) {
       rows.push(['training', own.steps + ' steps, seed ' + own.train_seed]);
-      rows.push(['strength of the adapter', String(own.scale)]);
     }
     if (sampler) {
+      if (own) rows.push(['strength of the adapter', String(own.scale)]);
       rows.push(['drawn with', sampler + ', ' + steps + ' steps, guidance ' + guidance_scale]);
     }
     return rows;
@@ -65,7 +65,7 @@ const panel = (() => {
 
   /** The scores of an image; each is held against what the base model and what real photos reach. */
   const scores = (id) => {
-    const pairs = study.image(id)?.score_pairs;
+    const pairs = study.image(id)?.pairs;
     const ceilings = study.cell(id)?.ceilings || [];
     if (!pairs) return null;
     const ul = make('ul', 'view-scores');
@@ -188,14 +188,10 @@ const panel = (() => {
   const elsewhere = (id, open) => {
     const own = study.cell(id);
     if (!own) return [];
-    const main = data.study.main_axis;
-    const rest = data.axes.filter((axis) => axis.key !== main && axis.key !== 'generate.checkpoint');
-    const repeats = rest.every((axis) => axis.repeat);
-    const settings = (other) => rest.map((axis) => axis.title + ' ' + other.settings[axis.key]).join(', ');
-    return [
-      along(id, repeats ? 'other trainings' : 'other settings', study.others(own), settings, open),
-      along(id, 'after steps', study.steps(own), (other) => String(other.steps), open),
-    ];
+    const rest = data.axes.filter((axis) => axis.key !== data.study.main_axis);
+    return rest.map((axis) =>
+      along(id, axis.title, study.along(own, axis.key), (other) => other.settings[axis.key], open),
+    );
   };
 
   return {
@@ -227,8 +223,6 @@ const panel = (() => {
       box.replaceChildren(...parts.filter(Boolean));
       box.scrollTop = 0;
     },
-    number,
     make,
-    command,
   };
 })();

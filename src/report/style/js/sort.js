@@ -11,17 +11,22 @@
       : [...table.tBodies[0].rows];
   const head = (part) => (part.rows ? part.rows[0] : part);
 
+  /** The cell of a row in that column; null where one wide cell says why there are no numbers. */
+  const cellAt = (row, column) => {
+    let place = 0;
+    for (const cell of row.cells) {
+      place += cell.colSpan;
+      if (place > column) return cell.matches('.why') ? null : cell;
+    }
+    return null;
+  };
+
   /** Sorts by a column. Cells without a value stay last in either direction; equal ones keep the page's order. */
   const sortBy = (table, column, down) => {
     const all = parts(table);
-    const value = all.map((part) => {
-      const cell = head(part).cells[column];
-      // A row without numbers is one wide cell.
-      return head(part).cells.length > column && !(cell && cell.matches('.why')) ? cell : null;
-    });
     const order = all.map((part, i) => ({
       part,
-      cell: value[i],
+      cell: cellAt(head(part), column),
       first: Number((part.dataset.first ??= String(i))),
     }));
     const numeric = order.some(({ cell }) => Number.isFinite(number(cell)));
@@ -84,12 +89,13 @@
   for (const box of all('input[data-filter]')) {
     const table = document.getElementById(box.dataset.filter);
     const count = document.querySelector('[data-count="' + box.dataset.filter + '"]');
+    box.closest('[hidden]').hidden = false;
     box.oninput = () => {
       const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
       const rows = parts(table);
       let shown = 0;
       for (const row of rows) {
-        const text = [...head(row).cells].map(words).join(' ').toLowerCase();
+        const text = row.dataset.words.toLowerCase();
         row.hidden = !wanted.every((word) => text.includes(word));
         shown += !row.hidden;
       }

@@ -38,15 +38,23 @@ const study = (() => {
     const photo = photos.get(id);
     return photo ? (photo.held_out ? 'held-out photo ' : 'training photo ') + photo.name : 'photo';
   };
+  /** What images of one name have in common: the file's name inside a folder, and the prompt. */
+  const common = (id) => data.names[parts(id)?.rest];
   /** The prompt: as it was given, and as it is shown. */
   const prompt = (id) => {
-    const own = data.prompts[images.get(id)?.text];
+    const image = images.get(id);
+    const own = image && data.prompts[image.text ?? common(id).text];
     return own ? { text: own.text, shown: own.shown ?? own.text } : null;
   };
   /** A file of the report as a link. */
   const link = (file) =>
     file.startsWith('data:') ? file : file.split('/').map(encodeURIComponent).join('/');
-  const file = (id) => (images.get(id) || photos.get(id))?.file || null;
+  const file = (id) => {
+    const image = images.get(id);
+    if (!image) return photos.get(id)?.file || null;
+    const { kind, set } = parts(id);
+    return (kind === 'c' ? data.cells : data.baselines)[set].folder + '/' + common(id).file;
+  };
   const same = (a, b, keys) => keys.every((key) => a.settings[key] === b.settings[key]);
   const STEPS = 'generate.checkpoint';
   const keys = data.axes.map((axis) => axis.key);
@@ -64,7 +72,6 @@ const study = (() => {
     title,
     prompt,
     image: (id) => images.get(id),
-    photo: (id) => photos.get(id),
     known: (id) => images.has(id) || photos.has(id),
     /** Where the full file of an image is; an element of the page that shows it knows it best. */
     source: (id) => {
@@ -80,6 +87,8 @@ const study = (() => {
         keys.filter((key) => key !== main && key !== STEPS),
       );
     },
+    /** The cells that differ from that one in one setting only. */
+    along: (own, key) => along(own, [key]),
     /** The cells of the same training after other numbers of steps. */
     steps: (own) => along(own, [STEPS]).sort((a, b) => a.steps - b.steps),
     /** The cell with that column and otherwise the settings of `own`. */

@@ -39,7 +39,7 @@
     Object.assign(slider, { type: 'range', min: 0, max: 100, value: cut, id: 'cut' });
     slider.setAttribute('aria-label', 'How much of A is shown');
     stage.append(paneA.el, paneB.el, knife, slider);
-    const lens = zoom(stage, () => {});
+    const lens = zoom(stage);
     for (const { img } of [paneA, paneB]) img.onload = lens.draw;
     new ResizeObserver(lens.draw).observe(stage);
 
@@ -124,7 +124,10 @@
       const set = place?.closest('[data-set]');
       const shots = set ? all('.shot[data-r]', set).filter((a) => a.getClientRects().length) : [];
       if (!shots.includes(place)) return null;
-      if (dx) return shots[shots.indexOf(place) + dx] || null;
+      if (dx) {
+        const line = shots.filter((a) => a.dataset.r === place.dataset.r);
+        return line[line.indexOf(place) + dx] || null;
+      }
       const row = Number(place.dataset.r);
       const column = shots.filter((a) => a.dataset.c === place.dataset.c);
       const sorted = column.sort((a, b) => Number(a.dataset.r) - Number(b.dataset.r));
@@ -361,10 +364,11 @@
       }
       mode = MODES.includes(wanted) ? wanted : 'one';
       marks = { a: study.known(a) ? a : null, b: study.known(b) ? b : null };
-      show(name);
+      open(name);
     };
     state.changed(restore);
-    if (state.get('v')) restore();
+    // After all scripts: the comparison makes itself ready at their end.
+    if (state.get('v')) setTimeout(restore);
   };
   if (box && study) start();
 }

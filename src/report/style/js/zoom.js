@@ -1,5 +1,5 @@
 // Zoom and pan of the large view: one place and one size for all pictures in it, so that they stay on top of each other.
-const zoom = (stage, changed) => {
+const zoom = (stage) => {
   const LARGEST = 40;
   let k = 1; // 1: the whole picture
   let [x, y] = [0, 0];
@@ -20,7 +20,6 @@ const zoom = (stage, changed) => {
     y = Math.min(roomY, Math.max(-roomY, y));
     stage.style.setProperty('--zoom', 'translate(' + x + 'px,' + y + 'px) scale(' + k + ')');
     stage.classList.toggle('zoomed', roomX > 0 || roomY > 0);
-    changed();
   };
   /** To that size; the point of the pane under `at` (from its middle) stays where it is. */
   const to = (size, at = { x: 0, y: 0 }) => {
@@ -54,6 +53,5 @@ const zoom = (stage, changed) => {
       draw();
     },
     zoomed: () => stage.classList.contains('zoomed'),
-    get: () => ({ k, x, y, full: sizes().full }),
   };
 };
