@@ -60,12 +60,18 @@ fn said(judged: &Judged<'_>, name: &str, prompts: &str) -> Option<String> {
     let large: Vec<usize> =
         all.iter().filter(|(_, e)| e.low.unwrap_or(e.mean) >= 1.0).map(|(condition, _)| *condition).collect();
     if large.is_empty() {
-        return Some(format!("{start}."));
+        // Where the interval reaches the effect, it is not clearly smaller.
+        let as_large = all.iter().any(|(_, e)| e.high.is_some_and(|high| high >= 1.0));
+        let end = if as_large { "; with these trainings it may be as large as the effect" } else { "" };
+        return Some(format!("{start}{end}."));
     }
     let names: Vec<&str> = large.iter().map(|c| judged.title(*c)).filter(|name| !name.is_empty()).collect();
     let which = match names.len() {
         0 => String::new(),
-        1..=4 => format!(" with {}", text::list(&names)),
+        // Names with commas do not make a list that one can read.
+        1..=4 if names.len() == 1 || names.iter().all(|name| !name.contains(',')) => {
+            format!(" with {}", text::list(&names))
+        }
         n => format!(" in {n} of {} conditions", all.len()),
     };
     Some(format!("{start}. That is as large as the effect{which}: {}.", meaning(judged, &large)))
