@@ -27,7 +27,8 @@ pub enum Sampler {
     Lcm,
     /// DPM-Solver++ of second order for the SDE, multistep; draws noise while it samples.
     DpmPp2mSde,
-    /// DPM-Solver++ for the SDE, single step: twice as many model calls as steps, less one; draws noise while it samples.
+    /// DPM-Solver++ for the SDE, single step: twice as many model calls as steps, less one; draws noise while it
+    /// samples.
     DpmPpSde,
 }
 

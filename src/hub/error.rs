@@ -82,7 +82,7 @@ pub enum HubError {
     #[error(
         "{id} has these weights only as Python pickles, which can run any code and are never opened: {}. Name a \
          revision that has safetensors, as owner/name@revision (the Hub's own conversion is often a pull request, \
-         refs/pr/1 and so on, under \"Community\" on the model's page); or load it with transformers or diffusers, save \
+         refs/pr/1 and so on, under \"Community\" on its page); or load it with transformers or diffusers, save \
          it with save_pretrained(folder, safe_serialization=True), and name that folder",
         files.join(", ")
     )]

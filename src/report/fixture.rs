@@ -60,8 +60,11 @@ pub(crate) fn study() -> StudyData {
     failed.trained = false;
     failed.loss = CsvTable::default();
     failed.probe = CsvTable::default();
-    failed.problems =
-        vec![Problem { stage: Stage::Train, failed: true, reason: "the loss is not finite at step 17".into() }];
+    failed.problems = vec![Problem {
+        stage: Stage::Train,
+        failed: true,
+        reason: "step 17: the loss is not finite; lower the learning rate".into(),
+    }];
     data.cells.push(failed);
     data
 }
@@ -76,7 +79,8 @@ pub(crate) fn two_axes() -> StudyData {
     data
 }
 
-/// The study with so many training seeds of each cell. The losses of seeds differ by a little, and not alike everywhere.
+/// The study with so many training seeds of each cell. The losses of seeds differ by a little, and not alike
+/// everywhere.
 pub(crate) fn with_seeds(study: &StudyData, seeds: usize) -> StudyData {
     let mut data = study.clone();
     data.axes.push(Axis { key: "train.seed".into(), values: (0..seeds).map(|seed| seed.to_string()).collect() });

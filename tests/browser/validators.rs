@@ -18,8 +18,8 @@ fn package(file: &str) -> Option<PathBuf> {
     None
 }
 
-/// The studies that the validators read. `htmlvalidate.json` allows two inline styles: the number of columns, by which a
-/// grid finds the width of its tiles, and the side on which a name in a chart stands.
+/// The studies that the validators read. `htmlvalidate.json` allows two inline styles: the number of columns, by which
+/// a grid finds the width of its tiles, and the side on which a name in a chart stands.
 fn reports() -> [PathBuf; 2] {
     let many = Made { ranks: vec![4, 16], trainings: 2, failed: true, side: 64, ..Made::default() };
     [real(), many.write("valid")]

@@ -93,13 +93,13 @@ pub(super) const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "identity_name_low",
-        note: "Lower end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
+        note: "Lower end of the 95 % interval of `identity_name_floor`, by bootstrap over images and held-out photos.",
         of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.low),
         ..FLOOR
     },
     Measure {
         name: "identity_name_high",
-        note: "Upper end of the 95 % interval of `identity_name_floor`, by a bootstrap over images and held-out photos.",
+        note: "Upper end of the 95 % interval of `identity_name_floor`, by bootstrap over images and held-out photos.",
         of: Of::CellFeatures(Purpose::Identity, |cell| by_name(cell)?.high),
         ..FLOOR
     },

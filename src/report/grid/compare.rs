@@ -1,9 +1,5 @@
-//! All tables of one group of images with what stands above them.
+//! One group of images to compare: what all parts of it need.
 
-use maud::{Markup, html};
-
-use super::block::block;
-use super::{controls, real};
 use crate::report::data::{Group, StudyData};
 use crate::report::layout::Layout;
 
@@ -25,18 +21,5 @@ impl<'d> Compare<'d> {
     /// The images of a group.
     pub(crate) fn new(data: &'d StudyData, group: Group, set: &'static str, what: &'static str) -> Self {
         Self { data, layout: Layout::new(data, group), group, set, what }
-    }
-
-    /// Everything.
-    pub(crate) fn markup(&self) -> Markup {
-        html! {
-            div.compare data-compare=(self.set) {
-                div.bar {
-                    (real::strip(self.data, self.set))
-                    (controls::markup(&self.layout, self.set))
-                }
-                @for table in &self.layout.tables { (block(self, table)) }
-            }
-        }
     }
 }

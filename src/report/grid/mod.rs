@@ -5,9 +5,11 @@ mod block;
 mod compare;
 mod controls;
 mod losses;
+mod page;
 mod real;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use compare::Compare;
+pub(crate) use page::markup;

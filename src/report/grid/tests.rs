@@ -1,6 +1,6 @@
 //! The comparison as a page without scripts has it.
 
-use super::Compare;
+use super::{Compare, markup};
 use crate::report::data::{Axis, Group, Setting, StudyData};
 use crate::report::fixture;
 
@@ -26,7 +26,7 @@ fn steps() -> StudyData {
 }
 
 fn page(data: &StudyData, group: Group) -> String {
-    Compare::new(data, group, "main", "Images of the prompts").markup().into_string()
+    markup(&Compare::new(data, group, "main", "Images of the prompts")).into_string()
 }
 
 #[test]

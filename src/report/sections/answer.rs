@@ -189,8 +189,7 @@ pub(crate) fn text(page: &Page<'_>) -> String {
         blocks.insert(3, use_it::text(page.data, cell));
     }
     if let Some(next) = next_step(page.judged) {
-        let command =
-            next.command.map(|command| format!("\n\n```\n{}\n```", command.replace("```", ""))).unwrap_or_default();
+        let command = next.command.map(|command| format!("\n\n{}", markdown::code(&command))).unwrap_or_default();
         blocks.push(format!("**Next:** {}{command}", markdown::prose(&next.why)));
     }
     blocks.retain(|block| !block.is_empty());

@@ -59,7 +59,8 @@ fn said(judged: &Judged<'_>, pairs: &[Pair<'_>]) -> Vec<String> {
     if !known.is_empty() {
         said.push(match close {
             0 => format!(
-                "Pixel by pixel, the training brought none of {} closer to a training photo than {real} are on average.",
+                "Pixel by pixel, the training brought none of {} closer to a training photo than {real} are on \
+                 average.",
                 count(known.len(), "image")
             ),
             n => format!(
@@ -164,7 +165,10 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                         @if let [first, ..] = pairs.as_slice() {
                             figure.real {
                                 (photo(first, (row, 0)))
-                                figcaption { small dir="auto" { (first.photo.name) } small { (count(pairs.len(), "image")) } }
+                                figcaption {
+                                    small dir="auto" { (first.photo.name) }
+                                    small { (count(pairs.len(), "image")) }
+                                }
                             }
                         }
                         ul {
@@ -224,7 +228,9 @@ impl Columns {
                     thead {
                         tr {
                             td {}
-                            th.n scope="colgroup" colspan=(self.pixels.len() + 2) { "pixels: similarity to the nearest photo" }
+                            th.n scope="colgroup" colspan=(self.pixels.len() + 2) {
+                                "pixels: similarity to the nearest photo"
+                            }
                             @if !self.encoder.is_empty() {
                                 th.n scope="colgroup" colspan=(self.encoder.len()) {
                                     "encoder: nearer to training than to held-out photos"

@@ -7,7 +7,7 @@ use crate::measures::verdict::{Direction, Estimate};
 use crate::report::axis;
 use crate::report::data::{CellData, Group};
 use crate::report::finding::{Judged, leaks};
-use crate::report::grid::Compare;
+use crate::report::grid::{self, Compare};
 use crate::report::style::dots::{DotPlot, DotRow};
 use crate::text;
 
@@ -32,7 +32,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for sentence in &said { p.reference { (sentence) } }
         @for (name, prompts) in SHARES { (plot(page.judged, name, prompts)) }
         @if !said.is_empty() { p.soft { (NOTE) } }
-        (compare.markup())
+        (grid::markup(&compare))
     };
     let markdown = if said.is_empty() { String::new() } else { format!("## Drift\n\n{}\n\n{NOTE}", said.join("\n\n")) };
     Some(Section { id: "drift", title: "Drift", html, markdown })

@@ -144,7 +144,7 @@ fn links(data: &StudyData, cell: &CellData) -> Markup {
 }
 
 fn file_text(data: &StudyData, file: &str) -> String {
-    format!("[{}]({}) ({})", use_it::dialect(file), href(file), use_it::size(data, file))
+    format!("[{}]({}){}", use_it::dialect(file), href(file), use_it::size_in_brackets(data, file))
 }
 
 #[cfg(test)]

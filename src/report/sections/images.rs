@@ -6,7 +6,7 @@ use super::section::{Page, Section};
 use crate::report::closeness;
 use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
-use crate::report::grid::Compare;
+use crate::report::grid::{self, Compare};
 use crate::report::sheet;
 
 /// The comparison grid.
@@ -21,7 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 "photos of the subject are."
             }
         }
-        (Compare::new(data, Group::Prompt, "main", "Images of the prompts").markup())
+        (grid::markup(&Compare::new(data, Group::Prompt, "main", "Images of the prompts")))
     };
     let image = |name: String| format!("![The base model and every condition, for each prompt and seed]({name})");
     let markdown = sheet::names(page.charts.sheets).map(image).collect::<Vec<_>>().join("\n\n");

@@ -48,8 +48,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
     };
     let lines: Vec<String> = rows.iter().map(|row| line(data, row)).collect();
-    let markdown =
-        format!("## Missing\n\n{advice}\n\n```\n{}\n```\n\n{}", command.replace("```", ""), lines.join("\n"));
+    let markdown = format!("## Missing\n\n{advice}\n\n{}\n\n{}", markdown::code(&command), lines.join("\n"));
     Some(Section { id: "problems", title: "Missing", html, markdown })
 }
 
@@ -76,7 +75,8 @@ fn advice(rows: &[Row<'_>]) -> &'static str {
     let any = |kind: ProblemKind| rows.iter().any(|row| row.problem.kind() == kind);
     match (any(ProblemKind::Diverged), any(ProblemKind::Failed) || any(ProblemKind::Waiting)) {
         (true, false) => {
-            "A training that diverged does so again: lower its learning rate, or leave it out. Then this does only what \
+            "A training that diverged does so again: lower its learning rate, or leave it out. Then this does only \
+             what \
              is missing:"
         }
         (true, true) => {

@@ -43,7 +43,8 @@ pub(super) fn text(data: &StudyData, cell: &CellData) -> String {
     let Some(file) = file(cell) else { return String::new() };
     let ways = ways(data, cell, file).into_iter();
     let ways = ways.map(|way| format!("\n- {}: {} `{}`", way.program, markdown::prose(&way.first), code(&way.write)));
-    format!("[Download the adapter]({}) ({})\n{}", href(file), size(data, file), ways.collect::<String>())
+    let size = size_in_brackets(data, file);
+    format!("[Download the adapter]({}){size}\n{}", href(file), ways.collect::<String>())
 }
 
 /// Text between back quotes, which cannot hold any itself.
@@ -69,6 +70,12 @@ pub(super) fn dialect(file: &str) -> &'static str {
 pub(super) fn size(data: &StudyData, file: &str) -> String {
     let found = data.files.iter().find(|known| known.to == file);
     found.map(|known| text::bytes(known.from.entry.bytes)).unwrap_or_default()
+}
+
+/// The size as it follows a link; nothing if it is not known.
+pub(super) fn size_in_brackets(data: &StudyData, file: &str) -> String {
+    let size = size(data, file);
+    if size.is_empty() { size } else { format!(" ({size})") }
 }
 
 /// The name without an ending under which the file is best saved: all adapters have one name in the report.
@@ -136,7 +143,10 @@ mod tests {
         let mut cell = data.cells[0].clone();
         let all = text(&data, &cell);
         // Only the file for diffusers is there, so it is converted first.
-        assert!(all.contains("runner lora convert adapters/dataset.size=2/pytorch_lora_weights.safetensors"), "{all}");
+        assert!(
+            all.contains("runner lora convert 'adapters/dataset.size=2/pytorch_lora_weights.safetensors'"),
+            "{all}"
+        );
         cell.adapters.push("adapters/a/lora_kohya.safetensors".into());
         cell.assignments.push(Setting { key: "generate.lora_scale".into(), value: "0.75".into() });
         let all = text(&data, &cell);

@@ -1,10 +1,12 @@
 //! Where everything goes: images as large as a sheet allows, wrapped so that it is about 3:2, and on several sheets
 //! where one would be too large to post.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// Width by height that people post.
 const SHAPE: f64 = 1.5;
+/// Shapes that are not far from it.
+const USUAL: RangeInclusive<f64> = 0.9..=2.5;
 /// A sheet of more pixels is too heavy for many places, a longer one is shown small.
 const MOST_PIXELS: u64 = 6_500_000;
 const MOST_SIDE: u32 = 4096;
@@ -78,6 +80,14 @@ pub(super) struct Arrangement {
     pub(super) sheets: Vec<Sheet>,
 }
 
+impl Arrangement {
+    /// Whether every sheet has a shape that people post.
+    fn is_usual(&self) -> bool {
+        let shape = |sheet: &Sheet| f64::from(sheet.size.0) / f64::from(sheet.size.1);
+        self.sheets.iter().all(|sheet| USUAL.contains(&shape(sheet)))
+    }
+}
+
 /// A prompt and some of its rows.
 type Part = (usize, Range<usize>);
 
@@ -87,9 +97,10 @@ pub(super) fn arrange(wanted: &Wanted<'_>) -> Option<Arrangement> {
         wanted.rows.iter().enumerate().flat_map(|(prompt, rows)| (0..*rows).map(move |r| (prompt, r..r + 1))).collect();
     let most = single.len().clamp(1, MOST_SHEETS);
     let widest = wanted.image.0.clamp(1, WIDEST);
-    // As few sheets as possible with images that can be made out, then smaller images.
+    // As few sheets as possible with images that can be made out, then smaller images; of these a usual shape first.
     for count in 1..=most {
-        if let Some(found) = tiles(widest, NARROWEST).find_map(|tile| on_sheets(wanted, &single, count, tile)) {
+        let all = || tiles(widest, NARROWEST).filter_map(|tile| on_sheets(wanted, &single, count, tile));
+        if let Some(found) = all().find(Arrangement::is_usual).or_else(|| all().next()) {
             return Some(found);
         }
     }
@@ -225,7 +236,7 @@ mod tests {
         assert!(found.sheets.len() > 1 && found.tile.0 >= NARROWEST, "{} × {:?}", found.sheets.len(), found.tile);
         // A prompt stays whole.
         assert!(found.sheets.iter().flat_map(|s| &s.blocks).all(|block| block.rows == (0..8)));
-        let huge = arranged(vec![200; 10], 30, (512, 512)).expect("fits");
+        let huge = arranged(vec![100; 10], 30, (512, 512)).expect("fits");
         assert_eq!(huge.sheets.len(), MOST_SHEETS);
         assert!(arranged(vec![4000; 100], 40, (512, 512)).is_none(), "images of a pixel show nothing");
     }

@@ -34,6 +34,13 @@ pub(crate) fn prose(text: &str) -> String {
     out + &escape(rest)
 }
 
+/// A block of code. Its fence is longer than any run of back quotes inside, so that nothing inside can end it.
+pub(crate) fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}\n{text}\n{fence}")
+}
+
 /// A table: its head, how its columns are aligned (`---`, `---:`), and its rows. It has no line end after its last row.
 pub(crate) fn table(head: &[&str], align: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows = rows.into_iter().map(|row| format!("\n| {} |", row.join(" | ")));
@@ -57,6 +64,12 @@ mod tests {
         );
         assert_eq!(prose("one ` alone_"), "one \\` alone\\_");
         assert_eq!(prose("``<b>`` `a_b`"), escape("``<b>`` `a_b`"));
+    }
+
+    #[test]
+    fn nothing_ends_a_block_of_code_from_inside() {
+        assert_eq!(code("runner a.toml"), "```\nrunner a.toml\n```");
+        assert_eq!(code("a\n````\n<b>"), "`````\na\n````\n<b>\n`````");
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(crate) enum Reload {
 /// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
 pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload: Reload) -> String {
     let live = if reload == Reload::Never { "" } else { LIVE };
+    let script = squeezed(&[&SCRIPT.concat(), live].concat());
+    let script = format!("'use strict';\n(() => {{\n{script}}})();");
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -80,7 +82,7 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload
             }
             body {
                 (body)
-                script { (PreEscaped(format!("'use strict';\n(() => {{\n{}{}}})();", squeezed(&SCRIPT.concat()), squeezed(live)))) }
+                script { (PreEscaped(script)) }
             }
         }
     }

@@ -100,8 +100,8 @@ impl Sampler {
         self.method.scale_model_input(x, i)
     }
 
-    /// The latents after call `i`. `model_output` and `x` have one shape, f32; `noise` is called at most once, with that
-    /// shape, and only by the samplers that draw noise while they sample.
+    /// The latents after call `i`. `model_output` and `x` have one shape, f32; `noise` is called at most once, with
+    /// that shape, and only by the samplers that draw noise while they sample.
     pub fn step(&mut self, model_output: &Tensor, i: usize, x: &Tensor, noise: &mut NoiseSource<'_>) -> Result<Tensor> {
         self.check_index(i)?;
         self.method.step(model_output, i, x, noise)

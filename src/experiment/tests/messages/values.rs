@@ -106,7 +106,7 @@ fn choices() {
 
     study.toml:5:11: `generate.sampler` cannot be "dpm"
      5 | sampler = "dpm"
-       |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc or heun
+       |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
        = did you mean `dpm++2m`?
 
     study.toml:7:9: `model.dtype` cannot be "fp16"
