@@ -52,7 +52,7 @@ fn on_paper_nothing_is_cut_and_everything_is_unfolded() {
         assert_eq!(tab.texts(folded), Vec::<String>::new(), "stays folded on paper");
         // The first and the last cell of every row of every table.
         let ends = tab.texts(
-            "[...document.querySelectorAll('main tr')].flatMap((row) => [row.cells[0], row.cells[row.cells.length - 1]])\
+            "[...document.querySelectorAll('main tr')].flatMap((row) => [row.cells[0], [...row.cells].at(-1)])\
              .filter((c) => c && c.checkVisibility()).map((c) => c.innerText.trim().split('\\n')[0]).filter((t) => t)",
         );
         tab.emulate("", "light");

@@ -107,7 +107,7 @@ fn choices() {
     study.toml:5:11: `generate.sampler` cannot be "dpm"
      5 | sampler = "dpm"
        |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
-       = did you mean `dpm++2m`?
+       = did you mean `ddpm`?
 
     study.toml:7:9: `model.dtype` cannot be "fp16"
      7 | dtype = "fp16"
