@@ -31,13 +31,13 @@
       faults.push(`${name(e)} reaches from ${Math.round(box.left)} to ${Math.round(box.right)}`);
     }
   }
-  // A short word that is broken over two lines stands in a column that is too narrow.
+  // A short word that is broken over two lines stands in a column that is too narrow. Some scripts break anywhere.
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
   while (texts.nextNode()) {
     const text = texts.currentNode;
     if (!text.parentElement.closest('script, style, svg, code, .mono') && seen(text.parentElement)) {
-      for (const word of text.data.matchAll(/(?<!\S)\p{L}{2,10}(?=[,.:;]?(\s|$))/gu)) {
+      for (const word of text.data.matchAll(/(?<!\S)[\p{L}--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]]{2,10}(?=[,.:;]?(\s|$))/gv)) {
         range.setStart(text, word.index);
         range.setEnd(text, word.index + word[0].length);
         const boxes = [...range.getClientRects()];

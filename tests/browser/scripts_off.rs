@@ -10,7 +10,8 @@ use crate::tab::Tab;
 const UNFOLD: &str = "document.querySelectorAll('main details, header details').forEach((d) => { d.open = true; }); 0";
 
 /// The numbers in the text of the page that can be seen.
-const NUMBERS: &str = r"[...new Set(document.body.innerText.match(/\d+(\.\d+)?/g))]";
+const NUMBERS: &str = r"[...new Set([...document.querySelectorAll('header.top, main > section:not(#judge)')]
+    .map((e) => e.innerText).join(' ').match(/\d+(\.\d+)?/g))]";
 
 /// The files of the images of the report, whose pictures or links can be seen.
 const IMAGES: &str = "[...new Set([...document.querySelectorAll('main a.shot, main img')] \

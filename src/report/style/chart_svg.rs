@@ -20,6 +20,8 @@ const TICKS: (usize, usize) = (5, 7);
 
 /// More names than this are folded.
 const NAMES: usize = 8;
+/// A line through more points is drawn in whole pixels.
+const MANY: usize = 60;
 
 /// The two scales of a chart.
 #[derive(Clone, Copy)]
@@ -72,7 +74,7 @@ impl Figure {
 
     /// Whether the label of the horizontal axis is wider than the place beside its numbers.
     fn wide_label(&self) -> bool {
-        self.x_label.chars().count() > 8
+        self.x_label.chars().count() > 5
     }
 
     /// The lines and numbers behind.
@@ -176,7 +178,9 @@ fn path_in(curve: &Curve, place: impl Fn((f64, f64)) -> (f64, f64)) -> String {
     if points.len() < 2 || curve.look.width == 0.0 {
         return String::new();
     }
-    let places: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", short(*x), short(*y))).collect();
+    let many = points.len() > MANY;
+    let place = |v: f64| if many { short(v.round()) } else { short(v) };
+    let places: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", place(*x), place(*y))).collect();
     let mut out = format!("<path class=\"{}\" stroke-width=\"{}\"", ink(curve.look.ink), short(curve.look.width));
     if let Some((on, off)) = curve.look.dash {
         out += &format!(" stroke-dasharray=\"{on} {off}\"");

@@ -78,7 +78,7 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload
                 }
                 title { (title) }
                 @if let Some(file) = preview { meta property="og:image" content=(file); }
-                style { (PreEscaped(squeezed(&STYLE.concat()))) }
+                style { (PreEscaped(tight(&STYLE.concat()))) }
             }
             body {
                 (body)
@@ -105,9 +105,27 @@ fn squeezed(source: &str) -> String {
     out
 }
 
+/// CSS on one line, without spaces around the signs between which none are needed.
+fn tight(source: &str) -> String {
+    let lines = squeezed(source);
+    let lines = lines.lines().map(|line| match line.split_once(": ") {
+        // A declaration; a selector ends in a comma or a brace.
+        Some((property, value)) if line.ends_with(';') => format!("{property}:{value}"),
+        _ => line.replace(" {", "{"),
+    });
+    // A value or a selector may go on in the next line.
+    lines.map(|line| if line.ends_with(['{', '}', ';', ',']) { line } else { line + " " }).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::squeezed;
+    use super::{squeezed, tight};
+
+    #[test]
+    fn style_is_one_line() {
+        let source = "a:hover,\nb > c {\n  margin: 0 1px;\n}\n@media (x: 1) {\n  d {\n    color:\n      red;\n  }\n}\n";
+        assert_eq!(tight(source), "a:hover,b > c{margin:0 1px;}@media (x: 1){d{color: red;}}");
+    }
 
     #[test]
     fn a_page_has_no_comments() {

@@ -1,6 +1,6 @@
 //! One image on a page.
 //!
-//! Every image of the page is `<a class="shot" href=FULL data-id=ID data-r data-c data-base data-base-full>` around the
+//! Every image of the page is `<a class="shot" href=FULL data-id=ID data-r data-c data-base>` around the
 //! picture shown. Scripts may replace these in place, so the large view reads them when it opens.
 //!
 //! | ID | what it is |
@@ -78,12 +78,11 @@ impl Shot<'_> {
         let shown = picture::shown(self.file, self.size.0);
         let class = if self.base.is_some() { "shot swap" } else { "shot" };
         let base = self.base.map(|(file, width)| href(&picture::shown(file, width)));
-        let base_full = self.base.map(|(file, _)| href(file));
         html! {
             a class=(class) href=(href(self.file)) data-id=(self.id) data-r=(self.at.0) data-c=(self.at.1)
-                data-base=[base] data-base-full=[base_full] {
+                data-base=[base] {
                 img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt)
-                    loading="lazy" decoding="async";
+                    loading="lazy";
                 @if let Some(badge) = &self.badge { small { (badge) } }
             }
         }

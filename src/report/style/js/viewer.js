@@ -24,6 +24,7 @@
       el.className = 'view-pane';
       el.dataset.pane = name;
       const img = document.createElement('img');
+      img.alt = '';
       img.draggable = false;
       const tag = document.createElement('span');
       tag.className = 'view-name';
