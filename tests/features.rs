@@ -110,6 +110,11 @@ fn near(what: &str, got: f64, expected: f64) {
 fn of_cell(cell: &FeatureCell<'_>) -> Values {
     let mut values = collected::cell_features(cell, Purpose::Identity);
     values.extend(collected::cell_features(cell, Purpose::Prompt));
+    // The draws of this bootstrap are the program's own; `bootstrap` is tested where it is.
+    let ends = ["identity_name_low", "identity_name_high"].map(|name| values.remove(name));
+    if let [Some(low), Some(high)] = ends {
+        assert!(low < values["identity_name_floor"] && values["identity_name_floor"] < high, "{low} {high}");
+    }
     values
 }
 

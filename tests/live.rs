@@ -21,7 +21,7 @@ fn quick() -> String {
 
 /// A study whose training takes so long that it can be watched.
 fn long() -> Study {
-    let text = quick().replace("steps = 2", "steps = 4000").replace("probe_every = 2", "probe_every = 3");
+    let text = quick().replace("\nsteps = 2", "\nsteps = 4000").replace("probe_every = 2", "probe_every = 3");
     Study::new(&text.replace("checkpoint_every = 2", "checkpoint_every = 100000"))
 }
 

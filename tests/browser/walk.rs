@@ -141,7 +141,7 @@ fn the_blind_test_goes_by_keys_and_keeps_the_votes() {
     tab.press("Backspace");
     tab.eval("[...document.querySelectorAll('.judge-answers button')].at(-1).focus(); 0");
     tab.press("Enter");
-    let told = "document.querySelector('.judge-result').innerText";
+    let told = "document.querySelector('.judge-result').textContent";
     let votes = tab.eval(told);
     assert!(votes.as_str().unwrap().contains("Your votes: 1"), "{votes}");
     tab.open(&real(), "");

@@ -78,7 +78,8 @@ impl DotPlot {
                     div.strip.axis aria-hidden="true" {
                         svg height="20" {
                             @for tick in scale.ticks(TICKS) {
-                                text x=(percent(scale.place(tick))) y="14" text-anchor="middle" { (scale.say(tick)) }
+                                @let place = scale.place(tick);
+                                text x=(percent(place)) y="14" text-anchor=(anchor(place)) { (scale.say(tick)) }
                             }
                         }
                     }
@@ -176,6 +177,15 @@ fn said(row: &DotRow, marks: Marks) -> String {
     }
     let numbers = if parts.is_empty() { "no number".to_owned() } else { parts.join(", ") };
     if row.label.is_empty() { numbers } else { format!("{}: {numbers}", row.label) }
+}
+
+/// A number at an end of the axis stays inside.
+fn anchor(place: f64) -> &'static str {
+    match place {
+        p if p < 0.1 => "start",
+        p if p > 0.9 => "end",
+        _ => "middle",
+    }
 }
 
 #[cfg(test)]
