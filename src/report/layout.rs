@@ -113,7 +113,8 @@ fn head(data: &StudyData, cell: &CellData) -> String {
         main => {
             let tied = tied(data, main);
             let own = titles::cell_title(data, cell);
-            let others = cell.assignments.iter().filter(|s| tied.contains(&s.key.as_str()) && value(cell, main) != "");
+            let others =
+                cell.assignments.iter().filter(|s| tied.contains(&s.key.as_str()) && !value(cell, main).is_empty());
             let others = axis::say_all(others);
             if others.is_empty() { own } else { format!("{own}, {others}") }
         }
@@ -174,10 +175,10 @@ fn with_baselines(data: &StudyData, columns: impl Iterator<Item = Column>) -> Ve
     let mut out: Vec<Column> = Vec::new();
     for column in columns {
         let (Column::Cell(cell) | Column::NoCell(cell) | Column::Baseline(cell)) = column;
-        if let Some(set) = data.cells.get(cell).and_then(|c| c.baseline) {
-            if !out.contains(&Column::Baseline(set)) {
-                out.push(Column::Baseline(set));
-            }
+        if let Some(set) = data.cells.get(cell).and_then(|c| c.baseline)
+            && !out.contains(&Column::Baseline(set))
+        {
+            out.push(Column::Baseline(set));
         }
         out.push(column);
     }

@@ -58,8 +58,8 @@ mod tests {
     fn what_is_named_is_measured() {
         for score in &SCORES {
             let measure = score.measure().expect(score.measure);
-            assert!(measure.floor.is_some() == !score.floor.is_empty(), "{}", score.measure);
-            assert!(!measure.ceiling.is_empty() == !score.ceiling.is_empty(), "{}", score.measure);
+            assert_eq!(measure.floor.is_none(), score.floor.is_empty(), "{}", score.measure);
+            assert_eq!(measure.ceiling.is_empty(), score.ceiling.is_empty(), "{}", score.measure);
         }
     }
 }

@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(framed.len(), 8 + 4 + 9 + 4);
         assert_eq!(framed[..8], 9u64.to_le_bytes());
         // The CRC32C of `123456789` is e3069283 (RFC 3720, and every catalogue of CRCs).
-        let masked = (0xe306_9283_u32 >> 15 | 0xe306_9283 << 17).wrapping_add(0xa282_ead8);
+        let masked = 0xe306_9283_u32.rotate_right(15).wrapping_add(0xa282_ead8);
         assert_eq!(framed[21..], masked.to_le_bytes());
     }
 

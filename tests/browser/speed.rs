@@ -1,5 +1,7 @@
 //! How fast a page of 2,000 images is. A measurement, not a test: its result stands in `docs/performance.md`.
 
+#![allow(clippy::print_stdout)] // what is measured
+
 use std::time::Instant;
 
 use crate::made::Made;

@@ -42,10 +42,13 @@ pub(super) struct ImageJson<'d> {
     hash: Option<&'d str>,
     /// Each of the study's `scores` with its floor.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pairs: Option<Vec<Option<(f64, Option<f64>)>>>,
+    pairs: Option<Vec<Option<Pair>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest_photo: Option<usize>,
 }
+
+/// A score and its floor.
+type Pair = (f64, Option<f64>);
 
 /// What an image's name says, and what only programs want to know.
 #[derive(Serialize)]

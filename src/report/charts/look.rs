@@ -44,5 +44,5 @@ pub(super) fn spread(panels: &[Panel]) -> Option<Scale> {
     let ys = panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points).map(|p| p.1).filter(|y| drawable(*y));
     let (low, high) = ys.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
     let margin = ((high - low) * 0.08).max(1e-9 + high.abs() * 1e-3);
-    (low <= high).then(|| Scale { low: low - margin, high: high + margin })
+    (low <= high).then_some(Scale { low: low - margin, high: high + margin })
 }

@@ -182,8 +182,8 @@ fn said(row: &DotRow, marks: Marks) -> String {
 /// A number at an end of the axis stays inside.
 fn anchor(place: f64) -> &'static str {
     match place {
-        p if p < 0.1 => "start",
-        p if p > 0.9 => "end",
+        p if p < 0.18 => "start",
+        p if p > 0.82 => "end",
         _ => "middle",
     }
 }
