@@ -36,10 +36,10 @@ struct More {
     command: String,
 }
 
-/// The most useful next step; `None` if nothing is open.
+/// The most useful next step; `None` if nothing is open, or while a run goes on.
 pub(crate) fn next_step(judged: &Judged<'_>) -> Option<NextStep> {
     let step = |why: String, command: String| Some(NextStep { why, command: Some(command) });
-    if judged.data.cells.is_empty() {
+    if judged.data.cells.is_empty() || judged.data.live.is_some() {
         return None;
     }
     let of = |kind: ProblemKind| {
