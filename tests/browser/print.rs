@@ -40,7 +40,7 @@ fn without_spaces(text: &str) -> String {
 fn on_paper_nothing_is_cut_and_everything_is_unfolded() {
     let Some(mut tab) = Tab::new() else { return };
     let many = Made { ranks: vec![4, 16], trainings: 2, seeds: 3, side: 64, ..Made::default() };
-    for (report, most) in [(real(), 12), (many.write("paper"), 24)] {
+    for (report, most) in [(real(), 16), (many.write("paper"), 40)] {
         tab.emulate("print", "light");
         tab.resize(PAPER);
         tab.open(&report, "");
