@@ -37,7 +37,7 @@ pub struct ReportArgs {
     /// Open the report in the browser
     #[arg(long)]
     open: bool,
-    /// Also write the page as one file with small copies of all images inside, to PATH or reports/<name>.html
+    /// Also write the page as one file with small copies of all images inside, to PATH or reports/NAME.html
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
     single_file: Option<Option<PathBuf>>,
     /// Most megabytes of that file; nothing is written if it would be larger

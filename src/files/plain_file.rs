@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The whole content of an ordinary file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open`], and a file that is larger.
+/// As [`open()`], and a file that is larger.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit} bytes"));
     let file = open(path)?;

@@ -39,7 +39,7 @@ pub fn open(file: &Path, find: FindModel<'_>) -> Result<Parts, LoadError> {
 /// Opens a checkpoint of given sizes.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open()`].
 pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) -> Result<Parts, LoadError> {
     let mut weights = open_file(file)?;
     let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
