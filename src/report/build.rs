@@ -11,7 +11,7 @@ use crate::report::error::ReportError;
 use crate::report::finding::Judged;
 use crate::report::folder::Folder;
 use crate::report::owner::Owner;
-use crate::report::sections::{Charts, Page};
+use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
 use crate::report::{cells_json, charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard, votes};
 use crate::store::Store;
@@ -104,8 +104,9 @@ fn write_both(
         folder.write(&name, &bytes)?;
     }
     folder.write("cost.html", cost::page(&judged).as_bytes())?;
-    folder.write("report.md", markdown::page(&page).as_bytes())?;
-    folder.write("index.html", index::page(&page).as_bytes())?;
+    let sections = sections::all(&page);
+    folder.write("report.md", markdown::page(&page, &sections).as_bytes())?;
+    folder.write("index.html", index::page(&page, &sections).as_bytes())?;
     folder.finish()
 }
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::data::Cost;
 use crate::report::finding::Judged;
-use crate::report::style::page::{Reload, document};
+use crate::report::style::page::{OF_CHARTS, Reload, document};
 use crate::report::{charts, finding, titles, words};
 use crate::text;
 
@@ -52,7 +52,7 @@ pub(crate) fn page(judged: &Judged<'_>) -> String {
             }
         }
     };
-    document(&format!("Cost – {}", titles::study_title(data)), None, &body, Reload::Never)
+    document(&format!("Cost – {}", titles::study_title(data)), None, &body, OF_CHARTS, Reload::Never)
 }
 
 fn row(cost: &Cost, cells: usize) -> Markup {

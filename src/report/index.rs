@@ -10,26 +10,25 @@ use crate::report::data::{CellData, StudyData};
 use crate::report::finding::finding;
 use crate::report::live;
 use crate::report::navigation::{navigation, skip};
-use crate::report::sections::{self, Page, answer};
+use crate::report::sections::{Page, Section, answer};
 use crate::report::style::copy::prose;
-use crate::report::style::page::{Reload, document};
+use crate::report::style::page::{OF_STUDY, Reload, document};
 use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
-/// The whole page.
-pub(crate) fn page(page: &Page<'_>) -> String {
-    let sections = sections::all(page);
+/// The whole page with its sections.
+pub(crate) fn page(page: &Page<'_>, sections: &[Section]) -> String {
     let body = html! {
-        (skip(&sections))
+        (skip(sections))
         (header(page))
-        (navigation(&sections))
-        main { @for section in &sections { section id=(section.id) { (section.html) } } }
+        (navigation(sections))
+        main { @for section in sections { section id=(section.id) { (section.html) } } }
         (cells_json::block(page.judged))
         (viewer::dialog())
     };
     let reload = if page.data.live.is_some() { Reload::After(live::RELOAD) } else { Reload::Never };
     let preview = (page.charts.sheets > 0).then_some(sheet::CARD);
-    document(titles::study_title(page.data), preview, &body, reload)
+    document(titles::study_title(page.data), preview, &body, OF_STUDY, reload)
 }
 
 fn header(page: &Page<'_>) -> Markup {

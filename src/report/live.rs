@@ -92,6 +92,7 @@ pub(crate) fn being_made(stage: Stage, place: Option<String>) -> String {
 mod tests {
     use super::*;
     use crate::report::fixture;
+    use crate::report::sections;
 
     fn running(cells: Vec<usize>) -> Running {
         Running { stage: Stage::Train, key: "k".into(), cells, done: 66, total: 200, unit: "steps".into() }
@@ -119,8 +120,9 @@ mod tests {
         data.file = "my dog.toml".into();
         let page = |data: &StudyData| {
             let judged = crate::report::finding::judged(data);
-            let charts = crate::report::sections::Charts::default();
-            crate::report::index::page(&crate::report::sections::Page { data, judged: &judged, other: None, charts })
+            let charts = sections::Charts::default();
+            let page = sections::Page { data, judged: &judged, other: None, charts };
+            crate::report::index::page(&page, &sections::all(&page))
         };
         let stays = page(&data);
         assert!(stays.contains("2 of 3 cells are complete, 1 failed."));

@@ -45,9 +45,11 @@ pub(crate) fn full_title(data: &StudyData, cell: &CellData) -> String {
 
 /// The name of what cells with these settings have in common, main axis first; empty without settings.
 pub(crate) fn of_settings(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
-    if settings.is_empty() {
-        return String::new();
-    }
+    if settings.is_empty() { String::new() } else { of_settings_or_photos(data, cell, settings) }
+}
+
+/// The same; without settings, the number of photos of the cell.
+pub(crate) fn of_settings_or_photos(data: &StudyData, cell: &CellData, settings: &[Setting]) -> String {
     let cell =
         CellData { assignments: settings.to_vec(), train_photos: cell.train_photos.clone(), ..CellData::default() };
     text::shortened(&full_title(data, &cell), 120)

@@ -81,9 +81,8 @@ fn shown_cell(data: &StudyData, cells: &[usize]) -> usize {
 /// A condition's name, without seeds.
 fn head(data: &StudyData, cell: usize) -> String {
     let cell = &data.cells[cell];
-    let assignments = lasting(cell).into_iter().cloned().collect();
-    let named = CellData { assignments, train_photos: cell.train_photos.clone(), ..CellData::default() };
-    text::shortened(&titles::full_title(data, &named), HEAD)
+    let settings: Vec<Setting> = lasting(cell).into_iter().cloned().collect();
+    titles::of_settings_or_photos(data, cell, &settings)
 }
 
 fn base_head(data: &StudyData, set: usize) -> String {

@@ -27,8 +27,12 @@ const STYLE: &[&str] = &[
     include_str!("css/print.css"),
 ];
 
-/// What the page can do, one file for each thing. All stand in one function and share their names.
-const SCRIPT: &[&str] = &[
+/// What a page with charts can do.
+pub(crate) const OF_CHARTS: &[&str] =
+    &[include_str!("js/shared.js"), include_str!("js/charts.js"), include_str!("js/print.js")];
+
+/// What the page of a study can do, one file for each thing. All stand in one function and share their names.
+pub(crate) const OF_STUDY: &[&str] = &[
     include_str!("js/shared.js"),
     include_str!("js/state.js"),
     include_str!("js/theme.js"),
@@ -59,10 +63,11 @@ pub(crate) enum Reload {
     After(u64),
 }
 
-/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page.
-pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, reload: Reload) -> String {
+/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page; `scripts`
+/// is what the page can do.
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, scripts: &[&str], reload: Reload) -> String {
     let live = if reload == Reload::Never { "" } else { LIVE };
-    let script = squeezed(&[&SCRIPT.concat(), live].concat());
+    let script = squeezed(&[&scripts.concat(), live].concat());
     let script = format!("'use strict';\n(() => {{\n{script}}})();");
     let page = html! {
         (DOCTYPE)
@@ -131,7 +136,7 @@ mod tests {
     fn a_page_has_no_comments() {
         let source = "// a\n/** b\n * c */\nf(1); // d\n\n  /* e */\n  if (/\\/*x/.test(y)) {\n    g('//');\n  }\n";
         assert_eq!(squeezed(source), "f(1); // d\nif (/\\/*x/.test(y)) {\ng('//');\n}\n");
-        for text in super::STYLE.iter().chain(super::SCRIPT) {
+        for text in super::STYLE.iter().chain(super::OF_STUDY) {
             let lines = || text.lines().map(str::trim);
             let starts = lines().filter(|line| line.starts_with("/*")).count();
             let ends = lines().filter(|line| line.ends_with("*/")).count();
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in super::STYLE.iter().chain(super::SCRIPT).chain([&super::LIVE]) {
+        for text in super::STYLE.iter().chain(super::OF_STUDY).chain([&super::LIVE]) {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }
