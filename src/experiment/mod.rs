@@ -27,6 +27,7 @@ mod prior_preservation;
 mod problem;
 mod problems;
 mod prompt;
+mod range;
 mod reader;
 mod render;
 mod resolve;
@@ -40,6 +41,7 @@ mod study;
 mod subject;
 mod train;
 mod value;
+mod walk;
 
 #[cfg(test)]
 mod tests;
