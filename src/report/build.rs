@@ -13,7 +13,9 @@ use crate::report::folder::Folder;
 use crate::report::owner::Owner;
 use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
-use crate::report::{cells_json, charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard, votes};
+use crate::report::{
+    cells_json, charts, compare, cost, csv, diff, finding, index, markdown, sheet, tensorboard, votes,
+};
 use crate::store::Store;
 
 /// What a report shows besides its study.
@@ -96,6 +98,9 @@ fn write_both(
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
     folder.write(cells_json::FILE, &cells_json::file(&judged))?;
+    if !data.record.is_empty() {
+        folder.write(diff::FILE, data.record.as_bytes())?;
+    }
     if !data.votes.is_empty() {
         folder.write(votes::FILE, &votes::file(&data.votes))?;
     }

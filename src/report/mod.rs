@@ -17,6 +17,7 @@ mod compare;
 mod cost;
 mod csv;
 pub mod data;
+pub mod diff;
 mod effects;
 mod error;
 mod eye;
