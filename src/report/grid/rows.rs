@@ -5,9 +5,10 @@ use maud::{Markup, html};
 use super::compare::Compare;
 use crate::measures::table::copying::NEAREST_SIMILARITY;
 use crate::report::data::{Group, Picture, Problem, find};
-use crate::report::layout::{self, Column, PromptRows, Slot, Table};
+use crate::report::naming::{titles, words};
+use crate::report::page::layout::{self, Column, PromptRows, Slot, Table};
 use crate::report::style::shot::{Of, generated};
-use crate::report::{closeness, titles, words};
+use crate::report::tables::closeness;
 
 /// So many seeds of a prompt are shown first.
 pub(super) const FOLDED: usize = 2;

@@ -6,14 +6,14 @@ use super::arrange::GAP;
 use super::paint::{INK, PAPER, SOFT, Text, place};
 use super::pick::{Picked, Shown, photos, pick};
 use crate::picture::encode_png;
-use crate::report::axis;
 use crate::report::data::{CellData, Group, Picture, StudyData};
 use crate::report::error::ReportError;
+use crate::report::files::folder::Folder;
 use crate::report::finding::{Judged, answers, finding};
-use crate::report::folder::Folder;
-use crate::report::layout::{Column, Slot};
+use crate::report::naming::axis;
+use crate::report::naming::titles;
+use crate::report::page::layout::{Column, Slot};
 use crate::report::style::picture;
-use crate::report::titles;
 
 /// Its name in the report.
 pub(crate) const CARD: &str = "card.png";

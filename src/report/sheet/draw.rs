@@ -9,11 +9,11 @@ use super::pick::{Picked, photos, pick};
 use crate::picture::encode_png;
 use crate::report::data::{Group, StudyData};
 use crate::report::error::ReportError;
+use crate::report::files::folder::Folder;
 use crate::report::finding::Judged;
-use crate::report::folder::Folder;
-use crate::report::layout::{self, Column, Slot};
+use crate::report::naming::words;
+use crate::report::page::layout::{self, Column, Slot};
 use crate::report::style::picture;
-use crate::report::words;
 
 const PROMPT: f32 = 17.0;
 const PROMPT_LINES: usize = 3;

@@ -1,10 +1,10 @@
 //! What stands on a sheet: a column for the base model and for each condition. Trainings that differ only in their
 //! seeds are repeats of one condition; the first one with images is shown.
 
-use crate::report::axis;
 use crate::report::data::{CellData, Group, PhotoData, Setting, StudyData};
-use crate::report::layout::{Column, Layout, PromptRows};
-use crate::report::titles;
+use crate::report::naming::axis;
+use crate::report::naming::titles;
+use crate::report::page::layout::{Column, Layout, PromptRows};
 use crate::text;
 
 /// Letters of the longest column head; the rest is left out.

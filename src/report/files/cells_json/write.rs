@@ -48,7 +48,7 @@ mod tests {
     use crate::report::data::{Drawing, Group, StudyData};
     use crate::report::finding::judged;
     use crate::report::fixture;
-    use crate::report::words;
+    use crate::report::naming::words;
 
     /// The fixture, as drawn by a command.
     fn data() -> StudyData {

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use crate::report::data::Cost;
 use crate::report::finding::Judged;
+use crate::report::naming::{titles, words};
 use crate::report::style::page::{OF_CHARTS, Reload, document};
-use crate::report::{charts, finding, titles, words};
+use crate::report::{charts, finding};
 use crate::text;
 
 /// The whole page.

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use crate::measures::{Measure, table};
-use crate::report::columns::meaning;
-use crate::report::rows::Row;
-use crate::report::words::number_or_dash;
+use crate::report::naming::words::number_or_dash;
+use crate::report::tables::columns::meaning;
+use crate::report::tables::rows::Row;
 
 /// The table; nothing where nothing is measured.
 pub(crate) fn html(rows: &[Row<'_>]) -> Markup {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::report::finding::judged;
     use crate::report::fixture;
-    use crate::report::rows::rows;
+    use crate::report::tables::rows::rows;
 
     #[test]
     fn further_encoders_stand_after_the_first() {

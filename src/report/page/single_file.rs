@@ -11,15 +11,15 @@ use serde_json::json;
 use crate::files::plain_file;
 use crate::report::data::StudyData;
 use crate::report::error::ReportError;
+use crate::report::page::tags::{Piece, Tag, pieces};
 use crate::report::style::{link, picture};
-use crate::report::tags::{Piece, Tag, pieces};
 
 /// What the page says at its top.
 const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small copies of the images; the full images \
                     and all other files lie in the folder of the report.</p>";
 /// What is written behind a link to a file that is left out.
 const LEFT_OUT: &str = " <small>(not in this file)</small>";
-const SCRIPT: &str = include_str!("style/js/single.js");
+const SCRIPT: &str = include_str!("../style/js/single.js");
 /// Larger files are no pages of this program.
 const MOST_PAGE: u64 = 1 << 40;
 /// Larger files are no pictures of a report.

@@ -1,8 +1,8 @@
 //! Which condition a cell belongs to, also where cells share a training.
 
-use crate::report::axis;
 use crate::report::data::{CellData, Setting};
 use crate::report::finding::Judged;
+use crate::report::naming::axis;
 
 /// The index of the condition of a cell; `None` if its training is neither finished nor diverged.
 pub(crate) fn condition_of(judged: &Judged<'_>, cell: &CellData) -> Option<usize> {

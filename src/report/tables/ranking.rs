@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use crate::measures::verdict::Direction;
-use crate::report::axis;
 use crate::report::finding::{Judged, Standing, none_told_apart, standing};
-use crate::report::links::chosen;
+use crate::report::naming::axis;
+use crate::report::naming::links::chosen;
+use crate::report::naming::words::number_or_dash;
 use crate::report::style::markdown;
-use crate::report::words::number_or_dash;
 use crate::text::measurement;
 
 /// Fewer conditions need no filter.

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::choice::{Choice, choices, tied, value};
 use crate::report::data::{CellData, Group, Picture, Problem, StudyData, find};
-use crate::report::{axis, titles};
+use crate::report::naming::choice::{Choice, choices, tied, value};
+use crate::report::naming::{axis, titles};
 
 /// The tables of a comparison, and what their rows are.
 pub(crate) struct Layout {

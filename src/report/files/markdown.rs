@@ -1,9 +1,9 @@
 //! `report.md`: the finding and the sections as text, with links to the pictures.
 
 use crate::report::finding::finding;
+use crate::report::naming::{titles, words};
 use crate::report::sections::{Page, Section, answer};
 use crate::report::style::markdown::{escape, prose};
-use crate::report::{titles, words};
 use crate::text;
 
 /// The whole file with its sections.

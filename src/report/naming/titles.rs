@@ -1,7 +1,7 @@
 //! What cells are called: by the value of the main axis first.
 
-use crate::report::axis;
 use crate::report::data::{CellData, Setting, StudyData};
+use crate::report::naming::axis;
 use crate::text;
 
 /// What the study is called.

@@ -1,7 +1,7 @@
 //! The command that makes an image of the report again.
 
 use crate::report::data::{CellData, Picture};
-use crate::report::words::quoted;
+use crate::report::naming::words::quoted;
 
 /// Everything of the command but the prompt, the seed and the file: the same for all images of a cell, or of the base
 /// model on its prompts. `None` where nobody knows how they were drawn.

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use crate::measures::verdict::Direction;
-use crate::report::axis;
-use crate::report::effects::with_levels;
 use crate::report::finding::{Judged, level_name};
-use crate::report::links::chosen;
+use crate::report::naming::axis;
+use crate::report::naming::links::chosen;
 use crate::report::style::markdown;
+use crate::report::tables::effects::with_levels;
 use crate::text::measurement;
 
 /// Strengths of the colour, from the worst cell to the best.

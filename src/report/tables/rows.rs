@@ -6,7 +6,7 @@
 use crate::measures::verdict::Estimate;
 use crate::report::data::{CellData, Setting, StudyData};
 use crate::report::finding::{Judged, diverged};
-use crate::report::{axis, titles};
+use crate::report::naming::{axis, titles};
 
 /// Cells that differ in their seeds only.
 pub(crate) struct Row<'d> {

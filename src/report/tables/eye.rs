@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::measures::wilson::{Share, wilson};
 use crate::report::data::{BASE_MODEL, CellData, Choice, Group, HASH_DIGITS, Picture, StudyData, Vote, Voted};
 use crate::report::finding::{Judged, Question};
-use crate::report::membership::condition_of;
+use crate::report::tables::membership::condition_of;
 
 /// Who made an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::records::images::Group;
-use crate::report::axis;
 use crate::report::data::{CellData, Picture, ReportFile, StudyData};
+use crate::report::naming::axis;
 
 /// The folder of the other study's files inside the report.
 const FOLDER: &str = "compare";

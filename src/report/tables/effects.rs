@@ -3,8 +3,8 @@
 //! How sure a difference is comes from the verdict; here are the means that are drawn and their order.
 
 use crate::measures::verdict::{AxisEffect, Difference};
-use crate::report::axis;
 use crate::report::finding::{Judged, axis_said, level_name};
+use crate::report::naming::axis;
 use crate::text;
 
 /// One swept setting.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::measures::table::copying::{LARGEST, NEAREST_SIMILARITY};
-use crate::report::closeness;
 use crate::report::data::{CellData, Group, PhotoData, Picture, StudyData};
+use crate::report::tables::closeness;
 
 /// An image with its photo.
 #[derive(Clone, Copy)]

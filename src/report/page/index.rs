@@ -7,13 +7,16 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use crate::report::data::{CellData, StudyData};
+use crate::report::files::cells_json;
 use crate::report::finding::finding;
-use crate::report::live;
-use crate::report::navigation::{navigation, skip};
+use crate::report::naming::titles;
+use crate::report::page::live;
+use crate::report::page::navigation::{navigation, skip};
+use crate::report::page::viewer;
 use crate::report::sections::{Page, Section, answer};
+use crate::report::sheet;
 use crate::report::style::copy::prose;
 use crate::report::style::page::{OF_STUDY, Reload, document};
-use crate::report::{cells_json, sheet, titles, viewer};
 use crate::text;
 
 /// The whole page with its sections.

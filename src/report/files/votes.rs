@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use crate::files::plain_file;
-use crate::report::csv::Writer;
 use crate::report::data::{Choice, HASH_DIGITS, Vote, Voted};
 use crate::report::error::ReportError;
+use crate::report::files::csv::Writer;
 
 /// The name of the file in the report.
 pub(crate) const FILE: &str = "votes.csv";

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::report::data::{Live, Running, StudyData};
+use crate::report::naming::words;
 use crate::report::style::copy::button;
-use crate::report::words;
 use crate::stage::Stage;
 use crate::text;
 
@@ -122,7 +122,7 @@ mod tests {
             let judged = crate::report::finding::judged(data);
             let charts = sections::Charts::default();
             let page = sections::Page { data, judged: &judged, other: None, charts };
-            crate::report::index::page(&page, &sections::all(&page))
+            crate::report::page::index::page(&page, &sections::all(&page))
         };
         let stays = page(&data);
         assert!(stays.contains("2 of 3 cells are complete, 1 failed."));

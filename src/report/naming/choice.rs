@@ -1,7 +1,7 @@
 //! What tabs and sliders choose: every swept setting that is not the columns' own.
 
 use crate::report::data::{CellData, StudyData};
-use crate::report::{axis, titles};
+use crate::report::naming::{axis, titles};
 
 /// A setting that is chosen, for all images together.
 pub(crate) struct Choice {

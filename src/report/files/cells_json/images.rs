@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::reader::{For, rounded};
 use crate::measures::record::Values;
-use crate::report::command;
 use crate::report::data::{Group, Picture, StudyData};
-use crate::report::eye::hashes;
 use crate::report::finding::says_nothing;
-use crate::report::scores::{SCORES, Score};
+use crate::report::naming::command;
+use crate::report::naming::words;
 use crate::report::style::picture::shown;
 use crate::report::style::shot::Of;
-use crate::report::words;
+use crate::report::tables::eye::hashes;
+use crate::report::tables::scores::{SCORES, Score};
 
 /// A prompt; `shown` if signs in it hide something.
 #[derive(Serialize)]

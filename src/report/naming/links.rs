@@ -1,7 +1,7 @@
 //! Links to the images of some settings.
 
-use crate::report::choice::{Choice, choices};
 use crate::report::data::StudyData;
+use crate::report::naming::choice::{Choice, choices};
 
 /// What the address says of the tabs and sliders over the images, so that these values are chosen: `0.1,2.0`, the place
 /// of each choice and of its value. Settings that are columns have no choice.

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::files::plain_file;
 use crate::plan::Plan;
 use crate::report::error::ReportError;
-use crate::report::folder::Folder;
+use crate::report::files::folder::Folder;
 
 /// The file in the report folder.
 const NAME: &str = ".report-study";
@@ -73,7 +73,7 @@ impl Owner {
     }
 
     /// Notes the owner in the folder.
-    pub(super) fn write(&self, folder: &mut Folder) -> Result<(), ReportError> {
+    pub(crate) fn write(&self, folder: &mut Folder) -> Result<(), ReportError> {
         let text = serde_json::to_string_pretty(&self.record).expect("three texts are JSON");
         folder.write(NAME, format!("{text}\n").as_bytes())
     }

@@ -8,14 +8,14 @@ use super::images::{ImageJson, Images, NameJson, PromptJson};
 use super::reader::{For, rounded};
 use crate::measures::record::Values;
 use crate::measures::verdict::Direction;
-use crate::report::axis;
-use crate::report::command;
 use crate::report::data::{CellData, Drawing, ImageSet, Picture, StudyData};
 use crate::report::finding::Judged;
-use crate::report::membership::{condition_of, condition_title};
-use crate::report::scores::{SCORES, Score};
+use crate::report::naming::axis;
+use crate::report::naming::command;
+use crate::report::naming::{titles, words};
 use crate::report::style::shot::photo_id;
-use crate::report::{titles, words};
+use crate::report::tables::membership::{condition_of, condition_title};
+use crate::report::tables::scores::{SCORES, Score};
 
 /// Changes when a reader of the file must change.
 const FORMAT: u32 = 1;
