@@ -8,14 +8,21 @@ use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
 use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
+use crate::report::files::folder::Folder;
+use crate::report::files::owner::Owner;
+use crate::report::files::{cells_json, csv, markdown, tensorboard, votes};
 use crate::report::finding::Judged;
-use crate::report::folder::Folder;
-use crate::report::owner::Owner;
+use crate::report::page::{cost, index};
 use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
+<<<<<<< HEAD
 use crate::report::{
     cells_json, charts, compare, cost, csv, diff, finding, index, markdown, sheet, tensorboard, votes,
 };
+=======
+use crate::report::tables::compare;
+use crate::report::{charts, finding, sheet};
+>>>>>>> main
 use crate::store::Store;
 
 /// What a report shows besides its study.

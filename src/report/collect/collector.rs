@@ -9,7 +9,7 @@ use crate::plan::{Cell, Job, Plan};
 use crate::records::features::FeatureSet;
 use crate::report::data::{Live, Problem, StudyData};
 use crate::report::error::ReportError;
-use crate::report::words;
+use crate::report::naming::words;
 use crate::stage::Stage;
 use crate::store::{Artifact, Found, Store};
 

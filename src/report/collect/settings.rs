@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::experiment::{flat, without_folders};
 use crate::plan::{Cell, Plan};
-use crate::report::axis;
 use crate::report::data::{Axis, Setting};
+use crate::report::naming::axis;
 use crate::text::number;
 
 /// The settings a cell differs in.
