@@ -15,14 +15,8 @@ use crate::report::finding::Judged;
 use crate::report::page::{cost, index};
 use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
-<<<<<<< HEAD
-use crate::report::{
-    cells_json, charts, compare, cost, csv, diff, finding, index, markdown, sheet, tensorboard, votes,
-};
-=======
 use crate::report::tables::compare;
-use crate::report::{charts, finding, sheet};
->>>>>>> main
+use crate::report::{charts, diff, finding, sheet};
 use crate::store::Store;
 
 /// What a report shows besides its study.
