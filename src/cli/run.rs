@@ -84,6 +84,7 @@ impl RunArgs {
             stop: &session.stop,
         };
         let mut study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
+        self.study.insist(&study)?;
         let folder = reports.reports_dir.join(&study.plan.name);
         let owner = Owner::new(&study.file, &study.whole, &folder, self.replace);
         owner.check(&folder).or_exit(Exit::Experiment)?;
