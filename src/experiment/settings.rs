@@ -12,6 +12,7 @@ pub use super::image_recipe::ImageRecipe;
 pub use super::model::{Base, Model};
 pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
+pub use super::race::Race;
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
 pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Purpose, Question, Sampler};
@@ -31,4 +32,7 @@ pub struct Settings {
     pub generate: Generate,
     /// `[evaluate]`
     pub evaluate: Evaluate,
+    /// `[race]`, if there is a race.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
 }

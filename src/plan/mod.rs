@@ -14,6 +14,7 @@ mod history;
 mod make;
 mod notices;
 mod prompts;
+pub mod race;
 mod reason;
 mod show;
 mod status;

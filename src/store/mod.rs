@@ -5,6 +5,7 @@
 //! <root>/.work/<stage>-<key>/                          work in progress, kept between attempts
 //! <root>/.locks/<stage>-<key>                          held by the process that works (empty, never removed)
 //! <root>/.failed/<stage>-<key>.json                    why the last attempt failed
+//! <root>/.race/<name>                                  what a race decided at a rung
 //! <root>/.trash/                                       on its way out
 //! <root>/.in-use                                       locked by everyone who works here; `clean` wants it alone
 //! ```
@@ -23,6 +24,7 @@ mod lookup;
 mod manifest;
 mod measure;
 mod name;
+mod notes;
 mod places;
 mod stored;
 mod unfinished;
