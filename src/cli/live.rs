@@ -93,7 +93,7 @@ impl Observer for LivePage<'_> {
                     self.page(&mut state);
                 }
             }
-            Event::JobFinished { .. } | Event::JobFailed { .. } => {
+            Event::JobFinished { .. } | Event::JobPaused { .. } | Event::JobFailed { .. } => {
                 state.running = None;
                 if is_due(state.last, now, Duration::ZERO) {
                     self.page(&mut state);

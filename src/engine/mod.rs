@@ -6,6 +6,7 @@ mod advice;
 mod execute;
 mod panics;
 mod progress;
+mod race;
 mod ready;
 mod run;
 #[cfg(test)]

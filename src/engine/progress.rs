@@ -3,6 +3,7 @@
 use super::{
     advice::{less_memory, with_advice},
     panics,
+    race::Racing,
     ready::{CellState, JobState, cell_state, drop_hopeless, ready},
     run::{FailedCell, Run, Summary},
 };
@@ -47,6 +48,7 @@ pub(super) struct Progress<'a> {
     repeats: Vec<u32>,
     begun: usize,
     todo: usize,
+    race: Option<Racing<'a>>,
 }
 
 impl<'a> Progress<'a> {
@@ -62,6 +64,7 @@ impl<'a> Progress<'a> {
             repeats: vec![0; n],
             begun: 0,
             todo,
+            race: Racing::new(run.plan, run.store),
         }
     }
 
@@ -83,10 +86,14 @@ impl<'a> Progress<'a> {
 
     /// The first job that can begin now, claimed.
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
+        self.race()?;
         drop_hopeless(self.run.plan, &mut self.states);
         let ready = ready(self.run.plan, &self.states);
         let busy = !ready.is_empty();
         for index in ready {
+            if self.waits(index)? {
+                continue;
+            }
             let job = self.job(index);
             match self.run.store.claim(job.stage, &job.inputs.key_inputs())? {
                 Claim::Done(artifact) => {
@@ -101,6 +108,28 @@ impl<'a> Progress<'a> {
             }
         }
         Ok(if busy { Next::Wait } else { Next::Nothing })
+    }
+
+    /// Lets the race go on, and leaves out the trainings that it stopped unless they are finished all the same.
+    fn race(&mut self) -> anyhow::Result<()> {
+        let Some(race) = &mut self.race else { return Ok(()) };
+        for message in race.advance(&self.states)? {
+            self.run.observer.observe(&Event::Note { message });
+        }
+        for index in race.stopped().collect::<Vec<_>>() {
+            let job = self.job(index);
+            if self.states[index] == JobState::Pending && self.run.store.find(job.stage, &job.key)?.is_none() {
+                self.states[index] = JobState::Raced;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a job waits at a rung of the race, unfinished.
+    fn waits(&mut self, index: usize) -> anyhow::Result<bool> {
+        let job = self.job(index);
+        let Some(race) = &mut self.race else { return Ok(false) };
+        Ok(race.waits(index)? && self.run.store.find(job.stage, &job.key)?.is_none())
     }
 
     fn done(&mut self, index: usize, artifact: Artifact) {
@@ -119,7 +148,7 @@ impl<'a> Progress<'a> {
         self.begun += 1;
         let reason = match &self.statuses[index] {
             JobStatus::Cached => "the stored result is gone or damaged".to_owned(),
-            JobStatus::Todo { reason } | JobStatus::Damaged { reason } => reason.clone(),
+            JobStatus::Todo { reason } | JobStatus::Damaged { reason } | JobStatus::Raced { reason } => reason.clone(),
             JobStatus::Failed { reason } => format!("failed last time: {reason}"),
         };
         let name = self.name(index);
@@ -131,14 +160,15 @@ impl<'a> Progress<'a> {
         let begun = Instant::now();
         let needs: Vec<&Artifact> = job.needs.iter().filter_map(|&need| self.artifacts[need].as_ref()).collect();
         let (observer, stop) = (self.run.observer, self.run.stop);
-        let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop };
+        let until = self.race.as_ref().and_then(|race| race.until(index));
+        let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop, until };
         let result = panics::catch(|| worker.execute(job, &context)).unwrap_or_else(|bug| Err(StageError::Failed(bug)));
         let seconds = begun.elapsed().as_secs_f64();
         let output = match result {
             Ok(output) => output,
             Err(error) => {
                 workspace.end_attempt(seconds)?;
-                if !matches!(error, StageError::Stopped) {
+                if !matches!(error, StageError::Stopped | StageError::Paused(_)) {
                     worker.reset();
                 }
                 return self.not_done(index, error);
@@ -159,6 +189,10 @@ impl<'a> Progress<'a> {
         self.states[index] = JobState::Pending;
         match error {
             StageError::Stopped => self.run.stop.stop(),
+            StageError::Paused(done) => {
+                let total = self.settings(job).train.recipe.steps as u64;
+                self.tell(&Event::JobPaused { job: self.name(index), done, total });
+            }
             StageError::Fatal(error) => {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }
@@ -260,6 +294,7 @@ impl<'a> Progress<'a> {
                     let reason = self.reasons[job].clone().unwrap_or_default();
                     summary.failed.push(FailedCell { label, stage: self.job(job).stage, reason });
                 }
+                CellState::Raced => summary.raced.push(label),
                 CellState::Open => summary.skipped.push(label),
             }
         }

@@ -31,6 +31,8 @@ pub struct Summary {
     pub done: Vec<String>,
     /// The cells that failed.
     pub failed: Vec<FailedCell>,
+    /// Labels of the cells that the race stopped.
+    pub raced: Vec<String>,
     /// Labels of the cells that were not finished: stopped, or `max_fail` reached.
     pub skipped: Vec<String>,
     /// Whether the stop flag ended the run.

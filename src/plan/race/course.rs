@@ -7,6 +7,9 @@ use super::field::Field;
 use crate::stage::Stage;
 use crate::store::{Store, StoreError};
 
+/// What the reason of a training begins with that a race stopped.
+pub const STOPPED: &str = "stopped by the race";
+
 /// How far a race is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Course {
@@ -72,7 +75,7 @@ impl Course {
         let step = field.entrants[entrant].rungs[decision.rung];
         let best = decision.best.map(|best| field.title(best)).unwrap_or_default();
         Some(format!(
-            "stopped by the race at step {step} of {}: its loss on held-out photos was {} above that of {best}, which is \
+            "{STOPPED} at step {step} of {}: its loss on held-out photos was {} above that of {best}, which is \
              more than chance makes (corrected p {})",
             field.entrants[entrant].steps,
             crate::text::measurement(stopped.behind),

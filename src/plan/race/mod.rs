@@ -22,7 +22,7 @@ mod field;
 mod tests;
 
 pub use cost::RaceCost;
-pub use course::{Course, stored};
+pub use course::{Course, STOPPED, stored};
 pub use curve::{Curve, Progress};
 pub use decide::decide;
 pub use decision::{Decision, Kept, KeptBecause, Stopped};
