@@ -43,6 +43,9 @@ pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
             let known = config.vocab_size;
             return Err(format!("the tokenizer has ids up to {largest}, the text encoder knows {known}"));
         }
+        if let Some(end) = config.pooled.and_then(|pooled| pooled.misfit(&tokenizer.encode(""))) {
+            return Err(format!("the tokenizer of {} {end}", part.data.folder));
+        }
     }
     Ok(Fit { denoiser, vae })
 }

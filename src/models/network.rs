@@ -68,6 +68,7 @@ impl Network {
             "UNet2DConditionModel" => UNetConfig::parse(path, text).map(Self::UNet),
             "AutoencoderKL" => VaeConfig::parse(path, text).map(Self::Vae),
             "CLIPTextModel" => TextConfig::parse(path, text).map(Self::ClipText),
+            "CLIPTextModelWithProjection" => TextConfig::parse_with_projection(path, text).map(Self::ClipText),
             _ => Err(LoadError::Invalid {
                 file: path.to_owned(),
                 reason: format!("it belongs to a network of class {class}, which is not implemented"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::file::ConfigFile;
 use super::scheduler::SchedulerClass;
-use crate::models::families::FOLDERS;
+use crate::models::families::{Family, PromptRules};
 use crate::tensors::fields::shown;
 use crate::tensors::texts::small_text;
 use crate::tensors::{LoadError, ModelFolder};
@@ -22,21 +22,31 @@ pub fn check_model_index(path: &Path) -> Result<(), LoadError> {
     model_index(path, &small_text(path)?).map(|_| ())
 }
 
-/// The files of the folder, from the index's text; `path` is for messages.
+/// What `model_index.json` says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelIndex {
+    /// The files of the folder.
+    pub(crate) folder: &'static ModelFolder,
+    /// What prompts become.
+    pub(crate) prompts: PromptRules,
+}
+
+/// The files of the folder and what prompts become, from the index's text; `path` is for messages.
 ///
 /// # Errors
 /// As [`check_model_index`].
-pub(crate) fn model_index(path: &Path, text: &str) -> Result<&'static ModelFolder, LoadError> {
+pub(crate) fn model_index(path: &Path, text: &str) -> Result<ModelIndex, LoadError> {
     let file = ConfigFile::parse(path, text)?;
     let refuse = |key: &str, found: String, supported: String| {
         Err(LoadError::Unsupported { file: path.to_owned(), key: key.to_owned(), found, supported })
     };
     let class = file.fields.get("_class_name").cloned().unwrap_or(Value::Null);
-    let Some(folder) = FOLDERS.into_iter().find(|folder| folder.pipelines.iter().any(|name| class == json!(name)))
-    else {
+    let has_class = |folder: &ModelFolder| folder.pipelines.iter().any(|name| class == json!(name));
+    let Some(data) = Family::ALL.into_iter().map(Family::data).find(|data| has_class(data.folder)) else {
         let only = "only text-to-image models of Stable Diffusion 1.x and 2.x are implemented: StableDiffusionPipeline";
         return refuse("_class_name", shown(&class), only.to_owned());
     };
+    let folder = data.folder;
     let own = |key: &str| folder.parts.iter().any(|part| part.folder == key || part.tokenizer == Some(key));
     for key in FOREIGN.into_iter().filter(|key| !own(key)) {
         if let Some(value) = file.fields.some(key)
@@ -61,7 +71,12 @@ pub(crate) fn model_index(path: &Path, text: &str) -> Result<&'static ModelFolde
     if let Some(scheduler) = component("scheduler").as_str() {
         scheduler.parse::<SchedulerClass>().map_err(|reason| file.invalid(format!("`scheduler`: {reason}")))?;
     }
-    Ok(folder)
+    let mut prompts = data.prompts;
+    // Pipelines of families without this rule do not look at the key.
+    if prompts.zeros_if_empty {
+        prompts.zeros_if_empty = file.good(file.fields.flag("force_zeros_for_empty_prompt", true))?;
+    }
+    Ok(ModelIndex { folder, prompts })
 }
 
 #[cfg(test)]

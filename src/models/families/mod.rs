@@ -1,6 +1,7 @@
 //! The families of models, as data: one file per family.
 
 mod family;
+mod prompts;
 mod sd1;
 mod sd2;
 mod stable_diffusion;
@@ -8,6 +9,7 @@ mod stable_diffusion;
 use crate::tensors::ModelFolder;
 
 pub use family::{FamilyData, Label, Names, SingleFile, SinglePart};
+pub use prompts::{PromptRules, TextStates};
 
 /// The kinds of diffusers folders that the families have.
 pub const FOLDERS: [&ModelFolder; 1] = [&stable_diffusion::FOLDER];

@@ -1,12 +1,13 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
+use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     context: 1024,
     folder: &FOLDER,
+    prompts: PROMPTS,
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),

@@ -1,6 +1,7 @@
 //! What Stable Diffusion 1 and 2 share: the files of a model's folder, the VAE, and the names in one-file checkpoints.
 
 use super::family::{Names, SinglePart};
+use super::prompts::{PromptRules, TextStates};
 use crate::tensors::{ModelFolder, ModelPart};
 
 /// The files of a diffusers folder.
@@ -15,6 +16,9 @@ pub(super) const FOLDER: ModelFolder = ModelFolder {
     tokenizer: &["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"],
     optional: &[],
 };
+
+/// What prompts become.
+pub(super) const PROMPTS: PromptRules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
 
 /// The tensor of a one-file checkpoint whose last dimension is the width of the context.
 pub(super) const CONTEXT: &str = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";

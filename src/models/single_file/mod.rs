@@ -59,7 +59,8 @@ pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) ->
         warnings.extend(tokenizer.warnings().iter().cloned());
         part.tokenizer = Some(Arc::new(tokenizer));
     }
-    Ok(Parts { source: file.to_owned(), folder: family.folder, parts, process, texts, warnings })
+    let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
+    Ok(Parts { source, folder, parts, prompts, process, texts, warnings })
 }
 
 fn open_file(file: &Path) -> Result<Weights, LoadError> {
