@@ -11,7 +11,7 @@ use image::RgbImage;
 use crate::choice;
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
-use crate::models::{Conditioning, LoraSet, Model};
+use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
 use crate::sampling::noise::TorchRng;
 use crate::sampling::samplers::Sampler;
 
@@ -60,10 +60,12 @@ pub fn generate(
     let sampler = || Sampler::new(request.sampler, &model.process, request.steps);
     let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
-    let mut conditions = vec![model.encode_prompt(request.prompt)?];
+    let mut prompts = vec![model.encode_prompt(request.prompt)?];
     if guided {
-        conditions.insert(0, model.encode_negative(request.negative_prompt)?);
+        prompts.insert(0, model.encode_negative(request.negative_prompt)?);
     }
+    let sizes = ImageSizes::drawn(height, width);
+    let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;
     let mut run = Run {
         model,
         lora,

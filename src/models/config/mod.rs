@@ -9,6 +9,7 @@ mod file;
 mod model_index;
 pub mod scheduler;
 mod text;
+mod text_time;
 mod unet;
 mod vae;
 
@@ -17,6 +18,8 @@ pub(crate) use file::unread;
 pub use model_index::check_model_index;
 pub(crate) use model_index::{ModelIndex, model_index};
 pub use text::{Activation, PooledConfig, TextConfig};
+pub(in crate::models) use text_time::IMAGE_SIZES;
+pub use text_time::TextTimeConfig;
 pub(crate) use unet::KNOWN as UNET_KEYS;
 pub use unet::UNetConfig;
 pub(crate) use vae::KNOWN as VAE_KEYS;

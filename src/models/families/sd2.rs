@@ -1,7 +1,7 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, VAE};
+use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
@@ -11,7 +11,7 @@ pub(super) const DATA: FamilyData = FamilyData {
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
-            VAE,
+            SINGLE_VAE,
             SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
         ],
         context: CONTEXT,
