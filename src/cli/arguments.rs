@@ -5,7 +5,7 @@ use super::{
     exit::Exit,
     generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status,
+    photos, plan, report, run, status, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,6 +48,7 @@ pub enum Command {
 // Every sub-command but `run`. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
+    Work(work::WorkArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),

@@ -19,6 +19,7 @@ mod lora;
 mod lora_arg;
 mod man;
 mod memory;
+mod opened;
 mod options;
 mod output;
 mod photos;
@@ -30,6 +31,7 @@ mod session;
 mod signals;
 mod status;
 mod study;
+mod work;
 
 pub use crate::engine::install_hook as install_panic_hook;
 pub use arguments::{Arguments, Command, parse};
