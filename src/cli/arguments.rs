@@ -1,7 +1,7 @@
 //! What may be said on the command line.
 
 use super::{
-    clean, completions, doctor,
+    clean, completions, diff, doctor,
     exit::Exit,
     generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
@@ -53,6 +53,7 @@ pub enum OtherCommand {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Diff(diff::DiffArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \

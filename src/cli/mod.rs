@@ -6,6 +6,7 @@ mod browser;
 mod clean;
 mod completions;
 mod defaults;
+mod diff;
 mod doctor;
 mod execute;
 mod exit;
