@@ -22,6 +22,13 @@ impl LoraSet {
         self.0.get(name)
     }
 
+    /// What it adds to the layers of one part of the model, e.g. `text_encoder`, by their names in that part.
+    #[must_use]
+    pub fn of_part(&self, part: &str) -> Self {
+        let below = |name: &str| Some(name.strip_prefix(part)?.strip_prefix('.')?.to_owned());
+        Self(self.0.iter().filter_map(|(name, delta)| Some((below(name)?, delta.clone()))).collect())
+    }
+
     /// The layer called `name` with what the adapter adds to it: `x` `(..., in)` → `(..., out)`.
     pub(super) fn linear(&self, name: &str, x: &Tensor, weights: &Linear) -> Result<Tensor> {
         match self.get(name) {

@@ -36,7 +36,7 @@ pub mod vae;
 pub mod vision;
 
 pub use adaptable::{AdaptableLayer, Role, Tokens};
-pub use conditioning::Conditioning;
+pub use conditioning::{Conditioning, ImageSizes};
 pub use delta::Delta;
 pub use denoiser::Denoiser;
 pub use gradients::{LossAndGradients, Recompute};
@@ -46,7 +46,7 @@ pub use network::Network;
 pub use on_demand::OnDemand;
 pub use part::Part;
 pub use parts::Parts;
-pub use prompt_encoder::{PromptEncoder, TextEncoder};
+pub use prompt_encoder::{PromptEncoder, TextEncoder, TextOutput};
 pub use summary::ModelSummary;
 pub use text_encoder::ClipTextModel;
 pub use tokenizer::{Reading, Tokenizer};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 
 use super::error::StageError;
-use crate::models::{Conditioning, Model};
+use crate::models::{Conditioning, LoraSet, Model};
 use crate::training::TrainingItem;
 
 /// Text embeddings, each prompt encoded once.
@@ -23,7 +23,8 @@ impl<'a> Prompts<'a> {
     /// A picture, encoded as mean and standard deviation `(1, 4, h, w)`, with its prompt.
     pub(super) fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            let conditioning =
+                self.model.encode_prompt(prompt, &LoraSet::empty())?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             self.known.insert(prompt.to_owned(), conditioning);
         }
         Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning: self.known[prompt].clone() })
