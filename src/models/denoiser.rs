@@ -78,9 +78,14 @@ impl Denoiser {
     /// # Errors
     /// A device without room.
     pub fn conditions(&self, prompt: &Conditioning, sizes: ImageSizes) -> Result<Conditioning> {
+        if self.is_told_sizes() { prompt.with_sizes(sizes) } else { Ok(prompt.clone()) }
+    }
+
+    /// Whether the conditions have the sizes of the images.
+    #[must_use]
+    pub fn is_told_sizes(&self) -> bool {
         match self {
-            Self::UNet(unet) if unet.config().text_time.is_some() => prompt.with_sizes(sizes),
-            Self::UNet(_) => Ok(prompt.clone()),
+            Self::UNet(unet) => unet.config().text_time.is_some(),
         }
     }
 
