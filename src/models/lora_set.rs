@@ -22,6 +22,13 @@ impl LoraSet {
         self.0.get(name)
     }
 
+    /// Without what it adds to the layers of these parts.
+    pub(super) fn without_parts<'a>(&self, parts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let is_of = |name: &str, part: &str| name.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'));
+        let kept = self.0.iter().filter(|(name, _)| !parts.clone().any(|part| is_of(name, part)));
+        Self(kept.map(|(name, delta)| (name.clone(), delta.clone())).collect())
+    }
+
     /// What it adds to the layers of one part of the model, e.g. `text_encoder`, by their names in that part.
     #[must_use]
     pub fn of_part(&self, part: &str) -> Self {

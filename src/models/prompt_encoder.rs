@@ -40,20 +40,17 @@ impl PromptEncoder {
     /// # Errors
     /// A device without room, a file that can no longer be read.
     pub fn encode(&self, prompt: &str, lora: &LoraSet, device: &Device) -> Result<Conditioning> {
-        let (mut outputs, mut pooled) = (Vec::new(), None);
-        for encoder in &self.encoders {
+        let one = |encoder: &TextEncoder| {
             let ids = Tensor::new(encoder.tokenizer.encode(prompt), device)?.unsqueeze(0)?;
-            let network = encoder.network.get()?;
-            let output = self.rules.states.of(&network, &ids, &lora.of_part(encoder.name))?;
-            outputs.push(output.tokens);
-            pooled = output.pooled.or(pooled);
-        }
-        let tokens = match outputs.as_slice() {
-            [] => bail!("the model has no text encoder"),
-            [tokens] => tokens.clone(),
-            several => Tensor::cat(several, 2)?,
+            self.rules.states.of(&*encoder.network.get()?, &ids, &lora.of_part(encoder.name))
         };
-        Ok(Conditioning { pooled, ..tokens.into() })
+        joined(self.encoders.iter().map(one).collect::<Result<_>>()?)
+    }
+
+    /// The token ids of a prompt, for each text encoder.
+    #[must_use]
+    pub fn ids(&self, prompt: &str) -> Vec<Vec<u32>> {
+        self.encoders.iter().map(|encoder| encoder.tokenizer.encode(prompt).to_vec()).collect()
     }
 
     /// The same for a prompt of what images should not show. An empty one becomes zeros in models that ask for it.
@@ -80,6 +77,21 @@ pub struct TextOutput {
     pub tokens: Tensor,
     /// `(B, P)`, where the model takes it.
     pub pooled: Option<Tensor>,
+}
+
+/// The conditions that the outputs of all text encoders are together.
+///
+/// # Errors
+/// No output at all, a full device.
+pub(super) fn joined(outputs: Vec<TextOutput>) -> Result<Conditioning> {
+    let tokens: Vec<&Tensor> = outputs.iter().map(|output| &output.tokens).collect();
+    let tokens = match tokens.as_slice() {
+        [] => bail!("the model has no text encoder"),
+        [tokens] => (*tokens).clone(),
+        several => Tensor::cat(several, 2)?,
+    };
+    let pooled = outputs.into_iter().rev().find_map(|output| output.pooled);
+    Ok(Conditioning { pooled, ..tokens.into() })
 }
 
 impl TextStates {

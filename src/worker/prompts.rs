@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 
 use super::error::StageError;
+use super::origins::Origin;
 use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
 use crate::training::TrainingItem;
 
