@@ -60,9 +60,9 @@ pub fn generate(
     let sampler = || Sampler::new(request.sampler, &model.process, request.steps);
     let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
-    let mut prompts = vec![model.encode_prompt(request.prompt)?];
+    let mut prompts = vec![model.encode_prompt(request.prompt, lora)?];
     if guided {
-        prompts.insert(0, model.encode_negative(request.negative_prompt)?);
+        prompts.insert(0, model.encode_negative(request.negative_prompt, lora)?);
     }
     let sizes = ImageSizes::drawn(height, width);
     let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;
