@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::error::StageError;
 use super::origins::Origin;
-use crate::models::{Conditioning, ImageSizes, Model};
+use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
 use crate::training::TrainingItem;
 
 /// Text embeddings, each prompt encoded once.
@@ -30,7 +30,8 @@ impl<'a> Prompts<'a> {
         origin: Option<Origin>,
     ) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            let conditioning =
+                self.model.encode_prompt(prompt, &LoraSet::empty())?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             self.known.insert(prompt.to_owned(), conditioning);
         }
         let (_, _, height, width) = mean.dims4()?;

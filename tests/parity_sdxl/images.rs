@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use image::RgbImage;
 use runner::adapter::file;
+use runner::choice::{PromptOptions, Sampling};
 use runner::pipeline::{ImageRequest, generate};
 
 use super::*;
@@ -32,8 +33,8 @@ fn draw(model: &Model, case: &Case, seeds: &[u64], batch_size: usize, lora: &Lor
         seeds,
         width: case.width,
         height: case.height,
-        sampler: case.sampler.parse().unwrap(),
-        steps: case.steps,
+        sampling: Sampling::new(case.sampler.parse().unwrap(), case.steps),
+        reading: PromptOptions::default(),
         guidance_scale: case.guidance_scale,
         batch_size,
     };
@@ -51,7 +52,9 @@ fn psnr(a: &[u8], b: &[u8]) -> f64 {
 fn images_equal_diffusers() {
     let expected = tensors("images.safetensors");
     let mut model = model();
-    let lora = file::load(&golden("adapter.safetensors"), &model.denoiser.adaptable_layers(), 1.0, device()).unwrap();
+    let lora =
+        file::load(&golden("adapter.safetensors"), &model.denoiser.adaptable_layers(Targets::default()), 1.0, device())
+            .unwrap();
     let mut plain: BTreeMap<(String, u64), Vec<u8>> = BTreeMap::new();
     for (number, case) in cases().into_iter().enumerate() {
         model.prompts.rules.zeros_if_empty = case.zeros;

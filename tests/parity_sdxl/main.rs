@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
-use runner::choice::AdapterKind;
+use runner::choice::{AdapterKind, Targets};
 use runner::models::{Conditioning, LoraSet, Model, Parts};
 use sdxl::{golden, randn};
 
@@ -62,7 +62,7 @@ fn close(what: &str, ours: &Tensor, reference: &Tensor, tolerance: f32) {
 
 /// The adapter of the script, whose matrices B have this deviation.
 fn adapter(model: &Model, deviation: f64) -> Adapter {
-    let layers = model.denoiser.adaptable_layers();
+    let layers = model.denoiser.adaptable_layers(Targets::default());
     let adapter = Adapter::init(AdapterKind::Lora, &layers, 2, 4.0, 0, device()).unwrap();
     for (i, (name, variable)) in adapter.variables().enumerate() {
         let scale = if name.ends_with(".down") { 0.5 } else { deviation };

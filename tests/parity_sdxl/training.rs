@@ -95,7 +95,7 @@ fn items(count: usize, seed: u64) -> Vec<TrainingItem> {
 fn source(model: &Model, batch_size: usize, gradient_accumulation: usize) -> BatchSource {
     let config =
         BatchConfig { batch_size, gradient_accumulation, dropout: 0.2, latents: LatentScale::new(0.130_25), seed: 3 };
-    let layers = model.denoiser.adaptable_layers();
+    let layers = model.denoiser.adaptable_layers(Targets::default());
     BatchSource::new(config, &model.process, items(3, 500), items(2, 900), layers, device()).unwrap()
 }
 

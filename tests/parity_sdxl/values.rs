@@ -15,15 +15,15 @@ fn prompts_become_what_diffusers_makes_of_them() {
         assert_eq!(PROMPTS.map(|prompt| encoder.tokenizer.encode(prompt)).to_vec(), ids, "{name}");
     }
     assert_ne!(numbers(&golden["tokenizer.ids"]), numbers(&golden["tokenizer_2.ids"]), "they pad differently");
-    let each = PROMPTS.map(|prompt| model.encode_prompt(prompt).unwrap());
+    let each = PROMPTS.map(|prompt| model.encode_prompt(prompt, &LoraSet::empty()).unwrap());
     let both = Conditioning::stack(&each).unwrap();
     close("tokens", &both.tokens, &golden["context"], 1e-5);
     close("pooled output", both.pooled.as_ref().unwrap(), &golden["pooled"], 1e-5);
 
-    let negative = model.encode_negative("").unwrap();
+    let negative = model.encode_negative("", &LoraSet::empty()).unwrap();
     assert_eq!(negative.shapes(), each[1].shapes());
     assert!(negative.tensors().iter().all(|(_, tensor)| numbers(tensor).iter().all(|x| *x == 0.0)));
-    let said = model.encode_negative(PROMPTS[0]).unwrap();
+    let said = model.encode_negative(PROMPTS[0], &LoraSet::empty()).unwrap();
     assert_eq!(numbers(&said.tokens), numbers(&each[0].tokens), "only an empty prompt becomes zeros");
 }
 
@@ -36,12 +36,12 @@ fn a_batch_of_prompts_is_the_prompts_one_by_one() {
             let ids: Vec<Vec<u32>> = prompts.iter().map(|prompt| encoder.tokenizer.encode(prompt)).collect();
             Tensor::new(ids, device()).unwrap()
         };
-        let all = network.hidden(&ids(&PROMPTS), 1).unwrap();
+        let all = network.hidden(&ids(&PROMPTS), 1, &LoraSet::empty()).unwrap();
         for (i, prompt) in PROMPTS.into_iter().enumerate() {
-            let one = network.hidden(&ids(&[prompt]), 1).unwrap();
+            let one = network.hidden(&ids(&[prompt]), 1, &LoraSet::empty()).unwrap();
             assert!(error(&one, &all.narrow(0, i, 1).unwrap()) < device::tolerance(1e-6));
         }
-        let whole = network.hidden_and_pooled(&ids(&PROMPTS), 1);
+        let whole = network.hidden_and_pooled(&ids(&PROMPTS), 1, &LoraSet::empty());
         match network.config().pooled {
             None => assert!(whole.unwrap_err().to_string().contains("no projection")),
             Some(_) => {
@@ -51,8 +51,8 @@ fn a_batch_of_prompts_is_the_prompts_one_by_one() {
             }
         }
         let layers = network.config().layers;
-        assert!(network.hidden(&ids(&PROMPTS), layers - 1).is_ok());
-        let error = network.hidden(&ids(&PROMPTS), layers).unwrap_err().to_string();
+        assert!(network.hidden(&ids(&PROMPTS), layers - 1, &LoraSet::empty()).is_ok());
+        let error = network.hidden(&ids(&PROMPTS), layers, &LoraSet::empty()).unwrap_err().to_string();
         assert!(error.contains(&format!("has {layers} layers")), "{error}");
     }
 }
@@ -125,7 +125,7 @@ fn each_sample_has_its_own_sizes() {
 #[test]
 fn an_image_that_is_drawn_has_its_own_size() {
     let model = model();
-    let prompt = model.encode_prompt("a photo").unwrap();
+    let prompt = model.encode_prompt("a photo", &LoraSet::empty()).unwrap();
     let told = model.denoiser.conditions(&prompt, ImageSizes::drawn(24, 40)).unwrap();
     assert_eq!(numbers(told.sizes.as_ref().unwrap()), [24., 40., 0., 0., 24., 40.]);
 }
