@@ -51,8 +51,8 @@ fn help_is_complete() {
     let dir = folder();
     insta::assert_snapshot!("help", stdout(&runner(dir.path()).arg("-h").assert().code(0)));
     let commands = [
-        "run", "plan", "status", "report", "finding", "diff", "lock", "generate", "lora", "photos", "import",
-        "defaults", "doctor",
+        "run", "work", "submit", "plan", "status", "report", "finding", "diff", "lock", "generate", "lora", "photos",
+        "import", "defaults", "doctor",
     ];
     for command in commands.into_iter().chain(["clean", "completions", "man"]) {
         let help = stdout(&runner(dir.path()).args([command, "--help"]).assert().code(0));

@@ -5,7 +5,7 @@ use super::{
     exit::Exit,
     finding, generate_args, import, lock, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status,
+    photos, plan, report, run, status, submit, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,6 +48,8 @@ pub enum Command {
 // Every sub-command but `run`. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
+    Work(work::WorkArgs),
+    Submit(submit::SubmitArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),

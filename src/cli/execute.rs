@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
 use super::{
     clean, completions, defaults, diff, doctor, finding, generate, import, lock, lora, man, photos, plan, report,
-    status,
+    status, submit, work,
 };
 
 /// Does what was asked for.
@@ -15,6 +15,8 @@ use super::{
 pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
     match command {
         OtherCommand::Photos(args) => photos::execute(args, output),
+        OtherCommand::Submit(args) => submit::execute(args, output),
+        OtherCommand::Work(args) => work::execute(args, output),
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),

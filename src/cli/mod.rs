@@ -22,6 +22,7 @@ mod lora;
 mod lora_arg;
 mod man;
 mod memory;
+mod opened;
 mod options;
 mod output;
 mod photos;
@@ -33,6 +34,8 @@ mod session;
 mod signals;
 mod status;
 mod study;
+mod submit;
+mod work;
 
 pub use crate::engine::install_hook as install_panic_hook;
 pub use arguments::{Arguments, Command, parse};

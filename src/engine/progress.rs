@@ -4,7 +4,7 @@ use super::{
     advice::{less_memory, with_advice},
     panics,
     race::Racing,
-    ready::{CellState, JobState, cell_state, drop_hopeless, ready},
+    ready::{CellState, JobState, cell_state, drop_hopeless, is_needed, ready},
     run::{FailedCell, Run, Summary},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     experiment::Settings,
     kernels,
     plan::{Job, JobStatus},
-    store::{self, Artifact, Claim, Earlier, Made, StoreError, Workspace},
+    store::{self, Artifact, Attempt, Claim, Earlier, Made, StoreError, Workspace},
     worker::{Context, StageError, Worker},
 };
 use anyhow::Context as _;
@@ -89,12 +89,24 @@ impl<'a> Progress<'a> {
         self.race()?;
         drop_hopeless(self.run.plan, &mut self.states);
         let ready = ready(self.run.plan, &self.states);
-        let busy = !ready.is_empty();
+        let (mut busy, mut waits) = (false, false);
         for index in ready {
             if self.waits(index)? {
+                waits = true;
                 continue;
             }
             let job = self.job(index);
+            if !self.run.terms.allow(job) {
+                match self.run.store.find(job.stage, &job.key)? {
+                    Some(artifact) => {
+                        self.done(index, artifact);
+                        return Ok(Next::Reused(index));
+                    }
+                    None => busy |= self.is_awaited(index),
+                }
+                continue;
+            }
+            busy = true;
             match self.run.store.claim(job.stage, &job.inputs.key_inputs())? {
                 Claim::Done(artifact) => {
                     self.done(index, artifact);
@@ -107,14 +119,20 @@ impl<'a> Progress<'a> {
                 Claim::Busy => {}
             }
         }
+        // The last training may have come to the rung meanwhile, in another process.
+        if waits && !busy && self.race()? {
+            return self.next();
+        }
         Ok(if busy { Next::Wait } else { Next::Nothing })
     }
 
-    /// Lets the race go on, and leaves out the trainings that it stopped unless they are finished all the same.
-    fn race(&mut self) -> anyhow::Result<()> {
-        let Some(race) = &mut self.race else { return Ok(()) };
-        for message in race.advance(&self.states)? {
-            self.run.observer.observe(&Event::Note { message });
+    /// Lets the race go on, and leaves out the trainings that it stopped unless they are finished all the same. Returns
+    /// whether anything was decided.
+    fn race(&mut self) -> anyhow::Result<bool> {
+        let Some(race) = &mut self.race else { return Ok(false) };
+        let news = race.advance(&self.states)?;
+        for message in &news {
+            self.run.observer.observe(&Event::Note { message: message.clone() });
         }
         for index in race.stopped().collect::<Vec<_>>() {
             let job = self.job(index);
@@ -122,7 +140,7 @@ impl<'a> Progress<'a> {
                 self.states[index] = JobState::Raced;
             }
         }
-        Ok(())
+        Ok(!news.is_empty())
     }
 
     /// Whether a job waits at a rung of the race, unfinished.
@@ -130,6 +148,14 @@ impl<'a> Progress<'a> {
         let job = self.job(index);
         let Some(race) = &mut self.race else { return Ok(false) };
         Ok(race.waits(index)? && self.run.store.find(job.stage, &job.key)?.is_none())
+    }
+
+    /// Whether another process makes something that a job of ours needs.
+    fn is_awaited(&self, index: usize) -> bool {
+        let job = self.job(index);
+        let ours = |index: usize| self.run.terms.allow(self.job(index));
+        is_needed(self.run.plan, &self.states, index, &ours)
+            && self.run.store.attempt(job.stage, &job.key) == Attempt::Working
     }
 
     fn done(&mut self, index: usize, artifact: Artifact) {
@@ -279,7 +305,12 @@ impl<'a> Progress<'a> {
         (0..self.run.plan.cells.len()).map(|cell| cell_state(self.run.plan, &self.states, cell))
     }
 
-    pub(super) fn too_many_failed(&self) -> bool {
+    /// Whether nothing new may begin.
+    pub(super) fn is_over(&self) -> bool {
+        self.run.stop.is_set() || self.too_many_failed() || !self.run.terms.allow_more(self.begun)
+    }
+
+    fn too_many_failed(&self) -> bool {
         let failed = || self.cell_states().filter(|state| matches!(state, CellState::Failed(_))).count();
         self.run.max_fail.is_some_and(|most| failed() >= most.max(1))
     }
@@ -297,6 +328,11 @@ impl<'a> Progress<'a> {
                 CellState::Raced => summary.raced.push(label),
                 CellState::Open => summary.skipped.push(label),
             }
+        }
+        if !self.is_over() {
+            let pending = (0..self.states.len()).filter(|index| self.states[*index] == JobState::Pending);
+            let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job));
+            summary.stuck = ours.map(|job| format!("{} {}", job.stage, job.label)).collect();
         }
         summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();
         summary

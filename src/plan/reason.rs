@@ -25,7 +25,7 @@ pub(super) fn reason(new: &KeyInputs, old: &KeyInputs, names: &BTreeMap<String, 
 /// What differs in one input, in words: `learning_rate 1e-4 → 2e-4`.
 #[must_use]
 pub fn change_words(change: &Change, names: &BTreeMap<String, String>) -> String {
-    let stage = Stage::ALL.into_iter().find(|stage| stage.name() == change.name);
+    let stage = Stage::of_name(&change.name);
     match (change.name.as_str(), stage) {
         ("version", _) => "made by an older version of this stage".to_owned(),
         ("model.base", _) => "base model changed".to_owned(),
