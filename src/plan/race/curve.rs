@@ -17,7 +17,7 @@ pub struct Progress {
     pub before: f64,
     /// The loss at the rung.
     pub at: f64,
-    /// The loss at the end if it goes on to change as much with each doubling of the steps.
+    /// The loss at the end if it goes on as it did with the last doubling of its steps.
     pub projected: f64,
 }
 
@@ -46,10 +46,24 @@ impl Curve {
             at
         } else {
             let doublings = |from: u64, to: u64| libm::log2(to as f64 / from as f64);
-            at + (at - before) / doublings(half, rung) * doublings(rung, steps)
+            project([base - before, base - at], doublings(half, rung), doublings(rung, steps))
+                .map_or(at, |gain| base - gain)
         };
         Some(Progress { base: *base, before, at, projected })
     }
+}
+
+/// The gain at the end, from those at half of the rung and at the rung, so many doublings apart; `left` doublings are
+/// left. A gain grows by the same factor with each doubling, at most by 2, as early parts of learning curves do. Where
+/// nothing is gained yet it changes by the same difference. `None` if that is no number.
+fn project([before, at]: [f64; 2], apart: f64, left: f64) -> Option<f64> {
+    let gain = if at > 0.0 {
+        let factor = if before > 0.0 { libm::pow(at / before, 1.0 / apart).min(2.0) } else { 2.0 };
+        at * libm::pow(factor, left)
+    } else {
+        at + (at - before) / apart * left
+    };
+    gain.is_finite().then_some(gain)
 }
 
 #[cfg(test)]
@@ -61,8 +75,8 @@ mod tests {
         let curve = Curve::new(vec![(0, 1.0), (50, 0.8), (100, 0.7), (200, 0.1)]);
         let at = curve.at(100, 400).unwrap();
         assert_eq!((at.base, at.before, at.at), (1.0, 0.8, 0.7));
-        // 0.1 less with each doubling; two are left.
-        assert!((at.projected - 0.5).abs() < 1e-12);
+        // The gain grew from 0.2 to 0.3; two doublings are left.
+        assert!((at.projected - (1.0 - 0.3 * 1.5 * 1.5)).abs() < 1e-12);
         assert_eq!(
             curve.at(50, 400).unwrap().projected,
             0.8,
@@ -70,6 +84,17 @@ mod tests {
         );
         assert_eq!(curve.at(75, 400), None);
         assert_eq!(Curve::default().at(50, 400), None);
+    }
+
+    #[test]
+    fn gains_grow_by_a_factor_of_two_at_most() {
+        let projected =
+            |before: f64, at: f64| Curve::new(vec![(0, 1.0), (50, before), (100, at)]).at(100, 200).unwrap().projected;
+        assert_eq!(projected(0.99, 0.9), 0.8, "not ten times as much");
+        assert_eq!(projected(1.1, 0.9), 0.8);
+        assert!((projected(1.2, 1.1) - 1.0).abs() < 1e-12, "0.1 less once more");
+        assert!((projected(1.0, 1.1) - 1.2).abs() < 1e-12);
+        assert!((projected(0.8, 0.9) - 0.95).abs() < 1e-12, "half of the gain is lost once more");
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use super::curve::Progress;
 use super::decision::{Decision, Kept, KeptBecause, Stopped};
 use super::field::Field;
-use crate::measures::verdict::{Axis, Condition, Difference, Direction, Study, judge_pairs};
+use crate::measures::verdict::{Axis, Condition, Difference, Direction, Estimate, Study, judge_pairs};
 
 /// The chance that any condition is stopped in a study without differences, over all rungs together.
 const LEVEL: f64 = 0.05;
+/// A condition is behind at the end if it is by more than so many standard errors.
+const SURE: f64 = 2.0;
 
 /// Decides at a rung between the conditions that are still in the race. `shown` has one entry for each training of the
 /// field; those of other conditions are passed over.
 ///
 /// A condition is stopped if it is worse than the best one by the test of the report (`docs/verdict.md`), corrected for
-/// all pairs and all rungs; unless, by what it gained with the last doubling of its steps, it would be ahead at the end;
+/// all pairs and all rungs; unless it may be ahead at the end by what it gained with the last doubling of its steps;
 /// and unless no other condition is left with one of its swept values (`race.stop_values`).
 #[must_use]
 pub fn decide(field: &Field, rung: usize, alive: &[usize], shown: &[Option<Progress>]) -> Decision {
@@ -85,11 +87,13 @@ fn stopped(d: &Difference, best: usize, level: f64, alive: &[usize]) -> Option<(
     (behind > 0.0 && p <= level).then_some((other, one))
 }
 
-/// Whether a condition would be ahead of the best one at the end, on average over the repeats that both have.
+/// Whether a condition may be ahead of the best one at the end: over the repeats that both have, its projected loss is
+/// not above that of the best one by more than two standard errors.
 fn catches_up(field: &Field, condition: usize, best: usize, cell: &dyn Fn(usize, usize) -> Option<Progress>) -> bool {
     let both = (0..field.repeats).filter_map(|r| cell(condition, r).zip(cell(best, r)));
-    let gaps: Vec<f64> = both.map(|(own, other)| own.projected - other.projected).collect();
-    gaps.iter().sum::<f64>() <= 0.0
+    let gap = Estimate::of(both.map(|(own, other)| own.projected - other.projected));
+    let sure = gap.and_then(|gap| Some(gap.mean - SURE * gap.sd? / (gap.n as f64).sqrt()));
+    sure.is_none_or(|least| least <= 0.0)
 }
 
 /// Whether the base model's loss is the same in all conditions of a repeat: then all are measured on the same photos.
