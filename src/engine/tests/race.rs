@@ -155,13 +155,13 @@ fn losers_are_stopped_and_finished_later_without_loss() {
     assert!(go(folder.path(), &plan, &mut Racer::default()).raced.is_empty());
 }
 
-/// Stopped before every step of every training: run again, the decisions and the files are those of an undisturbed run.
+/// Stopped before the steps around the rungs, in a training of each condition: run again, the decisions and the files are those of an undisturbed run.
 #[test]
 fn a_stopped_race_ends_like_an_undisturbed_one() {
     let (plan, whole) = (raced_plan(), tempfile::tempdir().unwrap());
     go(whole.path(), &plan, &mut Racer::default());
     let (expected, decided) = (results(whole.path()), decisions(whole.path()));
-    for (job, step) in (0..12).flat_map(|cell| (0..ENDS).map(move |step| (cell, step))) {
+    for (job, step) in [0, 4, 6, 11].into_iter().flat_map(|cell| [0, 1, 2, 3, 4, 7].map(|step| (cell, step))) {
         let name = format!("train {}", plan.cells[job].label);
         let folder = tempfile::tempdir().unwrap();
         let mut first = Racer { signal: Some((name.clone(), step)), ..Racer::default() };

@@ -127,7 +127,7 @@ fn the_best_condition_is_kept_at_half_of_the_steps() {
 /// grid does.
 #[test]
 fn without_a_difference_nothing_is_stopped() {
-    const STUDIES: u64 = 1000;
+    const STUDIES: u64 = 400;
     let all: Vec<usize> = (0..CONDITIONS.len()).collect();
     for tau in [60.0, 250.0] {
         let mut study = field(&CONDITIONS, REPEATS, STEPS, &RUNGS);
