@@ -13,6 +13,7 @@ mod optimizer;
 mod purpose;
 mod question;
 mod sampler;
+mod targets;
 mod words;
 
 pub use adapter_kind::AdapterKind;
@@ -25,4 +26,5 @@ pub use optimizer::{Optimizer, OptimizerDefaults};
 pub use purpose::Purpose;
 pub use question::Question;
 pub use sampler::Sampler;
+pub use targets::Targets;
 pub use words::{Choice, UnknownWord};

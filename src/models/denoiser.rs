@@ -7,6 +7,7 @@ use super::conditioning::Conditioning;
 use super::gradients::{LossAndGradients, Recompute};
 use super::lora_set::LoraSet;
 use super::unet::UNet2DConditionModel;
+use crate::choice::Targets;
 
 /// A frozen network that predicts from noisy latents, a time and conditions.
 #[derive(Debug)]
@@ -55,11 +56,11 @@ impl Denoiser {
         }
     }
 
-    /// The layers that an adapter can change, sorted by name.
+    /// The layers that an adapter with these targets changes, sorted by name.
     #[must_use]
-    pub fn adaptable_layers(&self) -> Vec<AdaptableLayer> {
+    pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
         match self {
-            Self::UNet(unet) => unet.adaptable_layers(),
+            Self::UNet(unet) => unet.adaptable_layers(targets),
         }
     }
 

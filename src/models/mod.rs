@@ -4,6 +4,7 @@
 //! and the tensors or keys at fault.
 
 pub mod adaptable;
+mod adaptable_linear;
 pub mod at_once;
 mod block;
 pub mod conditioning;
@@ -34,7 +35,7 @@ pub mod unet;
 pub mod vae;
 pub mod vision;
 
-pub use adaptable::{AdaptableLayer, Tokens};
+pub use adaptable::{AdaptableLayer, Role, Tokens};
 pub use conditioning::Conditioning;
 pub use delta::Delta;
 pub use denoiser::Denoiser;

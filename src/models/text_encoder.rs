@@ -2,14 +2,17 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
+use crate::choice::Targets;
 use crate::kernels::{LayerNorm, Storage, layer_norm, on_workers};
+use crate::models::adaptable::AdaptableLayer;
 use crate::models::block::{Block, BlockSizes, CLIP};
 use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
-/// Turns token ids into the context that the UNet attends to. Frozen.
+/// Turns token ids into the context that the UNet attends to. Frozen; an adapter may change its linear layers.
 #[derive(Debug)]
 pub struct ClipTextModel {
     config: TextConfig,
@@ -51,7 +54,10 @@ impl ClipTextModel {
             activation: config.activation,
             biased: true,
         };
-        let layer = |i: usize| Block::new(&at.at("encoder.layers").at(i), &CLIP, &sizes);
+        // Adapter files have the names that transformers before 5 gave.
+        let layer = |i: usize| {
+            Block::new(&at.at("encoder.layers").at(i), &CLIP, &sizes, &format!("text_model.encoder.layers.{i}"))
+        };
         Ok(Self {
             tokens: at.embedding("embeddings.token_embedding", config.vocab_size, width)?,
             positions: at.embedding("embeddings.position_embedding", config.positions, width)?,
@@ -68,16 +74,35 @@ impl ClipTextModel {
         &self.config
     }
 
+    /// The layers that an adapter with these targets changes, sorted by name. Names are those within this text encoder,
+    /// e.g. `text_model.encoder.layers.0.self_attn.q_proj`.
+    #[must_use]
+    pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
+        let layers = self.layers.iter().flat_map(Block::adaptable_layers);
+        let mut layers: Vec<AdaptableLayer> = layers.filter(|layer| layer.is_in(targets)).cloned().collect();
+        layers.sort();
+        layers
+    }
+
     /// `ids` `(B,T)` u32, `T` at most 77 → `(B,T,D)`, the last hidden state after the final layer norm, in the
     /// activations' type. Padding is not masked: Stable Diffusion attends to it.
     ///
     /// # Errors
     /// If there are too many tokens, or an id outside the vocabulary.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        on_workers(|| self.pass(ids))
+        self.adapted(ids, &LoraSet::empty())
     }
 
-    fn pass(&self, ids: &Tensor) -> Result<Tensor> {
+    /// The same with what an adapter adds to the layers that it names. In a recording
+    /// ([`record`](crate::kernels::record)) gradients reach the adapter's tensors.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn adapted(&self, ids: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        on_workers(|| self.pass(ids, lora))
+    }
+
+    fn pass(&self, ids: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         let (batch, length) = ids.dims2()?;
         if length > self.config.positions {
             bail!("{length} tokens are more than the text encoder's {} positions", self.config.positions);
@@ -92,7 +117,7 @@ impl ClipTextModel {
         let positions = self.positions.narrow(0, 0, length)?.to_dtype(self.dtype)?;
         let mut x = tokens.reshape((batch, length, width))?.broadcast_add(&positions)?;
         for layer in &self.layers {
-            x = layer.forward(&x, true)?;
+            x = layer.forward(&x, true, lora)?;
         }
         layer_norm(&x, &self.final_norm)
     }
