@@ -62,7 +62,7 @@ fn recompute_steps<N: Steps>(
     let mut adapted = BTreeSet::new();
     let last = network.walk(first, |visit| {
         let value = visit.forward(&shared, &frozen)?;
-        let has_adapter = visit.step.adaptable_layers().any(|layer| lora.get(&layer.name).is_some());
+        let has_adapter = visit.step.adaptable_layers().any(|layer| !lora.get(&layer.name).is_empty());
         if has_adapter || visit.inputs.iter().any(|input| adapted.contains(&input.id)) {
             adapted.insert(visit.result_id());
         }
@@ -87,7 +87,8 @@ fn recompute_steps<N: Steps>(
         let (again, recording) = record(|| visit.step.forward(&values, &shared, lora))?;
         let mut gradients = recording.backward_from(&again, &gradient)?;
         drop((again, gradient));
-        let here = visit.step.adaptable_layers().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
+        let layers = visit.step.adaptable_layers();
+        let here = layers.flat_map(|layer| lora.get(&layer.name).iter().map(|delta| (layer.name.as_str(), delta)));
         sum.take(&mut gradients, here);
         collect(&mut by_map, &mut gradients, &inputs)?;
     }
