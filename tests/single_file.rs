@@ -62,6 +62,7 @@ fn same(name: &str, family: Family) {
     }
     let metadata = match family {
         Family::Sd1 => BTreeMap::new(),
+        Family::Sdxl => BTreeMap::new(),
         Family::Sd2 => BTreeMap::from([("modelspec.prediction_type".to_owned(), "v".to_owned())]),
     };
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +86,7 @@ fn same(name: &str, family: Family) {
         let mut rng = TorchRng::new(5);
         let latents = rng.randn_tensor(&[1, 4, 8, 8]).unwrap();
         let image = rng.randn_tensor(&[1, 3, 16, 16]).unwrap();
-        let context = model.encode_prompt("a photo of the red house").unwrap().tokens;
+        let context = model.encode_prompt("a photo of the red house", &LoraSet::empty()).unwrap().tokens;
         let noise = model.denoiser.forward(&latents, &[401.0], &context.clone().into(), &LoraSet::empty()).unwrap();
         let decoded = model.vae.get().unwrap().decode(&latents).unwrap();
         let encoded = model.vae.get().unwrap().encode(&image).unwrap().0;
@@ -169,7 +170,7 @@ fn other_files_are_refused_with_advice() {
         ("c.safetensors", &[("conditioner.embedders.0.x", &[4])], "Stable Diffusion XL"),
         ("d.safetensors", &[("conv_in.weight", &[4])], "model_index.json"),
         ("e.safetensors", &[(input, &[320, 9, 3, 3])], "inpainting"),
-        ("f.safetensors", &[(input, &[320, 4, 3, 3]), (context, &[320, 2048])], "neither"),
+        ("f.safetensors", &[(input, &[320, 4, 3, 3]), (context, &[320, 2048])], "none of"),
     ] {
         let text = refused(name, shapes);
         assert!(text.contains(advice) && text.contains(name), "{text}");

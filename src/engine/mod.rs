@@ -4,13 +4,16 @@
 
 mod advice;
 mod execute;
+pub mod launcher;
 mod panics;
 mod progress;
 mod ready;
 mod run;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use advice::less_memory;
 pub use panics::{catch, install_hook};
 pub use run::{FailedCell, Run, Summary};
+pub use terms::Terms;

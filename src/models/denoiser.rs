@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Result, Tensor};
 
 use super::adaptable::AdaptableLayer;
-use super::conditioning::Conditioning;
+use super::conditioning::{Conditioning, ImageSizes};
 use super::gradients::{LossAndGradients, Recompute};
 use super::lora_set::LoraSet;
 use super::unet::UNet2DConditionModel;
@@ -14,7 +14,7 @@ use crate::choice::Targets;
 /// A frozen network that predicts from noisy latents, a time and conditions.
 #[derive(Debug)]
 pub enum Denoiser {
-    /// Stable Diffusion 1 and 2.
+    /// Stable Diffusion 1, 2 and XL.
     UNet(Box<UNet2DConditionModel>),
 }
 
@@ -82,6 +82,23 @@ impl Denoiser {
     pub fn channels(&self) -> usize {
         match self {
             Self::UNet(unet) => unet.config().in_channels,
+        }
+    }
+
+    /// The conditions of a prompt for images of these sizes, with all that this network wants to be told: some are told
+    /// the sizes, others are not.
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn conditions(&self, prompt: &Conditioning, sizes: ImageSizes) -> Result<Conditioning> {
+        if self.is_told_sizes() { prompt.with_sizes(sizes) } else { Ok(prompt.clone()) }
+    }
+
+    /// Whether the conditions have the sizes of the images.
+    #[must_use]
+    pub fn is_told_sizes(&self) -> bool {
+        match self {
+            Self::UNet(unet) => unet.config().text_time.is_some(),
         }
     }
 

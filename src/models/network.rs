@@ -13,13 +13,13 @@ use super::text_encoder::ClipTextModel;
 use super::unet::UNet2DConditionModel;
 use super::vae::AutoencoderKl;
 use crate::choice::Targets;
-use crate::kernels::Storage;
+use crate::kernels::{Dense, Storage};
 use crate::tensors::{LoadError, Weights};
 
 /// A network with its configuration; the weights are elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Network {
-    /// The denoiser of Stable Diffusion.
+    /// The denoiser of Stable Diffusion 1, 2 and XL.
     UNet(UNetConfig),
     /// The autoencoder.
     Vae(VaeConfig),
@@ -36,6 +36,8 @@ pub(super) struct DenoiserSizes {
     pub(super) out_channels: usize,
     /// Width of the tokens that it attends to.
     pub(super) context: usize,
+    /// Width of the pooled output, if it wants one.
+    pub(super) pooled: Option<usize>,
     /// Width and height of the latents that it was trained on.
     pub(super) native_size: usize,
     /// Width and height of latents must be multiples of this.
@@ -69,6 +71,7 @@ impl Network {
             "UNet2DConditionModel" => UNetConfig::parse(path, text).map(Self::UNet),
             "AutoencoderKL" => VaeConfig::parse(path, text).map(Self::Vae),
             "CLIPTextModel" => TextConfig::parse(path, text).map(Self::ClipText),
+            "CLIPTextModelWithProjection" => TextConfig::parse_with_projection(path, text).map(Self::ClipText),
             _ => Err(LoadError::Invalid {
                 file: path.to_owned(),
                 reason: format!("it belongs to a network of class {class}, which is not implemented"),
@@ -93,6 +96,7 @@ impl Network {
                 in_channels: config.in_channels,
                 out_channels: config.out_channels,
                 context: config.cross_attention_dim,
+                pooled: config.text_time.map(|text_time| text_time.pooled),
                 native_size: config.sample_size,
                 multiple: 1 << (config.blocks.len() - 1),
             }),
@@ -132,6 +136,11 @@ impl Network {
     /// A tensor that is gone, a file that cannot be read or has changed, a device without room.
     pub(super) fn load(self, weights: Weights, device: &Device, storage: Storage) -> Result<Loaded, LoadError> {
         let device = device.clone();
+        // The others are small, and what they compute is computed once.
+        let storage = match self {
+            Self::UNet(_) => storage,
+            Self::Vae(_) | Self::ClipText(_) => Storage { dense: Dense::AsOthers, ..storage },
+        };
         Ok(match self {
             Self::UNet(config) => {
                 Loaded::Denoiser(build(&weights, &device, storage, |at| UNet2DConditionModel::new(&config, at))?.into())

@@ -2,13 +2,14 @@
 
 use super::error::{LoraFileError, NotApplied};
 use super::hashes;
-use super::label::{BaseLabel, Family};
+use super::label::{BaseLabel, family_of_layers};
 use super::names;
 use super::parsed::{CONFIGS, Parsed, read};
 use super::save::kohya_metadata;
 use super::write::{Deltas, Writer, alpha};
 use crate::choice::AdapterKind;
 use crate::models::delta::Tensors;
+use crate::models::families::Family;
 use crate::tensors::tensor_file;
 use candle_core::DType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +64,7 @@ pub fn convert_with(path: &Path, how: Conversion) -> Result<(Vec<u8>, Option<Not
     }
     let family = {
         let shapes = deltas.iter().map(|((part, name), delta)| (*part, name.as_str(), delta));
-        Family::of_layers(shapes.map(|(part, name, delta)| (part, name, delta.input_shape())))
+        family_of_layers(shapes.map(|(part, name, delta)| (part, name, delta.input_shape())))
     };
     let mut metadata = parsed.metadata.clone();
     for key in [CONFIGS, "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256"] {

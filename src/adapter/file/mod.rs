@@ -21,6 +21,6 @@ mod write;
 pub use convert::{Conversion, Format, convert, convert_with};
 pub use error::{LoraFileError, NotApplied, Refused};
 pub use inspect::{ModuleSummary, Summary, inspect};
-pub use label::{BaseLabel, Family};
+pub use label::BaseLabel;
 pub use load::{load, load_bytes, load_partly};
 pub use save::{save_diffusers, save_kohya};

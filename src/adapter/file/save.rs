@@ -2,13 +2,14 @@
 
 use super::hashes;
 use super::key::Part;
-use super::label::{BaseLabel, Family};
+use super::label::BaseLabel;
 use super::module::FileDelta;
 use super::write::{Deltas, Writer};
 use crate::adapter::{Adapter, Module};
 use crate::choice::AdapterKind;
 use crate::models::delta::about::About;
 use crate::models::delta::kinds::about;
+use crate::models::families::Family;
 use crate::tensors::tensor_file;
 use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
