@@ -21,7 +21,7 @@ use crate::experiment::settings::Base;
 use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
 use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
-use crate::plan::too_long;
+use crate::plan::{plain_weight, too_long};
 use crate::study::StudyError;
 use crate::worker::{Access, BaseModel};
 
@@ -173,8 +173,13 @@ impl GenerateArgs {
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
         let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
-        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer()?.read(text)));
-        base.warnings().iter().cloned().chain(too_long).collect()
+        let options = self.reading();
+        let cut = |(name, text): &(&str, &String)| {
+            too_long(name, text, &base.tokenizer()?.read(text, &options), Some("--long-prompts"))
+        };
+        let weights = |(name, text): &(&str, &String)| plain_weight(name, text, &options, Some("--prompt-weights"));
+        let prompts = used.iter().filter_map(cut).chain(used.iter().filter_map(weights));
+        base.warnings().iter().cloned().chain(prompts).collect()
     }
 
     /// Width and height, checked against what the model can do.

@@ -82,7 +82,15 @@ impl ClipTextModel {
     /// # Errors
     /// If there are too many tokens, or an id outside the vocabulary.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.layers.len())?, &self.final_norm))
+        self.normed(ids, 0)
+    }
+
+    /// [`hidden`](Self::hidden) with the final layer norm; 0 gives what [`forward`](Self::forward) gives.
+    ///
+    /// # Errors
+    /// As [`hidden`](Self::hidden).
+    pub fn normed(&self, ids: &Tensor, skip: usize) -> Result<Tensor> {
+        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.all_but(skip)?)?, &self.final_norm))
     }
 
     /// `ids` `(B,T)` u32 → `(B,T,D)`, the output of the last layer but `skip` without the final layer norm (0: that of

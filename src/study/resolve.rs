@@ -64,7 +64,9 @@ impl Study {
         for (base, model) in &models.found {
             facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
         }
-        facts.read_prompts(experiment, &|base, prompt| Some(models.found.get(base)?.tokenizer()?.read(prompt)));
+        facts.read_prompts(experiment, &|base, prompt, options| {
+            Some(models.found.get(base)?.tokenizer()?.read(prompt, options))
+        });
         memories.keep();
         sizes::check(experiment, &models.found)?;
         sampler_steps::check(experiment, &models.found)?;
