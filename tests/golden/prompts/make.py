@@ -66,8 +66,8 @@ PARTS = [
 CORPUS = "red house green trees beach hat cup forest painting small blue toy figurine water sky night light crayon".split()
 words = lambda count, every: " ".join(w + ("," if (i + 1) % every == 0 else "") for i, w in enumerate(
     CORPUS[(7 * i + i // 5) % len(CORPUS)] for i in range(count)))
-LONG = words(60, 9)
-NO_COMMAS = words(50, 1000)
+LONG = words(130, 9)
+NO_COMMAS = words(160, 1000)
 CASES = [
     # prompt, long, weights, layers left out
     ("a photo of the red house", False, False, 1),
@@ -83,7 +83,9 @@ CASES = [
     ("a (red house:1.3) BREAK (blue:0.8) sky", True, True, 0),
     ("a house BREAK BREAK sky, " + LONG, True, False, 0),
     (", ".join(["red"] * 75), True, False, 0),
-    (" ".join(["red"] * 9) + ", " + " ".join(["house"] * 40), True, False, 0),
+    # The comma is the 55th and the 56th of the first 75 tokens: too far from the end, and just near enough.
+    (" ".join(["red"] * 54) + ", " + " ".join(["house"] * 40), True, False, 0),
+    (" ".join(["red"] * 55) + ", " + " ".join(["house"] * 40), True, False, 0),
 ]
 
 
