@@ -55,10 +55,10 @@ fn models() -> BTreeMap<String, Model> {
     ["sd1", "sd2"].map(|name| (name.to_owned(), load(name))).into()
 }
 
-/// Every 6th token of a sample.
+/// Every 12th token of a sample.
 fn some_tokens(tokens: &Tensor) -> Vec<f32> {
     let rows = tokens.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
-    rows.into_iter().step_by(6).flatten().collect()
+    rows.into_iter().step_by(12).flatten().collect()
 }
 
 fn distance(got: &[f32], expected: &Tensor) -> f32 {

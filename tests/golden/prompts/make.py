@@ -4,7 +4,7 @@ torch 2.15.0, diffusers 0.42.1, transformers 5.23.0, lark 1.3. Run: python make.
 FOLDER holds prompt_parser.py, sd_hijack_clip.py and sd_emphasis.py of modules/ of stable-diffusion-webui 1.9.4
 (https://github.com/AUTOMATIC1111/stable-diffusion-webui/tree/feee37d/modules); they are run as they are.
 Uses the tiny random models of ../models. Writes parts.json (the parser's parts of awkward prompts), cases.json with
-states.safetensors (ids of every chunk; every 6th token of what the text encoder gives, and the mean square of all), and
+states.safetensors (ids of every chunk; every 12th token of what the text encoder gives, and the mean square of all), and
 images.json with images.safetensors (u8).
 """
 
@@ -153,7 +153,7 @@ with torch.no_grad():
                 again = pipe.encode_prompt(prompt, "cpu", 1, False, clip_skip=skip)[0]
                 assert torch.equal(z, again), "A1111 and diffusers leave out the same layers"
             assert z.shape[1] == 77 * len(ids(embedder, prompt))
-            states[str(len(cases))] = z[0, ::6].contiguous()
+            states[str(len(cases))] = z[0, ::12].contiguous()
             cases.append({
                 "model": model, "prompt": prompt, "long_prompts": long, "prompt_weights": weights, "clip_skip": skip,
                 "ids": ids(embedder, prompt), "mean_square": float((z * z).mean()),
@@ -162,7 +162,7 @@ with torch.no_grad():
         # A short and a long prompt at once: the web UI fills the short one up with empty chunks.
         pair = embedder(["a red house", LONG])
         for name, z in zip(("short", "long"), pair):
-            states[f"{model} {name}"] = z[::6].contiguous()
+            states[f"{model} {name}"] = z[::12].contiguous()
 
         def draw(name, embeds, negative, scheduler, **options):
             pipe.scheduler = scheduler

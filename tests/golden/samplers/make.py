@@ -152,7 +152,9 @@ for name in ("sd15", "cosine", "zero_snr"):
                 print("left out:", name, sampler, spacing, levels, steps)
                 continue
             case = {"config": name, "sampler": sampler, "spacing": spacing, "sigmas": levels, "steps": steps}
-            laid_out.append(case | {"init": init, "timesteps": [float(t) for t in scheduler.timesteps]})
+            # As short as they can be written, and still be the same f32.
+            timesteps = [float(str(t.float().numpy()[()])) for t in scheduler.timesteps]
+            laid_out.append(case | {"init": init, "timesteps": timesteps})
             tensors[str(len(laid_out) - 1)] = latents.flatten()
 
 rows = torch.stack([tensors[str(i)] for i in range(len(laid_out))])
