@@ -156,6 +156,15 @@ impl GenerateArgs {
         PromptOptions { clip_skip: usize::from(clip_skip), long_prompts, prompt_weights }
     }
 
+    /// Checks `--clip-skip` against what the model's text encoders have.
+    pub(super) fn check_clip_skip(&self, most: usize) -> Result<(), Failure> {
+        if usize::from(self.clip_skip) <= most {
+            return Ok(());
+        }
+        let error = anyhow::anyhow!("--clip-skip {}: this model allows at most {most}; 1 is usual", self.clip_skip);
+        Err(Failure::new(Exit::Usage, error))
+    }
+
     /// Finds the base model, downloads what is missing of it, and tells its warnings.
     pub(super) fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
         let base = base(&self.model)?;
@@ -256,6 +265,8 @@ mod tests {
     fn seeds_and_sizes_are_checked() {
         assert_eq!(args(&["--seed", "5", "--count", "3"]).seeds().ok(), Some(5..=7));
         assert!(args(&["--seed", &u64::MAX.to_string(), "--count", "2"]).seeds().is_err());
+        assert!(args(&["--clip-skip", "1"]).check_clip_skip(1).is_ok());
+        assert!(args(&["--clip-skip", "2"]).check_clip_skip(1).is_err());
         assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
         assert!(args(&["--width", "100"]).size(128, 32).is_err());
         assert!(base("no/such/thing/here").is_err());

@@ -10,7 +10,7 @@ use super::lookup::Lookup;
 use super::memories::Memories;
 use super::models::Models;
 use super::read::Study;
-use super::{class, sampler_steps, sizes};
+use super::{class, clip_skip, sampler_steps, sizes};
 use crate::choice::DeviceClass;
 use crate::experiment::settings::Base;
 use crate::photos::Scan;
@@ -70,6 +70,7 @@ impl Study {
         memories.keep();
         sizes::check(experiment, &models.found)?;
         sampler_steps::check(experiment, &models.found)?;
+        clip_skip::check(experiment, &models.found)?;
         let device_class = match lookup.device_class {
             Some(class) => class,
             None => class::choose(&self, &facts, &Store::reader(lookup.store))?,
