@@ -62,10 +62,10 @@ pub fn generate(
     let guided = request.guidance_scale > 1.0;
     let prompts = if guided {
         let both = [request.prompt, request.negative_prompt];
-        let [shown, hidden] = model.prompts.encode_both(both, &request.reading, &model.device)?;
+        let [shown, hidden] = model.prompts.encode_both(both, &request.reading, lora, &model.device)?;
         vec![hidden, shown]
     } else {
-        vec![model.prompts.encode(request.prompt, &request.reading, &model.device)?]
+        vec![model.prompts.encode(request.prompt, &request.reading, lora, &model.device)?]
     };
     let sizes = ImageSizes::drawn(height, width);
     let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;

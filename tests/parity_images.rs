@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
-use runner::choice::{PromptOptions, Sampling};
+use runner::choice::{PromptOptions, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
@@ -67,7 +67,7 @@ fn model(name: &str) -> Model {
 
 fn adapter(name: &str, model: &Model) -> LoraSet {
     let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
-    file::load(&path, &model.denoiser.adaptable_layers(), 1.0, device()).unwrap()
+    file::load(&path, &model.denoiser.adaptable_layers(Targets::All), 1.0, device()).unwrap()
 }
 
 /// Peak signal-to-noise ratio in dB; equal images have 99.

@@ -89,7 +89,7 @@ fn chunks_and_states_are_those_of_a1111() {
         let got: Vec<&Vec<u32>> = reading.chunks.iter().map(|chunk| &chunk.ids).collect();
         assert_eq!(got, ids.iter().collect::<Vec<_>>(), "{prompt}");
         assert_eq!(reading.cut, None, "{prompt}");
-        let tokens = model.prompts.encode(prompt, options, &Device::Cpu).unwrap().tokens;
+        let tokens = model.prompts.encode(prompt, options, &LoraSet::empty(), &Device::Cpu).unwrap().tokens;
         assert_eq!(tokens.dims()[..2], [1, 77 * ids.len()]);
         let error = distance(&some_tokens(&tokens), &states[&index.to_string()]);
         let square = f64::from(tokens.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap());
@@ -108,13 +108,13 @@ fn a_short_prompt_is_filled_up_with_empty_chunks() {
     for (name, model) in &models {
         let long = drawn.iter().find(|drawn| drawn.name == "long").unwrap();
         let pair = [long.prompt.as_str(), "a red house"];
-        let both = model.prompts.encode_both(pair, &options, &Device::Cpu).unwrap();
+        let both = model.prompts.encode_both(pair, &options, &LoraSet::empty(), &Device::Cpu).unwrap();
         for (which, conditioning) in ["long", "short"].iter().zip(&both) {
             let error = distance(&some_tokens(&conditioning.tokens), &states[&format!("{name} {which}")]);
             assert!(error <= 2e-5, "{name} {which}: {error:e}");
         }
         // The order does not matter.
-        let swapped = model.prompts.encode_both([pair[1], pair[0]], &options, &Device::Cpu).unwrap();
+        let swapped = model.prompts.encode_both([pair[1], pair[0]], &options, &LoraSet::empty(), &Device::Cpu).unwrap();
         for (a, b) in both.iter().zip(swapped.iter().rev()) {
             assert_eq!(some_tokens(&a.tokens), some_tokens(&b.tokens));
         }
@@ -127,12 +127,16 @@ fn options_without_anything_to_do_change_no_bit() {
     let all = PromptOptions { long_prompts: true, prompt_weights: true, clip_skip: 0 };
     for (name, model) in &models {
         for prompt in ["", "a red house, blue sky: at night", "漫画 & <|endoftext|>"] {
-            let plain = model.prompts.encode(prompt, &PromptOptions::default(), &Device::Cpu).unwrap().tokens;
-            let read = model.prompts.encode(prompt, &all, &Device::Cpu).unwrap().tokens;
+            let plain = model
+                .prompts
+                .encode(prompt, &PromptOptions::default(), &LoraSet::empty(), &Device::Cpu)
+                .unwrap()
+                .tokens;
+            let read = model.prompts.encode(prompt, &all, &LoraSet::empty(), &Device::Cpu).unwrap().tokens;
             assert_eq!(plain.flatten_all().unwrap().to_vec1::<f32>().unwrap(), {
                 read.flatten_all().unwrap().to_vec1::<f32>().unwrap()
             });
-            let both = model.prompts.encode_both([prompt, "blue"], &all, &Device::Cpu).unwrap();
+            let both = model.prompts.encode_both([prompt, "blue"], &all, &LoraSet::empty(), &Device::Cpu).unwrap();
             assert_eq!(some_tokens(&both[0].tokens), some_tokens(&plain), "{name} {prompt}");
         }
     }
@@ -157,7 +161,7 @@ fn layers_that_are_not_there_cannot_be_left_out() {
     let model = &models()["sd1"];
     for (clip_skip, works) in [(0, true), (1, true), (2, false), (100, false)] {
         let options = PromptOptions { clip_skip, ..PromptOptions::default() };
-        assert_eq!(model.prompts.encode("a", &options, &Device::Cpu).is_ok(), works, "{clip_skip}");
+        assert_eq!(model.prompts.encode("a", &options, &LoraSet::empty(), &Device::Cpu).is_ok(), works, "{clip_skip}");
     }
 }
 

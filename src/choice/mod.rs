@@ -14,9 +14,11 @@ mod prompt_options;
 mod purpose;
 mod question;
 mod sampler;
+
 mod sampling;
 mod sigmas;
 mod spacing;
+mod targets;
 mod words;
 
 pub use adapter_kind::AdapterKind;
@@ -33,4 +35,5 @@ pub use sampler::Sampler;
 pub use sampling::{Conflict, Sampling};
 pub use sigmas::Sigmas;
 pub use spacing::Spacing;
+pub use targets::Targets;
 pub use words::{Choice, UnknownWord};

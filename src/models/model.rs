@@ -6,6 +6,7 @@ use super::at_once::at_once;
 use super::conditioning::Conditioning;
 use super::config::VaeConfig;
 use super::denoiser::Denoiser;
+use super::lora_set::LoraSet;
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::vae::AutoencoderKl;
@@ -40,11 +41,11 @@ impl Model {
     }
 
     /// What a prompt becomes in a training, as one sample: tokens `(1, 77, D)` in the activations' type on the model's
-    /// device.
+    /// device. `lora` is added to the layers of the text encoders that it names.
     ///
     /// # Errors
     /// A full device.
-    pub fn encode_prompt(&self, prompt: &str) -> candle_core::Result<Conditioning> {
-        self.prompts.encode(prompt, &PromptOptions::default(), &self.device)
+    pub fn encode_prompt(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
+        self.prompts.encode(prompt, &PromptOptions::default(), lora, &self.device)
     }
 }
