@@ -17,7 +17,7 @@ use crate::{
 use clap::Args;
 use serde_json::json;
 
-/// Show how far each cell is: done, working, begun, failed or to do, stage by stage
+/// Show how far each cell is: done, working, begun, failed, stopped or to do, stage by stage
 ///
 /// A result that is stored and cannot be used is "damaged". Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
