@@ -44,8 +44,9 @@ pub(super) fn read(
         return None;
     }
     let (steps, probe_every) = (steps?, probe?.probe_every);
-    let rungs: Option<Vec<usize>> = given.iter().map(|rung| step(reader, rung, steps, probe_every)).collect();
-    let rungs = rungs?;
+    // All that are wrong are told.
+    let rungs: Vec<Option<usize>> = given.iter().map(|rung| step(reader, rung, steps, probe_every)).collect();
+    let rungs: Vec<usize> = rungs.into_iter().collect::<Option<_>>()?;
     if let Some(at) = (1..rungs.len()).find(|i| rungs[*i] <= rungs[i - 1]) {
         let message = format!("rung {} of `race.rungs` is not after rung {}", at + 1, at);
         let problem = Problem::error(given[at].1.value(), message);
@@ -57,11 +58,12 @@ pub(super) fn read(
 
 /// The optimizer step of a rung: a whole number is the step, a number below 1 a share of all steps.
 fn step(reader: &mut Reader<'_>, (rung, origin): &(f64, Origin), steps: usize, probe_every: usize) -> Option<usize> {
+    let is_share = *rung > 0.0 && *rung < 1.0;
     #[allow(clippy::cast_precision_loss)] // at most ten million
-    let exact = if *rung < 1.0 { rung * steps as f64 } else { *rung };
+    let exact = if is_share { rung * steps as f64 } else { *rung };
     let whole = exact.round();
     let refuse = |reader: &mut Reader<'_>, expected: String| {
-        let message = match *rung < 1.0 {
+        let message = match is_share {
             true => format!("`race.rungs` cannot be {rung}: that is step {exact} of {steps}"),
             false => format!("`race.rungs` cannot be {rung}"),
         };

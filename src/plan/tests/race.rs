@@ -22,7 +22,7 @@ fn trainings_take_part_once_by_condition_and_repeat() {
     // Cells that differ in how images are drawn share a training.
     assert_eq!((plan.cells.len(), field.entrants.len(), field.conditions.len(), field.repeats), (16, 8, 4, 2));
     let titles: Vec<String> = (0..4).map(|c| field.title(c)).collect();
-    assert_eq!(titles[1], "train.learning_rate=1e-3 train.rank=4");
+    assert_eq!(titles[1], "train.learning_rate=0.001 train.rank=4");
     for (condition, repeat) in (0..4).flat_map(|c| [(c, 0), (c, 1)]) {
         assert_eq!(field.entrants.iter().filter(|e| (e.condition, e.repeat) == (condition, repeat)).count(), 1);
     }
