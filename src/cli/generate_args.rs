@@ -68,7 +68,8 @@ pub struct GenerateArgs {
     /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     pub(super) guidance_scale: f64,
-    /// How noise becomes an image
+    /// How noise becomes an image. The noise of dpm++sde is not that of diffusers: the same seed gives another image
+    /// there
     #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
     pub(super) sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps

@@ -18,6 +18,7 @@ use runner::models::{Conditioning, LoraSet, Model, Parts};
 use sdxl::{golden, randn};
 
 mod images;
+mod prompts;
 mod real_sizes;
 mod training;
 mod values;
