@@ -19,6 +19,7 @@ mod lora;
 mod lora_arg;
 mod man;
 mod memory;
+mod model_arg;
 mod options;
 mod output;
 mod photos;

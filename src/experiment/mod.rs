@@ -7,6 +7,7 @@
 //! messages. All problems are collected and told at once ([`Problems`]).
 
 pub mod axis;
+mod base;
 mod bounds;
 mod dataset;
 mod defaults;
@@ -36,6 +37,7 @@ mod select;
 pub mod settings;
 mod similar;
 mod source;
+mod sources;
 mod study;
 mod subject;
 mod train;

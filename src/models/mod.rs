@@ -3,6 +3,7 @@
 //! Models return `candle_core::Result`; loading returns [`LoadError`](crate::tensors::LoadError), which names the file
 //! and the tensors or keys at fault.
 
+pub mod about;
 pub mod adaptable;
 pub mod at_once;
 mod block;
@@ -10,6 +11,7 @@ pub mod conditioning;
 pub mod config;
 pub mod delta;
 pub mod denoiser;
+pub mod elsewhere;
 pub mod families;
 mod fit;
 pub mod gradients;
@@ -38,6 +40,7 @@ pub use adaptable::{AdaptableLayer, Tokens};
 pub use conditioning::Conditioning;
 pub use delta::Delta;
 pub use denoiser::Denoiser;
+pub use elsewhere::Elsewhere;
 pub use gradients::{LossAndGradients, Recompute};
 pub use lora_set::LoraSet;
 pub use model::Model;

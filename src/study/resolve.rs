@@ -12,7 +12,7 @@ use super::models::Models;
 use super::read::Study;
 use super::{class, sampler_steps, sizes};
 use crate::choice::DeviceClass;
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, Sources};
 use crate::photos::Scan;
 use crate::plan::{self, Facts, JobStatus, Plan};
 use crate::stage::Inputs;
@@ -33,7 +33,7 @@ pub struct Resolved {
     /// What lies in the photo folders, by `dataset.images`.
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// The base models that were found.
-    pub models: BTreeMap<Base, BaseModel>,
+    pub models: BTreeMap<Sources, BaseModel>,
     /// The encoders that were found.
     pub encoders: BTreeMap<Base, FoundEncoder>,
     /// The base models and encoders that were not, with `HubAccess::CacheOrAbsent`.
@@ -106,8 +106,9 @@ impl Resolved {
         let unknown = self.unknown_models();
         for (job, status) in self.plan.jobs.iter().zip(&mut statuses) {
             let JobStatus::Todo { reason } = status else { continue };
-            let mut bases = job.cells.iter().map(|&cell| &self.plan.cells[cell].settings.model.base);
-            if bases.any(|base| unknown.iter().any(|model| model.base == *base)) {
+            let sources = |&cell: &usize| self.plan.cells[cell].settings.model.sources();
+            let lacks = |base: &Base| unknown.iter().any(|model| model.base == *base);
+            if job.cells.iter().any(|cell| sources(cell).all().any(lacks)) {
                 *reason = "the base model is not downloaded yet".to_owned();
             } else if let Inputs::Features(features) = &job.inputs
                 && unknown.iter().any(|model| model.stand_in() == features.encoder)

@@ -1,10 +1,11 @@
 //! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
+use super::stable_diffusion::{self, FOLDER, VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    name: "Stable Diffusion 1.x",
     context: 768,
     folder: &FOLDER,
     single_file: SingleFile {
@@ -13,8 +14,9 @@ pub(super) const DATA: FamilyData = FamilyData {
             VAE,
             SinglePart { config: TEXT, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
         ],
-        context: CONTEXT,
         may_predict_v: false,
+        sample_size_v: 64,
+        vae: "stabilityai/sd-vae-ft-mse",
         vocabularies: &[
             "stable-diffusion-v1-5/stable-diffusion-v1-5",
             "runwayml/stable-diffusion-v1-5",
@@ -35,7 +37,8 @@ const UNET: &str = r#"{
     "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
     "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
-    "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5
+    "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5,
+    "sample_size": 64
 }"#;
 
 /// CLIP ViT-L/14's text encoder.

@@ -145,8 +145,8 @@ pub(crate) fn open_clip(name: &str, layers: usize) -> Option<String> {
     match name {
         "positional_embedding" => return Some("embeddings.position_embedding.weight".to_owned()),
         "token_embedding.weight" => return Some("embeddings.token_embedding.weight".to_owned()),
-        // the output projection and the contrastive loss's temperature
-        "text_projection" | "logit_scale" => return None,
+        // the output projection, the contrastive loss's temperature and a mask that every CLIP has
+        "text_projection" | "logit_scale" | "attn_mask" => return None,
         _ => {}
     }
     if let Some(rest) = name.strip_prefix("ln_final.") {

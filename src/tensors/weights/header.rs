@@ -77,7 +77,7 @@ pub(crate) fn read_header(file: &Path, shard: usize) -> Result<Header, LoadError
     open.by_ref().take(512).read_to_end(&mut bytes).map_err(unreadable)?;
     // The JSON of a header begins at byte 8, which is so in no other kind of file.
     if bytes.get(8) != Some(&b'{')
-        && let Some(what) = looks_like(&bytes)
+        && let Some(what) = looks_like(&bytes, file)
     {
         return Err(invalid(what));
     }
