@@ -68,7 +68,7 @@ struct InOneFile {
 impl InOneFile {
     fn new(name: &'static str, family: Family, checkpoint: &BTreeMap<String, Tensor>) -> Self {
         let metadata = match family {
-            Family::Sd1 => BTreeMap::new(),
+            Family::Sd1 | Family::Sdxl => BTreeMap::new(),
             Family::Sd2 => BTreeMap::from([
                 ("modelspec.prediction_type".to_owned(), "v".to_owned()),
                 ("modelspec.title".to_owned(), "Tiny".to_owned()),

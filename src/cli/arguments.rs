@@ -1,11 +1,11 @@
 //! What may be said on the command line.
 
 use super::{
-    clean, completions, doctor,
+    clean, completions, diff, doctor,
     exit::Exit,
     generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status,
+    photos, plan, report, run, status, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,10 +48,12 @@ pub enum Command {
 // Every sub-command but `run`. A doc comment here would become the help of the program.
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
+    Work(work::WorkArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Diff(diff::DiffArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \

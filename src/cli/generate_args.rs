@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn the_command_of_a_report_is_understood() {
-        use crate::report::command;
         use crate::report::data::{CellData, Drawing, Picture};
+        use crate::report::naming::command;
         let drawing = Drawing {
             model: "models/toy world".into(),
             model_is_path: true,

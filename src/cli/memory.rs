@@ -3,6 +3,8 @@
 //! The allocator ends the program at once, with a signal and without unwinding, so what there is to say is prepared
 //! when a job begins.
 
+use super::exit::{Exit, Failure, OrExit as _};
+use super::session::Session;
 use crate::{
     engine::less_memory,
     event::{Event, Observer},
@@ -16,9 +18,21 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
+/// Prepares for the end of memory: warns if it can be foreseen, and returns the observer that keeps the last words.
+///
+/// # Errors
+/// A signal handler that cannot be installed.
+pub(super) fn watch<'a>(study: &Resolved, device: &Device, session: &'a Session) -> Result<LastWords<'a>, Failure> {
+    install().or_exit(Exit::Internal)?;
+    if let Some(message) = shortage(study, device) {
+        session.tell(&Event::Warning { message });
+    }
+    Ok(LastWords(&*session.terminal))
+}
+
 /// A warning if not even the weights of a base model fit into the memory that is left. A run needs more than its
 /// weights, how much more depends on sizes and settings; so this warns late rather than wrongly.
-pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
+fn shortage(study: &Resolved, device: &Device) -> Option<String> {
     if !device.is_cpu() {
         return None;
     }
@@ -40,7 +54,7 @@ pub(super) fn shortage(study: &Resolved, device: &Device) -> Option<String> {
 static LAST_WORDS: AtomicPtr<String> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Passes events on, and prepares the last words.
-pub(super) struct LastWords<'a>(pub(super) &'a dyn Observer);
+pub(super) struct LastWords<'a>(&'a dyn Observer);
 
 impl Observer for LastWords<'_> {
     fn observe(&self, event: &Event) {
@@ -65,7 +79,7 @@ fn prepare(place: &str) {
 }
 
 /// Installs the handler of the signal with which Rust's allocator ends a program.
-pub(super) fn install() -> io::Result<()> {
+fn install() -> io::Result<()> {
     prepare("before the first job");
     #[cfg(unix)]
     // SAFETY: the handler loads a pointer, writes and ends the process: all of it is allowed in a signal handler.
@@ -84,5 +98,5 @@ fn last_words() {
         // Nobody is left to tell when standard error is closed.
         let _ = rustix::io::write(stderr, text.as_bytes());
     }
-    signal_hook::low_level::exit(super::exit::Exit::Internal as i32);
+    signal_hook::low_level::exit(Exit::Internal as i32);
 }

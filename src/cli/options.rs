@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::choice::Choice;
+use crate::stage::Stage;
 use crate::term::{ColorChoice, ProgressMode};
 use crate::text::Paint;
 
@@ -70,6 +71,12 @@ pub(super) struct MachineArgs {
     /// Use N CPU threads; all cores if not given
     #[arg(long, short, value_name = "N", global = true)]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// Reads the name of a stage; help and errors list the names there are.
+pub(super) fn stages() -> impl TypedValueParser<Value = Stage> {
+    PossibleValuesParser::new(Stage::ALL.map(Stage::name))
+        .try_map(|name| Stage::of_name(&name).ok_or("no stage has this name"))
 }
 
 /// Reads a choice by its word; help and errors list the words there are.

@@ -3,23 +3,22 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use candle_core::Device;
 use clap::Args;
 
 use super::again::again;
 use super::browser;
 use super::exit::{Exit, Failure, OrExit as _};
 use super::live::LivePage;
-use super::memory::{self, LastWords};
+use super::memory;
+use super::opened::{Found, Opened};
 use super::output::tell;
 use super::session::Session;
-use super::study::{StudyArgs, failure};
-use crate::engine::{Run, Summary};
-use crate::event::{Event, Observer as _};
+use super::study::StudyArgs;
+use crate::engine::{FailedCell, Run, Summary, Terms};
+use crate::event::Event;
 use crate::report::data::Live;
 use crate::report::{self, Extras, Owner};
-use crate::store::Store;
-use crate::study::{HubAccess, Lookup, Resolved, Study};
+use crate::study::Study;
 use crate::text::{plain_name, plain_text};
 use crate::worker::Stages;
 use crate::worker::device;
@@ -46,11 +45,9 @@ pub struct RunArgs {
     open: bool,
 }
 
-/// A study that can begin: planned, its device open, its store and the folder of its report ready.
+/// A study that can begin, and the folder of its report.
 pub struct Planned {
-    study: Resolved,
-    device: Device,
-    store: Store,
+    opened: Opened,
     report: ReportPlace,
 }
 
@@ -74,23 +71,12 @@ impl RunArgs {
     /// # Errors
     /// A device, photo, model, store or report folder that cannot be used.
     pub fn plan(&self, study: Study, session: &Session) -> Result<Planned, Failure> {
-        let device = device::open(study.device()).or_exit(Exit::Experiment)?;
-        let reports = &self.study.reports;
-        let lookup = Lookup {
-            store: &reports.store(),
-            hub: if self.study.offline { HubAccess::Cache } else { HubAccess::Download },
-            device_class: Some(device::class(&device)),
-            observer: &*session.terminal,
-            stop: &session.stop,
-        };
-        let mut study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
-        let folder = reports.reports_dir.join(&study.plan.name);
-        let owner = Owner::new(&study.file, &study.whole, &folder, self.replace);
+        let found = Found::look_up(&self.study, study, session)?;
+        let (file, plan) = (&found.study.file, &found.study.plan);
+        let folder = self.study.reports.reports_dir.join(&plan.name);
+        let owner = Owner::new(file, &found.study.whole, &folder, self.replace);
         owner.check(&folder).or_exit(Exit::Experiment)?;
-        let store = Store::open(&reports.store()).or_exit(Exit::Experiment)?;
-        // The first run of all makes the store only now.
-        study.memories.keep();
-        Ok(Planned { study, device, store, report: ReportPlace { folder, owner } })
+        Ok(Planned { opened: found.open(&self.study)?, report: ReportPlace { folder, owner } })
     }
 
     /// Makes what is not in the store; writes the report while it does, and at the end.
@@ -98,12 +84,8 @@ impl RunArgs {
     /// # Errors
     /// A store that does not work, e.g. because the disk is full.
     pub fn work(&self, planned: Planned, session: &Session) -> Result<Summary, Failure> {
-        let Planned { study, device, store, report } = planned;
-        memory::install().or_exit(Exit::Internal)?;
-        let observer = LastWords(&*session.terminal);
-        if let Some(message) = memory::shortage(&study, &device) {
-            observer.observe(&Event::Warning { message });
-        }
+        let Planned { opened: Opened { study, device, store }, report } = planned;
+        let observer = memory::watch(&study, &device, session)?;
         let whole = &study.whole;
         let to_open = AtomicBool::new(self.open);
         let write_report = |live: Option<&Live>| -> anyhow::Result<()> {
@@ -124,6 +106,7 @@ impl RunArgs {
             observer: &live,
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
+            terms: Terms::default(),
             worker: device::name(&device),
             device: study.device_class.to_string(),
         };
@@ -140,11 +123,7 @@ impl RunArgs {
 /// Tells how the run ended and what can be done.
 pub fn finish(summary: &Summary, session: &Session) -> Exit {
     let paint = session.output.error_paint();
-    let mut text = String::new();
-    for cell in &summary.failed {
-        let (label, reason) = (plain_name(&cell.label), plain_text(&cell.reason));
-        text += &format!("{} {label} ({}): {reason}\n", paint.red("failed:"), cell.stage);
-    }
+    let mut text = tell_failed(summary, session);
     if let Some(reason) = &summary.report_error {
         text += &format!("{} the report was not written: {}\n", paint.red("error:"), plain_text(reason));
     }
@@ -159,6 +138,15 @@ pub fn finish(summary: &Summary, session: &Session) -> Exit {
     exit(summary)
 }
 
+/// A line for each cell that failed, with its reason.
+pub(super) fn tell_failed(summary: &Summary, session: &Session) -> String {
+    let red = session.output.error_paint().red("failed:");
+    let line = |cell: &FailedCell| {
+        format!("{red} {} ({}): {}\n", plain_name(&cell.label), cell.stage, plain_text(&cell.reason))
+    };
+    summary.failed.iter().map(line).collect()
+}
+
 fn exit(summary: &Summary) -> Exit {
     match summary {
         Summary { stopped: true, .. } => Exit::Stopped,
@@ -171,7 +159,7 @@ fn exit(summary: &Summary) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::FailedCell, stage::Stage};
+    use crate::stage::Stage;
 
     #[test]
     fn exit_codes_say_how_it_ended() {

@@ -57,7 +57,7 @@ impl Run<'_> {
 
     /// Does one job after the other until none is left that can begin.
     fn work(&self, progress: &mut Progress<'_>, worker: &mut dyn Worker) -> anyhow::Result<()> {
-        while !self.stop.is_set() && !progress.too_many_failed() {
+        while !progress.is_over() {
             match progress.next()? {
                 Next::Nothing => break,
                 Next::Wait => self.sleep(),

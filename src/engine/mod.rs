@@ -8,9 +8,11 @@ mod panics;
 mod progress;
 mod ready;
 mod run;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use advice::less_memory;
 pub use panics::{catch, install_hook};
 pub use run::{FailedCell, Run, Summary};
+pub use terms::Terms;

@@ -3,7 +3,7 @@
 use super::{
     advice::{less_memory, with_advice},
     panics,
-    ready::{CellState, JobState, cell_state, drop_hopeless, ready},
+    ready::{CellState, JobState, cell_state, drop_hopeless, is_needed, ready},
     run::{FailedCell, Run, Summary},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     experiment::Settings,
     kernels,
     plan::{Job, JobStatus},
-    store::{self, Artifact, Claim, Earlier, Made, StoreError, Workspace},
+    store::{self, Artifact, Attempt, Claim, Earlier, Made, StoreError, Workspace},
     worker::{Context, StageError, Worker},
 };
 use anyhow::Context as _;
@@ -85,9 +85,20 @@ impl<'a> Progress<'a> {
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
         drop_hopeless(self.run.plan, &mut self.states);
         let ready = ready(self.run.plan, &self.states);
-        let busy = !ready.is_empty();
+        let mut busy = false;
         for index in ready {
             let job = self.job(index);
+            if !self.run.terms.allow(job.stage) {
+                match self.run.store.find(job.stage, &job.key)? {
+                    Some(artifact) => {
+                        self.done(index, artifact);
+                        return Ok(Next::Reused(index));
+                    }
+                    None => busy |= self.is_awaited(index),
+                }
+                continue;
+            }
+            busy = true;
             match self.run.store.claim(job.stage, &job.inputs.key_inputs())? {
                 Claim::Done(artifact) => {
                     self.done(index, artifact);
@@ -101,6 +112,14 @@ impl<'a> Progress<'a> {
             }
         }
         Ok(if busy { Next::Wait } else { Next::Nothing })
+    }
+
+    /// Whether another process makes something that a job of ours needs.
+    fn is_awaited(&self, index: usize) -> bool {
+        let job = self.job(index);
+        let ours = |index: usize| self.run.terms.allow(self.job(index).stage);
+        is_needed(self.run.plan, &self.states, index, &ours)
+            && self.run.store.attempt(job.stage, &job.key) == Attempt::Working
     }
 
     fn done(&mut self, index: usize, artifact: Artifact) {
@@ -245,7 +264,12 @@ impl<'a> Progress<'a> {
         (0..self.run.plan.cells.len()).map(|cell| cell_state(self.run.plan, &self.states, cell))
     }
 
-    pub(super) fn too_many_failed(&self) -> bool {
+    /// Whether nothing new may begin.
+    pub(super) fn is_over(&self) -> bool {
+        self.run.stop.is_set() || self.too_many_failed() || !self.run.terms.allow_more(self.begun)
+    }
+
+    fn too_many_failed(&self) -> bool {
         let failed = || self.cell_states().filter(|state| matches!(state, CellState::Failed(_))).count();
         self.run.max_fail.is_some_and(|most| failed() >= most.max(1))
     }
@@ -262,6 +286,11 @@ impl<'a> Progress<'a> {
                 }
                 CellState::Open => summary.skipped.push(label),
             }
+        }
+        if !self.is_over() {
+            let pending = (0..self.states.len()).filter(|index| self.states[*index] == JobState::Pending);
+            let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job.stage));
+            summary.stuck = ours.map(|job| format!("{} {}", job.stage, job.label)).collect();
         }
         summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();
         summary

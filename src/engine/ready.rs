@@ -59,6 +59,19 @@ pub(super) fn ready(plan: &Plan, states: &[JobState]) -> Vec<usize> {
     (0..plan.jobs.len()).filter(may_start).collect()
 }
 
+/// Whether a job is pending and one of the kind that `wanted` names, or such a job needs it, even through others.
+pub(super) fn is_needed(plan: &Plan, states: &[JobState], job: usize, wanted: &dyn Fn(usize) -> bool) -> bool {
+    let mut needed = vec![false; plan.jobs.len()];
+    // A job stands after the jobs it needs: from the last to the first, one pass is enough.
+    for index in (0..plan.jobs.len()).rev() {
+        needed[index] |= states[index] == JobState::Pending && wanted(index);
+        if needed[index] {
+            plan.jobs[index].needs.iter().for_each(|&need| needed[need] = true);
+        }
+    }
+    needed[job]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +90,19 @@ mod tests {
         states[2] = JobState::Done;
         let cells = [0, 1].map(|cell| cell_state(&plan, &states, cell));
         assert_eq!(cells, [CellState::Done, CellState::Open]);
+    }
+
+    #[test]
+    fn a_job_is_needed_for_those_that_wait_for_it() {
+        let plan = plan(&["A", "B"]);
+        let mut states = [JobState::Pending; 5];
+        let needed = |states: &[JobState], wanted: usize| -> Vec<usize> {
+            (0..5).filter(|job| is_needed(&plan, states, *job, &|index| index == wanted)).collect()
+        };
+        assert_eq!(needed(&states, 2), [0, 1, 2]);
+        assert_eq!(needed(&states, 3), [3]);
+        states[2] = JobState::Dropped;
+        assert!(needed(&states, 2).is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a run needs, and how it ended.
 
+use super::terms::Terms;
 use crate::event::Observer;
 use crate::plan::Plan;
 use crate::stage::Stage;
@@ -18,6 +19,8 @@ pub struct Run<'a> {
     pub stop: &'a StopFlag,
     /// Begin nothing new after that many failed cells.
     pub max_fail: Option<usize>,
+    /// Which part of the plan this run may do.
+    pub terms: Terms,
     /// What the worker computes on, for its events, e.g. `cpu` or `cuda:1`.
     pub worker: String,
     /// The class of that device, `cpu`, `cuda` or `metal`, for the first event and for advice.
@@ -33,6 +36,8 @@ pub struct Summary {
     pub failed: Vec<FailedCell>,
     /// Labels of the cells that were not finished: stopped, or `max_fail` reached.
     pub skipped: Vec<String>,
+    /// The jobs that the run was allowed to do and that could not begin, because nobody makes what they need.
+    pub stuck: Vec<String>,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
     /// Why the report at the end could not be written.

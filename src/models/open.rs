@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::about::About;
-use super::config;
+use super::config::{self, ModelIndex};
 use super::elsewhere::Elsewhere;
 use super::network::Network;
 use super::part::Part;
@@ -58,7 +58,7 @@ impl Parts {
             let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
             return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
         };
-        let layout = config::model_index(&index.path(ModelFolder::INDEX), text)?;
+        let ModelIndex { folder: layout, prompts } = config::model_index(&index.path(ModelFolder::INDEX), text)?;
         let texts = Texts::of(folder, &layout.configs())?;
         let config = |data: &ModelPart| {
             let name = data.config();
@@ -87,6 +87,7 @@ impl Parts {
             source: folder.to_owned(),
             folder: layout,
             parts,
+            prompts,
             process,
             texts: hashes,
             warnings,

@@ -8,12 +8,15 @@ use crate::records::rows::{LossRow, ProbeRow};
 use crate::report::collect::collect;
 use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
+use crate::report::files::folder::Folder;
+use crate::report::files::owner::Owner;
+use crate::report::files::{cells_json, csv, markdown, tensorboard, votes};
 use crate::report::finding::Judged;
-use crate::report::folder::Folder;
-use crate::report::owner::Owner;
+use crate::report::page::{cost, index};
 use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
-use crate::report::{cells_json, charts, compare, cost, csv, finding, index, markdown, sheet, tensorboard, votes};
+use crate::report::tables::compare;
+use crate::report::{charts, diff, finding, sheet};
 use crate::store::Store;
 
 /// What a report shows besides its study.
@@ -96,6 +99,9 @@ fn write_both(
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
     folder.write(cells_json::FILE, &cells_json::file(&judged))?;
+    if !data.record.is_empty() {
+        folder.write(diff::FILE, data.record.as_bytes())?;
+    }
     if !data.votes.is_empty() {
         folder.write(votes::FILE, &votes::file(&data.votes))?;
     }

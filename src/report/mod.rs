@@ -4,59 +4,30 @@
 //! report shows; `collect` reads it from the store, and `sections` lists the parts of the page and of the
 //! Markdown file.
 
-mod axis;
 mod build;
-mod cells_json;
 mod charts;
-mod choice;
-mod closeness;
 mod collect;
-mod columns;
-pub(crate) mod command;
-mod compare;
-mod cost;
-mod csv;
 pub mod data;
-mod effects;
+pub mod diff;
 mod error;
-mod eye;
+mod files;
 mod finding;
 #[cfg(test)]
 mod fixture;
-mod folder;
 mod grid;
-mod heat;
-mod index;
-mod layout;
-mod links;
-mod live;
-mod markdown;
-mod measure_table;
-mod membership;
-mod name_test;
-mod navigation;
-mod nearest;
-mod owner;
-mod ranking;
-mod rows;
-mod scores;
+pub(crate) mod naming;
+mod page;
 mod sections;
 mod sheet;
-mod single_file;
 mod style;
-mod tags;
-mod tensorboard;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod titles;
-mod viewer;
-mod votes;
-mod words;
 
 pub use build::{Extras, build, write};
 pub use collect::collect;
 pub use data::StudyData;
 pub use error::ReportError;
-pub use owner::Owner;
-pub use single_file::{is_single_file, single_file};
-pub use votes::read_votes;
+pub use files::owner::Owner;
+pub use files::votes::read_votes;
+pub use page::single_file::{is_single_file, single_file};

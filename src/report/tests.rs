@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::data::{Axis, Probes, Setting, StudyData};
-use super::{ReportError, fixture, write};
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
+use crate::report::data::{Axis, Probes, Setting, StudyData};
+use crate::report::{ReportError, fixture, write};
 
 /// Every file under `root` with its bytes.
 fn read_all(root: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -51,6 +51,12 @@ impl Stage {
             Self::Probe => "probe",
         }
     }
+
+    /// The stage of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.name() == name)
+    }
 }
 
 impl std::fmt::Display for Stage {

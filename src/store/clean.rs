@@ -126,7 +126,7 @@ impl Store {
         let parse = |entry: fs::DirEntry| {
             let name = entry.file_name().to_str()?.trim_end_matches(".json").to_owned();
             let (stage, key) = name.split_once('-')?;
-            let stage = Stage::ALL.into_iter().find(|s| s.name() == stage)?;
+            let stage = Stage::of_name(stage)?;
             Some((stage, Key::parse(key)?, entry.path()))
         };
         entries.filter_map(parse).collect()

@@ -6,7 +6,7 @@ use crate::{
     experiment::Settings,
     plan::{Cell, Job, Plan},
     stage::{ByStage, Stage, fixture},
-    store::{Store, StoreError},
+    store::{Claim, Made, Store, StoreError},
     worker::{Context, Output, StageError, StopFlag, Worker},
 };
 use anyhow::Context as _;
@@ -21,6 +21,7 @@ use std::{
 mod cells;
 mod damage;
 mod kills;
+mod terms;
 
 const STEPS: u32 = 3;
 
@@ -162,7 +163,7 @@ fn reasons(event: &Event) -> Option<String> {
 
 fn run_of<'a>(plan: &'a Plan, store: &'a Store, observer: &'a dyn Observer, stop: &'a StopFlag) -> Run<'a> {
     let (worker, device) = ("cpu".to_owned(), "cpu".to_owned());
-    Run { plan, store, observer, stop, max_fail: None, worker, device }
+    Run { plan, store, observer, stop, max_fail: None, terms: Terms::default(), worker, device }
 }
 
 fn run_with(root: &Path, plan: &Plan, trouble: &[(&str, u32, Trouble)], max_fail: Option<usize>) -> Ran {

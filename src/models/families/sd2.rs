@@ -1,17 +1,18 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, FOLDER, VAE};
+use super::stable_diffusion::{self, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     name: "Stable Diffusion 2.x",
     context: 1024,
     folder: &FOLDER,
+    prompts: PROMPTS,
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
-            VAE,
+            SINGLE_VAE,
             SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
         ],
         may_predict_v: true,

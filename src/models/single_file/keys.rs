@@ -17,6 +17,12 @@ pub(crate) fn unet(name: &str, layers: usize) -> Option<String> {
             };
             Some(format!("time_embedding.{layer}.{rest}"))
         }
+        // the sizes and the pooled output of Stable Diffusion XL
+        "label_emb" => match numbered(rest)? {
+            (0, 0, rest) => Some(format!("add_embedding.linear_1.{rest}")),
+            (0, 2, rest) => Some(format!("add_embedding.linear_2.{rest}")),
+            _ => None,
+        },
         "out" => {
             let (index, rest) = rest.split_once('.')?;
             match index {
@@ -139,14 +145,19 @@ fn vae_attention(name: &str) -> Option<String> {
     )
 }
 
+/// The output projection of a text encoder.
+pub(crate) const PROJECTION: &str = "text_projection.weight";
+
 /// A tensor of OpenCLIP's text encoder, without `cond_stage_model.model.`; only the first `layers` layers are
-/// used. `…self_attn.in_proj_weight` and `…in_proj_bias` remain to be split.
-pub(crate) fn open_clip(name: &str, layers: usize) -> Option<String> {
+/// used, and the output projection if the network is `projected`. `…self_attn.in_proj_weight` and `…in_proj_bias` remain
+/// to be split, and the projection to be transposed: OpenCLIP multiplies by it from the right.
+pub(crate) fn open_clip(name: &str, layers: usize, projected: bool) -> Option<String> {
     match name {
         "positional_embedding" => return Some("embeddings.position_embedding.weight".to_owned()),
         "token_embedding.weight" => return Some("embeddings.token_embedding.weight".to_owned()),
-        // the output projection, the contrastive loss's temperature and a mask that every CLIP has
-        "text_projection" | "logit_scale" | "attn_mask" => return None,
+        "text_projection" => return projected.then(|| PROJECTION.to_owned()),
+        // the contrastive loss's temperature and a mask that every CLIP has
+        "logit_scale" | "attn_mask" => return None,
         _ => {}
     }
     if let Some(rest) = name.strip_prefix("ln_final.") {
@@ -178,7 +189,8 @@ mod tests {
     #[test]
     fn foreign_names_are_not_taken_for_ours() {
         for name in [
-            "label_emb.0.0.weight",
+            "label_emb.0.1.weight",
+            "label_emb.weight",
             "input_blocks.1.2.weight",
             "input_blocks.3.1.norm.weight",
             "output_blocks.4.2.conv.weight",
@@ -189,7 +201,9 @@ mod tests {
         for name in ["loss.logvar", "decoder.up.9.block.0.norm1.weight", "encoder.mid.block_3.norm1.weight"] {
             assert_eq!(vae(name, 4), None, "{name}");
         }
-        assert_eq!(open_clip("transformer.resblocks.23.ln_1.weight", 23), None);
-        assert_eq!(open_clip("visual.conv1.weight", 23).as_deref(), Some("visual.conv1.weight"));
+        assert_eq!(open_clip("transformer.resblocks.23.ln_1.weight", 23, false), None);
+        assert_eq!(open_clip("visual.conv1.weight", 23, false).as_deref(), Some("visual.conv1.weight"));
+        assert_eq!(open_clip("text_projection", 23, false), None);
+        assert_eq!(open_clip("text_projection", 23, true).as_deref(), Some(PROJECTION));
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::about::About;
-use super::config::scheduler;
+use super::config::{TextConfig, scheduler};
 use super::elsewhere::{Elsewhere, FindModel};
 use super::families::{FamilyData, Names, SingleFile, SinglePart};
 use super::network::Network;
@@ -101,7 +101,8 @@ impl Checkpoint<'_> {
             warnings.extend(tokenizer.warnings().iter().cloned());
             part.tokenizer = Some(Arc::new(tokenizer));
         }
-        Ok(Parts { source: file.to_owned(), folder: family.folder, parts, process, texts, warnings, about })
+        let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
+        Ok(Parts { source, folder, parts, prompts, process, texts, warnings, about })
     }
 }
 
@@ -159,7 +160,7 @@ fn named(weights: Weights, single: &SinglePart, network: &Network) -> Result<Wei
         (Names::LdmVae, Network::Vae(config)) => {
             part(weights, single.prefix, |name| keys::vae(name, config.channels.len()))
         }
-        (Names::OpenClip, Network::ClipText(config)) => open_clip(weights, single.prefix, config.layers),
+        (Names::OpenClip, Network::ClipText(config)) => open_clip(weights, single.prefix, config),
         _ => part(weights, single.prefix, |name| Some(name.to_owned())),
     }
 }
@@ -173,9 +174,11 @@ fn part(weights: Weights, prefix: &str, new_name: impl Fn(&str) -> Option<String
     })
 }
 
-/// OpenCLIP's text encoder: one matrix for query, key and value becomes three.
-fn open_clip(weights: Weights, prefix: &str, layers: usize) -> Result<Weights, LoadError> {
-    let named = weights.rename(|name| keys::open_clip(name.strip_prefix(prefix)?, layers))?;
+/// OpenCLIP's text encoder: one matrix for query, key and value becomes three, and the projection is transposed.
+fn open_clip(weights: Weights, prefix: &str, config: &TextConfig) -> Result<Weights, LoadError> {
+    let named = weights
+        .rename(|name| keys::open_clip(name.strip_prefix(prefix)?, config.layers, config.pooled.is_some()))?
+        .transpose(keys::PROJECTION);
     named.split_rows(|name| {
         let (module, kind) = name.split_once(".in_proj_")?;
         Some(["q", "k", "v"].map(|part| format!("{module}.{part}_proj.{kind}")).to_vec())

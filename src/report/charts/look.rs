@@ -1,9 +1,9 @@
 //! What the charts share: colours, looks, names and ranges.
 
 use crate::report::data::{CellData, StudyData};
+use crate::report::naming::titles;
 use crate::report::style::chart::{Ink, Look, Panel, line};
 use crate::report::style::scale::{Scale, drawable};
-use crate::report::titles;
 
 /// A study with more cells than this shows all of them in one chart.
 pub(super) const MAX_PANELS: usize = 12;

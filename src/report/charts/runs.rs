@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::report::data::{CellData, Setting, StudyData};
-use crate::report::{axis, finding, titles};
+use crate::report::finding;
+use crate::report::naming::{axis, titles};
 
 /// Trainings with the same settings.
 pub(super) struct Group<'d> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::axis;
 use crate::report::data::CellData;
 use crate::report::finding::Judged;
+use crate::report::naming::axis;
 use crate::report::style::chart::{Curve, Entry, Figure, Ink, Look, Mark, Panel, line};
 use crate::report::style::scale::{Scale, drawable};
 use crate::stage::Stage;

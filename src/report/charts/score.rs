@@ -1,7 +1,7 @@
 //! The question's score of every condition on one scale.
 
-use crate::report::axis;
 use crate::report::finding::{self, Judged, Question};
+use crate::report::naming::axis;
 use crate::report::style::dots::{DotPlot, DotRow};
 
 /// A row for each condition with a score, a dot for each training; `None` if no training has a score.

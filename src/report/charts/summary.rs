@@ -2,9 +2,9 @@
 
 use crate::report::data::{CellData, Setting, StudyData};
 use crate::report::error::ReportError;
+use crate::report::naming::{axis, titles};
 use crate::report::style::chart::{Curve, Entry, Figure, Look, Panel};
 use crate::report::style::scale::Scale;
-use crate::report::{axis, titles};
 
 use super::look::{BASE, HELD_OUT, MAX_PANELS, TRAIN, spread};
 use super::score::shared;

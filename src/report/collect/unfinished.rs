@@ -4,7 +4,7 @@ use crate::plan::Job;
 use crate::records::rows::{self, Row};
 use crate::report::data::{CsvTable, Live};
 use crate::report::error::ReportError;
-use crate::report::live;
+use crate::report::page::live;
 use crate::stage::{Inputs, Stage};
 use crate::store::{Attempt, Store};
 

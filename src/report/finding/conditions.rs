@@ -4,7 +4,7 @@
 //! repeats of one condition.
 
 use crate::report::data::{CellData, ProblemKind, Setting, StudyData};
-use crate::report::{axis, titles};
+use crate::report::naming::{axis, titles};
 
 use super::question::Question;
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::measures::verdict::{Call, Direction};
-use crate::report::csv::Writer;
 use crate::report::error::ReportError;
-use crate::report::folder::Folder;
+use crate::report::files::csv::Writer;
+use crate::report::files::folder::Folder;
 
 use super::blind;
 use super::judged::Judged;

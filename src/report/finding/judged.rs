@@ -1,8 +1,8 @@
 //! A study with its verdict: what the sentences speak of.
 
 use crate::measures::verdict::{self, Axis, Study, Verdict, judge};
-use crate::report::axis;
 use crate::report::data::{Setting, StudyData};
+use crate::report::naming::axis;
 
 use super::conditions::{Condition, comparable, conditions};
 use super::question::{NotIdentity, Question, question};

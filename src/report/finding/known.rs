@@ -2,7 +2,7 @@
 
 use crate::measures::verdict::share::{KNOWN, share};
 use crate::report::data::Group;
-use crate::report::name_test::{BaseTest, base_tests, said, said_identifier};
+use crate::report::tables::name_test::{BaseTest, base_tests, said, said_identifier};
 use crate::text;
 
 use super::answer::{Answer, Number, change, interval, whole};

@@ -1,9 +1,9 @@
 //! What to do next: one sentence and the command for it, made from what the study found.
 
 use crate::measures::verdict::{Call, Enough, Method};
-use crate::report::axis;
 use crate::report::data::ProblemKind;
-use crate::report::words::quoted;
+use crate::report::naming::axis;
+use crate::report::naming::words::quoted;
 use crate::stage::Stage;
 use crate::text::{count, number};
 

@@ -144,7 +144,7 @@ pub(crate) fn turned_orders(judged: &Judged<'_>) -> Vec<String> {
 /// A value of an axis as people say it.
 pub(crate) fn level_name(judged: &Judged<'_>, axis: usize, level: usize) -> Option<String> {
     let axis = judged.axes.get(axis)?;
-    Some(crate::report::axis::say(axis.key, axis.values.get(level)?))
+    Some(crate::report::naming::axis::say(axis.key, axis.values.get(level)?))
 }
 
 /// How much a training moves when it is repeated, beside the difference that is hardest to see.

@@ -2,7 +2,7 @@
 
 use crate::measures::verdict::Method;
 use crate::report::data::StudyData;
-use crate::report::name_test::{base_tests, said_identifier};
+use crate::report::tables::name_test::{base_tests, said_identifier};
 use crate::text;
 
 use super::judged::Judged;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::measures::record::Values;
 use crate::measures::table::copying::{HELD_OUT, LARGEST};
-use crate::report::axis;
 use crate::report::data::{CellData, StudyData};
+use crate::report::naming::axis;
 use crate::text;
 
 /// Whether no cell trains on a photo that another cell holds out.

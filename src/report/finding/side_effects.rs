@@ -2,8 +2,8 @@
 
 use crate::measures::verdict::Call;
 use crate::measures::verdict::side_effects::{ByHeart, LEAK, Limit, SideEffect, VARIETY, by_heart};
-use crate::report::closeness::close_images;
 use crate::report::data::CellData;
+use crate::report::tables::closeness::close_images;
 
 use super::blind;
 use super::judged::Judged;

@@ -5,8 +5,8 @@
 
 use crate::measures::verdict::choose::choose;
 use crate::measures::verdict::{Direction, Enough, Method};
-use crate::report::name_test::{held_out_losses, trained_tests};
-use crate::report::titles;
+use crate::report::naming::titles;
+use crate::report::tables::name_test::{held_out_losses, trained_tests};
 
 use super::answer::{Answer, Number, change, whole};
 use super::judged::Judged;

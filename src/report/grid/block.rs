@@ -5,9 +5,10 @@ use maud::{Markup, html};
 use super::compare::Compare;
 use super::losses::losses;
 use super::rows;
-use crate::report::choice::Choice;
 use crate::report::data::StudyData;
-use crate::report::layout::{Column, Table};
+use crate::report::naming::choice::Choice;
+use crate::report::page::column::Column;
+use crate::report::page::layout::Table;
 
 /// The table of one combination of choices.
 pub(super) fn block(of: &Compare<'_>, table: &Table) -> Markup {

@@ -1,7 +1,7 @@
 //! One group of images to compare: what all parts of it need.
 
 use crate::report::data::{Group, StudyData};
-use crate::report::layout::Layout;
+use crate::report::page::layout::Layout;
 
 /// The comparison of one group of images.
 pub(crate) struct Compare<'d> {

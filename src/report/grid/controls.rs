@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::rows::FOLDED;
-use crate::report::axis;
-use crate::report::choice::Choice;
-use crate::report::layout::Layout;
+use crate::report::naming::axis;
+use crate::report::naming::choice::Choice;
+use crate::report::page::layout::Layout;
 
 /// The sizes of tiles.
 const SIZES: [&str; 3] = ["small", "medium", "large"];

@@ -1,8 +1,9 @@
 //! After which step the loss on unseen photos was lowest: what one should know while moving the steps.
 
-use crate::report::axis;
 use crate::report::data::StudyData;
-use crate::report::layout::{Column, Layout, Table};
+use crate::report::naming::axis;
+use crate::report::page::column::Column;
+use crate::report::page::layout::{Layout, Table};
 use crate::text::{list, measurement};
 
 /// The losses of a table's cells.

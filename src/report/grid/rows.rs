@@ -5,9 +5,12 @@ use maud::{Markup, html};
 use super::compare::Compare;
 use crate::measures::table::copying::NEAREST_SIMILARITY;
 use crate::report::data::{Group, Picture, Problem, find};
-use crate::report::layout::{self, Column, PromptRows, Slot, Table};
+use crate::report::naming::{titles, words};
+use crate::report::page::column::{Column, NOT_ASKED, Slot};
+use crate::report::page::layout::Table;
+use crate::report::page::prompt_rows::PromptRows;
 use crate::report::style::shot::{Of, generated};
-use crate::report::{closeness, titles, words};
+use crate::report::tables::closeness;
 
 /// So many seeds of a prompt are shown first.
 pub(super) const FOLDED: usize = 2;
@@ -99,7 +102,7 @@ fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64, at: (
     let data = of.data;
     let p = match column.slot(data, of.group, prompt.index, seed) {
         Slot::Missing(problem) => return missing(problem),
-        Slot::NotAsked => return html! { div.missing { span { (layout::NOT_ASKED) } } },
+        Slot::NotAsked => return html! { div.missing { span { (NOT_ASKED) } } },
         Slot::Picture(p) => p,
     };
     let index = match column {

@@ -9,12 +9,12 @@ use crate::measures::verdict::Direction;
 use crate::report::charts;
 use crate::report::data::{CellData, Group, StudyData};
 use crate::report::finding::{Answer, NextStep, answers, next_step};
-use crate::report::name_test::base_tests;
+use crate::report::naming::titles;
 use crate::report::style::copy;
 use crate::report::style::dots::DotRow;
 use crate::report::style::markdown;
 use crate::report::style::shot::{Of, Shot, generated, photo_id};
-use crate::report::titles;
+use crate::report::tables::name_test::base_tests;
 
 /// At most so many photos stand on a card.
 const PHOTOS: usize = 3;

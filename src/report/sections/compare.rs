@@ -4,12 +4,12 @@ use maud::{Markup, html};
 
 use super::section::{Page, Section};
 use crate::measures::verdict::{ConditionVerdict, Direction, Estimate};
-use crate::report::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
+use crate::report::naming::titles;
 use crate::report::style::markdown;
 use crate::report::style::shot::{self, Of};
-use crate::report::titles;
+use crate::report::tables::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::text::{self, count, measurement};
 
 /// What differs, the scores of both, and images of the same prompt and seed; `None` without another study.

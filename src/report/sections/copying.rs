@@ -7,13 +7,13 @@ use crate::measures::Measure;
 use crate::measures::table::copying::{HELD_OUT, LARGEST, MEAN};
 use crate::measures::verdict::side_effects::SideEffect;
 use crate::report::charts::similarity_histogram;
-use crate::report::closeness::close_images;
 use crate::report::finding::{Judged, copied, copying_words, real_photos};
-use crate::report::nearest::{Pair, by_photo, pairs};
-use crate::report::rows::{Row, rows};
+use crate::report::naming::{titles, words};
 use crate::report::style::markdown;
 use crate::report::style::shot::{Of, Shot, generated, photo_id};
-use crate::report::{titles, words};
+use crate::report::tables::closeness::close_images;
+use crate::report::tables::nearest::{Pair, by_photo, pairs};
+use crate::report::tables::rows::{Row, rows};
 use crate::text::{count, list, measurement};
 
 /// So many of the closest pairs are always in view.

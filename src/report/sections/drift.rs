@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use super::section::{Page, Section};
 use crate::measures::verdict::{Direction, Estimate};
-use crate::report::axis;
 use crate::report::data::{CellData, Group};
 use crate::report::finding::{Judged, leaks};
 use crate::report::grid::{self, Compare};
+use crate::report::naming::axis;
 use crate::report::style::dots::{DotPlot, DotRow};
 use crate::text;
 

@@ -6,10 +6,10 @@ use super::section::{Page, Section};
 use super::use_it;
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::answers;
+use crate::report::naming::titles;
 use crate::report::sheet;
 use crate::report::style::link::href;
 use crate::report::style::markdown;
-use crate::report::titles;
 
 /// Adapters of more trainings than this are folded.
 const OPEN: usize = 12;

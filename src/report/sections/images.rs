@@ -3,11 +3,11 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::report::closeness;
 use crate::report::data::{Group, StudyData};
 use crate::report::finding::from_noise;
 use crate::report::grid::{self, Compare};
 use crate::report::sheet;
+use crate::report::tables::closeness;
 
 /// The comparison grid.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {

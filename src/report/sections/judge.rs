@@ -5,10 +5,10 @@ use maud::{Markup, html};
 
 use super::section::{Page, Section};
 use crate::measures::wilson::Share;
-use crate::report::eye::{Eye, Pair, Who, eye};
 use crate::report::finding::{Judged, Question};
-use crate::report::membership::condition_title;
 use crate::report::style::markdown;
+use crate::report::tables::eye::{Eye, Pair, Who, eye};
+use crate::report::tables::membership::condition_title;
 use crate::text::count;
 
 /// What a count of votes means.
@@ -135,10 +135,10 @@ fn text(judged: &Judged<'_>, eye: &Eye) -> String {
 mod tests {
     use super::*;
     use crate::report::data::{BASE_MODEL, Choice, StudyData, Vote, Voted};
-    use crate::report::eye::hashes;
     use crate::report::finding::judged;
     use crate::report::fixture;
     use crate::report::sections::Charts;
+    use crate::report::tables::eye::hashes;
 
     fn made(data: &StudyData) -> Section {
         let judged = judged(data);

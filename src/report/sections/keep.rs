@@ -6,11 +6,11 @@ use maud::html;
 use super::section::{Page, Section};
 use crate::measures::verdict::Direction;
 use crate::measures::verdict::choose::{Choice, FEWEST, choose};
-use crate::report::axis;
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
-use crate::report::name_test::held_out_losses;
+use crate::report::naming::axis;
 use crate::report::style::markdown;
+use crate::report::tables::name_test::held_out_losses;
 use crate::text::{count, measurement};
 
 /// The settings that are chosen without training again.

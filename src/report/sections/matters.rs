@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::report::axis;
-use crate::report::effects::{Effect, effects, of_seeds};
 use crate::report::finding::{Judged, turned_orders};
+use crate::report::naming::axis;
 use crate::report::style::dots::{DotPlot, DotRow, Marks};
 use crate::report::style::markdown;
-use crate::report::{heat, ranking};
+use crate::report::tables::effects::{Effect, effects, of_seeds};
+use crate::report::tables::{heat, ranking};
 
 /// What is said where nothing can be averaged.
 const GAPS: &str = "Some combinations have no score, so no setting can be averaged over the others fairly. The tables \

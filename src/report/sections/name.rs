@@ -5,12 +5,12 @@ use maud::{Markup, html};
 use super::section::{Page, Section};
 use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
-use crate::report::name_test::{
-    BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests,
-};
+use crate::report::naming::titles;
 use crate::report::style::markdown;
 use crate::report::style::shot::{Of, generated};
-use crate::report::titles;
+use crate::report::tables::name_test::{
+    BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests,
+};
 use crate::text::measurement;
 
 /// What the numbers are: intervals, pairs, and the three parts of the process.

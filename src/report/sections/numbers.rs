@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::report::columns::{Column, Group, groups};
 use crate::report::data::{CellData, StudyData};
 use crate::report::finding::{Judged, Standing, blind_words, none_told_apart, numbers_words, standing};
-use crate::report::measure_table;
-use crate::report::rows::{Row, Run, rows};
+use crate::report::naming::words;
 use crate::report::style::markdown;
-use crate::report::words;
+use crate::report::tables::columns::{Column, Group, groups};
+use crate::report::tables::measure_table;
+use crate::report::tables::rows::{Row, Run, rows};
 use crate::text::{self, measurement};
 
 /// What the table is made of.

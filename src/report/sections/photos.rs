@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::report::axis;
 use crate::report::data::{PhotoData, StudyData};
 use crate::report::finding::held_out_title;
+use crate::report::naming::axis;
 use crate::report::style::definitions;
 use crate::report::style::shot::{Shot, photo_id};
 use crate::text;

@@ -5,8 +5,8 @@ use maud::html;
 use super::section::{Page, Section};
 use crate::report::data::{CellData, Problem, ProblemKind, StudyData};
 use crate::report::finding::retry;
+use crate::report::naming::{titles, words};
 use crate::report::style::{copy, markdown};
-use crate::report::{titles, words};
 use crate::stage::Stage;
 use crate::text;
 

@@ -3,8 +3,8 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::report::axis;
 use crate::report::data::{Axis, Setting, StudyData};
+use crate::report::naming::axis;
 use crate::report::style::{definitions, markdown};
 use crate::text;
 

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use crate::records::adapters::KOHYA;
 use crate::report::data::{CellData, StudyData};
+use crate::report::naming::words::quoted;
 use crate::report::style::link::href;
 use crate::report::style::{copy, markdown};
-use crate::report::words::quoted;
 use crate::text;
 
 /// One program with what to do in it.

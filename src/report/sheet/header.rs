@@ -6,7 +6,7 @@ use super::arrange::{GAP, MARGIN};
 use super::paint::{INK, SOFT, Text, place, rule};
 use crate::report::data::StudyData;
 use crate::report::finding::{Judged, finding, from_noise};
-use crate::report::titles;
+use crate::report::naming::titles;
 
 /// Side of a photo of the subject.
 const PHOTO: u32 = 168;

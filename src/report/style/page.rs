@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::report::words;
+use crate::report::naming::words;
 
 /// Only pictures of the folder itself are loaded. `file:` is named because some browsers do not count a folder that is
 /// opened from disk as `'self'`.

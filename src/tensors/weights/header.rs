@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     /// The safetensors name of the type: `F32`, `BF16`, …
     pub(crate) dtype: String,
     pub(crate) shape: Vec<usize>,
+    /// Whether the matrix lies in the file as its transpose; `shape` is that of the matrix.
+    pub(crate) transposed: bool,
     pub(crate) start: u64,
     pub(crate) bytes: u64,
 }
@@ -136,7 +138,14 @@ pub(crate) fn read_header(file: &Path, shard: usize) -> Result<Header, LoadError
         let start = 8 + size + start;
         entries.insert(
             name,
-            Entry { shard, dtype: info.dtype, shape: info.shape, start, bytes: end - info.data_offsets.0 },
+            Entry {
+                shard,
+                dtype: info.dtype,
+                shape: info.shape,
+                transposed: false,
+                start,
+                bytes: end - info.data_offsets.0,
+            },
         );
     }
     spans.sort_unstable();

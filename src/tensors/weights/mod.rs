@@ -142,7 +142,7 @@ impl Weights {
             let parts = names(name).unwrap_or_else(|| vec![name.clone()]);
             let count = parts.len();
             let rows = entry.shape.first().copied().unwrap_or(0);
-            if count > 1 && (rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
+            if count > 1 && (entry.transposed || rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
                 return Err(invalid(format!("{name:?} of shape {:?} cannot be cut into {count}", entry.shape)));
             }
             for (index, part) in parts.into_iter().enumerate() {
@@ -158,6 +158,16 @@ impl Weights {
             }
         }
         Ok(Self { entries, ..self })
+    }
+
+    /// The same with one matrix, if it is there, read as the transpose of what lies in the file.
+    #[must_use]
+    pub fn transpose(mut self, name: &str) -> Self {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.shape.len() == 2) {
+            entry.shape.reverse();
+            entry.transposed = !entry.transposed;
+        }
+        self
     }
 
     /// The files the tensors lie in.
@@ -244,7 +254,12 @@ fn tensor(
         file: file.to_owned(),
         reason: format!("tensor {name:?} is of type {}, not a weight", entry.dtype),
     })?;
-    Tensor::from_raw_buffer(bytes, stored, &entry.shape, &Device::Cpu)
+    let mut shape = entry.shape.clone();
+    if entry.transposed {
+        shape.reverse();
+    }
+    Tensor::from_raw_buffer(bytes, stored, &shape, &Device::Cpu)
+        .and_then(|t| if entry.transposed { t.t()?.contiguous() } else { Ok(t) })
         .and_then(|t| t.to_dtype(dtype))
         .and_then(|t| t.to_device(device))
         .map_err(|source| LoadError::Tensor { file: file.to_owned(), source: Box::new(source) })

@@ -143,7 +143,7 @@ fn a_blind_encoder_gives_no_number() {
     assert!(!says_nothing(&likeness([0.45, 0.72, 0.73]), "identity"));
     assert!(blind_words(&blind).is_some_and(|words| words.contains("dino")) && blind_words(&review()).is_none());
     let heads = |data: &StudyData| {
-        let groups = crate::report::columns::groups(data, "probe_held_out");
+        let groups = crate::report::tables::columns::groups(data, "probe_held_out");
         groups.iter().flat_map(|group| &group.columns).map(|column| column.head).collect::<Vec<_>>()
     };
     assert!(heads(&likeness([0.45, 0.72, 0.73])).contains(&"likeness"));

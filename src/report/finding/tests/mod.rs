@@ -6,8 +6,8 @@ use super::files;
 use super::*;
 use crate::choice::Purpose;
 use crate::report::data::{Axis, CellData, EncoderData, Likeness, Problem, Setting, StudyData};
+use crate::report::files::folder::Folder;
 use crate::report::fixture;
-use crate::report::folder::Folder;
 
 fn setting(key: &str, value: &str) -> Setting {
     Setting { key: key.into(), value: value.into() }

@@ -1,0 +1,24 @@
+//! Which part of a study a run may do.
+
+use crate::stage::Stage;
+
+/// Which jobs a run may begin, and how many. The default is the whole study.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Begin jobs of these stages only; of all if there are none.
+    pub stages: Vec<Stage>,
+    /// Begin nothing new after that many jobs.
+    pub max_jobs: Option<usize>,
+}
+
+impl Terms {
+    /// Whether jobs of a stage may be begun.
+    pub(super) fn allow(&self, stage: Stage) -> bool {
+        self.stages.is_empty() || self.stages.contains(&stage)
+    }
+
+    /// Whether another job may be begun after `begun` of them.
+    pub(super) fn allow_more(&self, begun: usize) -> bool {
+        self.max_jobs.is_none_or(|most| begun < most)
+    }
+}

@@ -1,0 +1,37 @@
+//! The command that makes an image of the report again.
+
+use crate::report::data::{CellData, Picture};
+use crate::report::naming::words::quoted;
+
+/// Everything of the command but the prompt, the seed and the file: the same for all images of a cell, or of the base
+/// model on its prompts. `None` where nobody knows how they were drawn.
+pub(crate) fn beginning(cell: &CellData, with_adapter: bool, size: (u32, u32)) -> Option<String> {
+    let drawing = &cell.drawing;
+    if drawing.model.is_empty() {
+        return None;
+    }
+    let mut words = vec![
+        "runner".to_owned(),
+        "generate".to_owned(),
+        format!("--model={}", drawing.model),
+        format!("--dtype={}", drawing.dtype),
+        format!("--sampler={}", drawing.sampler),
+        format!("--steps={}", drawing.steps),
+        format!("--guidance-scale={}", drawing.guidance_scale),
+        format!("--width={}", size.0),
+        format!("--height={}", size.1),
+    ];
+    if !drawing.negative_prompt.is_empty() {
+        words.push(format!("--negative-prompt={}", drawing.negative_prompt));
+    }
+    if with_adapter {
+        words.push(format!("--lora={}:{}", cell.adapters.first()?, drawing.lora_scale));
+    }
+    Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+}
+
+/// The whole command; `id` names the file that it makes.
+pub(crate) fn whole(beginning: &str, picture: &Picture, id: &str) -> String {
+    let prompt = quoted(&format!("--prompt={}", picture.prompt));
+    format!("{beginning} --seed={} --output={id}.png {prompt}", picture.seed)
+}
