@@ -138,24 +138,30 @@ fn vae_resnet(name: &str) -> String {
     swap(name, &[("nin_shortcut.", "conv_shortcut.")]).unwrap_or_else(|| name.to_owned())
 }
 
+/// LDM's names, and those that diffusers' `convert_diffusers_to_original_stable_diffusion.py` leaves as they are.
 fn vae_attention(name: &str) -> Option<String> {
+    const NEW: [&str; 4] = ["to_q.", "to_k.", "to_v.", "to_out.0."];
+    if NEW.iter().any(|beginning| name.starts_with(beginning)) {
+        return Some(name.to_owned());
+    }
     swap(
         name,
         &[("norm.", "group_norm."), ("q.", "to_q."), ("k.", "to_k."), ("v.", "to_v."), ("proj_out.", "to_out.0.")],
     )
 }
 
-/// The output projection of a text encoder.
-pub(crate) const PROJECTION: &str = "text_projection.weight";
+/// OpenCLIP's output projection. It multiplies from the right, so it is the transpose of diffusers' matrix.
+pub(crate) const PROJECTION: &str = "text_projection";
 
 /// A tensor of OpenCLIP's text encoder, without `cond_stage_model.model.`; only the first `layers` layers are
 /// used, and the output projection if the network is `projected`. `…self_attn.in_proj_weight` and `…in_proj_bias` remain
-/// to be split, and the projection to be transposed: OpenCLIP multiplies by it from the right.
+/// to be split.
 pub(crate) fn open_clip(name: &str, layers: usize, projected: bool) -> Option<String> {
     match name {
         "positional_embedding" => return Some("embeddings.position_embedding.weight".to_owned()),
         "token_embedding.weight" => return Some("embeddings.token_embedding.weight".to_owned()),
-        "text_projection" => return projected.then(|| PROJECTION.to_owned()),
+        // diffusers' `convert_diffusers_to_original_sdxl.py` leaves name and matrix as they are.
+        PROJECTION | "text_projection.weight" => return projected.then(|| "text_projection.weight".to_owned()),
         // the contrastive loss's temperature and a mask that every CLIP has
         "logit_scale" | "attn_mask" => return None,
         _ => {}
@@ -204,6 +210,6 @@ mod tests {
         assert_eq!(open_clip("transformer.resblocks.23.ln_1.weight", 23, false), None);
         assert_eq!(open_clip("visual.conv1.weight", 23, false).as_deref(), Some("visual.conv1.weight"));
         assert_eq!(open_clip("text_projection", 23, false), None);
-        assert_eq!(open_clip("text_projection", 23, true).as_deref(), Some(PROJECTION));
+        assert_eq!(open_clip("text_projection", 23, true).as_deref(), Some("text_projection.weight"));
     }
 }

@@ -176,9 +176,10 @@ fn part(weights: Weights, prefix: &str, new_name: impl Fn(&str) -> Option<String
 
 /// OpenCLIP's text encoder: one matrix for query, key and value becomes three, and the projection is transposed.
 fn open_clip(weights: Weights, prefix: &str, config: &TextConfig) -> Result<Weights, LoadError> {
+    let projected = config.pooled.is_some();
     let named = weights
-        .rename(|name| keys::open_clip(name.strip_prefix(prefix)?, config.layers, config.pooled.is_some()))?
-        .transpose(keys::PROJECTION);
+        .transpose(&format!("{prefix}{}", keys::PROJECTION))
+        .rename(|name| keys::open_clip(name.strip_prefix(prefix)?, config.layers, projected))?;
     named.split_rows(|name| {
         let (module, kind) = name.split_once(".in_proj_")?;
         Some(["q", "k", "v"].map(|part| format!("{module}.{part}_proj.{kind}")).to_vec())
