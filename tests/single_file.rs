@@ -1,5 +1,8 @@
 //! Single-file checkpoints: LDM key names against diffusers' converters (`tests/golden/single_file/make.py`).
 
+#[path = "common/sdxl.rs"]
+mod sdxl;
+
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -13,20 +16,24 @@ use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
 use runner::sampling::schedule::PredictionType;
 use runner::tensors::{LoadError, tensor_file};
+use tempfile::TempDir;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
+/// The value of a `.json.z`: JSON in zlib's compression.
 fn json<T: for<'a> serde::Deserialize<'a>>(name: &str) -> T {
-    serde_json::from_slice(&std::fs::read(golden("single_file").join(name)).unwrap()).unwrap()
+    let file = golden("single_file").join(format!("{name}.json.z"));
+    let text = fdeflate::decompress_to_vec(&std::fs::read(file).unwrap()).unwrap();
+    serde_json::from_slice(&text).unwrap()
 }
 
-fn copy_tokenizer(to: &Path) {
-    std::fs::create_dir(to.join("tokenizer")).unwrap();
-    for entry in std::fs::read_dir(golden("models/sd1/tokenizer")).unwrap() {
+fn copy_tokenizer(to: &Path, name: &str, from: &Path) {
+    std::fs::create_dir(to.join(name)).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join("tokenizer").join(entry.file_name())).unwrap();
+        std::fs::copy(entry.path(), to.join(name).join(entry.file_name())).unwrap();
     }
 }
 
@@ -43,30 +50,79 @@ fn tensors(folder: &Path) -> BTreeMap<String, Tensor> {
 }
 
 /// LDM name → part, diffusers names to stack, shape.
-type Table = BTreeMap<String, (String, Vec<String>, Vec<usize>)>;
+type Table = BTreeMap<String, (String, Vec<String>, Shape)>;
 
-/// The tensors of a tiny model under LDM's names.
-fn checkpoint(name: &str) -> BTreeMap<String, Tensor> {
-    let folder = golden("models").join(name);
-    let parts: BTreeMap<&str, _> =
-        ["unet", "vae", "text_encoder"].into_iter().map(|part| (part, tensors(&folder.join(part)))).collect();
-    let table: BTreeMap<String, Table> = json("tiny.json");
-    let whole = |(ldm, (part, names, shape)): (&String, &(String, Vec<String>, Vec<usize>))| {
-        let pieces: Vec<&Tensor> = names.iter().map(|name| &parts[part.as_str()][name]).collect();
-        (ldm.clone(), Tensor::cat(&pieces, 0).unwrap().reshape(shape.as_slice()).unwrap())
-    };
-    table[name].iter().map(whole).collect()
+/// What becomes of the tensors of a diffusers folder.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Shape {
+    /// They get that shape.
+    Of(Vec<usize>),
+    /// `transposed`
+    Word(String),
 }
 
-/// A folder with a checkpoint and its vocabulary.
-struct InOneFile {
-    dir: tempfile::TempDir,
-    name: &'static str,
+/// The tiny models, each in its folder.
+struct Tiny(TempDir);
+
+impl Tiny {
+    fn new(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if name == "sdxl" {
+            sdxl::write(folder.path());
+        } else {
+            copy_folder(&golden("models").join(name), folder.path());
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The tensors of a tiny model in `folder` under LDM's names.
+fn checkpoint(name: &str, folder: &Path) -> BTreeMap<String, Tensor> {
+    let parts = ["unet", "vae", "text_encoder", "text_encoder_2"].into_iter().filter(|part| folder.join(part).is_dir());
+    let parts: BTreeMap<&str, _> = parts.map(|part| (part, tensors(&folder.join(part)))).collect();
+    let mut tables: BTreeMap<String, Table> = json("tiny");
+    let whole = |(ldm, (part, names, shape)): (String, (String, Vec<String>, Shape))| {
+        let pieces: Vec<&Tensor> = names.iter().map(|name| &parts[part.as_str()][name]).collect();
+        let whole = Tensor::cat(&pieces, 0).unwrap();
+        let whole = match shape {
+            Shape::Of(shape) => whole.reshape(shape),
+            Shape::Word(word) => {
+                assert_eq!(word, "transposed");
+                whole.t().and_then(|transposed| transposed.contiguous())
+            }
+        };
+        (ldm, whole.unwrap())
+    };
+    tables.remove(name).unwrap().into_iter().map(whole).collect()
+}
+
+/// A checkpoint of a tiny model, with its vocabulary beside it.
+struct InOneFile<'a> {
+    dir: TempDir,
+    model: &'a Tiny,
     family: Family,
 }
 
-impl InOneFile {
-    fn new(name: &'static str, family: Family, checkpoint: &BTreeMap<String, Tensor>) -> Self {
+impl<'a> InOneFile<'a> {
+    fn new(model: &'a Tiny, family: Family, checkpoint: &BTreeMap<String, Tensor>) -> Self {
         let metadata = match family {
             Family::Sd1 | Family::Sdxl => BTreeMap::new(),
             Family::Sd2 => BTreeMap::from([
@@ -77,20 +133,14 @@ impl InOneFile {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("model.safetensors"), tensor_file::write(checkpoint, &metadata).unwrap())
             .unwrap();
-        std::fs::create_dir(dir.path().join("tokenizer")).unwrap();
-        for entry in std::fs::read_dir(golden("models").join(name).join("tokenizer")).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), dir.path().join("tokenizer").join(entry.file_name())).unwrap();
+        for name in ["tokenizer", "tokenizer_2"].into_iter().filter(|name| model.path().join(name).is_dir()) {
+            copy_tokenizer(dir.path(), name, &model.path().join(name));
         }
-        Self { dir, name, family }
-    }
-
-    fn folder(&self) -> PathBuf {
-        golden("models").join(self.name)
+        Self { dir, model, family }
     }
 
     fn open(&self, elsewhere: &Elsewhere<'_>) -> Result<Parts, LoadError> {
-        let networks = Parts::open(&self.folder()).unwrap().parts.into_iter().map(|part| part.network).collect();
+        let networks = Parts::open(self.model.path()).unwrap().parts.into_iter().map(|part| part.network).collect();
         let architecture = Architecture { family: self.family, networks };
         single_file::open_as(&self.dir.path().join("model.safetensors"), &architecture, elsewhere)
     }
@@ -102,28 +152,55 @@ fn run(parts: Parts) -> [Vec<f32>; 4] {
     let mut rng = TorchRng::new(5);
     let latents = rng.randn_tensor(&[1, 4, 8, 8]).unwrap();
     let image = rng.randn_tensor(&[1, 3, 16, 16]).unwrap();
-    let context = model.encode_prompt("a photo of the red house").unwrap().tokens;
-    let noise = model.denoiser.forward(&latents, &[401.0], &context.clone().into(), &LoraSet::empty()).unwrap();
+    let mut condition = model.encode_prompt("a photo of the red house", &LoraSet::empty()).unwrap();
+    if condition.pooled.is_some() {
+        condition.sizes = Some(Tensor::from_vec(vec![128f32, 96., 0., 8., 64., 64.], (1, 6), &Device::Cpu).unwrap());
+    }
+    let noise = model.denoiser.forward(&latents, &[401.0], &condition, &LoraSet::empty()).unwrap();
     let decoded = model.vae.get().unwrap().decode(&latents).unwrap();
     let encoded = model.vae.get().unwrap().encode(&image).unwrap().0;
+    let context = Tensor::cat(
+        &[Some(condition.tokens.flatten_all().unwrap()), condition.pooled.map(|p| p.flatten_all().unwrap())]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>(),
+        0,
+    )
+    .unwrap();
     [context, noise, decoded, encoded].map(|t| t.flatten_all().unwrap().to_vec1().unwrap())
 }
 
-fn same(name: &'static str, family: Family) {
-    let mut checkpoint = checkpoint(name);
+fn same(name: &str, family: Family) {
+    let model = Tiny::new(name);
+    let mut checkpoint = checkpoint(name, model.path());
     // what real files have besides
     let stray = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
-    let of_open_clip = ["text_projection", "logit_scale", "attn_mask"].map(|n| format!("cond_stage_model.model.{n}"));
-    let of_open_clip = of_open_clip.iter().map(String::as_str).filter(|_| family == Family::Sd2);
-    for name in STRAY.into_iter().chain(of_open_clip) {
+    let of_open_clip: &[&str] = match family {
+        Family::Sd1 => &[],
+        Family::Sd2 => &["model.text_projection", "model.logit_scale", "model.attn_mask"],
+        Family::Sdxl => &["conditioner.embedders.1.model.logit_scale", "conditioner.embedders.1.model.attn_mask"],
+    };
+    for name in STRAY {
         checkpoint.insert(name.to_owned(), stray.clone());
     }
-    let file = InOneFile::new(name, family, &checkpoint);
+    for name in of_open_clip {
+        let name = if name.starts_with("model.") { format!("cond_stage_model.{name}") } else { (*name).to_owned() };
+        checkpoint.insert(name, stray.clone());
+    }
+    let file = InOneFile::new(&model, family, &checkpoint);
     let single = file.open(&Elsewhere::default()).unwrap();
-    let expected = Parts::open(&file.folder()).unwrap();
+    let expected = Parts::open(model.path()).unwrap();
     assert_eq!(single.process, expected.process);
+    assert_eq!(single.prompts, expected.prompts);
     assert_eq!(single.warnings, [""; 0], "what real files have is not worth a word");
-    assert_eq!(run(single), run(expected), "{name}");
+    assert_eq!(run(single), run(expected.clone()), "{name}");
+    // diffusers' script for Stable Diffusion XL leaves the projection as it is in a folder.
+    if let Some(projection) = checkpoint.remove("conditioner.embedders.1.model.text_projection") {
+        let turned = projection.t().unwrap().contiguous().unwrap();
+        checkpoint.insert("conditioner.embedders.1.model.text_projection.weight".to_owned(), turned);
+        let file = InOneFile::new(&model, family, &checkpoint);
+        assert_eq!(run(file.open(&Elsewhere::default()).unwrap()), run(expected));
+    }
 }
 
 /// Tensors that real files have and no network takes.
@@ -148,6 +225,11 @@ fn sd2_checkpoint_equals_its_folder() {
     same("sd2", Family::Sd2);
 }
 
+#[test]
+fn sdxl_checkpoint_equals_its_folder() {
+    same("sdxl", Family::Sdxl);
+}
+
 /// LDM's name of an EMA weight: without dots.
 fn averaged(name: &str) -> Option<String> {
     let name = name.strip_prefix("model.")?.strip_prefix("diffusion_model.")?;
@@ -156,13 +238,14 @@ fn averaged(name: &str) -> Option<String> {
 
 #[test]
 fn ema_weights_are_used_where_they_are_the_only_ones() {
-    for (name, family) in [("sd1", Family::Sd1), ("sd2", Family::Sd2)] {
-        let whole = checkpoint(name);
-        let expected = run(Parts::open(&golden("models").join(name)).unwrap());
+    for (name, family) in [("sd1", Family::Sd1), ("sd2", Family::Sd2), ("sdxl", Family::Sdxl)] {
+        let model = Tiny::new(name);
+        let whole = checkpoint(name, model.path());
+        let expected = run(Parts::open(model.path()).unwrap());
         // Beside the others they are not used: here they are wrong.
         let wrong = whole.iter().filter_map(|(name, tensor)| Some((averaged(name)?, (tensor * 2.0).unwrap())));
         let beside: BTreeMap<String, Tensor> = whole.clone().into_iter().chain(wrong).collect();
-        let parts = InOneFile::new(name, family, &beside).open(&Elsewhere::default()).unwrap();
+        let parts = InOneFile::new(&model, family, &beside).open(&Elsewhere::default()).unwrap();
         assert!(
             parts.about().contains("with EMA weights of the UNet beside the others, which are used"),
             "{}",
@@ -171,7 +254,7 @@ fn ema_weights_are_used_where_they_are_the_only_ones() {
         let only: BTreeMap<String, Tensor> =
             whole.into_iter().map(|(name, tensor)| (averaged(&name).unwrap_or(name), tensor)).collect();
         assert_eq!(only.keys().filter(|name| name.starts_with("model.")).count(), 0);
-        let file = InOneFile::new(name, family, &only);
+        let file = InOneFile::new(&model, family, &only);
         let parts = file.open(&Elsewhere::default()).unwrap();
         assert!(parts.about().contains("with the EMA weights of the UNet only"), "{}", parts.about());
         assert_eq!(run(parts), expected);
@@ -181,10 +264,11 @@ fn ema_weights_are_used_where_they_are_the_only_ones() {
 /// The names of every real UNet keep their meaning without dots.
 #[test]
 fn ema_names_of_real_models_are_understood() {
-    let headers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = json("real.json");
+    let headers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = json("real");
     let dir = tempfile::tempdir().unwrap();
-    copy_tokenizer(dir.path());
-    for (name, unet) in [("sd1", 859_520_964), ("sd2", 865_910_724)] {
+    copy_tokenizer(dir.path(), "tokenizer", &golden("models/sd1/tokenizer"));
+    copy_tokenizer(dir.path(), "tokenizer_2", &golden("models/sd2/tokenizer"));
+    for (name, unet) in [("sd1", 859_520_964), ("sd2", 865_910_724), ("sdxl", 2_567_463_684)] {
         let file = dir.path().join("ema.safetensors");
         let renamed =
             headers[name].iter().map(|(name, shape)| (averaged(name).unwrap_or_else(|| name.clone()), shape.clone()));
@@ -197,26 +281,28 @@ fn ema_names_of_real_models_are_understood() {
 
 #[test]
 fn a_model_is_told_in_one_line() {
-    let whole = checkpoint("sd2");
-    let file = InOneFile::new("sd2", Family::Sd2, &whole);
+    let model = Tiny::new("sd2");
+    let whole = checkpoint("sd2", model.path());
+    let file = InOneFile::new(&model, Family::Sd2, &whole);
     let line = file.open(&Elsewhere::default()).unwrap().about();
     assert_eq!(line, "Stable Diffusion 2.x in one file, fp16, predicts v, called \"Tiny\"");
-    let folder = Parts::open(&file.folder()).unwrap().about();
+    let folder = Parts::open(model.path()).unwrap().about();
     assert!(folder == "a model of its own sizes in a diffusers folder, fp16, predicts v", "{folder}");
     let unknown = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
     let mut more = whole.clone();
     for name in ["my.thing", "my.other", "one", "two"] {
         more.insert(name.to_owned(), unknown.clone());
     }
-    let warnings = InOneFile::new("sd2", Family::Sd2, &more).open(&Elsewhere::default()).unwrap().warnings;
+    let warnings = InOneFile::new(&model, Family::Sd2, &more).open(&Elsewhere::default()).unwrap().warnings;
     assert_eq!(warnings, ["model.safetensors has 4 tensors that are not used here: `my.other`, `my.thing`, `one`, …."]);
 }
 
 #[test]
 fn a_marker_tells_of_training_up_to_pure_noise() {
-    let mut tensors = checkpoint("sd2");
+    let model = Tiny::new("sd2");
+    let mut tensors = checkpoint("sd2", model.path());
     tensors.insert("ztsnr".to_owned(), Tensor::zeros(0, DType::F32, &Device::Cpu).unwrap());
-    let parts = InOneFile::new("sd2", Family::Sd2, &tensors).open(&Elsewhere::default()).unwrap();
+    let parts = InOneFile::new(&model, Family::Sd2, &tensors).open(&Elsewhere::default()).unwrap();
     let Process::Ddpm(schedule) = &parts.process;
     assert_eq!(schedule.alphas_cumprod.last(), Some(&0.0));
     assert_eq!(schedule.prediction_type, PredictionType::VPrediction);
@@ -224,19 +310,20 @@ fn a_marker_tells_of_training_up_to_pure_noise() {
 
 #[test]
 fn what_a_file_lacks_is_said_and_can_come_from_elsewhere() {
-    let whole = checkpoint("sd1");
+    let model = Tiny::new("sd1");
+    let whole = checkpoint("sd1", model.path());
     let without = |beginning: &str| -> BTreeMap<String, Tensor> {
         whole.iter().filter(|(name, _)| !name.starts_with(beginning)).map(|(n, t)| (n.clone(), t.clone())).collect()
     };
     let folder = golden("models/sd1");
     let expected = run(Parts::open(&folder).unwrap());
 
-    let no_vae = InOneFile::new("sd1", Family::Sd1, &without("first_stage_model."));
+    let no_vae = InOneFile::new(&model, Family::Sd1, &without("first_stage_model."));
     let error = no_vae.open(&Elsewhere::default()).unwrap_err().to_string();
     for part in ["it has no VAE", "`model.vae`", "--vae", "stabilityai/sd-vae-ft-mse", "Stable Diffusion 1.x"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    let no_text = InOneFile::new("sd1", Family::Sd1, &without("cond_stage_model."));
+    let no_text = InOneFile::new(&model, Family::Sd1, &without("cond_stage_model."));
     let error = no_text.open(&Elsewhere::default()).unwrap_err().to_string();
     assert!(error.contains("it has no text encoder") && error.contains("`model.text_encoders`"), "{error}");
 
@@ -310,9 +397,9 @@ fn real_headers_are_understood() {
     const TELLING: &str = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias";
     // 0.2 and −0.2 in f16
     const SPREAD: [u8; 4] = [0x66, 0x32, 0x66, 0xb2];
-    let headers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = json("real.json");
+    let headers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = json("real");
     let dir = tempfile::tempdir().unwrap();
-    copy_tokenizer(dir.path());
+    copy_tokenizer(dir.path(), "tokenizer", &golden("models/sd1/tokenizer"));
     for (name, spread, prediction, unet, text) in [
         ("sd1", false, PredictionType::Epsilon, 859_520_964, 123_060_480),
         ("sd2", false, PredictionType::Epsilon, 865_910_724, 340_387_840),
@@ -331,8 +418,20 @@ fn real_headers_are_understood() {
         assert_eq!(summary.prediction_type, prediction, "{name}");
         assert_eq!(summary.native_size, if spread { 768 } else { 512 });
         assert_eq!(summary.part_parameters, [("unet", unet), ("vae", 83_653_863), ("text_encoder", text)]);
-        assert_eq!(summary.adaptable_layers.len(), 128);
+        // As many as sd-scripts finds: 128 of attentions, 32 behind them, 32 around the transformers.
+        assert_eq!(summary.adaptable_layers.len(), 192);
     }
+    copy_tokenizer(dir.path(), "tokenizer_2", &golden("models/sd2/tokenizer"));
+    let file = dir.path().join("xl.safetensors");
+    hollow(&file, &headers["sdxl"], None);
+    let parts = Parts::open(&file).unwrap();
+    assert_eq!(parts.about(), "Stable Diffusion XL in one file, fp16");
+    assert_eq!(parts.warnings, [""; 0]);
+    let summary = parts.check().unwrap();
+    assert_eq!((summary.native_size, headers["sdxl"].len()), (1024, 2516));
+    let texts = [("text_encoder", 123_060_480), ("text_encoder_2", 694_659_840)];
+    assert_eq!(summary.part_parameters[..2], [("unet", 2_567_463_684), ("vae", 83_653_863)]);
+    assert_eq!(summary.part_parameters[2..], texts);
 }
 
 #[test]
@@ -398,7 +497,7 @@ fn other_files_are_refused_with_advice() {
     if !text.contains("missing") {
         assert!(text.contains("copy the `tokenizer` folder"), "{text}");
     }
-    copy_tokenizer(dir.path());
+    copy_tokenizer(dir.path(), "tokenizer", &golden("models/sd1/tokenizer"));
     let text = refused("h.safetensors", &whole);
     assert!(text.contains("missing (") && text.contains("conv_in.bias"), "{text}");
 }

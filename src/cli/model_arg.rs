@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::session::Session;
 use super::study::failure;
 use crate::choice::ModelId;
-use crate::experiment::settings::{Base, Sources};
+use crate::experiment::settings::{Base, ModelSources};
 use crate::hashing::HashCache;
 use crate::study::StudyError;
 use crate::worker::{Access, BaseModel};
@@ -28,7 +28,7 @@ impl PartArgs {
     /// Finds the model, and downloads what is missing of it unless `offline`.
     pub(super) fn find(&self, model: &str, offline: bool, session: &Session) -> Result<BaseModel, Failure> {
         let part = |option, text: &Option<String>| text.as_deref().map(|text| base(option, text)).transpose();
-        let sources = Sources {
+        let sources = ModelSources {
             base: base("--model", model)?,
             vae: part("--vae", &self.vae)?,
             text_encoders: part("--text-encoders", &self.text_encoders)?,

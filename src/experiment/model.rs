@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::base::{self, Base, Named};
+use super::model_sources::ModelSources;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::similar::did_you_mean;
-use super::sources::Sources;
 use super::value::printable;
 use crate::choice::{Device, Dtype};
 
@@ -32,9 +32,9 @@ pub struct Model {
 impl Model {
     /// Where the model's files come from.
     #[must_use]
-    pub fn sources(&self) -> Sources {
+    pub fn sources(&self) -> ModelSources {
         let Self { base, vae, text_encoders, .. } = self;
-        Sources { base: base.clone(), vae: vae.clone(), text_encoders: text_encoders.clone() }
+        ModelSources { base: base.clone(), vae: vae.clone(), text_encoders: text_encoders.clone() }
     }
 }
 

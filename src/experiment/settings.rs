@@ -11,12 +11,14 @@ pub use super::evaluate::{Evaluate, Probe};
 pub use super::generate::Generate;
 pub use super::image_recipe::ImageRecipe;
 pub use super::model::Model;
+pub use super::model_sources::ModelSources;
 pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
-pub use super::sources::Sources;
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
-pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Purpose, Question, Sampler};
+pub use crate::choice::{
+    Crop, Device, Dtype, LrScheduler, Optimizer, PromptOptions, Purpose, Question, Sampler, Sampling,
+};
 
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

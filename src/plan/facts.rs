@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::prompts;
 use crate::experiment::Experiment;
-use crate::experiment::settings::{Base, Sources};
+use crate::experiment::settings::{Base, ModelSources};
 use crate::models::Reading;
 use crate::photos::{self, Memory, PhotoError, Scan};
 
@@ -15,15 +15,15 @@ pub struct Facts {
     /// What lies in the photo folders, by `dataset.images`.
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// Content hash of each base model.
-    pub base_hashes: BTreeMap<Sources, String>,
+    pub base_hashes: BTreeMap<ModelSources, String>,
     /// What the user should know of each base model's files, each a plain sentence.
-    pub base_warnings: BTreeMap<Sources, Vec<String>>,
+    pub base_warnings: BTreeMap<ModelSources, Vec<String>>,
     /// Content hash of each image encoder.
     pub encoder_hashes: BTreeMap<Base, String>,
     /// What the user should know of each encoder's files, by its name, each a plain sentence.
     pub encoder_warnings: BTreeMap<String, Vec<String>>,
     /// How each base model reads the prompts that it gets, by prompt.
-    pub readings: BTreeMap<Sources, BTreeMap<String, Reading>>,
+    pub readings: BTreeMap<ModelSources, BTreeMap<String, Reading>>,
     /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.
     pub device_class: String,
 }
@@ -48,7 +48,7 @@ impl Facts {
     }
 
     /// Has every prompt of the study read by its base model's tokenizer, each once.
-    pub fn read_prompts(&mut self, experiment: &Experiment, read: &dyn Fn(&Sources, &str) -> Option<Reading>) {
+    pub fn read_prompts(&mut self, experiment: &Experiment, read: &dyn Fn(&ModelSources, &str) -> Option<Reading>) {
         for cell in experiment.cells() {
             let base = cell.settings.model.sources();
             let scan = self.photos.get(&cell.settings.dataset.images);

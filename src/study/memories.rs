@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::experiment::settings::{Base, Sources};
+use crate::experiment::settings::{Base, ModelSources};
 use crate::files::{plain_file, write_atomic};
 use crate::hashing::HashCache;
 use crate::photos::Memory;
@@ -47,12 +47,12 @@ impl Memories {
     }
 
     /// The hash that a model of the Hub had when it was last seen.
-    pub(super) fn model(&self, sources: &Sources) -> Option<String> {
+    pub(super) fn model(&self, sources: &ModelSources) -> Option<String> {
         self.models.get(&name(sources)?).cloned()
     }
 
     /// Remembers the hash of a model of the Hub; other models are where the experiment file says or nowhere.
-    pub(super) fn note_model(&mut self, sources: &Sources, hash: &str) {
+    pub(super) fn note_model(&mut self, sources: &ModelSources, hash: &str) {
         if let Some(name) = name(sources) {
             self.models_changed |= self.models.insert(name, hash.to_owned()).as_deref() != Some(hash);
         }
@@ -79,12 +79,12 @@ impl Memories {
 }
 
 /// `owner/name@revision` of a model of the Hub, with those of the parts that come from elsewhere.
-fn name(sources: &Sources) -> Option<String> {
+fn name(sources: &ModelSources) -> Option<String> {
     let one = |base: &Base| match base {
         Base::Hub { id, revision } => Some(format!("{id}@{}", revision.as_deref().unwrap_or("main"))),
         Base::Folder(_) | Base::File(_) => None,
     };
-    let Sources { base, vae, text_encoders } = sources;
+    let ModelSources { base, vae, text_encoders } = sources;
     let mut name = one(base)?;
     for (what, part) in [("vae", vae), ("text_encoders", text_encoders)] {
         if let Some(part) = part {
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_hash_of_a_hub_model_is_remembered() {
         let store = tempfile::tempdir().unwrap();
-        let base = |revision: Option<&str>| -> Sources {
+        let base = |revision: Option<&str>| -> ModelSources {
             Base::Hub { id: "a/b".into(), revision: revision.map(str::to_owned) }.into()
         };
         let hash = blake3::hash(b"model").to_hex().to_string();

@@ -6,15 +6,15 @@ use super::absent::{AbsentModel, missing_files};
 use super::lookup::{HubAccess, Lookup};
 use super::memories::Memories;
 use crate::experiment::Experiment;
-use crate::experiment::settings::Sources;
+use crate::experiment::settings::ModelSources;
 use crate::worker::BaseModel;
 
 /// The models of a study, and their hashes.
 #[derive(Debug, Default)]
 pub(super) struct Models {
-    pub(super) found: BTreeMap<Sources, BaseModel>,
+    pub(super) found: BTreeMap<ModelSources, BaseModel>,
     pub(super) absent: Vec<AbsentModel>,
-    pub(super) hashes: BTreeMap<Sources, String>,
+    pub(super) hashes: BTreeMap<ModelSources, String>,
 }
 
 impl Models {

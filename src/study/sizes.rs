@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::experiment::settings::Sources;
+use crate::experiment::settings::ModelSources;
 use crate::experiment::{Experiment, Problem, Problems};
 use crate::worker::BaseModel;
 
@@ -10,7 +10,7 @@ use crate::worker::BaseModel;
 ///
 /// # Errors
 /// Every size that does not fit, with the nearest ones that do.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<Sources, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(experiment: &Experiment, models: &BTreeMap<ModelSources, BaseModel>) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
         let settings = &cell.settings;

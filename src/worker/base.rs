@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use anyhow::{Context as _, Result};
 
 use super::locate::{Access, combined, locate};
-use crate::experiment::settings::{Dtype, Sources};
+use crate::experiment::settings::{Dtype, ModelSources};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
-use crate::kernels::{Packing, Storage};
+use crate::kernels::{Dense, Packing, Storage};
 use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
@@ -35,8 +35,8 @@ impl BaseModel {
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
-    pub fn find(sources: &Sources, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
-        let Sources { base, vae, text_encoders } = sources;
+    pub fn find(sources: &ModelSources, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
+        let ModelSources { base, vae, text_encoders } = sources;
         let path = locate(base, &FOLDERS, access)?;
         let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
         let text_encoders = text_encoders.as_ref().map(|model| locate(model, &FOLDERS, access)).transpose()?;
@@ -61,14 +61,9 @@ impl BaseModel {
     /// # Errors
     /// A file that changed since it was hashed, a device without room.
     pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<Model> {
-        let dtype = match dtype {
-            Dtype::F32 => candle_core::DType::F32,
-            Dtype::Bf16 => candle_core::DType::BF16,
-            Dtype::F16 => candle_core::DType::F16,
-        };
-        let packing = if low_memory { Packing::Small } else { Packing::Fast };
+        let storage = storage(dtype, low_memory);
         // `find` has checked the headers. They are compared with the hashed files when the first tensor is read.
-        Ok(Parts::clone(&self.parts).load_checked(device, Storage { dtype, packing })?)
+        Ok(Parts::clone(&self.parts).load_checked(device, storage)?)
     }
 
     /// How the model reads prompts: the tokenizer of its first text encoder.
@@ -88,4 +83,15 @@ impl BaseModel {
     pub fn warnings(&self) -> &[String] {
         &self.parts.warnings
     }
+}
+
+/// How weights are kept with these settings.
+pub(super) fn storage(dtype: Dtype, low_memory: bool) -> Storage {
+    let (dtype, dense) = match dtype {
+        Dtype::F32 => (candle_core::DType::F32, Dense::AsOthers),
+        Dtype::Bf16 => (candle_core::DType::BF16, Dense::AsOthers),
+        Dtype::F16 => (candle_core::DType::F16, Dense::AsOthers),
+        Dtype::Int8 => (candle_core::DType::BF16, Dense::Int8),
+    };
+    Storage { dtype, packing: if low_memory { Packing::Small } else { Packing::Fast }, dense }
 }

@@ -4,7 +4,7 @@ use super::base::Base;
 
 /// Where the files of a base model come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sources {
+pub struct ModelSources {
     /// The model.
     pub base: Base,
     /// A VAE instead of the model's own.
@@ -13,14 +13,14 @@ pub struct Sources {
     pub text_encoders: Option<Base>,
 }
 
-impl Sources {
+impl ModelSources {
     /// All of them, the model first.
     pub fn all(&self) -> impl Iterator<Item = &Base> {
         std::iter::once(&self.base).chain(&self.vae).chain(&self.text_encoders)
     }
 }
 
-impl From<Base> for Sources {
+impl From<Base> for ModelSources {
     /// A model with its own parts.
     fn from(base: Base) -> Self {
         Self { base, vae: None, text_encoders: None }
