@@ -22,6 +22,7 @@ mod lora;
 mod lora_arg;
 mod man;
 mod memory;
+mod model_arg;
 mod opened;
 mod options;
 mod output;
