@@ -13,7 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::choice::Targets;
+use crate::choice::{AdapterKind, Targets};
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -32,7 +32,12 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
     let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let norms = match recipe.adapter {
+        AdapterKind::Dora => model.denoiser.weight_norms(Targets::Attention)?,
+        AdapterKind::Lora | AdapterKind::Loha | AdapterKind::Lokr => BTreeMap::new(),
+    };
+    let (rank, alpha, seed) = (recipe.rank, recipe.alpha, recipe.seed);
+    let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, wanted, ctx)?;

@@ -2,9 +2,11 @@
 
 use super::error::LoraFileError;
 use super::key::Part;
+use super::label::{BaseLabel, family_of_layers};
 use super::module::FileDelta;
 use super::names;
 use super::parsed::read;
+use super::training;
 use crate::choice::AdapterKind;
 use crate::models::delta::lora;
 use candle_core::{DType, Tensor};
@@ -26,6 +28,12 @@ pub struct Summary {
     pub ranks: Vec<usize>,
     /// Alphas that occur, in order.
     pub alphas: Vec<f64>,
+    /// The family of base models that the shapes show, or else the metadata names.
+    pub family: Option<&'static str>,
+    /// What the metadata says of the training: what it is, and the file's word.
+    pub training: Vec<(&'static str, String)>,
+    /// The Euclidean norm of all updates of a block, by its name, e.g. `down_blocks.1` or `text_encoder`.
+    pub blocks: BTreeMap<String, f64>,
     /// The layers, UNet first, by name.
     pub modules: Vec<ModuleSummary>,
     /// Numbers in all tensors, without alphas.
@@ -73,6 +81,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let pair = |name: &String, reason: &str| (name.clone(), reason.to_owned());
     let mut other_tensors: Vec<_> = parsed.rejected.iter().map(|other| pair(&other.name, &other.reason)).collect();
     let (mut modules, mut titles) = (Vec::new(), BTreeSet::new());
+    let mut shapes = Vec::new();
     for ((part, name), raw) in &parsed.modules {
         let dotted = names::with_dots(name);
         match raw.delta(&dotted, &parsed.config(*part)) {
@@ -80,6 +89,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
                 let name = names::layer(*part, name).unwrap_or(dotted);
                 let error = |source| LoraFileError::Tensor { path: path.to_owned(), source };
                 titles.insert(delta.title());
+                shapes.push((*part, name.clone(), delta.input_shape().to_vec()));
                 modules.push(module(*part, name, &delta).map_err(error)?);
             }
             Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| pair(tensor, &reason))),
@@ -89,7 +99,11 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let mut alphas: Vec<f64> = modules.iter().filter_map(|module: &ModuleSummary| module.alpha).collect();
     alphas.sort_by(f64::total_cmp);
     alphas.dedup();
+    let shown = family_of_layers(shapes.iter().map(|(part, name, dims)| (*part, name.as_str(), dims.as_slice())));
     Ok(Summary {
+        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().title),
+        training: training::facts(&parsed.metadata),
+        blocks: blocks(&modules),
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
         kinds: modules.iter().map(|m| m.kind).collect(),
         titles,
@@ -101,6 +115,21 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
         metadata: parsed.metadata,
         other_tensors,
     })
+}
+
+/// The norms of all updates of each block.
+fn blocks(modules: &[ModuleSummary]) -> BTreeMap<String, f64> {
+    let mut squares = BTreeMap::<String, f64>::new();
+    for module in modules {
+        let mut words = module.name.split('.');
+        let block = match (module.part, words.next(), words.next()) {
+            ("unet", Some(head @ ("down_blocks" | "up_blocks")), Some(number)) => format!("{head}.{number}"),
+            ("unet", Some(head), _) => head.to_owned(),
+            (part, ..) => part.to_owned(),
+        };
+        *squares.entry(block).or_default() += module.update_norm.powi(2);
+    }
+    squares.into_iter().map(|(block, square)| (block, square.sqrt())).collect()
 }
 
 fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<ModuleSummary> {
