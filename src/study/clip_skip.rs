@@ -6,7 +6,10 @@ use crate::experiment::{Experiment, Problem, Problems, settings};
 use crate::worker::BaseModel;
 
 /// Checks every cell's `generate.clip_skip`; each that is too large is told once.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::ModelSources, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(
+    experiment: &Experiment,
+    models: &BTreeMap<settings::ModelSources, BaseModel>,
+) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
         let Some(model) = models.get(&cell.settings.model.sources()) else { continue };
