@@ -104,7 +104,7 @@ fn endings() -> impl Iterator<Item = (&'static str, Role, Naming)> {
 }
 
 /// Methods that are not supported: part of a tensor's name → what it is.
-const OTHER_METHODS: [(&str, &str); 12] = [
+const OTHER_METHODS: [(&str, &str); 11] = [
     (".lokr_t1", "LoKr with a core of its first factor is not supported"),
     (".oft_", "OFT is not supported"),
     (".hra_", "HRA is not supported"),
@@ -113,7 +113,6 @@ const OTHER_METHODS: [(&str, &str); 12] = [
     (".lora_A.bias", "an adapter with biases is not supported"),
     (".lora_B.bias", "an adapter with biases is not supported"),
     (".lora_up.bias", "an adapter with biases is not supported"),
-    (".diff", "a whole weight or bias that is added (LyCORIS's full) is not supported"),
     (".w_norm", "a changed norm (LyCORIS) is not supported"),
     (".b_norm", "a changed norm (LyCORIS) is not supported"),
     ("bundle_emb.", "an embedding (textual inversion) that is packed into the file is not supported"),
@@ -123,6 +122,9 @@ const OTHER_METHODS: [(&str, &str); 12] = [
 pub(super) fn parse(name: &str) -> Result<Key, String> {
     if let Some((_, reason)) = OTHER_METHODS.iter().find(|(mark, _)| name.contains(mark)) {
         return Err((*reason).to_owned());
+    }
+    if name.ends_with(".diff") || name.ends_with(".diff_b") {
+        return Err("a whole weight or bias that is added (LyCORIS's full) is not supported".to_owned());
     }
     for (prefix, part) in KOHYA_PREFIXES {
         if let Some(rest) = name.strip_prefix(prefix) {
