@@ -18,7 +18,7 @@ use super::session::Session;
 use crate::adapter::file;
 use crate::choice::{self, Dtype, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::event::Event;
-use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
+use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE, is_guided};
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::too_long;
 use crate::worker::BaseModel;
@@ -169,7 +169,7 @@ impl GenerateArgs {
     /// What the user should know of the model and of the prompts as it reads them.
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
-        let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
+        let used = if is_guided(self.guidance_scale) { &prompts[..] } else { &prompts[..1] };
         let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer()?.read(text)));
         base.warnings().iter().cloned().chain(too_long).collect()
     }

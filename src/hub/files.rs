@@ -50,6 +50,14 @@ pub(super) fn pickles(kinds: &[&ModelFolder], listed: &[String]) -> Vec<String> 
     if only { found.concat() } else { Vec::new() }
 }
 
+/// The files that may be checkpoints in one file, sorted.
+pub(super) fn checkpoints(listed: &[String]) -> Vec<String> {
+    let mut names: Vec<String> =
+        listed.iter().filter(|name| !name.contains('/') && name.ends_with(".safetensors")).cloned().collect();
+    names.sort();
+    names
+}
+
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
 pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();

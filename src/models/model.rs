@@ -6,10 +6,9 @@ use super::at_once::at_once;
 use super::conditioning::Conditioning;
 use super::config::VaeConfig;
 use super::denoiser::Denoiser;
+use super::finite_vae::FiniteVae;
 use super::lora_set::LoraSet;
-use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
-use super::vae::AutoencoderKl;
 use crate::sampling::process::Process;
 
 /// A loaded text-to-image model. All weights are frozen. The text encoders and the VAE are loaded on first use.
@@ -20,7 +19,7 @@ pub struct Model {
     /// The denoiser.
     pub denoiser: Denoiser,
     /// Images ↔ latents.
-    pub vae: OnDemand<AutoencoderKl>,
+    pub vae: FiniteVae,
     /// The VAE's sizes and factors.
     pub vae_config: VaeConfig,
     /// How latents become noise, and what the denoiser predicts.

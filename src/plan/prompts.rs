@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::experiment::Settings;
+use crate::experiment::{Settings, is_guided};
 use crate::models::Reading;
 use crate::photos::Scan;
 
@@ -35,7 +35,7 @@ pub(super) fn of<'a>(settings: &'a Settings, photos: Option<&'a Scan>) -> Vec<Pr
         one("train.instance_prompt", &train.recipe.instance_prompt),
         one("subject.identifier", &settings.subject.identifier),
     ];
-    if generate.images.guidance_scale > 1.0 {
+    if is_guided(generate.images.guidance_scale) {
         lists.push(one("generate.negative_prompt", &generate.images.negative_prompt));
     }
     if let Some(prior) = &train.prior_preservation {

@@ -72,10 +72,13 @@ impl BaseModel {
         self.parts.tokenizer()
     }
 
-    /// What it is, in one line.
+    /// What it is, in one line; of a model of the Hub also its commit.
     #[must_use]
     pub fn about(&self) -> String {
-        self.parts.about()
+        let is_snapshot = self.path.parent().is_some_and(|folder| folder.ends_with("snapshots"));
+        let commit = self.path.file_name().filter(|_| is_snapshot).map(|name| name.to_string_lossy());
+        let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
+        format!("{}{commit}", self.parts.about())
     }
 
     /// What the user should know of the model's files, each a plain sentence.

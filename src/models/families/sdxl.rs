@@ -25,6 +25,7 @@ pub(super) const DATA: FamilyData = FamilyData {
         ],
         may_predict_v: false,
         sample_size_v: 128,
+        spacing: Some("leading"),
         vae: "madebyollin/sdxl-vae-fp16-fix",
         vocabularies: &["stabilityai/stable-diffusion-xl-base-1.0"],
     },
