@@ -224,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn shards_of_other_variants_are_not_downloaded() {
+        let shards = ["a-00001-of-00002", "a.fp16-00001-of-00001", "a-00001-of-00001.fp16", "a.bf16-00001-of-00001"];
+        let is = |variant| shards.map(|name| is_shard(&format!("unet/{name}.safetensors"), "unet/a", variant));
+        assert_eq!(is(None), [true, false, false, false]);
+        assert_eq!(is(Some("fp16")), [false, true, true, false]);
+        assert_eq!(is(Some("bf16")), [false, false, false, true]);
+        for other in ["unet/a.safetensors", "unet/ab-of-.bin", "vae/a-00001-of-00002.safetensors"] {
+            assert!(!is_shard(other, "unet/a", None), "{other}");
+        }
+    }
+
+    #[test]
     fn hostile_names_are_never_downloaded() {
         let names: Vec<String> = [
             "unet/../../diffusion_pytorch_model.safetensors",

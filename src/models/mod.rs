@@ -5,6 +5,7 @@
 
 pub mod about;
 pub mod adaptable;
+mod adaptable_conv;
 mod adaptable_linear;
 pub mod at_once;
 mod block;
@@ -13,9 +14,11 @@ pub mod config;
 pub mod delta;
 pub mod denoiser;
 pub mod elsewhere;
+mod emphasis;
 pub mod families;
 pub mod finite_vae;
 mod fit;
+mod frozen;
 pub mod gradients;
 pub mod layers;
 pub mod lora_set;
@@ -55,7 +58,7 @@ pub use parts::Parts;
 pub use prompt_encoder::{PromptEncoder, TextEncoder, TextOutput};
 pub use summary::ModelSummary;
 pub use text_encoder::ClipTextModel;
-pub use tokenizer::{Reading, Tokenizer};
+pub use tokenizer::{Chunk, Reading, Tokenizer};
 pub use trained_text::TrainedText;
 pub use unet::UNet2DConditionModel;
 pub use vae::AutoencoderKl;
