@@ -164,8 +164,8 @@ fn rescheduled(name: &str, schedule: &serde_json::Value) -> Model {
     model
 }
 
-/// Images of `tests/golden/images/few_steps.py`: SD-Turbo and Lightning in 1 to 8 steps, mostly without guidance, and zero
-/// terminal SNR.
+/// Images of `tests/golden/images/few_steps.py`: SD-Turbo and Lightning in 1 to 8 steps, mostly without guidance, and
+/// zero terminal SNR.
 #[test]
 fn images_of_few_steps_equal_diffusers() {
     let folder = root().join("tests/golden/images");

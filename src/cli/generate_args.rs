@@ -258,6 +258,8 @@ mod tests {
         let drawing = Drawing {
             model: "models/toy world".into(),
             model_is_path: true,
+            vae: Some("models/my vae.safetensors".into()),
+            text_encoders: Some("owner/name".into()),
             dtype: "bf16".into(),
             sampler: "heun".into(),
             steps: 15,
@@ -279,6 +281,9 @@ mod tests {
         assert_eq!(args.sampling(), Sampling { timestep_spacing, sigmas, ..Sampling::new(args.sampler, 15) });
         assert_eq!(args.reading(), reading);
         assert_eq!((args.prompt, args.seed, args.negative_prompt), (picture.prompt, u64::MAX, "-blurred, it's".into()));
+        let part = |text: &str| Some(text.to_owned());
+        assert_eq!(args.parts.vae, part("models/my vae.safetensors"));
+        assert_eq!(args.parts.text_encoders, part("owner/name"));
         assert_eq!((args.model.as_str(), args.dtype, args.steps), ("models/toy world", Dtype::Bf16, 15));
         assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::Heun, 4.5));
 

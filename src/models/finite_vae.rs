@@ -13,9 +13,9 @@ use super::on_demand::OnDemand;
 use super::vae::AutoencoderKl;
 
 /// What the user hears when the VAE has to be computed in f32, once.
-const SAID: &str = "the VAE's numbers are too large for f16: from here on it is computed in f32, which needs more memory. \
-                    A VAE that was made for f16 (`model.vae`, for Stable Diffusion XL madebyollin/sdxl-vae-fp16-fix) or \
-                    model.dtype = \"bf16\" avoids that";
+const SAID: &str = "the VAE's numbers are too large for f16: from here on it is computed in f32, which needs more \
+                    memory. A VAE that was made for f16 (`model.vae`, for Stable Diffusion XL \
+                    madebyollin/sdxl-vae-fp16-fix) or model.dtype = \"bf16\" avoids that";
 
 /// A VAE, loaded when it is used, with another copy for numbers that overflow.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::models::ModelSummary;
 use crate::models::Parts;
 use crate::models::Tokenizer;
 use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
-use crate::models::families::FOLDERS;
+use crate::models::families::{FOLDERS, TEXT_ENCODERS};
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl BaseModel {
         let ModelSources { base, vae, text_encoders } = sources;
         let path = locate(base, &FOLDERS, access)?;
         let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
-        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &FOLDERS, access)).transpose()?;
+        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &TEXT_ENCODERS, access)).transpose()?;
         let find = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
         let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref(), find: &find };
         let mut parts = Parts::open_with(&path, &elsewhere)?;

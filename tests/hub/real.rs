@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use runner::hub::{HubError, Watch};
 use runner::models::elsewhere::{VAE_ALONE, VAE_OF_MODEL};
-use runner::models::families::FOLDERS;
+use runner::models::families::{FOLDERS, TEXT_ENCODERS};
 use runner::tensors::ModelFolder;
 
 use super::model::{Cache, Model, fails, id};
 use super::server::Server;
 
-/// `stabilityai/stable-diffusion-xl-base-1.0`: a folder in full precision and in fp16, beside checkpoints in one file, ONNX,
-/// Flax and OpenVINO. Its weights in full precision have 13.9 GB, all files together 77 GB.
+/// `stabilityai/stable-diffusion-xl-base-1.0`: a folder in full precision and in fp16, beside checkpoints in one file,
+/// ONNX, Flax and OpenVINO.
 const SDXL: &str = ".gitattributes 01.png LICENSE.md README.md comparison.png model_index.json pipeline.png \
     scheduler/scheduler_config.json sd_xl_base_1.0.safetensors sd_xl_base_1.0_0.9vae.safetensors \
     sd_xl_offset_example-lora_1.0.safetensors text_encoder/config.json text_encoder/flax_model.msgpack \
@@ -24,7 +24,8 @@ const SDXL: &str = ".gitattributes 01.png LICENSE.md README.md comparison.png mo
     tokenizer_2/tokenizer_config.json tokenizer_2/vocab.json unet/config.json unet/diffusion_flax_model.msgpack \
     unet/diffusion_pytorch_model.fp16.safetensors unet/diffusion_pytorch_model.safetensors unet/model.onnx \
     unet/model.onnx_data unet/openvino_model.bin unet/openvino_model.xml vae/config.json \
-    vae/diffusion_flax_model.msgpack vae/diffusion_pytorch_model.fp16.safetensors vae/diffusion_pytorch_model.safetensors \
+    vae/diffusion_flax_model.msgpack vae/diffusion_pytorch_model.fp16.safetensors \
+    vae/diffusion_pytorch_model.safetensors \
     vae_1_0/config.json vae_1_0/diffusion_pytorch_model.fp16.safetensors vae_1_0/diffusion_pytorch_model.safetensors \
     vae_decoder/config.json vae_decoder/model.onnx vae_decoder/openvino_model.bin vae_decoder/openvino_model.xml \
     vae_encoder/config.json vae_encoder/model.onnx vae_encoder/openvino_model.bin vae_encoder/openvino_model.xml";
@@ -36,7 +37,8 @@ const SD15: &str = ".gitattributes README.md feature_extractor/preprocessor_conf
     text_encoder/config.json text_encoder/model.fp16.safetensors text_encoder/model.safetensors \
     text_encoder/pytorch_model.bin text_encoder/pytorch_model.fp16.bin tokenizer/merges.txt \
     tokenizer/special_tokens_map.json tokenizer/tokenizer_config.json tokenizer/vocab.json unet/config.json \
-    unet/diffusion_pytorch_model.bin unet/diffusion_pytorch_model.fp16.bin unet/diffusion_pytorch_model.fp16.safetensors \
+    unet/diffusion_pytorch_model.bin unet/diffusion_pytorch_model.fp16.bin \
+    unet/diffusion_pytorch_model.fp16.safetensors \
     unet/diffusion_pytorch_model.non_ema.bin unet/diffusion_pytorch_model.non_ema.safetensors \
     unet/diffusion_pytorch_model.safetensors v1-5-pruned-emaonly-fp16.safetensors v1-5-pruned-emaonly.ckpt \
     v1-5-pruned-emaonly.safetensors v1-5-pruned.ckpt v1-5-pruned.safetensors v1-inference.yaml vae/config.json \
@@ -44,7 +46,8 @@ const SD15: &str = ".gitattributes README.md feature_extractor/preprocessor_conf
     vae/diffusion_pytorch_model.safetensors";
 
 /// `madebyollin/sdxl-vae-fp16-fix` and `stabilityai/sd-vae-ft-mse`: VAEs alone.
-const VAE_FIX: &str = ".gitattributes README.md config.json diffusion_pytorch_model.bin diffusion_pytorch_model.safetensors \
+const VAE_FIX: &str = ".gitattributes README.md config.json diffusion_pytorch_model.bin \
+    diffusion_pytorch_model.safetensors \
     images/activation-magnitudes.jpg sdxl.vae.safetensors sdxl_vae.safetensors";
 
 /// A repository of these files, each with its own content.
@@ -110,6 +113,15 @@ fn a_vae_comes_alone_or_out_of_a_model() {
     let kinds = [&VAE_ALONE, &VAE_OF_MODEL];
     assert_eq!(fetched(VAE_FIX, &kinds), set("config.json diffusion_pytorch_model.safetensors"));
     assert_eq!(fetched(SDXL, &kinds), set("vae/config.json vae/diffusion_pytorch_model.safetensors"));
+}
+
+#[test]
+fn text_encoders_come_without_the_other_parts() {
+    let one = "text_encoder/config.json text_encoder/model.safetensors tokenizer/merges.txt \
+        tokenizer/special_tokens_map.json tokenizer/tokenizer_config.json tokenizer/vocab.json";
+    assert_eq!(fetched(SD15, &TEXT_ENCODERS), set(one));
+    let two = one.replace("text_encoder/", "text_encoder_2/").replace("tokenizer/", "tokenizer_2/");
+    assert_eq!(fetched(SDXL, &TEXT_ENCODERS), set(&format!("{one} {two}")));
 }
 
 #[test]

@@ -118,7 +118,8 @@ fn lists_of_shards_are_taken_at_their_word() {
     assert!(error.contains(&format!("has no {second}")) && error.contains("index.json names it"), "{error}");
 
     // Both files have both tensors: the list says which ones count.
-    let pair = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    let pair = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+                   "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
     write(dir.path(), &first, pair, &two([1.0, 2.0]));
     write(dir.path(), &second, pair, &two([3.0, 4.0]));
     let value = |weights: &Weights, name: &str| {
@@ -163,7 +164,8 @@ fn variants_are_read_where_there_is_no_full_precision() {
 #[test]
 fn a_matrix_is_read_transposed() {
     let dir = tempfile::tempdir().unwrap();
-    let header = r#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"v":{"dtype":"F32","shape":[1],"data_offsets":[24,28]}}"#;
+    let header = r#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
+                     "v":{"dtype":"F32","shape":[1],"data_offsets":[24,28]}}"#;
     let bytes: Vec<u8> = [1f32, 2., 3., 4., 5., 6., 7.].iter().flat_map(|value| value.to_le_bytes()).collect();
     let file = write(dir.path(), "x.safetensors", header, &bytes);
     let weights = Weights::open(&file).unwrap().transpose("m").transpose("v").transpose("none");
