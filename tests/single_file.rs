@@ -190,7 +190,7 @@ fn same(name: &str, family: Family) {
     let file = InOneFile::new(&model, family, &checkpoint);
     let single = file.open(&Elsewhere::default()).unwrap();
     let expected = Parts::open(model.path()).unwrap();
-    assert_eq!(single.process, expected.process);
+    assert!(single.process == expected.process, "the schedules differ");
     assert_eq!(single.prompts, expected.prompts);
     assert_eq!(single.warnings, [""; 0], "what real files have is not worth a word");
     assert_eq!(run(single), run(expected.clone()), "{name}");

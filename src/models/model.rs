@@ -6,10 +6,9 @@ use super::at_once::at_once;
 use super::conditioning::Conditioning;
 use super::config::VaeConfig;
 use super::denoiser::Denoiser;
+use super::finite_vae::FiniteVae;
 use super::lora_set::LoraSet;
-use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
-use super::vae::AutoencoderKl;
 use crate::choice::PromptOptions;
 use crate::sampling::process::Process;
 
@@ -21,7 +20,7 @@ pub struct Model {
     /// The denoiser.
     pub denoiser: Denoiser,
     /// Images ↔ latents.
-    pub vae: OnDemand<AutoencoderKl>,
+    pub vae: FiniteVae,
     /// The VAE's sizes and factors.
     pub vae_config: VaeConfig,
     /// How latents become noise, and what the denoiser predicts.

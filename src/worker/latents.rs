@@ -26,7 +26,7 @@ impl Latents {
             .permute((0, 3, 1, 2))?
             .contiguous()?
             .to_device(&model.device)?;
-        let (mean, std) = model.vae.get()?.encode(&pixels)?;
+        let (mean, std) = model.vae.encode(&pixels)?;
         for (tensor, what) in [(mean, "mean"), (std, "std")] {
             let tensor = tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             self.0.insert(format!("{name}.{what}"), tensor);

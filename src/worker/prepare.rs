@@ -30,6 +30,7 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
     for (index, (photo, image)) in scan.photos.iter().zip(&images).enumerate() {
         progress(index, &photo.name);
         latents.add(model, short(&photo.hash), image)?;
+        ctx.warn(model.vae.news());
         ctx.stop_here()?;
     }
     progress(images.len(), "");
