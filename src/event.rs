@@ -79,6 +79,9 @@ pub enum Event {
     Download { file: String, done: u64, total: u64, resumed: u64, bytes_per_second: f64 },
     /// A file of the base model cannot be had; the command ends with the reason.
     DownloadFailed { file: String },
+    /// Something went wrong that may pass, e.g. the disk is full: it is tried again in so many `seconds`, for the
+    /// `attempt`th of at most `most` times in a row.
+    Retrying { reason: String, seconds: f64, attempt: u32, most: u32 },
     /// Something the user should know that does not stop the work.
     Warning { message: String },
     /// Something worth a line, e.g. `continuing at step 120 of 400`.

@@ -31,6 +31,7 @@ mod session;
 mod signals;
 mod status;
 mod study;
+mod time;
 mod work;
 
 pub use crate::engine::install_hook as install_panic_hook;

@@ -14,6 +14,7 @@ use super::opened::{Found, Opened};
 use super::output::tell;
 use super::session::Session;
 use super::study::StudyArgs;
+use super::time::TimeArgs;
 use crate::engine::{FailedCell, Run, Summary, Terms};
 use crate::event::Event;
 use crate::report::data::Live;
@@ -37,6 +38,8 @@ pub struct RunArgs {
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
+    #[command(flatten)]
+    time: TimeArgs,
     /// Replace the report of another experiment of the same name
     #[arg(long)]
     replace: bool,
@@ -106,7 +109,7 @@ impl RunArgs {
             observer: &live,
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
-            terms: Terms::default(),
+            terms: Terms { time: self.time.begin(session), ..Terms::default() },
             worker: device::name(&device),
             device: study.device_class.to_string(),
         };

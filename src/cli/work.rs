@@ -13,7 +13,8 @@ use super::output::tell;
 use super::run::tell_failed;
 use super::session::Session;
 use super::study::StudyArgs;
-use crate::engine::{Run, Summary, Terms};
+use super::time::TimeArgs;
+use crate::engine::{Order, Run, Summary, Terms};
 use crate::stage::Stage;
 use crate::text::plain_name;
 use crate::worker::{Stages, StopFlag, device};
@@ -40,6 +41,8 @@ pub struct WorkArgs {
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
+    #[command(flatten)]
+    time: TimeArgs,
     /// Stop, after a checkpoint, when standard input ends: whoever started this worker has gone
     #[arg(long, hide = true)]
     until_eof: bool,
@@ -64,7 +67,12 @@ impl WorkArgs {
             observer: &observer,
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
-            terms: Terms { stages: self.stage.clone(), max_jobs: self.max_jobs.map(|n| n as usize) },
+            terms: Terms {
+                stages: self.stage.clone(),
+                max_jobs: self.max_jobs.map(|n| n as usize),
+                order: Order::LongestFirst,
+                time: self.time.begin(session),
+            },
             worker: device::name(&device),
             device: study.device_class.to_string(),
         };

@@ -4,7 +4,9 @@
 
 mod advice;
 mod execute;
+mod order;
 mod panics;
+mod patience;
 mod progress;
 mod ready;
 mod run;
@@ -13,6 +15,7 @@ mod terms;
 mod tests;
 
 pub use advice::less_memory;
+pub use order::Order;
 pub use panics::{catch, install_hook};
 pub use run::{FailedCell, Run, Summary};
-pub use terms::Terms;
+pub use terms::{Terms, TimeLimit};

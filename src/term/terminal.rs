@@ -151,6 +151,10 @@ impl State {
                 self.download = None;
             }
             Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
+            Event::Retrying { reason, seconds, attempt, most } => {
+                let (head, when) = (paint.yellow("waiting:"), duration(*seconds));
+                self.line(&format!("{head} {}; again in {when} ({attempt} of {most})", plain_text(reason)));
+            }
             Event::Note { message } => self.info(&plain_text(message)),
             Event::Stopping { signal } => {
                 let how = "stopping after this step; again to stop at once";
