@@ -3,7 +3,6 @@
 //! Follows [`ModelPipeline`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/pipelines/stable_diffusion/pipeline_stable_diffusion.py)
 //! with a CPU generator per image, so the same seed gives the same picture there and here.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use candle_core::{DType, Result, Tensor, bail};
@@ -12,7 +11,7 @@ use image::RgbImage;
 use crate::choice;
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
-use crate::models::{Conditioning, LoraSet, Model};
+use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
 use crate::sampling::noise::TorchRng;
 use crate::sampling::samplers::Sampler;
 
@@ -61,9 +60,12 @@ pub fn generate(
     let sampler = || Sampler::new(request.sampler, &model.process, request.steps);
     let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
-    let prompts: &[&str] = if guided { &[request.negative_prompt, request.prompt] } else { &[request.prompt] };
-    let conditions = encode_prompts(model, prompts)?;
-    let conditions: Vec<&Conditioning> = prompts.iter().filter_map(|prompt| conditions.get(*prompt)).collect();
+    let mut prompts = vec![model.encode_prompt(request.prompt)?];
+    if guided {
+        prompts.insert(0, model.encode_negative(request.negative_prompt)?);
+    }
+    let sizes = ImageSizes::drawn(height, width);
+    let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;
     let mut run = Run {
         model,
         lora,
@@ -81,17 +83,6 @@ pub fn generate(
         }
     }
     Ok(images)
-}
-
-/// The conditions of every distinct prompt, each encoded once and alone.
-fn encode_prompts<'a>(model: &Model, prompts: &[&'a str]) -> Result<BTreeMap<&'a str, Conditioning>> {
-    let mut conditions = BTreeMap::new();
-    for prompt in prompts {
-        if !conditions.contains_key(prompt) {
-            conditions.insert(*prompt, model.encode_prompt(prompt)?);
-        }
-    }
-    Ok(conditions)
 }
 
 /// Images of latents `(B, 4, h, w)` as the denoiser sees them: divided by the VAE's factor, decoded one by one,
@@ -129,7 +120,7 @@ struct Run<'a> {
     model: &'a Model,
     lora: &'a LoraSet,
     /// Negative prompt and prompt, or the prompt alone; one sample each.
-    conditions: Vec<&'a Conditioning>,
+    conditions: Vec<Conditioning>,
     guidance: Option<f64>,
     /// Of one image's latents.
     shape: [usize; 4],
@@ -155,7 +146,7 @@ impl Run<'_> {
         shape[0] = seeds.len();
         let mut x = (noise(&shape)? * f64::from(sampler.init_noise_sigma()))?;
         // The order of diffusers: every unconditional sample, then every conditional one.
-        let each = self.conditions.iter().flat_map(|one| std::iter::repeat_n(*one, seeds.len()));
+        let each = self.conditions.iter().flat_map(|one| std::iter::repeat_n(one, seeds.len()));
         let conditioning = Conditioning::stack(each)?;
         for (i, t) in sampler.timesteps().to_vec().into_iter().enumerate() {
             let input = sampler.scale_model_input(&x, i)?;

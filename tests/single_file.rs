@@ -62,6 +62,7 @@ fn same(name: &str, family: Family) {
     }
     let metadata = match family {
         Family::Sd1 => BTreeMap::new(),
+        Family::Sdxl => BTreeMap::new(),
         Family::Sd2 => BTreeMap::from([("modelspec.prediction_type".to_owned(), "v".to_owned())]),
     };
     let dir = tempfile::tempdir().unwrap();
@@ -168,7 +169,7 @@ fn other_files_are_refused_with_advice() {
         ("c.safetensors", &[("conditioner.embedders.0.x", &[4])], "Stable Diffusion XL"),
         ("d.safetensors", &[("conv_in.weight", &[4])], "model_index.json"),
         ("e.safetensors", &[(input, &[320, 9, 3, 3])], "inpainting"),
-        ("f.safetensors", &[(input, &[320, 4, 3, 3]), (context, &[320, 2048])], "neither"),
+        ("f.safetensors", &[(input, &[320, 4, 3, 3]), (context, &[320, 2048])], "none of"),
     ] {
         let text = refused(name, shapes);
         assert!(text.contains(advice) && text.contains(name), "{text}");

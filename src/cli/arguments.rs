@@ -1,11 +1,11 @@
 //! What may be said on the command line.
 
 use super::{
-    clean, completions, doctor,
+    clean, completions, diff, doctor,
     exit::Exit,
     generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status, work,
+    photos, plan, report, run, status, submit, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -49,10 +49,12 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
     Work(work::WorkArgs),
+    Submit(submit::SubmitArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Diff(diff::DiffArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \

@@ -3,7 +3,9 @@
 use super::arguments::{Arguments, OtherCommand};
 use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
-use super::{clean, completions, defaults, doctor, generate, import, lora, man, photos, plan, report, status, work};
+use super::{
+    clean, completions, defaults, diff, doctor, generate, import, lora, man, photos, plan, report, status, submit, work,
+};
 
 /// Does what was asked for.
 ///
@@ -12,10 +14,12 @@ use super::{clean, completions, defaults, doctor, generate, import, lora, man, p
 pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
     match command {
         OtherCommand::Photos(args) => photos::execute(args, output),
+        OtherCommand::Submit(args) => submit::execute(args, output),
         OtherCommand::Work(args) => work::execute(args, output),
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),
+        OtherCommand::Diff(args) => diff::execute(args, output),
         OtherCommand::Generate(args) => generate::execute(args, output),
         OtherCommand::Defaults => defaults::execute(output),
         OtherCommand::Doctor(args) => doctor::execute(args, output),

@@ -6,6 +6,7 @@ mod browser;
 mod clean;
 mod completions;
 mod defaults;
+mod diff;
 mod doctor;
 mod execute;
 mod exit;
@@ -31,6 +32,7 @@ mod session;
 mod signals;
 mod status;
 mod study;
+mod submit;
 mod time;
 mod work;
 

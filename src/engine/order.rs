@@ -16,7 +16,8 @@ pub enum Order {
 /// For each job how long it takes from its begin to the end of the last job that needs it. `seconds` is what is known
 /// of each. Where nothing is, the mean of what is known counts, by the job's share in the largest of its stage.
 pub(super) fn longest_paths(plan: &Plan, seconds: &[Option<f64>]) -> Vec<f64> {
-    let work: Vec<Option<f64>> = plan.jobs.iter().map(|job| (about(job.stage).work)(&job.inputs.key_inputs())).collect();
+    let work: Vec<Option<f64>> =
+        plan.jobs.iter().map(|job| (about(job.stage).work)(&job.inputs.key_inputs())).collect();
     let largest = |stage: Stage| {
         let of_stage = plan.jobs.iter().zip(&work).filter(|(job, _)| job.stage == stage);
         of_stage.filter_map(|(_, work)| *work).fold(0.0, f64::max)

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::order::Order;
-use crate::stage::Stage;
+use crate::plan::Job;
+use crate::stage::{Key, Stage};
 
 /// Which jobs a run may begin, in which order, how many, and for how long. The default is the whole study.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// Begin jobs of these stages only; of all if there are none.
     pub stages: Vec<Stage>,
+    /// Begin this job only.
+    pub only: Option<(Stage, Key)>,
     /// Begin nothing new after that many jobs.
     pub max_jobs: Option<usize>,
     /// Which of the jobs that could begin comes first.
@@ -26,9 +29,10 @@ pub struct TimeLimit {
 }
 
 impl Terms {
-    /// Whether jobs of a stage may be begun.
-    pub(super) fn allow(&self, stage: Stage) -> bool {
-        self.stages.is_empty() || self.stages.contains(&stage)
+    /// Whether a job may be begun.
+    pub(super) fn allow(&self, job: &Job) -> bool {
+        let chosen = self.only.as_ref().is_none_or(|(stage, key)| *stage == job.stage && *key == job.key);
+        chosen && (self.stages.is_empty() || self.stages.contains(&job.stage))
     }
 
     /// Whether another job may be begun after `begun` of them.

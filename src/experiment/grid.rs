@@ -1,7 +1,7 @@
 //! `[sweep]`, `[[cells]]` and `[[exclude]]`: which combinations make the study.
 //!
 //! The grid is the product of the sweep's axes in file order, the last axis changing fastest; the axes
-//! of an extended file come first. `[[cells]]` follow in file order. A combination that matches all
+//! of an extended file come first. Axes of one `[sweep.zip]` are walked together, as one axis ([`Walk`]). `[[cells]]` follow in file order. A combination that matches all
 //! keys of an `[[exclude]]` is dropped. A cell with the settings of an earlier one is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,96 +9,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entry::{Assignments, Entry};
 use super::problem::Problem;
 use super::problems::Problems;
-use super::value::{label, same, shown};
+use super::value::{label, same};
+use super::walk::{MAX_CELLS, Walk, assigned, refuse};
 
-/// A larger grid is a mistake.
-const MAX_CELLS: usize = 10_000;
 /// More rules are a mistake, too: each is compared with every cell.
 const MAX_EXCLUDES: usize = 1000;
 /// The bytes that all cells may take together: every cell holds all its settings, long lists included.
 const MAX_BYTES: usize = 128 << 20;
 
-/// Settings that a sweep cannot change, and why.
-const NOT_SWEPT: [(&str, &str); 8] = [
-    ("name", "all cells share one report"),
-    ("title", "all cells share one report"),
-    ("model.device", "the device is where the study runs, not what it studies"),
-    ("dataset.held_out", "all cells must be measured on the same held-out photos"),
-    ("generate.batch_size", "it never changes an image"),
-    ("train.checkpoint_every", "it never changes a result"),
-    ("evaluate.encoders", "all cells must be measured by the same encoders"),
-    ("evaluate.question", "a study has one question"),
-];
-
 /// A combination before it is checked: what it assigns on top of the file's settings.
 pub(super) type Combination = Assignments;
-
-/// Checks the sweep: the axes, each value with its own place.
-pub(super) fn axes(sweep: &Assignments, problems: &mut Problems) -> Vec<(String, Vec<Entry>)> {
-    let mut axes = Vec::new();
-    for (key, entry) in sweep {
-        if refuse(key, entry, problems) {
-            continue;
-        }
-        let values = match entry.value.as_array() {
-            Some(values) if !values.is_empty() => values,
-            _ => {
-                let message = format!("`sweep.{key}` cannot be {}", shown(&entry.value));
-                problems.push(Problem::error(entry.origin.value(), message).expected("a list of at least one value"));
-                continue;
-            }
-        };
-        if values.len() > MAX_CELLS {
-            let message = format!("`sweep.{key}` has {} values", values.len());
-            problems.push(Problem::error(entry.origin.key(), message).expected(format!("at most {MAX_CELLS}")));
-            continue;
-        }
-        let item = |(i, value): (usize, &toml::Value)| assigned(value.clone(), entry.origin.item(i));
-        let entries: Vec<Entry> = values.iter().enumerate().map(item).collect();
-        for (i, entry) in entries.iter().enumerate() {
-            if entries[..i].iter().any(|earlier| same(&earlier.value, &entry.value)) {
-                let message = format!("`sweep.{key}` has {} twice", shown(&entry.value));
-                problems.push(Problem::error(entry.origin.value(), message).help("remove one of them"));
-            }
-        }
-        axes.push((key.clone(), entries));
-    }
-    axes
-}
-
-/// A value that a cell assigns: it wins over every layer.
-fn assigned(value: toml::Value, origin: super::source::Origin) -> Entry {
-    Entry { value, origin, layer: usize::MAX }
-}
-
-fn refuse(key: &str, entry: &Entry, problems: &mut Problems) -> bool {
-    let reason = NOT_SWEPT.iter().find(|(refused, _)| *refused == key);
-    if let Some((_, reason)) = reason {
-        problems.push(Problem::error(entry.origin.key(), format!("`{key}` cannot be swept: {reason}")));
-    }
-    reason.is_some()
-}
 
 /// All combinations: the grid, then the explicit cells, without those excluded.
 ///
 /// `base` holds the values of settings that a combination does not assign.
 pub(super) fn combinations(
-    axes: &[(String, Vec<Entry>)],
+    walks: &[Walk],
     cells: &[Assignments],
     exclude: &[Assignments],
     base: &BTreeMap<String, Entry>,
     problems: &mut Problems,
 ) -> Vec<Combination> {
-    let grid = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
+    let grid = walks.iter().try_fold(1usize, |count, walk| count.checked_mul(walk.len()));
     let count = grid.and_then(|grid| grid.checked_add(cells.len())).filter(|count| *count <= MAX_CELLS);
     if count.is_none() {
-        let sizes: Vec<String> = axes.iter().map(|(_, values)| values.len().to_string()).collect();
+        let sizes: Vec<String> = walks.iter().map(|walk| walk.len().to_string()).collect();
         let message = match (sizes.is_empty(), cells.len()) {
             (true, listed) => format!("there are {listed} `[[cells]]`"),
             (false, 0) => format!("the grid has {} cells", sizes.join(" × ")),
             (false, listed) => format!("the grid has {} cells, and there are {listed} `[[cells]]`", sizes.join(" × ")),
         };
-        let axis = axes.last().and_then(|(_, values)| values.first());
+        let axis = walks.last().and_then(|walk| walk.axes.first()?.1.first());
         let place = axis.or_else(|| cells.iter().flatten().next().map(|(_, entry)| entry));
         if let Some(place) = place {
             problems.push(Problem::error(place.origin.key(), message).expected(format!("at most {MAX_CELLS}")));
@@ -106,7 +47,7 @@ pub(super) fn combinations(
         return Vec::new();
     }
     let longest = |entries: &[Entry]| entries.iter().map(|entry| size(&entry.value)).max().unwrap_or(0);
-    let swept: usize = axes.iter().map(|(_, values)| longest(values)).sum();
+    let swept: usize = walks.iter().flat_map(|walk| &walk.axes).map(|(_, values)| longest(values)).sum();
     let given: usize = base.values().map(|entry| size(&entry.value)).sum();
     if let Some(problem) = too_large(count.unwrap_or(0), swept + given, base) {
         problems.push(problem);
@@ -117,8 +58,8 @@ pub(super) fn combinations(
         problems.push(Problem::error(rule.1.origin.key(), message).expected(format!("at most {MAX_EXCLUDES}")));
         return Vec::new();
     }
-    let mut all = product(axes);
-    if axes.is_empty() && !cells.is_empty() {
+    let mut all = product(walks);
+    if walks.is_empty() && !cells.is_empty() {
         all.clear();
     }
     for cell in cells.iter().filter(|cell| !cell.is_empty()) {
@@ -154,15 +95,11 @@ fn size(value: &toml::Value) -> usize {
     }
 }
 
-/// The product of the axes; one empty combination without axes.
-fn product(axes: &[(String, Vec<Entry>)]) -> Vec<Combination> {
-    axes.iter().fold(vec![Vec::new()], |all, (key, values)| {
+/// The product of the walks; one empty combination without any.
+fn product(walks: &[Walk]) -> Vec<Combination> {
+    walks.iter().fold(vec![Vec::new()], |all, walk| {
         let extend = |combination: Combination| {
-            values.iter().map(move |value| {
-                let mut longer = combination.clone();
-                longer.push((key.clone(), value.clone()));
-                longer
-            })
+            (0..walk.len()).map(move |step| combination.iter().cloned().chain(walk.step(step)).collect())
         };
         all.into_iter().flat_map(extend).collect()
     })

@@ -8,6 +8,7 @@ use super::entry::{Assignments, Entry, position};
 use super::node::{self, Field, Node};
 use super::problem::Problem;
 use super::problems::Problems;
+use super::range;
 use super::schema;
 use super::source::{Origin, Place, Source};
 
@@ -16,6 +17,8 @@ use super::source::{Origin, Place, Source};
 pub(super) struct Layer {
     pub(super) settings: Assignments,
     pub(super) sweep: Assignments,
+    /// Groups of axes that are walked together.
+    pub(super) zip: Option<Vec<Assignments>>,
     pub(super) cells: Option<Vec<Assignments>>,
     pub(super) exclude: Option<Vec<Assignments>>,
     pub(super) extends: Option<Entry>,
@@ -64,6 +67,15 @@ impl Layer {
     }
 }
 
+/// What the value of a setting inside `[sweep]`, `[[cells]]` or `[[exclude]]` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// The values of an axis: a list or a range.
+    Axis,
+    /// One value.
+    Value,
+}
+
 /// Where the layer is written: the origin of all its values.
 enum Writing {
     File(Arc<Source>),
@@ -101,7 +113,10 @@ impl Absorber<'_> {
                 "sweep" => {
                     let mut axes = Vec::new();
                     match &field.node {
-                        Node::Table { fields, .. } => fields.iter().for_each(|f| self.assignment("", f, &mut axes)),
+                        Node::Table { fields, .. } => fields.iter().for_each(|field| match field.key.as_str() {
+                            "zip" => self.layer.zip = self.zip(field),
+                            _ => self.assignment("", field, Meaning::Axis, &mut axes),
+                        }),
                         _ => self.not_a_section("sweep", field),
                     }
                     self.refuse_doubles(&axes);
@@ -109,8 +124,8 @@ impl Absorber<'_> {
                         set(&mut self.layer.sweep, key, entry);
                     }
                 }
-                "cells" => self.layer.cells = self.combinations(field),
-                "exclude" => self.layer.exclude = self.combinations(field),
+                "cells" => self.layer.cells = self.combinations(field, "cells", Meaning::Value),
+                "exclude" => self.layer.exclude = self.combinations(field, "exclude", Meaning::Value),
                 "extends" if matches!(self.writing, Writing::Text { .. }) => {
                     let place = self.place(0..0);
                     self.problems.push(Problem::error(place, "`extends` can only be given in a file"));
@@ -141,13 +156,16 @@ impl Absorber<'_> {
     }
 
     /// A key inside `[sweep]`, `[[cells]]` or `[[exclude]]`; `dataset.size` may be quoted or not.
-    fn assignment(&mut self, section: &str, field: &Field, into: &mut Assignments) {
+    fn assignment(&mut self, section: &str, field: &Field, meaning: Meaning, into: &mut Assignments) {
         let path = join(section, &field.key);
         if schema::is_setting(&path) {
-            into.push((path, self.entry(field)));
+            match range::fields(&field.node).filter(|_| meaning == Meaning::Axis) {
+                Some((fields, span)) => self.range(&path, field, fields, span, into),
+                None => into.push((path, self.entry(field))),
+            }
         } else if schema::is_section(&path) {
             match &field.node {
-                Node::Table { fields, .. } => fields.iter().for_each(|f| self.assignment(&path, f, into)),
+                Node::Table { fields, .. } => fields.iter().for_each(|f| self.assignment(&path, f, meaning, into)),
                 _ => self.not_a_section(&path, field),
             }
         } else {
@@ -155,9 +173,51 @@ impl Absorber<'_> {
         }
     }
 
-    fn combinations(&mut self, field: &Field) -> Option<Vec<Assignments>> {
+    /// A range: its values stand where it does.
+    fn range(
+        &mut self,
+        path: &str,
+        field: &Field,
+        fields: &[Field],
+        span: &std::ops::Range<usize>,
+        into: &mut Assignments,
+    ) {
+        match range::expand(path, fields, span, &|span| self.place(span)) {
+            Ok(values) => {
+                let Entry { origin, layer, .. } = self.entry(field);
+                into.push((path.to_owned(), Entry { value: toml::Value::Array(values), origin, layer }));
+            }
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| self.problems.push(problem));
+                self.layer.meant.push(path.to_owned());
+            }
+        }
+    }
+
+    /// `[sweep.zip]` is one group of axes, `[[sweep.zip]]` one of several.
+    fn zip(&mut self, field: &Field) -> Option<Vec<Assignments>> {
+        match &field.node {
+            Node::Table { span, .. } => {
+                let one =
+                    Field { node: Node::List { items: vec![field.node.clone()], span: span.clone() }, ..field.clone() };
+                self.combinations(&one, "sweep.zip", Meaning::Axis)
+            }
+            Node::List { .. } => self.combinations(field, "sweep.zip", Meaning::Axis),
+            Node::Leaf { .. } => {
+                let place = self.place(field.node.span());
+                let problem = Problem::error(place, format!("`sweep.zip` is {}", field.node.kind()));
+                self.problems.push(
+                    problem
+                        .expected("settings that change together, each with a list of values")
+                        .help("write `[sweep.zip]` and below it e.g. `train.rank = [4, 8]` and `train.alpha = [4, 8]`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn combinations(&mut self, field: &Field, name: &str, meaning: Meaning) -> Option<Vec<Assignments>> {
         let Node::List { items, .. } = &field.node else {
-            let name = &field.key;
             let place = self.place(field.key_span.clone());
             let message = format!("`{name}` is {}", field.node.kind());
             self.problems.push(
@@ -172,15 +232,15 @@ impl Absorber<'_> {
             let mut one = Vec::new();
             let Node::Table { fields, .. } = item else {
                 let place = self.place(item.span());
-                let message = format!("`{}` holds {}", field.key, item.kind());
+                let message = format!("`{name}` holds {}", item.kind());
                 self.problems.push(Problem::error(place, message).expected("settings by their dotted names"));
                 continue;
             };
-            fields.iter().for_each(|field| self.assignment("", field, &mut one));
+            fields.iter().for_each(|field| self.assignment("", field, meaning, &mut one));
             self.refuse_doubles(&one);
             if fields.is_empty() {
                 let place = self.place(item.span());
-                let message = format!("this `[[{}]]` is empty", field.key);
+                let message = format!("this `[[{name}]]` is empty");
                 self.problems.push(Problem::error(place, message).expected("at least one setting"));
             }
             one.sort_by_key(|(_, entry)| position(entry));

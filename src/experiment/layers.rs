@@ -55,6 +55,8 @@ pub(super) struct Merged {
     pub(super) values: BTreeMap<String, Entry>,
     /// The axes of the grid, in the order of each file; the axes of an extended file come first.
     pub(super) sweep: Assignments,
+    /// Groups of axes that are walked together.
+    pub(super) zip: Vec<Assignments>,
     pub(super) cells: Vec<Assignments>,
     pub(super) exclude: Vec<Assignments>,
     /// Where each section begins in the file that was asked for.
@@ -234,7 +236,11 @@ fn merge(layers: Vec<Layer>, path: &Path) -> Merged {
         }
     }
     merged.sweep.sort_by_key(|(_, entry)| (entry.layer, position(entry)));
-    for layer in layers {
+    for (number, layer) in layers.into_iter().enumerate() {
+        let of_layer = |(key, entry): (String, Entry)| (key, Entry { layer: number, ..entry });
+        if let Some(zip) = layer.zip {
+            merged.zip = zip.into_iter().map(|group| group.into_iter().map(of_layer).collect()).collect();
+        }
         merged.cells = layer.cells.unwrap_or(merged.cells);
         merged.exclude = layer.exclude.unwrap_or(merged.exclude);
         merged.sections.extend(layer.sections);

@@ -14,6 +14,7 @@ use super::sections::read_all;
 use super::settings::Settings;
 use super::source::{Origin, Place};
 use super::study::{Cell, Experiment};
+use super::walk::{AxisValues, walks};
 
 impl Experiment {
     /// Reads, merges and checks everything.
@@ -41,14 +42,16 @@ type ReadCell<'a> = dyn Fn(&BTreeMap<String, Entry>, &mut Problems) -> Option<Re
 
 /// Expands the grid and checks every cell.
 fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
-    let Merged { values, sweep, cells, exclude, sections, mut meant, file } = merged;
-    let axes = grid::axes(&sweep, problems);
+    let Merged { values, sweep, zip, cells, exclude, sections, mut meant, file } = merged;
+    let walks = walks(&sweep, &zip, problems);
+    let swept = || sweep.iter().chain(zip.iter().flatten());
     if problems.has_errors() {
         // A setting whose axis is wrong is not missing as well.
-        meant.extend(sweep.iter().map(|(key, _)| key.clone()));
+        meant.extend(swept().map(|(key, _)| key.clone()));
     }
-    warn_of_ignored_overrides(&sweep, &values, problems);
-    let combinations = grid::combinations(&axes, &cells, &exclude, &values, problems);
+    warn_of_ignored_overrides(swept(), &values, problems);
+    let combinations = grid::combinations(&walks, &cells, &exclude, &values, problems);
+    let axes: Vec<AxisValues> = walks.into_iter().flat_map(|walk| walk.axes).collect();
     let read = |values: &BTreeMap<String, Entry>, problems: &mut Problems| -> Option<Read> {
         read_all(&mut Reader { values, sections: &sections, meant: &meant, file: &file, problems })
     };
@@ -108,7 +111,11 @@ fn named(mut cells: Vec<Cell>) -> Vec<Cell> {
 }
 
 /// `--set dataset.size=5` does nothing to cells that sweep over `dataset.size`.
-fn warn_of_ignored_overrides(sweep: &Assignments, values: &BTreeMap<String, Entry>, problems: &mut Problems) {
+fn warn_of_ignored_overrides<'a>(
+    sweep: impl Iterator<Item = &'a (String, Entry)>,
+    values: &BTreeMap<String, Entry>,
+    problems: &mut Problems,
+) {
     for (key, _) in sweep {
         if let Some(Entry { origin: Origin::Text { what, raw, .. }, .. }) = values.get(key) {
             let message = format!("`{key}` is swept, so this changes no cell");

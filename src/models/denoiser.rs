@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::adaptable::AdaptableLayer;
-use super::conditioning::Conditioning;
+use super::conditioning::{Conditioning, ImageSizes};
 use super::gradients::{LossAndGradients, Recompute};
 use super::lora_set::LoraSet;
 use super::unet::UNet2DConditionModel;
@@ -11,7 +11,7 @@ use super::unet::UNet2DConditionModel;
 /// A frozen network that predicts from noisy latents, a time and conditions.
 #[derive(Debug)]
 pub enum Denoiser {
-    /// Stable Diffusion 1 and 2.
+    /// Stable Diffusion 1, 2 and XL.
     UNet(Box<UNet2DConditionModel>),
 }
 
@@ -68,6 +68,18 @@ impl Denoiser {
     pub fn channels(&self) -> usize {
         match self {
             Self::UNet(unet) => unet.config().in_channels,
+        }
+    }
+
+    /// The conditions of a prompt for images of these sizes, with all that this network wants to be told: some are told
+    /// the sizes, others are not.
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn conditions(&self, prompt: &Conditioning, sizes: ImageSizes) -> Result<Conditioning> {
+        match self {
+            Self::UNet(unet) if unet.config().text_time.is_some() => prompt.with_sizes(sizes),
+            Self::UNet(_) => Ok(prompt.clone()),
         }
     }
 

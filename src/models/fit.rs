@@ -29,7 +29,12 @@ pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
     let context = texts.iter().map(|(_, config)| config.hidden_size).sum::<usize>();
     if denoiser.context != context {
         let wanted = denoiser.context;
-        return Err(format!("the UNet wants a context of width {wanted}, the text encoder gives {context}"));
+        return Err(format!("the UNet wants a context of width {wanted}, the text encoders give {context}"));
+    }
+    let pooled = texts.iter().rev().find_map(|(_, config)| config.pooled).map(|pooled| pooled.width);
+    if let Some(wanted) = denoiser.pooled.filter(|wanted| pooled != Some(*wanted)) {
+        let given = pooled.map_or("none".to_owned(), |width| format!("one of width {width}"));
+        return Err(format!("the UNet wants a pooled output of width {wanted}, the text encoders give {given}"));
     }
     for (part, config) in texts {
         if config.positions < PROMPT_TOKENS {
@@ -42,6 +47,9 @@ pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
         if largest as usize >= config.vocab_size {
             let known = config.vocab_size;
             return Err(format!("the tokenizer has ids up to {largest}, the text encoder knows {known}"));
+        }
+        if let Some(end) = config.pooled.and_then(|pooled| pooled.misfit(&tokenizer.encode(""))) {
+            return Err(format!("the tokenizer of {} {end}", part.data.folder));
         }
     }
     Ok(Fit { denoiser, vae })

@@ -35,7 +35,7 @@ pub mod vae;
 pub mod vision;
 
 pub use adaptable::{AdaptableLayer, Tokens};
-pub use conditioning::Conditioning;
+pub use conditioning::{Conditioning, ImageSizes};
 pub use delta::Delta;
 pub use denoiser::Denoiser;
 pub use gradients::{LossAndGradients, Recompute};

@@ -45,4 +45,12 @@ impl Model {
     pub fn encode_prompt(&self, prompt: &str) -> candle_core::Result<Conditioning> {
         self.prompts.encode(prompt, &self.device)
     }
+
+    /// The same for a prompt of what images should not show.
+    ///
+    /// # Errors
+    /// A full device.
+    pub fn encode_negative(&self, prompt: &str) -> candle_core::Result<Conditioning> {
+        self.prompts.encode_negative(prompt, &self.device)
+    }
 }

@@ -18,7 +18,7 @@ use crate::tensors::{LoadError, Weights};
 /// A network with its configuration; the weights are elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Network {
-    /// The denoiser of Stable Diffusion.
+    /// The denoiser of Stable Diffusion 1, 2 and XL.
     UNet(UNetConfig),
     /// The autoencoder.
     Vae(VaeConfig),
@@ -35,6 +35,8 @@ pub(super) struct DenoiserSizes {
     pub(super) out_channels: usize,
     /// Width of the tokens that it attends to.
     pub(super) context: usize,
+    /// Width of the pooled output, if it wants one.
+    pub(super) pooled: Option<usize>,
     /// Width and height of the latents that it was trained on.
     pub(super) native_size: usize,
     /// Width and height of latents must be multiples of this.
@@ -68,6 +70,7 @@ impl Network {
             "UNet2DConditionModel" => UNetConfig::parse(path, text).map(Self::UNet),
             "AutoencoderKL" => VaeConfig::parse(path, text).map(Self::Vae),
             "CLIPTextModel" => TextConfig::parse(path, text).map(Self::ClipText),
+            "CLIPTextModelWithProjection" => TextConfig::parse_with_projection(path, text).map(Self::ClipText),
             _ => Err(LoadError::Invalid {
                 file: path.to_owned(),
                 reason: format!("it belongs to a network of class {class}, which is not implemented"),
@@ -92,6 +95,7 @@ impl Network {
                 in_channels: config.in_channels,
                 out_channels: config.out_channels,
                 context: config.cross_attention_dim,
+                pooled: config.text_time.map(|text_time| text_time.pooled),
                 native_size: config.sample_size,
                 multiple: 1 << (config.blocks.len() - 1),
             }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config;
+use super::config::{self, ModelIndex};
 use super::network::Network;
 use super::part::Part;
 use super::parts::Parts;
@@ -41,7 +41,7 @@ impl Parts {
             let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
             return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
         };
-        let layout = config::model_index(&index.path(ModelFolder::INDEX), text)?;
+        let ModelIndex { folder: layout, prompts } = config::model_index(&index.path(ModelFolder::INDEX), text)?;
         let texts = Texts::of(folder, &layout.configs())?;
         let config = |data: &ModelPart| {
             let name = data.config();
@@ -66,6 +66,6 @@ impl Parts {
             let weights = Weights::open_folder(&folder.join(data.folder), data.stem)?;
             parts.push(Part { data: *data, network, weights, tokenizer });
         }
-        Ok(Self { source: folder.to_owned(), folder: layout, parts, process, texts: hashes, warnings })
+        Ok(Self { source: folder.to_owned(), folder: layout, parts, prompts, process, texts: hashes, warnings })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use super::families::PromptRules;
 use super::fit::fit;
 use super::model::Model;
 use super::network::Loaded;
@@ -27,6 +28,8 @@ pub struct Parts {
     pub folder: &'static ModelFolder,
     /// The networks, in the order of the folder's parts.
     pub parts: Vec<Part>,
+    /// What prompts become.
+    pub prompts: PromptRules,
     /// How latents become noise, and what the denoiser predicts.
     pub process: Process,
     /// Hash of each text that was read, by its name in a diffusers folder: configurations and vocabulary.
@@ -49,13 +52,15 @@ impl Parts {
     }
 
     /// The hashes of the texts that results depend on, in the order in which they count for the model's hash: the
-    /// scheduler's, those of the parts, and each tokenizer's files.
-    pub fn text_hashes(&self) -> impl Iterator<Item = &blake3::Hash> {
+    /// scheduler's, those of the parts, and each tokenizer's files. A model whose empty negative prompts become zeros has
+    /// one hash more.
+    pub fn text_hashes(&self) -> impl Iterator<Item = blake3::Hash> {
         let scheduler = std::iter::once(ModelFolder::SCHEDULER.to_owned());
         let configs = self.folder.parts.iter().map(ModelPart::config);
         let files = |folder| tokenizer::NAMES.iter().map(move |name| format!("{folder}/{name}"));
         let names = scheduler.chain(configs).chain(self.folder.tokenizers().flat_map(files));
-        names.filter_map(|name| self.texts.get(&name))
+        let zeros = self.prompts.zeros_if_empty.then(|| blake3::hash(b"force_zeros_for_empty_prompt"));
+        names.filter_map(|name| self.texts.get(&name).copied()).chain(zeros)
     }
 
     /// The files with tensors, in the order of the parts. A file that holds several parts is named once.
@@ -132,7 +137,7 @@ impl Parts {
         }
         let (vae_config, vae) = vae.ok_or(no_vae)?;
         Ok(Model {
-            prompts: PromptEncoder { encoders },
+            prompts: PromptEncoder { encoders, rules: self.prompts },
             denoiser: denoiser.ok_or(no_denoiser)?,
             vae,
             vae_config,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::conditioning::Conditioning;
+use super::families::{PromptRules, TextStates};
 use super::on_demand::OnDemand;
 use super::text_encoder::ClipTextModel;
 use super::tokenizer::Tokenizer;
@@ -14,6 +15,8 @@ use super::tokenizer::Tokenizer;
 pub struct PromptEncoder {
     /// In the order in which their outputs are joined.
     pub encoders: Vec<TextEncoder>,
+    /// What the model's family takes of them.
+    pub rules: PromptRules,
 }
 
 /// A text encoder with its tokenizer.
@@ -27,21 +30,41 @@ pub struct TextEncoder {
 
 impl PromptEncoder {
     /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on `device`. Each text
-    /// encoder gives 77 tokens; D is the sum of their widths.
+    /// encoder gives 77 tokens; D is the sum of their widths. The pooled output `(1, P)` is that of the last text
+    /// encoder with a projection.
     ///
     /// # Errors
     /// A device without room, a file that can no longer be read.
     pub fn encode(&self, prompt: &str, device: &Device) -> Result<Conditioning> {
-        let mut outputs = Vec::new();
+        let (mut outputs, mut pooled) = (Vec::new(), None);
         for encoder in &self.encoders {
             let ids = Tensor::new(encoder.tokenizer.encode(prompt), device)?.unsqueeze(0)?;
-            outputs.push(encoder.network.get()?.forward(&ids)?);
+            let network = encoder.network.get()?;
+            outputs.push(match (self.rules.states, network.config().pooled) {
+                (TextStates::Last, _) => network.forward(&ids)?,
+                (TextStates::Penultimate, None) => network.hidden(&ids, 1)?,
+                (TextStates::Penultimate, Some(_)) => {
+                    let (hidden, vector) = network.hidden_and_pooled(&ids, 1)?;
+                    pooled = Some(vector);
+                    hidden
+                }
+            });
         }
-        Ok(match outputs.as_slice() {
+        let tokens = match outputs.as_slice() {
             [] => bail!("the model has no text encoder"),
-            [tokens] => tokens.clone().into(),
-            several => Tensor::cat(several, 2)?.into(),
-        })
+            [tokens] => tokens.clone(),
+            several => Tensor::cat(several, 2)?,
+        };
+        Ok(Conditioning { pooled, ..tokens.into() })
+    }
+
+    /// The same for a prompt of what images should not show. An empty one becomes zeros in models that ask for it.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_negative(&self, prompt: &str, device: &Device) -> Result<Conditioning> {
+        let conditioning = self.encode(prompt, device)?;
+        if self.rules.zeros_if_empty && prompt.is_empty() { conditioning.zeros() } else { Ok(conditioning) }
     }
 
     /// Frees the memory of the text encoders until they are used again.

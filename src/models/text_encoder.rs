@@ -1,8 +1,8 @@
-//! The prompt's encoder, transformers' `CLIPTextModel`.
+//! The prompt's encoder, transformers' `CLIPTextModel` and `CLIPTextModelWithProjection`.
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::kernels::{LayerNorm, Storage, layer_norm, on_workers};
+use crate::kernels::{LayerNorm, Linear, Storage, layer_norm, linear, on_workers};
 use crate::models::block::{Block, BlockSizes, CLIP};
 use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
@@ -17,6 +17,7 @@ pub struct ClipTextModel {
     positions: Tensor,
     layers: Vec<Block>,
     final_norm: LayerNorm,
+    projection: Option<Linear>,
     dtype: DType,
 }
 
@@ -36,13 +37,19 @@ impl ClipTextModel {
     }
 
     pub(crate) fn new(config: &TextConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
-        // The output of a projection that Stable Diffusion does not use.
-        at.ignore("text_projection.weight");
+        let width = config.hidden_size;
+        let projection = match config.pooled {
+            Some(pooled) => Some(at.linear("text_projection", width, pooled.width, false)?),
+            None => {
+                // A projection that Stable Diffusion 1 and 2 do not use.
+                at.ignore("text_projection.weight");
+                None
+            }
+        };
         // transformers before 5 wrote the prefix, 5 does not.
         let inner = at.at("text_model");
         let at = if at.has("text_model.final_layer_norm.weight") { &inner } else { at };
         at.ignore("embeddings.position_ids");
-        let width = config.hidden_size;
         let sizes = BlockSizes {
             width,
             inner: config.intermediate_size,
@@ -57,6 +64,7 @@ impl ClipTextModel {
             positions: at.embedding("embeddings.position_embedding", config.positions, width)?,
             layers: (0..config.layers).map(layer).collect::<std::result::Result<_, LoadError>>()?,
             final_norm: at.layer_norm("final_layer_norm", width, config.layer_norm_eps)?,
+            projection,
             dtype: at.activation_dtype(),
             config: config.clone(),
         })
@@ -74,10 +82,60 @@ impl ClipTextModel {
     /// # Errors
     /// If there are too many tokens, or an id outside the vocabulary.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        on_workers(|| self.pass(ids))
+        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.layers.len())?, &self.final_norm))
     }
 
-    fn pass(&self, ids: &Tensor) -> Result<Tensor> {
+    /// `ids` `(B,T)` u32 → `(B,T,D)`, the output of the last layer but `skip` without the final layer norm (0: that of
+    /// the last layer), in the activations' type. Layers behind it are not computed.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if there are no more than `skip` layers.
+    pub fn hidden(&self, ids: &Tensor, skip: usize) -> Result<Tensor> {
+        on_workers(|| self.layers(self.embed(ids)?, 0..self.all_but(skip)?))
+    }
+
+    /// `ids` `(B,T)` u32 → `(B,P)`: the last hidden state after the final layer norm, at the token that ends the
+    /// prompt, projected; in the activations' type.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and if the network has no projection.
+    pub fn pooled(&self, ids: &Tensor) -> Result<Tensor> {
+        Ok(self.hidden_and_pooled(ids, 0)?.1)
+    }
+
+    /// [`hidden`](Self::hidden) and [`pooled`](Self::pooled), computed once.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn hidden_and_pooled(&self, ids: &Tensor, skip: usize) -> Result<(Tensor, Tensor)> {
+        on_workers(|| {
+            let kept = self.all_but(skip)?;
+            let hidden = self.layers(self.embed(ids)?, 0..kept)?;
+            let last = self.layers(hidden.clone(), kept..self.layers.len())?;
+            Ok((hidden, self.pool(&last, ids)?))
+        })
+    }
+
+    /// Where each prompt ends.
+    ///
+    /// # Errors
+    /// A network without a projection, which does not know it.
+    pub fn ends(&self, ids: &[Vec<u32>]) -> Result<Vec<usize>> {
+        match self.config.pooled {
+            Some(pooled) => Ok(ids.iter().map(|ids| pooled.end_of(ids)).collect()),
+            None => bail!("the text encoder has no projection, so it has no pooled output"),
+        }
+    }
+
+    /// The number of layers without the last `skip`.
+    fn all_but(&self, skip: usize) -> Result<usize> {
+        match self.layers.len().checked_sub(skip) {
+            Some(kept @ 1..) => Ok(kept),
+            _ => bail!("the text encoder has {} layers, so {skip} cannot be left out", self.layers.len()),
+        }
+    }
+
+    fn embed(&self, ids: &Tensor) -> Result<Tensor> {
         let (batch, length) = ids.dims2()?;
         if length > self.config.positions {
             bail!("{length} tokens are more than the text encoder's {} positions", self.config.positions);
@@ -90,10 +148,26 @@ impl ClipTextModel {
         }
         let tokens = self.tokens.index_select(&ids, 0)?.to_dtype(self.dtype)?;
         let positions = self.positions.narrow(0, 0, length)?.to_dtype(self.dtype)?;
-        let mut x = tokens.reshape((batch, length, width))?.broadcast_add(&positions)?;
-        for layer in &self.layers {
+        tokens.reshape((batch, length, width))?.broadcast_add(&positions)
+    }
+
+    fn layers(&self, mut x: Tensor, which: std::ops::Range<usize>) -> Result<Tensor> {
+        for layer in &self.layers[which] {
             x = layer.forward(&x, true)?;
         }
-        layer_norm(&x, &self.final_norm)
+        Ok(x)
+    }
+
+    /// `last` is the last layer's output.
+    fn pool(&self, last: &Tensor, ids: &Tensor) -> Result<Tensor> {
+        let ends = self.ends(&ids.to_vec2::<u32>()?)?;
+        let at_end = |(sample, end): (usize, usize)| last.get(sample)?.narrow(0, end, 1);
+        let states: Vec<Tensor> = ends.into_iter().enumerate().map(at_end).collect::<Result<_>>()?;
+        // A norm looks at one token alone.
+        let states = layer_norm(&Tensor::cat(&states, 0)?.contiguous()?, &self.final_norm)?;
+        match &self.projection {
+            Some(projection) => linear(&states, projection),
+            None => bail!("the text encoder has no projection, so it has no pooled output"),
+        }
     }
 }

@@ -24,6 +24,7 @@ pub use estimate::{Estimate, estimate, seconds};
 pub use facts::Facts;
 pub use make::make;
 pub use prompts::too_long;
+pub use reason::change_words;
 pub use show::{json, table};
 pub use status::{JobStatus, status};
 pub use types::{Cell, Job, Plan};

@@ -19,10 +19,12 @@ pub(super) fn reason(new: &KeyInputs, old: &KeyInputs, names: &BTreeMap<String, 
     if changes.is_empty() || changes.len() > MOST_CHANGES {
         return NOT_MADE_YET.to_owned();
     }
-    changes.iter().map(|change| words(change, names)).collect::<Vec<_>>().join(", ")
+    changes.iter().map(|change| change_words(change, names)).collect::<Vec<_>>().join(", ")
 }
 
-fn words(change: &Change, names: &BTreeMap<String, String>) -> String {
+/// What differs in one input, in words: `learning_rate 1e-4 → 2e-4`.
+#[must_use]
+pub fn change_words(change: &Change, names: &BTreeMap<String, String>) -> String {
     let stage = Stage::of_name(&change.name);
     match (change.name.as_str(), stage) {
         ("version", _) => "made by an older version of this stage".to_owned(),

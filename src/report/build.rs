@@ -16,7 +16,7 @@ use crate::report::page::{cost, index};
 use crate::report::sections::{self, Charts, Page};
 use crate::report::style::picture;
 use crate::report::tables::compare;
-use crate::report::{charts, finding, sheet};
+use crate::report::{charts, diff, finding, sheet};
 use crate::store::Store;
 
 /// What a report shows besides its study.
@@ -90,6 +90,9 @@ fn write_both(
     folder.write("images.csv", &csv::images(data))?;
     finding::files::write(&judged, &mut folder)?;
     folder.write(cells_json::FILE, &cells_json::file(&judged))?;
+    if !data.record.is_empty() {
+        folder.write(diff::FILE, data.record.as_bytes())?;
+    }
     if !data.votes.is_empty() {
         folder.write(votes::FILE, &votes::file(&data.votes))?;
     }

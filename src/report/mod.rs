@@ -8,6 +8,7 @@ mod build;
 mod charts;
 mod collect;
 pub mod data;
+pub mod diff;
 mod error;
 mod files;
 mod finding;

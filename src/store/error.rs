@@ -128,7 +128,8 @@ mod tests {
         assert!(error.may_pass());
         let error = Err::<(), _>(io::Error::from(io::ErrorKind::PermissionDenied)).at("write", Path::new("r/x"));
         assert!(!error.unwrap_err().may_pass());
-        let error = Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at("write", Path::new("r/x")).unwrap_err();
+        let error =
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at("write", Path::new("r/x")).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("cannot write r/x: ") && text.contains("runner clean"), "{text}");
     }

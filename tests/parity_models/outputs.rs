@@ -1,6 +1,7 @@
 //! The outputs of the networks.
 
 use runner::models::PromptEncoder;
+use runner::models::families::{PromptRules, TextStates};
 
 use super::*;
 
@@ -101,8 +102,9 @@ fn wrong_inputs_are_errors() {
 #[test]
 fn the_tokens_of_two_text_encoders_are_joined() {
     let encoders = || load("sd1", DType::F32).0.prompts.encoders;
-    let one = PromptEncoder { encoders: encoders() }.encode("a red house", device()).unwrap().tokens;
-    let two = PromptEncoder { encoders: encoders().into_iter().chain(encoders()).collect() };
+    let rules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
+    let one = PromptEncoder { encoders: encoders(), rules }.encode("a red house", device()).unwrap().tokens;
+    let two = PromptEncoder { encoders: encoders().into_iter().chain(encoders()).collect(), rules };
     let two = two.encode("a red house", device()).unwrap().tokens;
     assert_eq!(numbers(&two), numbers(&Tensor::cat(&[&one, &one], 2).unwrap()));
 }

@@ -2,13 +2,14 @@
 
 use super::error::LoraFileError;
 use super::key::Part;
-use super::label::{BaseLabel, Family};
+use super::label::{BaseLabel, family_of_layers};
 use super::module::FileDelta;
 use super::names;
 use super::parsed::{Parsed, read};
 use super::save::{kohya_metadata, scaled};
 use crate::choice::AdapterKind;
 use crate::models::delta::about;
+use crate::models::families::Family;
 use crate::tensors::tensor_file;
 use candle_core::{DType, Device, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +37,7 @@ pub fn convert(path: &Path, to: Format) -> Result<Vec<u8>, LoraFileError> {
     let parsed = read(path)?;
     let deltas = deltas(path, &parsed)?;
     let shapes = deltas.iter().map(|((part, name), delta)| (*part, name.as_str(), delta.input_shape()));
-    let family = Family::of_layers(shapes);
+    let family = family_of_layers(shapes);
     let mut metadata = parsed.metadata.clone();
     for key in ["lora_adapter_metadata", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256"] {
         metadata.remove(key);

@@ -7,28 +7,10 @@
 use super::key::Part;
 use crate::models::Denoiser;
 use crate::models::config::UNetConfig;
-use crate::models::families::{self, Label};
+use crate::models::families::Family;
 use crate::sampling::process::Process;
 use crate::sampling::schedule::PredictionType;
 use std::collections::BTreeMap;
-
-/// A family of base models, among them those whose adapter files are converted but cannot be used here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// A family that this program knows.
-    Known(families::Family),
-    /// Stable Diffusion XL.
-    Sdxl,
-}
-
-/// Stable Diffusion XL's words.
-const SDXL: Label = Label {
-    version: "sdxl_base_v1-0",
-    version_v: "sdxl_base_v1-0",
-    v2: false,
-    architecture: "stable-diffusion-xl-v1-base/lora",
-    architecture_v: "stable-diffusion-xl-v1-base/lora",
-};
 
 /// The base model of an adapter, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +20,6 @@ pub struct BaseLabel {
     /// Whether it predicts v, not ε.
     pub v_prediction: Option<bool>,
 }
-
-const SD1: Family = Family::Known(families::Family::Sd1);
-const SD2: Family = Family::Known(families::Family::Sd2);
 
 const VERSION: &str = "ss_base_model_version";
 const V2: &str = "ss_v2";
@@ -58,9 +37,10 @@ impl BaseLabel {
 
     fn of_unet(config: &UNetConfig, prediction: PredictionType) -> Self {
         let family = match Family::of_context(config.cross_attention_dim) {
+            _ if config.text_time.is_some() => Family::Sdxl,
             Some(family) => family,
-            None if config.use_linear_projection => SD2,
-            None => SD1,
+            None if config.use_linear_projection => Family::Sd2,
+            None => Family::Sd1,
         };
         let v_prediction = match prediction {
             PredictionType::Epsilon => Some(false),
@@ -73,7 +53,7 @@ impl BaseLabel {
     /// The metadata that says so.
     #[must_use]
     pub fn metadata(self) -> BTreeMap<String, String> {
-        let (label, v) = (self.family.label(), self.v_prediction);
+        let (label, v) = (self.family.data().label, self.v_prediction);
         let version = if v == Some(true) { label.version_v } else { label.version };
         let architecture = match v {
             Some(true) => Some(label.architecture_v),
@@ -90,11 +70,11 @@ impl BaseLabel {
     /// Completes the metadata of a file whose tensors show `family`: what contradicts them goes, what is missing is
     /// added. Without a family, and without a word of one in the metadata, nothing is claimed.
     pub(super) fn complete(metadata: &mut BTreeMap<String, String>, family: Option<Family>) {
-        let said = |metadata: &BTreeMap<String, String>, key| Family::of_word(key, metadata.get(key)?);
+        let said = |metadata: &BTreeMap<String, String>, key| family_of_word(key, metadata.get(key)?);
         if let Some(family) = family {
             for key in [VERSION, V2, ARCHITECTURE] {
                 let wrong = said(metadata, key).is_some_and(|said| said != family)
-                    || (key == V2 && family.label().v2 && metadata.get(V2).is_some_and(|v| v == "False"));
+                    || (key == V2 && family.data().label.v2 && metadata.get(V2).is_some_and(|v| v == "False"));
                 if wrong {
                     metadata.remove(key);
                 }
@@ -108,59 +88,41 @@ impl BaseLabel {
     }
 }
 
-impl Family {
-    /// What other programs call it.
-    fn label(self) -> &'static Label {
-        match self {
-            Self::Known(family) => &family.data().label,
-            Self::Sdxl => &SDXL,
-        }
-    }
-
-    /// The family whose text encoders give a context of that width.
-    fn of_context(width: usize) -> Option<Self> {
-        match width {
-            2048 => Some(Self::Sdxl),
-            width => families::Family::of_context(width).map(Self::Known),
-        }
-    }
-
-    /// What the shapes of an adapter's layers show: each is (part, name, shape of A).
-    pub(super) fn of_layers<'a>(layers: impl Iterator<Item = (Part, &'a str, &'a [usize])>) -> Option<Self> {
-        let (mut context, mut text, mut convolution) = (None, None, None);
-        for (part, name, down) in layers {
-            let width = down.get(1).copied().unwrap_or(0);
-            match part {
-                Part::TextEncoder2 => return Some(Self::Sdxl),
-                Part::Unet if name.starts_with("add_embedding.") => return Some(Self::Sdxl),
-                Part::Unet if name.ends_with(".attn2.to_k") || name.ends_with(".attn2.to_v") => {
-                    context = context.or(Self::of_context(width));
-                }
-                // SD 1 has 1×1 convolutions here, the others linear layers.
-                Part::Unet if name.ends_with(".proj_in") && down.len() == 4 => convolution = Some(SD1),
-                // The first text encoder of SDXL is that of SD 1: its width of 768 shows nothing.
-                Part::TextEncoder if name.ends_with(".q_proj") && width == 1024 => text = Some(SD2),
-                _ => {}
+/// What the shapes of an adapter's layers show: each is (part, name, shape of A).
+pub(super) fn family_of_layers<'a>(layers: impl Iterator<Item = (Part, &'a str, &'a [usize])>) -> Option<Family> {
+    let (mut context, mut text, mut convolution) = (None, None, None);
+    for (part, name, down) in layers {
+        let width = down.get(1).copied().unwrap_or(0);
+        match part {
+            Part::TextEncoder2 => return Some(Family::Sdxl),
+            Part::Unet if name.starts_with("add_embedding.") => return Some(Family::Sdxl),
+            Part::Unet if name.ends_with(".attn2.to_k") || name.ends_with(".attn2.to_v") => {
+                context = context.or(Family::of_context(width));
             }
+            // SD 1 has 1×1 convolutions here, the others linear layers.
+            Part::Unet if name.ends_with(".proj_in") && down.len() == 4 => convolution = Some(Family::Sd1),
+            // The first text encoder of SDXL is that of SD 1: its width of 768 shows nothing.
+            Part::TextEncoder if name.ends_with(".q_proj") && width == 1024 => text = Some(Family::Sd2),
+            _ => {}
         }
-        context.or(convolution).or(text)
     }
+    context.or(convolution).or(text)
+}
 
-    /// The family that a metadata value names.
-    fn of_word(key: &str, value: &str) -> Option<Self> {
-        if key == V2 {
-            return (value == "True").then_some(SD2);
-        }
-        const BEGINNINGS: [(&str, Family); 6] = [
-            ("sdxl", Family::Sdxl),
-            ("stable-diffusion-xl", Family::Sdxl),
-            ("sd_v2", SD2),
-            ("stable-diffusion-v2", SD2),
-            ("sd_v1", SD1),
-            ("stable-diffusion-v1", SD1),
-        ];
-        BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, family)| *family)
+/// The family that a metadata value names.
+fn family_of_word(key: &str, value: &str) -> Option<Family> {
+    if key == V2 {
+        return (value == "True").then_some(Family::Sd2);
     }
+    const BEGINNINGS: [(&str, Family); 6] = [
+        ("sdxl", Family::Sdxl),
+        ("stable-diffusion-xl", Family::Sdxl),
+        ("sd_v2", Family::Sd2),
+        ("stable-diffusion-v2", Family::Sd2),
+        ("sd_v1", Family::Sd1),
+        ("stable-diffusion-v1", Family::Sd1),
+    ];
+    BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, family)| *family)
 }
 
 /// Whether the metadata says that the base model predicts v; `None`: it does not say.
@@ -191,32 +153,32 @@ mod tests {
 
     #[test]
     fn layers_show_the_family() {
-        let of = |layers: &[(Part, &str, &[usize])]| Family::of_layers(layers.iter().copied());
-        assert_eq!(of(&[(Part::Unet, KEY, &[2, 768])]), Some(SD1));
-        assert_eq!(of(&[(Part::Unet, KEY, &[2, 1024])]), Some(SD2));
+        let of = |layers: &[(Part, &str, &[usize])]| family_of_layers(layers.iter().copied());
+        assert_eq!(of(&[(Part::Unet, KEY, &[2, 768])]), Some(Family::Sd1));
+        assert_eq!(of(&[(Part::Unet, KEY, &[2, 1024])]), Some(Family::Sd2));
         assert_eq!(of(&[(Part::Unet, KEY, &[2, 2048])]), Some(Family::Sdxl));
         assert_eq!(of(&[(Part::Unet, KEY, &[2, 128])]), None);
         assert_eq!(of(&[(Part::Unet, "a.attn2.to_q", &[2, 1024])]), None);
-        assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320, 1, 1])]), Some(SD1));
+        assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320, 1, 1])]), Some(Family::Sd1));
         assert_eq!(of(&[(Part::Unet, "a.proj_in", &[2, 320])]), None);
         assert_eq!(of(&[(Part::Unet, "add_embedding.linear_1", &[2, 2816])]), Some(Family::Sdxl));
         assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 768])]), None);
-        assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 1024])]), Some(SD2));
+        assert_eq!(of(&[(Part::TextEncoder, "a.q_proj", &[2, 1024])]), Some(Family::Sd2));
         assert_eq!(of(&[(Part::TextEncoder, "a", &[2, 768]), (Part::TextEncoder2, "a", &[2, 8])]), Some(Family::Sdxl));
     }
 
     #[test]
     fn a_label_that_contradicts_the_tensors_goes() {
         let wrong = [(VERSION, "sd_v1"), (V2, "False"), (ARCHITECTURE, "stable-diffusion-v1/lora"), ("title", "x")];
-        let sd2 = completed(&wrong, Some(SD2));
+        let sd2 = completed(&wrong, Some(Family::Sd2));
         assert_eq!((sd2[VERSION].as_str(), sd2[V2].as_str(), sd2["title"].as_str()), ("sd_v2", "True", "x"));
         assert!(!sd2.contains_key(ARCHITECTURE));
         let xl = completed(&wrong, Some(Family::Sdxl));
         assert_eq!((xl[VERSION].as_str(), xl[V2].as_str()), ("sdxl_base_v1-0", "False"));
         assert_eq!(xl[ARCHITECTURE], "stable-diffusion-xl-v1-base/lora");
         // More exact than ours, and right.
-        assert_eq!(completed(&[(VERSION, "sd_v1-5")], Some(SD1))[VERSION], "sd_v1-5");
-        let v = completed(&[(VERSION, "sd_v2_v")], Some(SD2));
+        assert_eq!(completed(&[(VERSION, "sd_v1-5")], Some(Family::Sd1))[VERSION], "sd_v1-5");
+        let v = completed(&[(VERSION, "sd_v2_v")], Some(Family::Sd2));
         assert_eq!((v[ARCHITECTURE].as_str(), v[PREDICTION].as_str()), ("stable-diffusion-v2-768-v/lora", "v"));
     }
 

@@ -17,6 +17,6 @@ mod save;
 pub use convert::{Format, convert};
 pub use error::LoraFileError;
 pub use inspect::{ModuleSummary, Summary, inspect};
-pub use label::{BaseLabel, Family};
+pub use label::BaseLabel;
 pub use load::{load, load_bytes};
 pub use save::{save_diffusers, save_kohya};

@@ -6,15 +6,32 @@ use serde_json::{Value, json};
 
 use super::file::ConfigFile;
 use super::scheduler::SchedulerClass;
-use crate::models::families::FOLDERS;
+use crate::models::families::{Family, PromptRules};
 use crate::tensors::fields::shown;
 use crate::tensors::texts::small_text;
 use crate::tensors::{LoadError, ModelFolder};
 
+/// What can be used, for messages.
+const ONLY: &str = "only text-to-image models of Stable Diffusion 1.x, 2.x and XL are implemented";
+
+/// Parts of the names of other pipelines, and what their models are. The first that is found counts.
+const OTHERS: [(&str, &str); 10] = [
+    ("Inpaint", "this is an inpainting model; "),
+    ("Video", "this is a video model; "),
+    ("AnimateDiff", "this is a video model; "),
+    ("Upscale", "this is an upscaling model; "),
+    ("Pix2Pix", "this is a model that edits images; "),
+    ("Depth2Img", "this is a model that wants depth maps; "),
+    ("ControlNet", "this is a model with a ControlNet; "),
+    ("StableDiffusion3", "this is Stable Diffusion 3; "),
+    ("Flux", "this is a FLUX model; "),
+    ("StableCascade", "this is Stable Cascade; "),
+];
+
 /// Components that make a model another one, where a family does not have them.
 const FOREIGN: [&str; 5] = ["text_encoder_2", "tokenizer_2", "transformer", "prior", "controlnet"];
 
-/// Checks `model_index.json`: a Stable Diffusion 1.x or 2.x text-to-image pipeline with one text encoder.
+/// Checks `model_index.json`: a text-to-image pipeline of Stable Diffusion 1.x, 2.x or XL.
 ///
 /// # Errors
 /// Names the pipeline or component that is not supported.
@@ -22,27 +39,46 @@ pub fn check_model_index(path: &Path) -> Result<(), LoadError> {
     model_index(path, &small_text(path)?).map(|_| ())
 }
 
-/// The files of the folder, from the index's text; `path` is for messages.
+/// What `model_index.json` says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelIndex {
+    /// The files of the folder.
+    pub(crate) folder: &'static ModelFolder,
+    /// What prompts become.
+    pub(crate) prompts: PromptRules,
+}
+
+/// The files of the folder and what prompts become, from the index's text; `path` is for messages.
 ///
 /// # Errors
 /// As [`check_model_index`].
-pub(crate) fn model_index(path: &Path, text: &str) -> Result<&'static ModelFolder, LoadError> {
+pub(crate) fn model_index(path: &Path, text: &str) -> Result<ModelIndex, LoadError> {
     let file = ConfigFile::parse(path, text)?;
     let refuse = |key: &str, found: String, supported: String| {
         Err(LoadError::Unsupported { file: path.to_owned(), key: key.to_owned(), found, supported })
     };
     let class = file.fields.get("_class_name").cloned().unwrap_or(Value::Null);
-    let Some(folder) = FOLDERS.into_iter().find(|folder| folder.pipelines.iter().any(|name| class == json!(name)))
-    else {
-        let only = "only text-to-image models of Stable Diffusion 1.x and 2.x are implemented: StableDiffusionPipeline";
-        return refuse("_class_name", shown(&class), only.to_owned());
+    let has_class = |folder: &ModelFolder| folder.pipelines.iter().any(|name| class == json!(name));
+    let Some(data) = Family::ALL.into_iter().map(Family::data).find(|data| has_class(data.folder)) else {
+        let name = class.as_str().unwrap_or_default();
+        let what = OTHERS.iter().find(|(part, _)| name.contains(part)).map_or("", |(_, what)| what);
+        return refuse(
+            "_class_name",
+            shown(&class),
+            format!("{what}{ONLY}: StableDiffusionPipeline, StableDiffusionXLPipeline"),
+        );
     };
+    let folder = data.folder;
+    if file.fields.get("requires_aesthetics_score") == Some(&json!(true)) {
+        let refiner = "this is a refiner, which finishes the images of another model; take the base model";
+        return refuse("requires_aesthetics_score", "true".to_owned(), refiner.to_owned());
+    }
     let own = |key: &str| folder.parts.iter().any(|part| part.folder == key || part.tokenizer == Some(key));
     for key in FOREIGN.into_iter().filter(|key| !own(key)) {
         if let Some(value) = file.fields.some(key)
             && *value != json!([null, null])
         {
-            return refuse(key, shown(value), "only Stable Diffusion 1.x and 2.x are implemented".to_owned());
+            return refuse(key, shown(value), ONLY.to_owned());
         }
     }
     let component = |key: &str| file.fields.get(key).and_then(|v| v.get(1)).cloned().unwrap_or(Value::Null);
@@ -61,7 +97,12 @@ pub(crate) fn model_index(path: &Path, text: &str) -> Result<&'static ModelFolde
     if let Some(scheduler) = component("scheduler").as_str() {
         scheduler.parse::<SchedulerClass>().map_err(|reason| file.invalid(format!("`scheduler`: {reason}")))?;
     }
-    Ok(folder)
+    let mut prompts = data.prompts;
+    // Pipelines of families without this rule do not look at the key.
+    if prompts.zeros_if_empty {
+        prompts.zeros_if_empty = file.good(file.fields.flag("force_zeros_for_empty_prompt", true))?;
+    }
+    Ok(ModelIndex { folder, prompts })
 }
 
 #[cfg(test)]
@@ -81,7 +122,18 @@ mod tests {
         assert!(check(&bad).unwrap_err().to_string().contains("text_encoder_2"));
         let mut bad = good.clone();
         bad["_class_name"] = json!("StableDiffusionXLPipeline");
-        assert!(check(&bad).unwrap_err().to_string().contains("StableDiffusionXLPipeline"));
+        assert!(check(&bad).unwrap_err().to_string().contains("CLIPTextModelWithProjection"), "no second text encoder");
+        for (class, said) in [
+            ("StableDiffusionXLInpaintPipeline", "an inpainting model"),
+            ("StableVideoDiffusionPipeline", "a video model"),
+            ("TextToVideoSDPipeline", "a video model"),
+            ("StableDiffusion3Pipeline", "Stable Diffusion 3"),
+            ("KolorsPipeline", "StableDiffusionXLPipeline"),
+        ] {
+            bad["_class_name"] = json!(class);
+            let message = check(&bad).unwrap_err().to_string();
+            assert!(message.contains(class) && message.contains(said), "{message}");
+        }
         let mut bad = good.clone();
         bad["scheduler"] = json!(["diffusers", "FlowMatchEulerDiscreteScheduler"]);
         assert!(check(&bad).unwrap_err().to_string().contains("FlowMatchEulerDiscreteScheduler"));
@@ -91,5 +143,27 @@ mod tests {
         let mut bad = good;
         bad["unet"] = json!(["diffusers", "UNet2DModel"]);
         assert!(check(&bad).unwrap_err().to_string().contains("UNet2DConditionModel"));
+    }
+    #[test]
+    fn sdxl_says_what_becomes_of_an_empty_prompt() {
+        let path = Path::new("model_index.json");
+        let clip = |class: &str| json!(["transformers", class]);
+        let good = json!({"_class_name": "StableDiffusionXLPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+            "vae": ["diffusers", "AutoencoderKL"], "text_encoder": clip("CLIPTextModel"),
+            "text_encoder_2": clip("CLIPTextModelWithProjection"), "tokenizer": clip("CLIPTokenizer"),
+            "tokenizer_2": clip("CLIPTokenizer"), "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+            "image_encoder": [null, null]});
+        let check = |value: &Value| model_index(path, &value.to_string());
+        let index = check(&good).unwrap();
+        assert_eq!(index.folder.parts.last().unwrap().folder, "text_encoder_2");
+        assert!(index.prompts.zeros_if_empty);
+        let mut other = good.clone();
+        other["force_zeros_for_empty_prompt"] = json!(false);
+        assert!(!check(&other).unwrap().prompts.zeros_if_empty);
+        other["force_zeros_for_empty_prompt"] = json!("no");
+        assert!(check(&other).unwrap_err().to_string().contains("force_zeros_for_empty_prompt"));
+        let refiner = json!({"_class_name": "StableDiffusionXLImg2ImgPipeline", "requires_aesthetics_score": true,
+            "text_encoder": [null, null], "text_encoder_2": clip("CLIPTextModelWithProjection")});
+        assert!(check(&refiner).unwrap_err().to_string().contains("a refiner"));
     }
 }

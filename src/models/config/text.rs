@@ -26,6 +26,39 @@ pub struct TextConfig {
     pub layer_norm_eps: f64,
     /// Activation of the feed-forward layers.
     pub activation: Activation,
+    /// The pooled output, for a network that has one.
+    pub pooled: Option<PooledConfig>,
+}
+
+/// How a prompt becomes one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PooledConfig {
+    /// Width of the projection.
+    pub width: usize,
+    /// The id of the token that ends a prompt; the vector is taken there. In files written before July 2023 it is 2,
+    /// which is wrong: there the token with the largest id ends the prompt.
+    pub end: usize,
+}
+
+impl PooledConfig {
+    /// The position of the token that ends a prompt, by the rule of transformers' `CLIPTextModel`.
+    #[must_use]
+    pub fn end_of(self, ids: &[u32]) -> usize {
+        if self.end == 2 {
+            // The first of the largest ids.
+            return (0..ids.len()).rev().max_by_key(|at| ids[*at]).unwrap_or(0);
+        }
+        ids.iter().position(|id| *id as usize == self.end).unwrap_or(0)
+    }
+
+    /// Whether a tokenizer whose ids of the empty prompt are `empty` ends prompts with another token; what it does, as
+    /// the rest of a sentence.
+    #[must_use]
+    pub fn misfit(self, empty: &[u32]) -> Option<String> {
+        let (ours, theirs) = (empty.get(1).copied().unwrap_or_default(), self.end);
+        let fits = theirs == 2 || ours as usize == theirs;
+        (!fits).then(|| format!("ends texts with the id {ours}, but `eos_token_id` is {theirs}"))
+    }
 }
 
 /// Activation of CLIP's feed-forward layers.
@@ -54,6 +87,23 @@ impl TextConfig {
         Self::checked(&ConfigFile::parse(path, text)?)
     }
 
+    /// The same for a network with a projection, transformers' `CLIPTextModelWithProjection`.
+    ///
+    /// # Errors
+    /// As [`TextConfig::read`].
+    pub fn parse_with_projection(path: &Path, text: &str) -> Result<Self, LoadError> {
+        let file = ConfigFile::parse(path, text)?;
+        let width = file.good(file.fields.count("projection_dim", 512))?;
+        Self::projecting(&file, width)
+    }
+
+    /// The same from a file that was parsed, with a projection to `width` numbers.
+    pub(in crate::models) fn projecting(file: &ConfigFile, width: usize) -> Result<Self, LoadError> {
+        file.in_range("projection_dim", width, 1 << 14)?;
+        let end = file.good(file.fields.count("eos_token_id", 49407))?;
+        Ok(Self { pooled: Some(PooledConfig { width, end }), ..Self::checked(file)? })
+    }
+
     fn checked(file: &ConfigFile) -> Result<Self, LoadError> {
         file.only("model_type", &[json!("clip_text_model")])?;
         file.only("hidden_act", &[json!("quick_gelu"), json!("gelu")])?;
@@ -75,6 +125,7 @@ impl TextConfig {
                 Some("gelu") => Activation::Gelu,
                 _ => Activation::QuickGelu,
             },
+            pooled: None,
         };
         if !config.hidden_size.is_multiple_of(config.heads) {
             let (width, heads) = (config.hidden_size, config.heads);
@@ -87,6 +138,30 @@ impl TextConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_projection_has_a_width_and_an_end() {
+        let path = Path::new("text_encoder_2/config.json");
+        let parse = |text| TextConfig::parse_with_projection(path, text);
+        let pooled = |text| parse(text).unwrap().pooled.unwrap();
+        assert_eq!(pooled("{}"), PooledConfig { width: 512, end: 49407 });
+        assert_eq!(pooled(r#"{"projection_dim": 1280, "eos_token_id": 2}"#), PooledConfig { width: 1280, end: 2 });
+        for (text, key) in [(r#"{"projection_dim": 0}"#, "projection_dim"), (r#"{"eos_token_id": -1}"#, "eos_token_id")]
+        {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(key) && message.contains("text_encoder_2/config.json"), "{message}");
+        }
+        assert_eq!(TextConfig::parse(path, r#"{"eos_token_id": null}"#).unwrap().pooled, None);
+    }
+
+    #[test]
+    fn both_rules_find_the_first_end() {
+        let end = |ids: &[u32], end| PooledConfig { width: 1, end }.end_of(ids);
+        assert_eq!(end(&[5, 3, 9, 9, 9], 2), 2);
+        assert_eq!(end(&[5, 3, 9, 8, 9], 9), 2);
+        assert_eq!(end(&[5, 3, 9, 11, 9], 2), 3);
+        assert_eq!(end(&[5, 3], 9), 0);
+    }
 
     #[test]
     fn sd2_and_refusals() {

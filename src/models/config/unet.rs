@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::file::ConfigFile;
+use super::text_time::TextTimeConfig;
 use crate::tensors::LoadError;
 use crate::tensors::fields::OneOrMany;
 
@@ -35,6 +36,8 @@ pub struct UNetConfig {
     pub use_linear_projection: bool,
     /// Compute attention in f32 whatever the activations' type.
     pub upcast_attention: bool,
+    /// SDXL: what is embedded beside the time.
+    pub text_time: Option<TextTimeConfig>,
 }
 
 /// One resolution of the UNet.
@@ -54,9 +57,8 @@ pub struct UNetBlockConfig {
 }
 
 /// The keys that must be absent or null.
-const NULL: [&str; 12] = [
+const NULL: [&str; 11] = [
     "class_embed_type",
-    "addition_embed_type",
     "num_class_embeds",
     "encoder_hid_dim",
     "encoder_hid_dim_type",
@@ -81,7 +83,7 @@ const FALSE: [&str; 7] = [
 ];
 
 /// The keys that are read, or that change nothing while the keys above have their only allowed values.
-const READ: [&str; 33] = [
+const READ: [&str; 34] = [
     "sample_size",
     "in_channels",
     "out_channels",
@@ -109,10 +111,11 @@ const READ: [&str; 33] = [
     "resnet_out_scale_factor",
     "dropout",
     "act_fn",
-    // These belong to class and addition embeddings, which are refused.
+    "addition_embed_type",
     "addition_time_embed_dim",
-    "addition_embed_type_num_heads",
     "projection_class_embeddings_input_dim",
+    // These belong to other class and addition embeddings, which are refused.
+    "addition_embed_type_num_heads",
     "class_embeddings_input_dim",
     "dtype",
     "torch_dtype",
@@ -156,6 +159,7 @@ impl UNetConfig {
         ] {
             file.only(key, &[value])?;
         }
+        file.only("addition_embed_type", &[Value::Null, json!("text_time")])?;
         file.only("freq_shift", &[json!(0), json!(1)])?;
         file.only("act_fn", &[json!("silu"), json!("swish")])?;
         file.only("down_block_types", &[json!("CrossAttnDownBlock2D"), json!("DownBlock2D")])?;
@@ -229,7 +233,10 @@ impl UNetConfig {
             flip_sin_to_cos: file.good(fields.flag("flip_sin_to_cos", true))?,
             freq_shift: file.good(fields.number("freq_shift", 0.0))?,
             use_linear_projection: file.good(fields.flag("use_linear_projection", false))?,
-            upcast_attention: file.good(fields.flag("upcast_attention", false))?,
+            // SDXL's file has null.
+            upcast_attention: fields.some("upcast_attention").is_some()
+                && file.good(fields.flag("upcast_attention", false))?,
+            text_time: TextTimeConfig::of(file)?,
         })
     }
 }
@@ -265,7 +272,8 @@ mod tests {
     fn refusals_name_the_key() {
         for (text, key) in [
             (r#"{"class_embed_type": "timestep"}"#, "class_embed_type"),
-            (r#"{"addition_embed_type": "text_time"}"#, "addition_embed_type"),
+            (r#"{"addition_embed_type": "text_image"}"#, "addition_embed_type"),
+            (r#"{"addition_embed_type": "text_time"}"#, "addition_time_embed_dim"),
             (r#"{"dual_cross_attention": true}"#, "dual_cross_attention"),
             (r#"{"only_cross_attention": [false, true, false, false]}"#, "only_cross_attention"),
             (r#"{"resnet_time_scale_shift": "scale_shift"}"#, "resnet_time_scale_shift"),

@@ -1,5 +1,6 @@
 //! What is known of a family of models besides its networks.
 
+use super::prompts::PromptRules;
 use crate::tensors::ModelFolder;
 
 /// A family of models, as data.
@@ -9,6 +10,8 @@ pub struct FamilyData {
     pub context: usize,
     /// The files of a diffusers folder.
     pub folder: &'static ModelFolder,
+    /// What prompts become, if the model's folder says nothing else.
+    pub prompts: PromptRules,
     /// A checkpoint in one file.
     pub single_file: SingleFile,
     /// What other programs call its adapters.

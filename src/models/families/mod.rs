@@ -1,16 +1,19 @@
 //! The families of models, as data: one file per family.
 
 mod family;
+mod prompts;
 mod sd1;
 mod sd2;
+mod sdxl;
 mod stable_diffusion;
 
 use crate::tensors::ModelFolder;
 
 pub use family::{FamilyData, Label, Names, SingleFile, SinglePart};
+pub use prompts::{PromptRules, TextStates};
 
 /// The kinds of diffusers folders that the families have.
-pub const FOLDERS: [&ModelFolder; 1] = [&stable_diffusion::FOLDER];
+pub const FOLDERS: [&ModelFolder; 2] = [Family::Sd1.data().folder, Family::Sdxl.data().folder];
 
 /// A family of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +22,13 @@ pub enum Family {
     Sd1,
     /// Stable Diffusion 2.x.
     Sd2,
+    /// Stable Diffusion XL.
+    Sdxl,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 2] = [Self::Sd1, Self::Sd2];
+    pub const ALL: [Self; 3] = [Self::Sd1, Self::Sd2, Self::Sdxl];
 
     /// What is known of it.
     #[must_use]
@@ -31,6 +36,7 @@ impl Family {
         match self {
             Self::Sd1 => &sd1::DATA,
             Self::Sd2 => &sd2::DATA,
+            Self::Sdxl => &sdxl::DATA,
         }
     }
 

@@ -1,17 +1,18 @@
 //! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
+use super::stable_diffusion::{self, CLIP_L, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     context: 768,
     folder: &FOLDER,
+    prompts: PROMPTS,
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
-            VAE,
-            SinglePart { config: TEXT, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
+            SINGLE_VAE,
+            SinglePart { config: CLIP_L, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
         ],
         context: CONTEXT,
         may_predict_v: false,
@@ -36,10 +37,4 @@ const UNET: &str = r#"{
     "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
     "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5
-}"#;
-
-/// CLIP ViT-L/14's text encoder.
-const TEXT: &str = r#"{
-    "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "max_position_embeddings": 77, "hidden_act": "quick_gelu"
 }"#;

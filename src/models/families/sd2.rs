@@ -1,16 +1,17 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, VAE};
+use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
     context: 1024,
     folder: &FOLDER,
+    prompts: PROMPTS,
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
-            VAE,
+            SINGLE_VAE,
             SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
         ],
         context: CONTEXT,

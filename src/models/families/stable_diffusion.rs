@@ -1,20 +1,33 @@
-//! What Stable Diffusion 1 and 2 share: the files of a model's folder, the VAE, and the names in one-file checkpoints.
+//! What several families of Stable Diffusion share: the files of a model's folder, the VAE, and the names in one-file
+//! checkpoints.
 
 use super::family::{Names, SinglePart};
+use super::prompts::{PromptRules, TextStates};
 use crate::tensors::{ModelFolder, ModelPart};
 
-/// The files of a diffusers folder.
+/// The UNet in a diffusers folder.
+pub(super) const UNET: ModelPart =
+    ModelPart { folder: "unet", stem: "diffusion_pytorch_model", class: "UNet2DConditionModel", tokenizer: None };
+
+/// The VAE in a diffusers folder.
+pub(super) const VAE: ModelPart =
+    ModelPart { folder: "vae", stem: "diffusion_pytorch_model", class: "AutoencoderKL", tokenizer: None };
+
+/// The only or the first text encoder in a diffusers folder.
+pub(super) const TEXT_ENCODER: ModelPart =
+    ModelPart { folder: "text_encoder", stem: "model", class: "CLIPTextModel", tokenizer: Some("tokenizer") };
+
+/// The files of a diffusers folder of Stable Diffusion 1 and 2.
 pub(super) const FOLDER: ModelFolder = ModelFolder {
     pipelines: &["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"],
     shared: &[ModelFolder::INDEX, ModelFolder::SCHEDULER],
-    parts: &[
-        ModelPart { folder: "unet", stem: "diffusion_pytorch_model", class: "UNet2DConditionModel", tokenizer: None },
-        ModelPart { folder: "vae", stem: "diffusion_pytorch_model", class: "AutoencoderKL", tokenizer: None },
-        ModelPart { folder: "text_encoder", stem: "model", class: "CLIPTextModel", tokenizer: Some("tokenizer") },
-    ],
+    parts: &[UNET, VAE, TEXT_ENCODER],
     tokenizer: &["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"],
     optional: &[],
 };
+
+/// What prompts become.
+pub(super) const PROMPTS: PromptRules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
 
 /// The tensor of a one-file checkpoint whose last dimension is the width of the context.
 pub(super) const CONTEXT: &str = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";
@@ -24,8 +37,14 @@ pub(super) const fn unet(config: &'static str) -> SinglePart {
     SinglePart { config, prefix: "model.diffusion_model.", names: Names::LdmUNet }
 }
 
+/// CLIP ViT-L/14's text encoder.
+pub(super) const CLIP_L: &str = r#"{
+    "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "max_position_embeddings": 77, "hidden_act": "quick_gelu"
+}"#;
+
 /// The VAE in a one-file checkpoint; of its configuration the keys that matter.
-pub(super) const VAE: SinglePart = SinglePart {
+pub(super) const SINGLE_VAE: SinglePart = SinglePart {
     config: r#"{
         "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [128, 256, 512, 512],
         "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],

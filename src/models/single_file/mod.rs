@@ -1,4 +1,4 @@
-//! Single-file checkpoints of Stable Diffusion 1.x and 2.x: one `.safetensors` with the key names of the
+//! Single-file checkpoints of Stable Diffusion 1.x, 2.x and XL: one `.safetensors` with the key names of the
 //! original latent diffusion code (LDM), as most shared models come.
 //!
 //! The tensors get their diffusers names; everything else is the same as for a folder. Such a file holds neither
@@ -30,7 +30,7 @@ pub type FindModel<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
 /// of a model of the family that `find` knows.
 ///
 /// # Errors
-/// Files of other families (SDXL, inpainting, LoRA files, pickles), with advice.
+/// Files of other families (refiners, inpainting, LoRA files, pickles), with advice.
 pub fn open(file: &Path, find: FindModel<'_>) -> Result<Parts, LoadError> {
     let architecture = architecture::architecture(file, family(file, &open_file(file)?)?)?;
     open_as(file, &architecture, find)
@@ -59,7 +59,8 @@ pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) ->
         warnings.extend(tokenizer.warnings().iter().cloned());
         part.tokenizer = Some(Arc::new(tokenizer));
     }
-    Ok(Parts { source: file.to_owned(), folder: family.folder, parts, process, texts, warnings })
+    let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
+    Ok(Parts { source, folder, parts, prompts, process, texts, warnings })
 }
 
 fn open_file(file: &Path) -> Result<Weights, LoadError> {
@@ -125,7 +126,10 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
         width(data.single_file.context) == Some(data.context)
     });
     if family.is_none() && weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
-        return refuse("this is a Stable Diffusion XL checkpoint; only 1.x and 2.x are supported");
+        return refuse(
+            "its text encoder is that of Stable Diffusion XL, but its UNet is not that of the base model; refiners are \
+             not supported",
+        );
     }
     let Some(first) = shape("model.diffusion_model.input_blocks.0.0.weight") else {
         return refuse(
@@ -138,7 +142,9 @@ fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
     }
     match family {
         Some(family) => Ok(family),
-        None => refuse("its UNet is neither that of Stable Diffusion 1.x (context 768) nor of 2.x (context 1024)"),
+        None => {
+            refuse("its UNet is none of Stable Diffusion 1.x (context 768), 2.x (context 1024) and XL (context 2048)")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod attention;
 mod model;
 mod step;
+mod text_time;
 mod timestep;
 
 pub use model::UNet2DConditionModel;

@@ -1,4 +1,4 @@
-//! The denoiser, diffusers' `UNet2DConditionModel` as Stable Diffusion 1.x and 2.x configure it.
+//! The denoiser, diffusers' `UNet2DConditionModel` as Stable Diffusion 1.x, 2.x and XL configure it.
 //!
 //! Frozen: gradients go to adapters only. What lies before the first adapter builds no graph, because
 //! neither latents nor prompt are tracked there.
@@ -6,9 +6,10 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::step::{self, Shared, Step, StepOfSize};
+use super::text_time::TextTime;
 use super::timestep;
 use crate::kernels::{
-    Activation, Conv2d, GroupNorm, Linear, Padding, Storage, conv2d, group_norm, linear, on_workers, silu,
+    Activation, Conv2d, GroupNorm, Linear, Padding, Storage, add, conv2d, group_norm, linear, on_workers, silu,
 };
 use crate::models::adaptable::AdaptableLayer;
 use crate::models::conditioning::Conditioning;
@@ -27,6 +28,7 @@ pub struct UNet2DConditionModel {
     config: UNetConfig,
     conv_in: Conv2d,
     time: [Linear; 2],
+    text_time: Option<TextTime>,
     steps: Vec<Step>,
     norm_out: GroupNorm,
     conv_out: Conv2d,
@@ -56,6 +58,7 @@ impl UNet2DConditionModel {
                 at.linear("time_embedding.linear_1", first, 4 * first, true)?,
                 at.linear("time_embedding.linear_2", 4 * first, 4 * first, true)?,
             ],
+            text_time: config.text_time.map(|text_time| TextTime::new(text_time, config, at)).transpose()?,
             steps: step::build(config, at)?,
             norm_out: at.group_norm("conv_norm_out", first, config.groups, config.norm_eps)?,
             conv_out: at.conv("conv_out", (first, config.out_channels), 3, 1, Padding::same(1))?,
@@ -144,7 +147,10 @@ impl Steps for UNet2DConditionModel {
         let width = self.config.blocks[0].channels;
         let waves = timestep::sinusoids(timesteps, width, self.config.flip_sin_to_cos, self.config.freq_shift);
         let waves = Tensor::from_vec(waves, (batch, width), &self.device)?.to_dtype(self.dtype)?;
-        let time = linear(&silu(&linear(&waves, &self.time[0])?)?, &self.time[1])?;
+        let mut time = linear(&silu(&linear(&waves, &self.time[0])?)?, &self.time[1])?;
+        if let Some(text_time) = &self.text_time {
+            time = add(&time, &text_time.forward(conditioning)?)?;
+        }
         let x = latents.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
         let shared = Shared { time: silu(&time)?, context: context.to_dtype(self.dtype)?.contiguous()? };
         Ok((conv2d(&x, &self.conv_in)?, shared))

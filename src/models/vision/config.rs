@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::kind::EncoderKind;
 use crate::models::block::BlockSizes;
@@ -20,7 +20,7 @@ pub(super) const MOST_PATCHES: usize = 1 << 14;
 pub(crate) struct EncoderConfig {
     pub(crate) kind: EncoderKind,
     pub(crate) vision: VisionConfig,
-    pub(crate) text: Option<ClipTextConfig>,
+    pub(crate) text: Option<TextConfig>,
 }
 
 /// What shapes the network for images.
@@ -47,15 +47,6 @@ impl VisionConfig {
     pub(crate) fn dim(&self) -> usize {
         self.projection.unwrap_or(self.block.width)
     }
-}
-
-/// What shapes CLIP's network for texts.
-#[derive(Clone, Debug)]
-pub(crate) struct ClipTextConfig {
-    pub(crate) network: TextConfig,
-    /// The id of the token that ends a text. In files written before July 2023 it is 2, which is wrong: there the token
-    /// with the largest id ends the text.
-    pub(crate) end: usize,
 }
 
 impl EncoderConfig {
@@ -105,10 +96,8 @@ fn part<'a>(path: &'a Path, file: &ConfigFile, key: &str) -> Result<ConfigFile<'
 fn clip(path: &Path, file: &ConfigFile) -> Result<EncoderConfig, LoadError> {
     let projection = file.good(file.fields.count("projection_dim", 512))?;
     let vision = clip_vision(&part(path, file, "vision_config")?, projection)?;
-    let text = part(path, file, "text_config")?;
-    let end = text.good(text.fields.count("eos_token_id", 49407))?;
-    let network = TextConfig::parse(path, &Value::Object(text.fields.0).to_string())?;
-    Ok(EncoderConfig { kind: EncoderKind::Clip, vision, text: Some(ClipTextConfig { network, end }) })
+    let text = TextConfig::projecting(&part(path, file, "text_config")?, projection)?;
+    Ok(EncoderConfig { kind: EncoderKind::Clip, vision, text: Some(text) })
 }
 
 fn clip_vision(file: &ConfigFile, projection: usize) -> Result<VisionConfig, LoadError> {
@@ -216,7 +205,7 @@ mod tests {
         assert_eq!((vision.block.width, vision.dim(), vision.block.eps), (1024, 768, 1e-5));
         // transformers takes all of `text_config_dict`, with its defaults.
         let text = text.unwrap();
-        assert_eq!((text.end, text.network.hidden_size), (49407, 768));
+        assert_eq!((text.pooled.unwrap().end, text.hidden_size), (49407, 768));
     }
 
     #[test]

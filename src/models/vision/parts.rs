@@ -109,7 +109,7 @@ impl EncoderParts {
     /// Names every tensor that is missing, superfluous or of the wrong shape.
     pub fn check(&self) -> Result<EncoderInfo, LoadError> {
         let (_, size) = check(&self.weights, |at| {
-            let text = self.config.text.as_ref().map(|text| TextTower::new(text, self.config.vision.dim(), at));
+            let text = self.config.text.as_ref().map(|text| TextTower::new(text, at));
             Ok((vision(&self.config, at)?, text.transpose()?))
         })?;
         Ok(EncoderInfo {
@@ -160,9 +160,9 @@ impl EncoderParts {
             .for_size(self.size, how)
             .map_err(|source| LoadError::Tensor { file: self.weights.source().to_owned(), source: Box::new(source) })?;
         let patch_size = self.config.vision.patch_size;
-        let (dim, weights, text_device) = (info.dim, self.weights, device.clone());
+        let (weights, text_device) = (self.weights, device.clone());
         let text = self.config.text.zip(self.tokenizer).map(|(config, tokenizer)| {
-            let load = move || build(&weights, &text_device, storage, |at| TextTower::new(&config, dim, at));
+            let load = move || build(&weights, &text_device, storage, |at| TextTower::new(&config, at));
             (tokenizer, OnDemand::new(load))
         });
         Ok(Encoder { info, preprocessing: self.preprocessing, patch_size, vision, text, device: device.clone() })

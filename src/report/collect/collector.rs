@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::experiment::sentence;
 use crate::plan::{Cell, Job, Plan};
 use crate::records::features::FeatureSet;
 use crate::report::data::{Live, Problem, StudyData};
@@ -12,7 +13,7 @@ use crate::report::naming::words;
 use crate::stage::Stage;
 use crate::store::{Artifact, Found, Store};
 
-use super::{settings, unfinished};
+use super::unfinished;
 
 /// What the store has for one job.
 pub(super) enum State {
@@ -30,7 +31,7 @@ pub(super) fn state(job: &Job, store: &Store, live: Option<&Live>) -> Result<Sta
             Ok(State::Missing(format!("{what}: the stored result is damaged; run the experiment again")))
         }
         Found::Missing => Ok(match store.failure(job.stage, &job.key)? {
-            Some(failure) => State::Failed(settings::sentence(&failure.reason)),
+            Some(failure) => State::Failed(sentence(&failure.reason)),
             None => State::Missing(unfinished::why(job, store, live)?),
         }),
     }

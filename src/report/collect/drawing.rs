@@ -1,10 +1,9 @@
 //! What is needed to draw a cell's images again, and to write the cell down.
 
 use crate::experiment::settings::{Base, Settings};
+use crate::experiment::without_folders;
 use crate::plan::Cell;
 use crate::report::data::Drawing;
-
-use super::settings::without_folders;
 
 /// How the images of a cell are drawn.
 pub(super) fn drawing(settings: &Settings) -> Drawing {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::experiment::sentence;
 use crate::records::photos::{self, PhotoList, crop_file, short};
 use crate::report::data::{PhotoData, ReportFile, SkippedFile};
 use crate::report::error::ReportError;
 use crate::stage::Stage;
 
 use super::collector::{Collector, json};
-use super::settings;
 
 impl Collector<'_> {
     /// The indices of photos; a photo that is not listed yet is added.
@@ -58,7 +58,7 @@ impl Collector<'_> {
         }
         for skipped in list.skipped {
             let name = Path::new(&skipped.path).file_name().map(|n| n.to_string_lossy().into_owned());
-            let file = SkippedFile { name: name.unwrap_or_default(), reason: settings::sentence(&skipped.reason) };
+            let file = SkippedFile { name: name.unwrap_or_default(), reason: sentence(&skipped.reason) };
             if !self.data.skipped.contains(&file) {
                 self.data.skipped.push(file);
             }

@@ -3,6 +3,7 @@
 use crate::experiment::settings::EncoderChoice;
 use crate::plan::Plan;
 use crate::report::data::{EncoderData, Live, StudyData};
+use crate::report::diff::Record;
 use crate::report::error::ReportError;
 use crate::stage::Stage;
 use crate::store::Store;
@@ -25,6 +26,7 @@ pub fn collect(plan: &Plan, store: &Store, live: Option<&Live>) -> Result<StudyD
     c.data.axes = settings::axes(plan);
     (c.data.fixed, c.data.derived) = settings::shared(plan, &c.data.axes);
     c.data.settings_json = settings::json(plan);
+    c.data.record = Record::of(plan).to_json();
     c.data.provenance = provenance::provenance(plan);
     c.data.costs = costs::costs(plan, &states);
     c.data.live = live.map(|live| with_cells(live, plan));

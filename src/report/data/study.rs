@@ -51,6 +51,9 @@ pub struct StudyData {
     pub provenance: Vec<Setting>,
     /// The resolved settings of every cell as ASCII JSON; embedded in `grid.png`.
     pub settings_json: String,
+    /// Settings and jobs for programs, the text of `study.json`; empty if the report has none.
+    #[serde(default)]
+    pub record: String,
     /// What people answered who compared its images without knowing which is which.
     #[serde(default)]
     pub votes: Vec<Vote>,

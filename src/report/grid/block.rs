@@ -7,7 +7,8 @@ use super::losses::losses;
 use super::rows;
 use crate::report::data::StudyData;
 use crate::report::naming::choice::Choice;
-use crate::report::page::layout::{Column, Table};
+use crate::report::page::column::Column;
+use crate::report::page::layout::Table;
 
 /// The table of one combination of choices.
 pub(super) fn block(of: &Compare<'_>, table: &Table) -> Markup {

@@ -2,7 +2,8 @@
 
 use crate::report::data::StudyData;
 use crate::report::naming::axis;
-use crate::report::page::layout::{Column, Layout, Table};
+use crate::report::page::column::Column;
+use crate::report::page::layout::{Layout, Table};
 use crate::text::{list, measurement};
 
 /// The losses of a table's cells.

@@ -6,7 +6,9 @@ use super::compare::Compare;
 use crate::measures::table::copying::NEAREST_SIMILARITY;
 use crate::report::data::{Group, Picture, Problem, find};
 use crate::report::naming::{titles, words};
-use crate::report::page::layout::{self, Column, PromptRows, Slot, Table};
+use crate::report::page::column::{Column, NOT_ASKED, Slot};
+use crate::report::page::layout::Table;
+use crate::report::page::prompt_rows::PromptRows;
 use crate::report::style::shot::{Of, generated};
 use crate::report::tables::closeness;
 
@@ -100,7 +102,7 @@ fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64, at: (
     let data = of.data;
     let p = match column.slot(data, of.group, prompt.index, seed) {
         Slot::Missing(problem) => return missing(problem),
-        Slot::NotAsked => return html! { div.missing { span { (layout::NOT_ASKED) } } },
+        Slot::NotAsked => return html! { div.missing { span { (NOT_ASKED) } } },
         Slot::Picture(p) => p,
     };
     let index = match column {

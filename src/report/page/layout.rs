@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::data::{CellData, Group, Picture, Problem, StudyData, find};
-use crate::report::naming::choice::{Choice, choices, tied, value};
+use super::column::Column;
+use super::prompt_rows::{PromptRows, prompt_rows};
+use crate::report::data::{CellData, Group, StudyData};
+use crate::report::naming::choice::{Choice, choices, value};
 use crate::report::naming::{axis, titles};
 
 /// The tables of a comparison, and what their rows are.
@@ -25,105 +27,12 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
 }
 
-/// One column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Column {
-    /// A set of base model images, by index.
-    Baseline(usize),
-    /// A cell, by index.
-    Cell(usize),
-    /// No cell has this combination; another one, by index, has its value of the main axis.
-    NoCell(usize),
-}
-
-/// One prompt with its seeds.
-pub(crate) struct PromptRows {
-    /// Position in the list of prompts.
-    pub(crate) index: usize,
-    /// Its wording, or all wordings where those of the cells differ.
-    pub(crate) prompt: String,
-    /// Every seed any cell uses.
-    pub(crate) seeds: Vec<u64>,
-}
-
-/// What the report says where a cell has no such prompt or seed, or no cell has such settings.
-pub(crate) const NOT_ASKED: &str = "not asked for in this cell";
-
-/// What stands where a row and a column meet.
-pub(crate) enum Slot<'d> {
-    /// An image.
-    Picture(&'d Picture),
-    /// Why there is none.
-    Missing(Option<&'d Problem>),
-    /// The cell has no such prompt or seed, or there is no such cell.
-    NotAsked,
-}
-
 impl Layout {
     /// Tables and rows for the images of one group.
     pub(crate) fn new(data: &StudyData, group: Group) -> Self {
         let choices = choices(data);
         Self { tables: tables(data, &choices), choices, prompts: prompt_rows(data, group) }
     }
-}
-
-impl Column {
-    /// The column's head.
-    pub(crate) fn title(&self, data: &StudyData) -> String {
-        match self {
-            Self::Baseline(i) => match data.baselines.get(*i).map(|b| b.label.as_str()) {
-                None | Some("") => "baseline".to_owned(),
-                Some(label) => format!("baseline, {label}"),
-            },
-            Self::Cell(i) | Self::NoCell(i) => data.cells.get(*i).map(|c| head(data, c)).unwrap_or_default(),
-        }
-    }
-
-    /// What stands in this column at a prompt and seed.
-    pub(crate) fn slot<'d>(&self, data: &'d StudyData, group: Group, prompt: usize, seed: u64) -> Slot<'d> {
-        match self {
-            Self::NoCell(_) => Slot::NotAsked,
-            Self::Baseline(i) => {
-                let set = data.baselines.get(*i);
-                match set.and_then(|s| find(&s.images, group, prompt, seed)) {
-                    Some(p) => Slot::Picture(p),
-                    None if !set.is_some_and(|s| s.cells.iter().any(|c| asked(data, *c, group, prompt, seed))) => {
-                        Slot::NotAsked
-                    }
-                    None => Slot::Missing(set.and_then(|s| s.problem.as_ref())),
-                }
-            }
-            Self::Cell(i) => {
-                let cell = data.cells.get(*i);
-                match cell.and_then(|c| c.picture(group, prompt, seed)) {
-                    Some(p) => Slot::Picture(p),
-                    None if !asked(data, *i, group, prompt, seed) => Slot::NotAsked,
-                    None => Slot::Missing(cell.and_then(|c| c.problems.first())),
-                }
-            }
-        }
-    }
-}
-
-/// A cell's name inside its table: its value of the main axis, and the settings that follow from it.
-fn head(data: &StudyData, cell: &CellData) -> String {
-    match titles::main_axis(data) {
-        // Trainings that differ in their seeds only are chosen, not compared.
-        Some(main) if axis::is_repeat(main) => "with LoRA".to_owned(),
-        main => {
-            let tied = tied(data, main);
-            let own = titles::cell_title(data, cell);
-            let others =
-                cell.assignments.iter().filter(|s| tied.contains(&s.key.as_str()) && !value(cell, main).is_empty());
-            let others = axis::say_all(others);
-            if others.is_empty() { own } else { format!("{own}, {others}") }
-        }
-    }
-}
-
-/// Whether a cell has that prompt and seed.
-fn asked(data: &StudyData, cell: usize, group: Group, prompt: usize, seed: u64) -> bool {
-    data.cells.get(cell).is_some_and(|c| c.prompts_of(group).len() > prompt && c.seeds.contains(&seed))
 }
 
 /// One table for each combination of the choices. Tables that differ in sliders only have the same columns.
@@ -185,34 +94,12 @@ fn with_baselines(data: &StudyData, columns: impl Iterator<Item = Column>) -> Ve
     out
 }
 
-fn prompt_rows(data: &StudyData, group: Group) -> Vec<PromptRows> {
-    let mut rows: Vec<PromptRows> = Vec::new();
-    let mut wordings: Vec<BTreeSet<&String>> = Vec::new();
-    for cell in &data.cells {
-        for (index, prompt) in cell.prompts_of(group).iter().enumerate() {
-            if rows.len() == index {
-                rows.push(PromptRows { index, prompt: prompt.clone(), seeds: Vec::new() });
-                wordings.push(BTreeSet::new());
-            }
-            if wordings[index].insert(prompt) && wordings[index].len() > 1 {
-                let both = format!("{} / {prompt}", rows[index].prompt);
-                rows[index].prompt = both;
-            }
-            for seed in &cell.seeds {
-                if !rows[index].seeds.contains(seed) {
-                    rows[index].seeds.push(*seed);
-                }
-            }
-        }
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::data::{Axis, Setting};
     use crate::report::fixture;
+    use crate::report::page::column::Slot;
 
     /// The study with further axes: each cell once for each combination of their values.
     fn with_axes(mut data: StudyData, axes: &[(&str, &[&str])]) -> StudyData {

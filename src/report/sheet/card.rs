@@ -4,15 +4,15 @@ use image::RgbImage;
 
 use super::arrange::GAP;
 use super::paint::{INK, PAPER, SOFT, Text, place};
-use super::pick::{Picked, Shown, photos, pick};
+use super::pick::{Picked, Shown, pick};
 use crate::picture::encode_png;
 use crate::report::data::{CellData, Group, Picture, StudyData};
 use crate::report::error::ReportError;
 use crate::report::files::folder::Folder;
 use crate::report::finding::{Judged, answers, finding};
 use crate::report::naming::axis;
-use crate::report::naming::titles;
-use crate::report::page::layout::{Column, Slot};
+use crate::report::naming::{subject, titles};
+use crate::report::page::column::{Column, Slot};
 use crate::report::style::picture;
 
 /// Its name in the report.
@@ -31,7 +31,7 @@ pub(crate) fn card(judged: &Judged<'_>, folder: &Folder) -> Result<Option<Vec<u8
     let Some(picked) = pick(data) else { return Ok(None) };
     let Some(shown) = row(judged, &picked) else { return Ok(None) };
     let mut tiles: Vec<(String, &str)> = Vec::new();
-    if let Some(file) = photos(data).first().and_then(|photo| photo.file.as_deref()) {
+    if let Some(file) = subject::files(data).next() {
         tiles.push(("the real one".into(), file));
     }
     tiles.extend(shown.into_iter().map(|(column, image)| (column.head.clone(), image.file.as_str())));

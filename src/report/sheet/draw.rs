@@ -5,14 +5,15 @@ use image::RgbImage;
 use super::arrange::{Arrangement, Block, GAP, GUTTER, Sheet, Wanted, arrange};
 use super::header::Header;
 use super::paint::{INK, PAPER, SOFT, Text, missing, place};
-use super::pick::{Picked, photos, pick};
+use super::pick::{Picked, pick};
 use crate::picture::encode_png;
 use crate::report::data::{Group, StudyData};
 use crate::report::error::ReportError;
 use crate::report::files::folder::Folder;
 use crate::report::finding::Judged;
+use crate::report::naming::subject;
 use crate::report::naming::words;
-use crate::report::page::layout::{self, Column, Slot};
+use crate::report::page::column::{Column, NOT_ASKED, Slot};
 use crate::report::style::picture;
 
 const PROMPT: f32 = 17.0;
@@ -33,8 +34,7 @@ pub(crate) fn sheets(judged: &Judged<'_>, folder: &Folder) -> Result<Vec<(String
     let data = judged.data;
     let Some(picked) = pick(data) else { return Ok(Vec::new()) };
     let read = |file: &str| picture::decode(file, &folder.read(file)?);
-    let files = photos(data).into_iter().filter_map(|photo| photo.file.as_deref());
-    let subject = files.map(read).collect::<Result<Vec<_>, _>>()?;
+    let subject = subject::files(data).map(read).collect::<Result<Vec<_>, _>>()?;
     let header = Header::new(judged, subject, picked.trainings);
     let Some(arrangement) = arranged(&picked, &header) else { return Ok(Vec::new()) };
     let texts = [("Software", "runner".into()), ("settings", data.settings_json.as_str().into())];
@@ -119,7 +119,7 @@ impl Canvas<'_> {
         let tile = self.arrangement.tile;
         match slot {
             Slot::Picture(p) => place(image, &picture::decode(&p.file, &self.folder.read(&p.file)?)?, at, tile),
-            Slot::NotAsked => missing(image, at, tile, layout::NOT_ASKED),
+            Slot::NotAsked => missing(image, at, tile, NOT_ASKED),
             Slot::Missing(problem) => missing(image, at, tile, &words::why_missing(problem, "no image")),
         }
         Ok(())

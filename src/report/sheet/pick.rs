@@ -1,16 +1,16 @@
 //! What stands on a sheet: a column for the base model and for each condition. Trainings that differ only in their
 //! seeds are repeats of one condition; the first one with images is shown.
 
-use crate::report::data::{CellData, Group, PhotoData, Setting, StudyData};
+use crate::report::data::{CellData, Group, Setting, StudyData};
 use crate::report::naming::axis;
 use crate::report::naming::titles;
-use crate::report::page::layout::{Column, Layout, PromptRows};
+use crate::report::page::column::Column;
+use crate::report::page::layout::Layout;
+use crate::report::page::prompt_rows::PromptRows;
 use crate::text;
 
 /// Letters of the longest column head; the rest is left out.
 const HEAD: usize = 120;
-/// Photos of the subject on a sheet.
-const PHOTOS: usize = 3;
 
 /// A column of a sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,15 +92,6 @@ fn base_head(data: &StudyData, set: usize) -> String {
     }
 }
 
-/// A few photos of the subject, one of them held out where there is one.
-pub(super) fn photos(data: &StudyData) -> Vec<&PhotoData> {
-    let Some(cell) = data.cells.first() else { return Vec::new() };
-    let ready = |index: &usize| data.photos.get(*index).filter(|photo| photo.file.is_some());
-    let held_out = cell.held_out_photos.iter().find_map(ready);
-    let trained = cell.train_photos.iter().filter_map(ready);
-    trained.take(PHOTOS - usize::from(held_out.is_some())).chain(held_out).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,13 +132,5 @@ mod tests {
         let expected = ["base model", "2 photos, rank 4", "2 photos, rank 16"];
         assert_eq!(heads(&data)[..3], expected);
         assert_eq!(heads(&data)[3..], ["base model, 4 photos", "4 photos, rank 4", "4 photos, rank 16"]);
-    }
-
-    #[test]
-    fn one_of_the_photos_is_held_out() {
-        let data = fixture::study();
-        let names: Vec<&str> = photos(&data).iter().map(|photo| photo.name.as_str()).collect();
-        assert_eq!(names, ["00.jpg", "01.jpg", "06.jpg"]);
-        assert!(photos(&StudyData::default()).is_empty() && pick(&StudyData::default()).is_none());
     }
 }
