@@ -68,6 +68,10 @@ pub enum Event {
         reason: String,
         cells: Vec<String>,
     },
+    /// Several processes work on the study, each under one of these names.
+    WorkersStarted { workers: Vec<String> },
+    /// A worker ended before its time, e.g. because it was killed; `again`: it is started again.
+    WorkerEnded { worker: String, reason: String, again: bool },
     /// `runner generate` begins to draw this many images with a model.
     DrawingStarted { images: usize, model: String, device: String },
     /// `done` of `total` sampler steps of all images are done.

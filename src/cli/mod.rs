@@ -6,6 +6,7 @@ mod browser;
 mod clean;
 mod completions;
 mod defaults;
+mod devices;
 mod diff;
 mod doctor;
 mod execute;

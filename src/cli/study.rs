@@ -1,5 +1,6 @@
 //! Which study a command is about, and what is different from its file.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::study::{HubAccess, Lookup, Resolved, Study, StudyError};
 use crate::worker::StopFlag;
 
 /// Which study, and what is different from its file.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct StudyArgs {
     /// The experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
@@ -29,7 +30,7 @@ pub(super) struct StudyArgs {
     only: Vec<String>,
     /// auto, cpu, cuda, cuda:1 or metal; the same as --set model.device=…
     #[arg(long)]
-    device: Option<String>,
+    pub(super) device: Option<String>,
     /// Never use the network, e.g. for a model of the Hub; only `run` ever does
     #[arg(long)]
     pub(super) offline: bool,
@@ -47,6 +48,19 @@ impl StudyArgs {
         self.only.iter().for_each(|only| add("only", only));
         self.device.iter().for_each(|device| add("device", device));
         add("reports-dir", &text(&self.reports.reports_dir));
+        words
+    }
+
+    /// The arguments that a command for the same study needs, on another device.
+    pub(super) fn to_words(&self, device: &str) -> Vec<OsString> {
+        let mut words = vec![self.experiment.clone().into_os_string()];
+        for (option, values) in [("--set", &self.set), ("--only", &self.only)] {
+            words.extend(values.iter().map(|value| OsString::from(format!("{option}={value}"))));
+        }
+        words.push(format!("--device={device}").into());
+        words.extend(self.offline.then(|| "--offline".into()));
+        words.push("--reports-dir".into());
+        words.push(self.reports.reports_dir.clone().into_os_string());
         words
     }
 

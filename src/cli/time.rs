@@ -1,5 +1,6 @@
 //! `--max-hours`: how long a command may work.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
@@ -21,6 +22,11 @@ pub(super) struct TimeArgs {
 }
 
 impl TimeArgs {
+    /// The option as it was given.
+    pub(super) fn to_word(self) -> Option<OsString> {
+        self.max_hours.map(|hours| format!("--max-hours={hours}").into())
+    }
+
     /// Begins to count: at the limit the command is asked to stop, as by a signal.
     pub(super) fn begin(self, session: &Session) -> Option<TimeLimit> {
         let hours = self.max_hours?;

@@ -5,7 +5,7 @@ use super::{
     order::{Order, longest_first, longest_paths},
     panics,
     ready::{CellState, JobState, cell_state, drop_hopeless, is_needed, ready},
-    run::{FailedCell, Run, Summary},
+    run::{Run, Summary},
 };
 use crate::{
     event::{Event, JobName},
@@ -361,18 +361,7 @@ impl<'a> Progress<'a> {
     }
 
     pub(super) fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for (cell, state) in self.run.plan.cells.iter().zip(self.cell_states()) {
-            let label = cell.label.clone();
-            match state {
-                CellState::Done => summary.done.push(label),
-                CellState::Failed(job) => {
-                    let reason = self.reasons[job].clone().unwrap_or_default();
-                    summary.failed.push(FailedCell { label, stage: self.job(job).stage, reason });
-                }
-                CellState::Open => summary.skipped.push(label),
-            }
-        }
+        let mut summary = Summary::of(self.run.plan, &self.states, &self.reasons);
         if !self.is_over() && !self.out_of_time {
             let pending = (0..self.states.len()).filter(|index| self.states[*index] == JobState::Pending);
             let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job));
