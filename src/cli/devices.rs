@@ -76,15 +76,16 @@ impl Devices {
         let given = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
         let threads = given.unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
         let threads = (threads / self.workers.len()).max(1);
-        let post = move |(name, device): &'a (String, String)| Post {
-            name: name.clone(),
-            command: Box::new(move || {
+        let post = move |(name, device): &'a (String, String)| {
+            let study = StudyArgs { device: Some(device.clone()), ..study.clone() };
+            let start = move || {
                 let mut command = Command::new(program);
-                command.arg("work").args(study.to_words(device)).args(more);
+                command.arg("work").args(study.words()).args(study.offline.then_some("--offline")).args(more);
                 command.args(["--until-eof", "--format", "json", "--progress", "none", "--color", "never"]);
                 command.arg("--jobs").arg(threads.to_string());
                 command
-            }),
+            };
+            Post { name: name.clone(), command: Box::new(start) }
         };
         self.workers.iter().map(post).collect()
     }

@@ -62,7 +62,9 @@ pub(super) fn resolve(
         observer: &*session.terminal,
         stop: &session.stop,
     };
-    study.resolve(&lookup).map_err(|error| failure(error, &session.output))
+    let study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
+    args.insist(&study)?;
+    Ok(study)
 }
 
 /// Opens the store, and keeps in it what was found out.

@@ -12,7 +12,8 @@ use super::on_demand::OnDemand;
 use super::text_encoder::ClipTextModel;
 use super::unet::UNet2DConditionModel;
 use super::vae::AutoencoderKl;
-use crate::kernels::Storage;
+use crate::choice::Targets;
+use crate::kernels::{Dense, Storage};
 use crate::tensors::{LoadError, Weights};
 
 /// A network with its configuration; the weights are elsewhere.
@@ -121,7 +122,7 @@ impl Network {
         let (size, adaptable_layers) = match self {
             Self::UNet(config) => {
                 let (unet, size) = check(weights, |at| UNet2DConditionModel::new(config, at))?;
-                (size, unet.adaptable_layers())
+                (size, unet.adaptable_layers(Targets::All))
             }
             Self::Vae(config) => (check(weights, |at| AutoencoderKl::new(config, at))?.1, Vec::new()),
             Self::ClipText(config) => (check(weights, |at| ClipTextModel::new(config, at))?.1, Vec::new()),
@@ -135,6 +136,11 @@ impl Network {
     /// A tensor that is gone, a file that cannot be read or has changed, a device without room.
     pub(super) fn load(self, weights: Weights, device: &Device, storage: Storage) -> Result<Loaded, LoadError> {
         let device = device.clone();
+        // The others are small, and what they compute is computed once.
+        let storage = match self {
+            Self::UNet(_) => storage,
+            Self::Vae(_) | Self::ClipText(_) => Storage { dense: Dense::AsOthers, ..storage },
+        };
         Ok(match self {
             Self::UNet(config) => {
                 Loaded::Denoiser(build(&weights, &device, storage, |at| UNet2DConditionModel::new(&config, at))?.into())

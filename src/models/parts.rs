@@ -100,6 +100,7 @@ impl Parts {
             unet_multiple: fit.vae.scale() * fit.denoiser.multiple,
             prediction_type: self.process.prediction_type(),
             cross_attention_dim: fit.denoiser.context,
+            most_clip_skip: self.prompts.most_clip_skip(fit.text_layers),
             part_parameters,
             process: self.process.clone(),
             adaptable_layers,
@@ -131,7 +132,8 @@ impl Parts {
                 Loaded::Denoiser(loaded) => denoiser = Some(loaded),
                 Loaded::Vae(config, loaded) => vae = Some((config, loaded)),
                 Loaded::TextEncoder(network) => {
-                    encoders.extend(part.tokenizer.map(|tokenizer| TextEncoder { tokenizer, network }));
+                    let name = part.data.folder;
+                    encoders.extend(part.tokenizer.map(|tokenizer| TextEncoder { name, tokenizer, network }));
                 }
             }
         }

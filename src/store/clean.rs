@@ -11,6 +11,7 @@ use crate::{
     files::TEMP_PREFIX,
     stage::{Key, Stage},
 };
+use serde::Serialize;
 use std::{fs, path::PathBuf};
 
 /// One folder or record in the store.
@@ -53,9 +54,10 @@ pub enum Attempt {
 }
 
 /// Somebody who works.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Working {
     /// Who.
+    #[serde(flatten)]
     pub holder: Holder,
     /// When its heartbeat was last written, UTC, RFC 3339, by its own clock.
     pub alive: String,

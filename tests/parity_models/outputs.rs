@@ -1,5 +1,6 @@
 //! The outputs of the networks.
 
+use runner::choice::PromptOptions;
 use runner::models::PromptEncoder;
 use runner::models::families::{PromptRules, TextStates};
 
@@ -66,7 +67,7 @@ fn half_precision_storage_is_close() {
     }
     for name in ["sd1", "sd2", "toyworld"] {
         // The goldens' weights are f16, so storing them as f16 loses nothing while activations are f32 ...
-        outputs(name, Storage { dtype: DType::F16, packing: Packing::Small }, 2e-5);
+        outputs(name, Storage { packing: Packing::Small, ..DType::F16.into() }, 2e-5);
         // ... unless kernels are transformed first and then rounded to f16.
         outputs(name, DType::F16, 2e-3);
         // PyTorch's own bf16 is off by 2.7e-2 in the toy model's decoded image, ours by 3.0e-2.
@@ -103,8 +104,11 @@ fn wrong_inputs_are_errors() {
 fn the_tokens_of_two_text_encoders_are_joined() {
     let encoders = || load("sd1", DType::F32).0.prompts.encoders;
     let rules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
-    let one = PromptEncoder { encoders: encoders(), rules }.encode("a red house", device()).unwrap().tokens;
+    let one = PromptEncoder { encoders: encoders(), rules }
+        .encode("a red house", &PromptOptions::default(), &LoraSet::empty(), device())
+        .unwrap()
+        .tokens;
     let two = PromptEncoder { encoders: encoders().into_iter().chain(encoders()).collect(), rules };
-    let two = two.encode("a red house", device()).unwrap().tokens;
+    let two = two.encode("a red house", &PromptOptions::default(), &LoraSet::empty(), device()).unwrap().tokens;
     assert_eq!(numbers(&two), numbers(&Tensor::cat(&[&one, &one], 2).unwrap()));
 }
