@@ -65,8 +65,7 @@ impl Worker for Fake {
                 Some(Trouble::Kill) => std::process::abort(),
                 Some(Trouble::CleanUp) => {
                     self.trouble.clear();
-                    std::fs::remove_dir_all(self.root.join(".work").join(format!("{}-{}", job.stage, job.key)))
-                        .unwrap();
+                    std::fs::remove_dir_all(self.root.join(".work")).unwrap();
                 }
                 None => {}
             }
