@@ -56,6 +56,22 @@ impl Adapter {
         self.modules.iter().flat_map(|(layer, variables)| tensor_names(self.kind, layer).zip(variables))
     }
 
+    /// The same adapter with other numbers: `values` gives those of a variable by its name.
+    ///
+    /// # Errors
+    /// A variable without values, or with values of another shape.
+    pub fn with_values<'v>(&self, values: impl Fn(&str) -> Option<&'v Tensor>) -> Result<Self> {
+        let of_layer = |(layer, variables): (&String, &Vec<Var>)| {
+            let named = tensor_names(self.kind, layer).zip(variables);
+            let variables = named.map(|(name, variable)| match values(&name) {
+                Some(value) if value.dims() == variable.dims() => Var::from_tensor(value),
+                _ => candle_core::bail!("{name} has no values of its shape"),
+            });
+            Ok((layer.clone(), variables.collect::<Result<_>>()?))
+        };
+        Ok(Self { modules: self.modules.iter().map(of_layer).collect::<Result<_>>()?, ..self.clone() })
+    }
+
     /// The adapter as a forward pass of training uses it: gradients reach its tensors.
     #[must_use]
     pub fn tracked_set(&self) -> LoraSet {

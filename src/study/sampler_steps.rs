@@ -12,7 +12,7 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
     for (index, cell) in experiment.cells().iter().enumerate() {
         let Some(model) = models.get(&cell.settings.model.base) else { continue };
         let generate = &cell.settings.generate;
-        let class_images = cell.settings.train.prior_preservation.as_ref();
+        let class_images = cell.settings.train.prior_preservation.as_ref().filter(|prior| prior.kind.is_images());
         let uses = std::iter::once(("generate", generate.images.sampler, generate.images.steps))
             .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampler, prior.images.steps)));
         for (section, sampler, steps) in uses {

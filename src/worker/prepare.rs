@@ -1,6 +1,6 @@
 //! Photos → square crops and latents. Shared by every cell that uses the same photos.
 
-use super::{context::Context, error::StageError, error::failed, latents::Latents, png};
+use super::{context::Context, error::StageError, error::failed, latents::Latents, latents::mirror_image, png};
 use crate::models::Model;
 use crate::photos::{self, Photo, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, mask_file, short};
@@ -30,6 +30,9 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
     for (index, (photo, image)) in scan.photos.iter().zip(&images).enumerate() {
         progress(index, &photo.name);
         latents.add(model, short(&photo.hash), image)?;
+        if wanted.dataset.random_flip {
+            latents.add(model, &mirror_image(&photo.hash), &image::imageops::flip_horizontal(image))?;
+        }
         ctx.stop_here()?;
     }
     progress(images.len(), "");

@@ -13,8 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::choice::Targets;
-use crate::models::Model;
+use crate::models::{AdaptableLayer, Model, TrainedText};
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
 use crate::stage::Train;
@@ -27,13 +26,19 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let items = Items::gather(model, wanted, ctx)?;
     // All pictures and prompts are encoded now.
     model.vae.release();
+    let recipe = &wanted.train.recipe;
+    let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
     model.prompts.release();
     let probes = ProbeCurve::new(model, wanted, &items);
-    let source = batch_source(model, wanted, items)?;
-    let recipe = &wanted.train.recipe;
-    let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
-    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
+    let mut layers = model.denoiser.adaptable_layers(recipe.targets);
+    layers.extend(text.iter().flat_map(|text| text.adaptable_layers(recipe.targets)));
+    let alpha = recipe.plain_alpha();
+    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, alpha, recipe.seed, &model.device)?;
+    let source = batch_source(model, wanted, items, layers)?;
+    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter)?;
+    if let Some(text) = text {
+        trainer = trainer.with_text(text);
+    }
 
     let mut log = resume(&mut trainer, wanted, ctx)?;
     let steps = recipe.steps as u64;
@@ -54,7 +59,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         }
         if keeps(wanted, report.step) {
             let file = adapters::of_step(usize::try_from(report.step).ok());
-            ctx.workspace.write(&file, &adapter::file::save_diffusers(trainer.adapter())?)?;
+            ctx.workspace.write(&file, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
         }
         let stop = ctx.stop.is_set() && !done;
         let kept = stop || done || due(report.step, wanted.hints.checkpoint_every);
@@ -69,10 +74,10 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         }
     }
     log.write(ctx.workspace)?;
-    ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(trainer.adapter())?)?;
+    ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
     let mut metadata = BaseLabel::of_model(&model.denoiser, &model.process).metadata();
     metadata.extend(kohya_metadata(wanted));
-    ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
+    ctx.workspace.write(KOHYA, &adapter::file::save_kohya(&trainer.kept()?, &metadata)?)?;
     Ok(())
 }
 
@@ -109,14 +114,18 @@ fn due(step: u64, every: usize) -> bool {
     every > 0 && step.is_multiple_of(every as u64)
 }
 
-fn batch_source(model: &Model, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
+fn batch_source(
+    model: &Model,
+    wanted: &Train,
+    items: Items,
+    layers: Vec<AdaptableLayer>,
+) -> Result<BatchSource, StageError> {
     let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.latent_scale());
-    let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
+    Ok(BatchSource::new(config, &model.process, items.material, layers, &model.device)?)
 }
 
 fn config(wanted: &Train) -> TrainingConfig {
-    let prior_weight = wanted.train.prior_preservation.map_or(0.0, |prior| prior.weight);
+    let prior_weight = wanted.train.prior_preservation.as_ref().map_or(0.0, |prior| prior.weight);
     TrainingConfig { prior_weight, ..TrainingConfig::from(&wanted.train.recipe) }
 }
 
@@ -138,6 +147,7 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
     let entries = [
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
+        ("ss_text_encoder_lr", train.text_encoder_learning_rate.map(|rate| rate.to_string()).unwrap_or_default()),
         ("ss_lr_scheduler", train.lr_scheduler.to_string()),
         ("ss_optimizer", train.optimizer.name.title().to_owned()),
         ("ss_seed", train.seed.to_string()),
