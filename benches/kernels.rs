@@ -72,6 +72,8 @@ fn products(c: &mut Criterion) {
                 lora_linear(&x[0], &layer, &pair)
             });
         }
+        let layer = Linear::int8(w.clone(), Some(randn(&[n])), &Device::Cpu).unwrap();
+        both(c, "linear-int8", &shape, operations, &[var(&[m, k])], |x| linear(&x[0], &layer));
         let x = randn(&[m, k]);
         bench(c, &format!("candle-matmul/forward/{shape}"), operations, || x.matmul(&w.t()?));
     }

@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
-use runner::choice::{AdapterKind, Targets};
+use runner::choice::{AdapterKind, PromptOptions, Sampler, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
@@ -162,8 +162,8 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
         seeds: &[7],
         width: 48,
         height: 32,
-        sampler: "ddim".parse().unwrap(),
-        steps: 7,
+        sampling: Sampling::new(Sampler::Ddim, 7),
+        reading: PromptOptions::default(),
         guidance_scale: 5.0,
         batch_size: 1,
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
-use runner::choice::Targets;
+use runner::choice::{PromptOptions, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
@@ -39,8 +39,8 @@ impl Case {
             seeds,
             width: self.width,
             height: self.height,
-            sampler: self.sampler.parse().unwrap(),
-            steps: self.steps,
+            sampling: Sampling::new(self.sampler.parse().unwrap(), self.steps),
+            reading: PromptOptions::default(),
             guidance_scale: self.guidance_scale,
             batch_size,
         }
@@ -170,7 +170,8 @@ fn impossible_requests_are_errors() {
     let case = &cases[0];
     let model = model(&case.model);
     for (width, height, steps) in [(33, 24, 7), (0, 24, 7), (32, 24, 0), (32, 24, 1001)] {
-        let request = ImageRequest { width, height, steps, ..case.request(&[1], 1) };
+        let request = case.request(&[1], 1);
+        let request = ImageRequest { width, height, sampling: Sampling { steps, ..request.sampling }, ..request };
         assert!(generate(&model, &request, &LoraSet::empty(), &mut go).is_err(), "{width} {height} {steps}");
     }
     assert!(generate(&model, &case.request(&[], 1), &LoraSet::empty(), &mut go).unwrap().is_empty());

@@ -19,7 +19,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
 use runner::adapter::Adapter;
 use runner::choice::AdapterKind;
-use runner::kernels::{Packing, Storage};
+use runner::kernels::{Dense, Packing, Storage};
 use runner::models::AutoencoderKl;
 use runner::models::LoraSet;
 use runner::models::UNet2DConditionModel;
@@ -96,7 +96,11 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     if arguments.candle {
         return candle(arguments);
     }
-    let dtype = if arguments.dtype == "bf16" { DType::BF16 } else { DType::F32 };
+    let (dtype, dense) = match arguments.dtype.as_str() {
+        "int8" => (DType::BF16, Dense::Int8),
+        "bf16" => (DType::BF16, Dense::AsOthers),
+        _ => (DType::F32, Dense::AsOthers),
+    };
     let packing = if arguments.low_memory { Packing::Small } else { Packing::Fast };
     let device = &match arguments.device.as_str() {
         "cuda" => runner::kernels::cuda_device(0)?,
@@ -104,7 +108,7 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
         _ => Device::Cpu,
     };
     let parts = Parts::open(&arguments.model)?;
-    let storage = Storage { dtype, packing };
+    let storage = Storage { dtype, packing, dense };
     let inputs = candle_core::safetensors::load(&arguments.inputs, device)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
     let (latents, target) = (input("latents")?, input("target")?);
@@ -121,6 +125,8 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
         What::Decode => {
             let vae = part("vae")?;
             let Network::Vae(config) = &vae.network else { return Err("not a VAE".into()) };
+            // As in a study, only the denoiser has integers.
+            let storage = Storage { dense: Dense::AsOthers, ..storage };
             let vae = AutoencoderKl::load(config, &vae.weights, device, storage)?.with_tiles_of(arguments.tiles);
             repeat(arguments, || one("image", vae.decode(latents)?))
         }

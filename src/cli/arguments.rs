@@ -3,9 +3,9 @@
 use super::{
     clean, completions, diff, doctor,
     exit::Exit,
-    generate_args, import, lora, man,
+    finding, generate_args, import, lock, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status, work,
+    photos, plan, report, run, status, submit, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -49,11 +49,14 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
     Work(work::WorkArgs),
+    Submit(submit::SubmitArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Finding(finding::FindingArgs),
     Diff(diff::DiffArgs),
+    Lock(lock::LockArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \

@@ -40,7 +40,11 @@ fn shortage(study: &Resolved, device: &Device) -> Option<String> {
     let weights = study.plan.cells.iter().filter_map(|cell| {
         let model = &cell.settings.model;
         let summary = &study.models.get(&model.base)?.summary;
-        let bytes = if model.dtype == Dtype::F32 { 4 } else { 2 };
+        let bytes = match model.dtype {
+            Dtype::F32 => 4,
+            Dtype::Bf16 | Dtype::F16 => 2,
+            Dtype::Int8 => 1,
+        };
         Some(bytes * summary.parameters())
     });
     let needed = weights.max()?;

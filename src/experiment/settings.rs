@@ -14,8 +14,10 @@ pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
-pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, PriorKind, Purpose, Question, Sampler};
-pub use crate::choice::{Scaling, Targets};
+pub use crate::choice::{
+    Crop, Device, Dtype, LrScheduler, Optimizer, PriorKind, PromptOptions, Purpose, Question, Sampler, Sampling,
+    Scaling, Targets,
+};
 
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

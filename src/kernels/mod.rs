@@ -43,7 +43,7 @@ pub use layers::linear::Linear;
 pub use layers::lora::LoraPair;
 pub use layers::norm::{GroupNorm, LayerNorm};
 pub use layers::statistics::GroupStatistics;
-pub use layers::storage::{Packing, Storage, activation_dtype};
+pub use layers::storage::{Dense, Packing, Storage, activation_dtype};
 pub use ops::activation::{geglu, gelu_erf, quick_gelu, silu};
 pub use ops::adamw::adamw;
 pub use ops::attention::{attention, attention_in};

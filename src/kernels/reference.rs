@@ -19,14 +19,14 @@ pub fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
     let (rows, dims) = flatten(x, w.in_features())?;
     let weight = w.weight(x.dtype())?;
     let bias = w.bias(x.dtype())?;
-    let backward_weight = weight.clone();
+    let layer = w.clone();
     let y = with_input_gradient(
         &rows,
         |x| {
             let y = x.matmul(&weight.t()?)?;
             bias.iter().try_fold(y, |y, b| y.broadcast_add(b))
         },
-        move |grad| grad.contiguous()?.matmul(&backward_weight),
+        move |grad| grad.contiguous()?.matmul(&layer.weight(grad.dtype())?),
     )?;
     unflatten(&y, dims, w.out_features())
 }

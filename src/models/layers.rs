@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Packing, Padding, Storage, activation_dtype};
+use crate::kernels::{Conv2d, Dense, GroupNorm, LayerNorm, Linear, Packing, Padding, Storage, activation_dtype};
 use crate::tensors::LoadError;
 use crate::tensors::TensorProblems;
 use crate::tensors::Weights;
@@ -164,11 +164,20 @@ impl Layers<'_> {
     fn dense(&self, name: &str, shapes: &[&[usize]], bias: bool) -> Result<Linear, LoadError> {
         let at = self.at(name);
         let output = shapes[0][0];
-        let weight = at.take("weight", shapes, None)?;
-        let bias = if bias { Some(at.take("bias", &[&[output]], None)?) } else { None };
-        at.finish(|| match weight {
-            Some(weight) => Linear::new(weight.reshape((output, ()))?, bias.flatten()),
-            None => Linear::new(zeros(&[1, 1])?, None),
+        let int8 = match self.mode {
+            Mode::Real { device, storage } if storage.dense == Dense::Int8 => Some(device),
+            _ => None,
+        };
+        let weight = match int8 {
+            // Rounded once, on the CPU.
+            Some(_) => at.take_to("weight", shapes, &Device::Cpu, Some(DType::F32))?,
+            None => at.take("weight", shapes, None)?,
+        };
+        let bias = if bias { at.take("bias", &[&[output]], None)? } else { None };
+        at.finish(|| match (weight, int8) {
+            (Some(weight), Some(device)) => Linear::int8(weight.reshape((output, ()))?, bias, device),
+            (Some(weight), None) => Linear::new(weight.reshape((output, ()))?, bias),
+            (None, _) => Linear::new(zeros(&[1, 1])?, None),
         })
     }
 
@@ -267,6 +276,17 @@ impl Layers<'_> {
 
     /// The tensor, or nothing when only names and shapes are looked at. The first of `shapes` is what messages ask for.
     fn take(&self, name: &str, shapes: &[&[usize]], dtype: Option<DType>) -> Result<Option<Tensor>, LoadError> {
+        self.take_to(name, shapes, &self.device(), dtype)
+    }
+
+    /// Like [`take`](Self::take), for another device.
+    fn take_to(
+        &self,
+        name: &str,
+        shapes: &[&[usize]],
+        device: &Device,
+        dtype: Option<DType>,
+    ) -> Result<Option<Tensor>, LoadError> {
         let full = format!("{}.{name}", self.prefix);
         match self.mode {
             Mode::Hollow => {
@@ -284,7 +304,7 @@ impl Layers<'_> {
                 }
                 Ok(None)
             }
-            Mode::Real { device, storage } => {
+            Mode::Real { storage, .. } => {
                 let tensor = self.weights.read(&full, device, dtype.unwrap_or(storage.dtype))?;
                 tensor.map(Some).ok_or_else(|| LoadError::Invalid {
                     file: self.weights.source().to_owned(),

@@ -13,7 +13,7 @@ use super::text_encoder::ClipTextModel;
 use super::unet::UNet2DConditionModel;
 use super::vae::AutoencoderKl;
 use crate::choice::Targets;
-use crate::kernels::Storage;
+use crate::kernels::{Dense, Storage};
 use crate::tensors::{LoadError, Weights};
 
 /// A network with its configuration; the weights are elsewhere.
@@ -136,6 +136,11 @@ impl Network {
     /// A tensor that is gone, a file that cannot be read or has changed, a device without room.
     pub(super) fn load(self, weights: Weights, device: &Device, storage: Storage) -> Result<Loaded, LoadError> {
         let device = device.clone();
+        // The others are small, and what they compute is computed once.
+        let storage = match self {
+            Self::UNet(_) => storage,
+            Self::Vae(_) | Self::ClipText(_) => Storage { dense: Dense::AsOthers, ..storage },
+        };
         Ok(match self {
             Self::UNet(config) => {
                 Loaded::Denoiser(build(&weights, &device, storage, |at| UNet2DConditionModel::new(&config, at))?.into())

@@ -50,9 +50,11 @@ impl ClipTextModel {
                 None
             }
         };
-        // transformers before 5 wrote the prefix, 5 does not.
+        // transformers before 5 wrote the prefix, 5 writes it for networks with a projection only.
         let inner = at.at("text_model");
-        let at = if at.has("text_model.final_layer_norm.weight") { &inner } else { at };
+        let prefixed = at.has("text_model.final_layer_norm.weight")
+            || (projection.is_some() && !at.has("final_layer_norm.weight"));
+        let at = if prefixed { &inner } else { at };
         at.ignore("embeddings.position_ids");
         let sizes = BlockSizes {
             width,

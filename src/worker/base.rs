@@ -12,7 +12,7 @@ use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{Base, Dtype};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
-use crate::kernels::{Packing, Storage};
+use crate::kernels::{Dense, Packing, Storage};
 use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
@@ -59,14 +59,9 @@ impl BaseModel {
     /// # Errors
     /// A file that changed since it was hashed, a device without room.
     pub fn load(&self, device: &candle_core::Device, dtype: Dtype, low_memory: bool) -> Result<Model> {
-        let dtype = match dtype {
-            Dtype::F32 => candle_core::DType::F32,
-            Dtype::Bf16 => candle_core::DType::BF16,
-            Dtype::F16 => candle_core::DType::F16,
-        };
-        let packing = if low_memory { Packing::Small } else { Packing::Fast };
+        let storage = storage(dtype, low_memory);
         // `find` has checked the headers. They are compared with the hashed files when the first tensor is read.
-        Ok(Parts::clone(&self.parts).load_checked(device, Storage { dtype, packing })?)
+        Ok(Parts::clone(&self.parts).load_checked(device, storage)?)
     }
 
     /// How the model reads prompts: the tokenizer of its first text encoder.
@@ -80,6 +75,17 @@ impl BaseModel {
     pub fn warnings(&self) -> &[String] {
         &self.parts.warnings
     }
+}
+
+/// How weights are kept with these settings.
+pub(super) fn storage(dtype: Dtype, low_memory: bool) -> Storage {
+    let (dtype, dense) = match dtype {
+        Dtype::F32 => (candle_core::DType::F32, Dense::AsOthers),
+        Dtype::Bf16 => (candle_core::DType::BF16, Dense::AsOthers),
+        Dtype::F16 => (candle_core::DType::F16, Dense::AsOthers),
+        Dtype::Int8 => (candle_core::DType::BF16, Dense::Int8),
+    };
+    Storage { dtype, packing: if low_memory { Packing::Small } else { Packing::Fast }, dense }
 }
 
 fn parts(path: &Path) -> Result<Parts> {

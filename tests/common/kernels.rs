@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
     Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, add, add_to_pixels, attention_in, concatenate,
     conv2d, geglu, gelu_erf, group_norm, layer_norm, linear, lora_linear, multiplies_bf16, quick_gelu, reference, silu,
@@ -118,6 +118,44 @@ fn products(cases: &mut Vec<Case>) {
             );
             cases.push(one.rounded(dtype));
         }
+    }
+}
+
+/// Weights as integers. The reference has the same integers, so that only the products differ.
+fn int8(cases: &mut Vec<Case>) {
+    for (batch, tokens, columns, out, rank) in [
+        (1, 1, 1, 1, 1),
+        (2, 3, 5, 18, 2),
+        (1, 3, 7, 33, 2),
+        (3, 77, 40, 24, 4),
+        (1, 7, 770, 65, 13),
+        (1, 50, 800, 700, 3),
+    ] {
+        if too_slow(batch * tokens * columns * out) {
+            continue;
+        }
+        let weight = scaled(&[out, columns], 1, columns).to_device(&Device::Cpu).unwrap();
+        let layer = Linear::int8(weight, Some(numbers(&[out], 2)), device()).unwrap();
+        let x = numbers(&[batch, tokens, columns], 3);
+        let name = format!("{batch}×{tokens}×{columns} to {out}, int8");
+        let (twin, other, other_twin) = (layer.clone(), layer.clone(), layer.clone());
+        let one = case(
+            format!("linear {name}"),
+            vec![x.clone()],
+            1,
+            move |x| linear(&x[0], &layer),
+            move |x| reference::linear(&x[0], &twin),
+        );
+        cases.push(one.rounded(DType::BF16));
+        let pair = |x: &[Tensor]| LoraPair { down: x[1].clone(), up: x[2].clone(), scale: 0.7, dropout_mask: None };
+        let one = case(
+            format!("lora {name}, rank {rank}"),
+            vec![x, scaled(&[rank, columns], 4, columns), scaled(&[out, rank], 5, rank)],
+            1,
+            move |x| lora_linear(&x[0], &other, &pair(x)),
+            move |x| reference::lora_linear(&x[0], &other_twin, &pair(x)),
+        );
+        cases.push(one.rounded(DType::BF16));
     }
 }
 
@@ -285,6 +323,7 @@ fn joins(cases: &mut Vec<Case>) {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     products(&mut cases);
+    int8(&mut cases);
     convolutions(&mut cases);
     attentions(&mut cases);
     norms_and_activations(&mut cases);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use crate::kernels::packed::panels::{Matrix, pack_tensor, pad_bias};
+use super::int8::Int8Weight;
+use crate::kernels::packed::int8::Int8Rows;
+use crate::kernels::packed::panels::{Matrix, Panels, pack_tensor, pad_bias};
 use crate::kernels::packed::two_way::TwoWay;
 use crate::kernels::packed::view::View;
 
@@ -22,6 +24,7 @@ pub struct Linear {
 enum Weight {
     Packed(Arc<PackedLinear>),
     Plain(Tensor),
+    Int8(Int8Weight),
 }
 
 /// The numbers of the largest matrix for which a transposed copy is kept.
@@ -35,6 +38,11 @@ pub(crate) struct PackedLinear {
 }
 
 impl PackedLinear {
+    fn new(panels: Panels, bias: Option<&Tensor>) -> Result<Self> {
+        let bias = bias.map(pad_bias).transpose()?;
+        Ok(Self { weight: TwoWay::new(panels, vec![(0, 1.)], KEPT), bias })
+    }
+
     /// W, `(out, in)`.
     pub(crate) fn forward(&self) -> View<'_> {
         self.weight.forward(0)
@@ -65,12 +73,29 @@ impl Linear {
         }
         let bias = bias.map(|b| b.detach());
         let weight = if weight.device().is_cpu() {
-            let weight = pack_tensor(&weight, Matrix(out_features, in_features))?;
-            let bias = bias.as_ref().map(pad_bias).transpose()?;
-            let weight = TwoWay::new(weight, vec![(0, 1.)], KEPT);
-            Weight::Packed(Arc::new(PackedLinear { weight, bias }))
+            let panels = pack_tensor(&weight, Matrix(out_features, in_features))?;
+            Weight::Packed(Arc::new(PackedLinear::new(panels, bias.as_ref())?))
         } else {
             Weight::Plain(weight.detach())
+        };
+        Ok(Self { in_features, out_features, weight, bias })
+    }
+
+    /// Like [`Linear::new`], with the weight as 8-bit integers: each output channel has a factor, its largest absolute
+    /// weight divided by 127, and its weights are rounded to multiples of it (symmetric quantisation per channel). They
+    /// become f32 or bf16 again a block at a time, while they are multiplied. `weight` is on the CPU, best in the dtype
+    /// of its file; the layer is on `device`, and so is `bias`.
+    pub fn int8(weight: Tensor, bias: Option<Tensor>, device: &Device) -> Result<Self> {
+        let (out_features, in_features) = weight.dims2()?;
+        if weight.elem_count() == 0 || bias.as_ref().is_some_and(|b| b.dims() != [out_features]) {
+            let bias = bias.map(|b| b.dims().to_vec());
+            bail!("linear: the bias has shape {bias:?}, the weight {:?}", weight.dims());
+        }
+        let (rows, bias) = (Int8Rows::of(&weight)?, bias.map(|b| b.detach()));
+        let weight = if device.is_cpu() {
+            Weight::Packed(Arc::new(PackedLinear::new(Panels::pack_int8(&rows), bias.as_ref())?))
+        } else {
+            Weight::Int8(Int8Weight::new(rows, device)?)
         };
         Ok(Self { in_features, out_features, weight, bias })
     }
@@ -87,12 +112,13 @@ impl Linear {
         self.out_features
     }
 
-    /// The dtype that the weight is stored in.
+    /// The dtype that the weight is stored in; bf16 if it is stored as integers.
     #[must_use]
     pub fn dtype(&self) -> DType {
         match &self.weight {
             Weight::Packed(packed) => packed.weight.panels().dtype(),
             Weight::Plain(weight) => weight.dtype(),
+            Weight::Int8(_) => DType::BF16,
         }
     }
 
@@ -108,14 +134,21 @@ impl Linear {
     pub(crate) fn packed(&self) -> Option<&Arc<PackedLinear>> {
         match &self.weight {
             Weight::Packed(packed) => Some(packed),
-            Weight::Plain(_) => None,
+            Weight::Plain(_) | Weight::Int8(_) => None,
         }
+    }
+
+    /// The integers and factors, if the weight is stored so on a GPU.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn int8_weight(&self) -> Option<&Int8Weight> {
+        if let Weight::Int8(weight) = &self.weight { Some(weight) } else { None }
     }
 
     /// The weight `(out, in)` in `dtype`. On the CPU this is a slow copy.
     pub(crate) fn weight(&self, dtype: DType) -> Result<Tensor> {
         match &self.weight {
             Weight::Plain(weight) => weight.to_dtype(dtype),
+            Weight::Int8(weight) => weight.widened(dtype),
             Weight::Packed(packed) => {
                 let (out, columns) = (self.out_features, self.in_features);
                 let numbers = (0..out * columns).map(|i| packed.weight.panels().get(0, i / columns, i % columns));

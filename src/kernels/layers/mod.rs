@@ -5,6 +5,7 @@ pub(crate) mod activation;
 pub(crate) mod adamw;
 pub(crate) mod conv;
 pub(crate) mod heads;
+pub(crate) mod int8;
 pub(crate) mod linear;
 pub(crate) mod lora;
 pub(crate) mod norm;

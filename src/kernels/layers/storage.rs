@@ -12,18 +12,30 @@ pub enum Packing {
     Small,
 }
 
-/// How frozen weights are kept. A dtype alone means [`Packing::Fast`].
+/// How the weights of fully connected layers are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dense {
+    /// In the dtype of all other weights.
+    #[default]
+    AsOthers,
+    /// As 8-bit integers with one factor for each output channel ([`Linear::int8`](crate::kernels::Linear::int8)).
+    Int8,
+}
+
+/// How frozen weights are kept. A dtype alone means [`Packing::Fast`] and [`Dense::AsOthers`].
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
     /// f32, bf16 or f16.
     pub dtype: DType,
     /// The packing. It matters on the CPU only.
     pub packing: Packing,
+    /// The weights of fully connected layers.
+    pub dense: Dense,
 }
 
 impl From<DType> for Storage {
     fn from(dtype: DType) -> Self {
-        Self { dtype, packing: Packing::Fast }
+        Self { dtype, packing: Packing::Fast, dense: Dense::AsOthers }
     }
 }
 

@@ -5,6 +5,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+use super::int8::Int8Rows;
 use crate::kernels::host::aligned::Aligned;
 use crate::kernels::simd::dispatch::{multiplies_bf16, tile_width};
 
@@ -30,6 +31,11 @@ pub(crate) enum Data {
     F32(Aligned),
     Bf16(Aligned<bf16>),
     F16(Aligned<f16>),
+    /// Integers; each row of the matrix is its factor times its integers. Factors are padded to whole panels.
+    Int8 {
+        integers: Aligned<i8>,
+        factors: Vec<f32>,
+    },
 }
 
 /// A dtype that weights are stored in.
@@ -125,35 +131,32 @@ impl Panels {
         k: usize,
         numbers: impl Fn(usize, usize, &mut [T]) + Sync,
     ) -> Self {
-        let width = tile_width();
-        let order = Order { k, matrices, width, pairs };
-        let panel = order.index(1, 0, 0, 0);
-        let mut data = Aligned::<T>::zeros(n.div_ceil(width) * panel);
-        let fill = |index: usize, panel: &mut [T]| {
-            let mut all = vec![T::default(); matrices];
-            for column in 0..k {
-                for row in index * width..n.min((index + 1) * width) {
-                    numbers(row, column, &mut all);
-                    for (matrix, number) in all.iter().enumerate() {
-                        panel[order.index(0, matrix, column, row % width)] = *number;
-                    }
-                }
-            }
-        };
-        if matrices * n * k < 1 << 16 {
-            data.chunks_mut(panel.max(1)).enumerate().for_each(|(i, panel)| fill(i, panel));
-        } else {
-            data.par_chunks_mut(panel).enumerate().for_each(|(i, panel)| fill(i, panel));
-        }
-        Self { n, k, matrices, width, pairs, data: T::wrap(data) }
+        let order = Order { k, matrices, width: tile_width(), pairs };
+        let data = T::wrap(order.fill(n, numbers));
+        Self { n, k, matrices, width: order.width, pairs, data }
     }
 
-    /// Packs the transposes of the matrices `from[i].0`, times `from[i].1`, a power of two. The dtype stays the same.
+    /// Packs a matrix of integers with factors.
+    pub(crate) fn pack_int8(from: &Int8Rows) -> Self {
+        let (n, k) = (from.rows, from.columns);
+        let order = Order { k, matrices: 1, width: tile_width(), pairs: multiplies_bf16() };
+        let integers = order.fill(n, |row, column, number: &mut [i8]| number[0] = from.integers[row * k + column]);
+        let mut factors = from.factors.clone();
+        factors.resize(n.next_multiple_of(order.width), 0.);
+        let data = Data::Int8 { integers, factors };
+        Self { n, k, matrices: 1, width: order.width, pairs: order.pairs, data }
+    }
+
+    /// Packs the transposes of the matrices `from[i].0`, times `from[i].1`, a power of two. The dtype stays the same;
+    /// integers become the numbers that they are multiplied as.
     pub(crate) fn transpose(&self, from: &[(usize, f32)]) -> Self {
         match &self.data {
             Data::F32(_) => self.transpose_as::<f32>(from),
             Data::Bf16(_) => self.transpose_as::<bf16>(from),
             Data::F16(_) => self.transpose_as::<f16>(from),
+            // The factors would belong to columns.
+            Data::Int8 { .. } if self.pairs => self.transpose_as::<bf16>(from),
+            Data::Int8 { .. } => self.transpose_as::<f32>(from),
         }
     }
 
@@ -172,14 +175,15 @@ impl Panels {
             Data::F32(data) => data[index],
             Data::Bf16(data) => Element::to_f32(data[index]),
             Data::F16(data) => Element::to_f32(data[index]),
+            Data::Int8 { integers, factors } => f32::from(integers[index]) * factors[n],
         }
     }
 
-    /// The storage dtype.
+    /// The storage dtype; of integers bf16, the dtype that they are multiplied as where a CPU has instructions for it.
     pub(crate) fn dtype(&self) -> DType {
         match &self.data {
             Data::F32(_) => DType::F32,
-            Data::Bf16(_) => DType::BF16,
+            Data::Bf16(_) | Data::Int8 { .. } => DType::BF16,
             Data::F16(_) => DType::F16,
         }
     }
@@ -201,6 +205,34 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// The numbers of a stack of matrices with `n` rows in this order.
+    fn fill<T: Copy + Default + Send + Sync>(
+        self,
+        n: usize,
+        numbers: impl Fn(usize, usize, &mut [T]) + Sync,
+    ) -> Aligned<T> {
+        let Self { k, matrices, width, .. } = self;
+        let panel = self.index(1, 0, 0, 0);
+        let mut data = Aligned::<T>::zeros(n.div_ceil(width) * panel);
+        let fill = |index: usize, panel: &mut [T]| {
+            let mut all = vec![T::default(); matrices];
+            for column in 0..k {
+                for row in index * width..n.min((index + 1) * width) {
+                    numbers(row, column, &mut all);
+                    for (matrix, number) in all.iter().enumerate() {
+                        panel[self.index(0, matrix, column, row % width)] = *number;
+                    }
+                }
+            }
+        };
+        if matrices * n * k < 1 << 16 {
+            data.chunks_mut(panel.max(1)).enumerate().for_each(|(i, panel)| fill(i, panel));
+        } else {
+            data.par_chunks_mut(panel).enumerate().for_each(|(i, panel)| fill(i, panel));
+        }
+        data
+    }
+
     /// The index of a matrix's number in column `k`, row `row` of a panel.
     #[inline(always)]
     pub(super) fn index(self, panel: usize, matrix: usize, k: usize, row: usize) -> usize {

@@ -3,8 +3,9 @@
 //! The gradient of a layer's input needs the transposed weight. A second pack would double the memory of a model.
 //! Turning a block while it is read costs only a few percent of multiplying it with the rows of one piece of work.
 
-use half::{bf16, f16};
+use half::bf16;
 
+use super::int8::{widen, widen_pairs};
 use super::panels::{Data, Element, Panels};
 use crate::kernels::host::aligned::Aligned;
 use crate::kernels::simd::dispatch::dispatch;
@@ -94,6 +95,67 @@ impl View<'_> {
             Data::Bf16(data) if self.panels.pairs => data[start..end].as_ptr().cast(),
             Data::Bf16(data) => Element::widen(&data[start..end], block).as_ptr(),
             Data::F16(data) => Element::widen(&data[start..end], block).as_ptr(),
+            Data::Int8 { integers, factors } => {
+                let to = block.reserve(depth * self.panels.width);
+                let factors = &factors[panel * self.panels.width..][..self.panels.width];
+                dispatch(Widen { integers: &integers[start..end], factors, pairs: self.panels.pairs, to: &mut *to });
+                to.as_ptr()
+            }
+        }
+    }
+
+    /// Columns `column .. column + columns` of a stored panel in f32, and those of the next one on their way: no
+    /// processor guesses it, as the two lie far apart.
+    #[inline(always)]
+    fn stored<'b>(&'b self, panel: usize, column: usize, columns: usize, scratch: &'b mut Aligned) -> &'b [f32] {
+        let range = self.start(panel, column)..self.start(panel, column) + columns * self.panels.width;
+        let next = self.start(panel + 1, column);
+        match &self.panels.data {
+            Data::F32(data) => {
+                ask_ahead(data, next, range.len());
+                &data[range]
+            }
+            Data::Bf16(data) => {
+                ask_ahead(data, next, range.len());
+                Element::widen(&data[range], scratch)
+            }
+            Data::F16(data) => {
+                ask_ahead(data, next, range.len());
+                Element::widen(&data[range], scratch)
+            }
+            Data::Int8 { integers, factors } => {
+                ask_ahead(integers, next, range.len());
+                let to = scratch.reserve(range.len());
+                widen(&integers[range], &factors[panel * self.panels.width..][..self.panels.width], to);
+                to
+            }
+        }
+    }
+
+    /// Like [`View::stored`], in pairs of columns, beginning with an even one.
+    #[inline(always)]
+    fn stored_pairs<'b, S: Simd>(
+        &'b self,
+        panel: usize,
+        column: usize,
+        columns: usize,
+        scratch: &'b mut Aligned,
+    ) -> &'b [bf16] {
+        let width = self.panels.width;
+        let range = self.start(panel, column)..self.start(panel, column) + columns.next_multiple_of(2) * width;
+        let next = self.start(panel + 1, column);
+        match &self.panels.data {
+            Data::Bf16(data) => {
+                ask_ahead(data, next, range.len());
+                &data[range]
+            }
+            Data::Int8 { integers, factors } => {
+                ask_ahead(integers, next, range.len());
+                let to = as_pairs(scratch.reserve(range.len() / 2));
+                widen_pairs::<S>(&integers[range], &factors[panel * width..][..width], to);
+                to
+            }
+            Data::F32(_) | Data::F16(_) => unreachable!("these are not stored in pairs"),
         }
     }
 
@@ -103,25 +165,8 @@ impl View<'_> {
         self.panels.order().index(panel, self.matrix, column, 0)
     }
 
-    /// Prefetches the block of the panel after `stored`: no processor guesses it, as the two lie far apart.
     #[inline(always)]
-    fn ask_ahead<T>(&self, data: &[T], stored: usize, column: usize, columns: usize) {
-        let next = data.as_ptr().wrapping_add(self.start(stored + 1, column)).cast::<u8>();
-        for byte in (0..columns * self.panels.width * size_of::<T>()).step_by(64) {
-            prefetch(next.wrapping_add(byte));
-        }
-    }
-
-    #[inline(always)]
-    fn turn<S: Simd, T: Element>(
-        &self,
-        turned: &Turned<'_>,
-        data: &[T],
-        panel: usize,
-        k0: usize,
-        square: &mut Aligned,
-        to: &mut [f32],
-    ) {
+    fn turn<S: Simd>(&self, turned: &Turned<'_>, panel: usize, k0: usize, square: &mut Aligned, to: &mut [f32]) {
         let (width, rows, first) = (self.panels.width, self.panels.n, panel * self.panels.width);
         let columns = width.min(self.n - first);
         let mut done = 0;
@@ -130,12 +175,9 @@ impl View<'_> {
             let (block, row) = ((k0 + done) / rows, (k0 + done) % rows);
             let lane = row % width;
             let count = (width - lane).min(rows - row).min(to.len() / width - done);
-            let start = self.start(row / width, turned.columns[block] + first);
-            self.ask_ahead(data, row / width, turned.columns[block] + first, columns);
-            let from = &data[start..start + columns * width];
+            let from = self.stored(row / width, turned.columns[block] + first, columns, square);
             let to = &mut to[done * width..(done + count) * width];
             if lane == 0 && count.is_multiple_of(8) && columns == width {
-                let from = T::widen(from, square);
                 for i in (0..count).step_by(8) {
                     for j in (0..width).step_by(8) {
                         // SAFETY: these are 8 × 8 numbers inside `from` `(width, width)` and `to` `(count, width)`.
@@ -147,7 +189,7 @@ impl View<'_> {
             } else {
                 for (i, to) in to.chunks_exact_mut(width).enumerate() {
                     for (j, to) in to[..columns].iter_mut().enumerate() {
-                        *to = from[j * width + lane + i].to_f32();
+                        *to = from[j * width + lane + i];
                     }
                 }
             }
@@ -163,26 +205,25 @@ impl View<'_> {
     fn turn_pairs<S: Simd>(
         &self,
         turned: &Turned<'_>,
-        data: &[bf16],
         panel: usize,
-        k0: usize,
-        depth: usize,
+        (k0, depth): (usize, usize),
+        square: &mut Aligned,
         to: &mut [bf16],
     ) {
         let (width, rows, first) = (self.panels.width, self.panels.n, panel * self.panels.width);
         let columns = width.min(self.n - first);
-        let order = self.panels.order();
         let mut done = 0;
         while done < depth {
             let (block, row) = ((k0 + done) / rows, (k0 + done) % rows);
             let (lane, column) = (row % width, turned.columns[block] + first);
             let count = (width - lane).min(rows - row).min(depth - done);
-            self.ask_ahead(data, row / width, column, columns);
+            let (odd, even_column) = (column % 2, column - column % 2);
+            let from = self.stored_pairs::<S>(row / width, even_column, columns + odd, square);
             let even = [lane, column, done].into_iter().all(|x| x.is_multiple_of(2)) && count.is_multiple_of(8);
             if even && columns == width && turned.scale == 1. {
                 // Units of two rows times two columns, 64 bits; the step is the same on both sides.
                 let step = width / 2;
-                let from: *const u64 = data[order.index(row / width, self.matrix, column, lane)..].as_ptr().cast();
+                let from: *const u64 = from[2 * lane..].as_ptr().cast();
                 let to: *mut u64 = to[done * width..(done + count) * width].as_mut_ptr().cast();
                 for i in (0..count / 2).step_by(4) {
                     for j in (0..width / 2).step_by(4) {
@@ -196,7 +237,7 @@ impl View<'_> {
             } else {
                 for i in done..done + count {
                     for j in 0..columns {
-                        let number = data[order.index(row / width, self.matrix, column + j, lane + i - done)];
+                        let number = from[((j + odd) / 2 * width + lane + i - done) * 2 + (j + odd) % 2];
                         let index = (i / 2 * width + j) * 2 + i % 2;
                         to[index] =
                             if turned.scale == 1. { number } else { Element::from_f32(number.to_f32() * turned.scale) };
@@ -229,16 +270,48 @@ impl Task for Turn<'_> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Self { view, turned, panel, k0, depth, square, to } = self;
-        match &view.panels.data {
-            Data::F32(data) => view.turn::<S, f32>(turned, data, panel, k0, square, to),
-            Data::Bf16(data) if view.panels.pairs => {
-                // SAFETY: any bits are bf16 numbers, and f32 is aligned for them.
-                let to = unsafe { std::slice::from_raw_parts_mut(to.as_mut_ptr().cast(), 2 * to.len()) };
-                view.turn_pairs::<S>(turned, data, panel, k0, depth, to);
-            }
-            Data::Bf16(data) => view.turn::<S, bf16>(turned, data, panel, k0, square, to),
-            Data::F16(data) => view.turn::<S, f16>(turned, data, panel, k0, square, to),
+        if view.panels.pairs {
+            view.turn_pairs::<S>(turned, panel, (k0, depth), square, as_pairs(to));
+        } else {
+            view.turn::<S>(turned, panel, k0, square, to);
         }
+    }
+}
+
+/// Makes a block of integers a block of numbers.
+struct Widen<'a> {
+    integers: &'a [i8],
+    factors: &'a [f32],
+    pairs: bool,
+    to: &'a mut [f32],
+}
+
+impl Task for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        if self.pairs {
+            widen_pairs::<S>(self.integers, self.factors, as_pairs(self.to));
+        } else {
+            widen(self.integers, self.factors, self.to);
+        }
+    }
+}
+
+/// The same memory as bf16 numbers.
+#[inline(always)]
+fn as_pairs(numbers: &mut [f32]) -> &mut [bf16] {
+    // SAFETY: any bits are bf16 numbers, and f32 is aligned for them.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), 2 * numbers.len()) }
+}
+
+/// Prefetches `count` numbers from `start` on; they may lie beyond the end.
+#[inline(always)]
+fn ask_ahead<T>(data: &[T], start: usize, count: usize) {
+    let next = data.as_ptr().wrapping_add(start).cast::<u8>();
+    for byte in (0..count * size_of::<T>()).step_by(64) {
+        prefetch(next.wrapping_add(byte));
     }
 }
 

@@ -34,7 +34,7 @@ impl Address {
     }
 }
 
-/// The address of the numbers of a contiguous tensor, f32, bf16 or f16. The address is valid as long as the tensor
+/// The address of the numbers of a contiguous tensor, f32, bf16, f16 or u8. The address is valid as long as the tensor
 /// lives: one stream does all work in order, and memory is returned in the same order.
 pub(super) fn address(x: &Tensor) -> Result<Address> {
     let (storage, layout) = x.storage_and_layout();
@@ -47,7 +47,8 @@ pub(super) fn address(x: &Tensor) -> Result<Address> {
         CudaStorageSlice::F32(numbers) => numbers.device_ptr(&stream).0,
         CudaStorageSlice::BF16(numbers) => numbers.device_ptr(&stream).0,
         CudaStorageSlice::F16(numbers) => numbers.device_ptr(&stream).0,
-        _ => bail!("expected f32, bf16 or f16, not {:?}", x.dtype()),
+        CudaStorageSlice::U8(numbers) => numbers.device_ptr(&stream).0,
+        _ => bail!("expected f32, bf16, f16 or u8, not {:?}", x.dtype()),
     };
     let start = Address { pointer: start, device: storage.device.id() };
     Ok(start.plus(layout.start_offset() * x.dtype().size_in_bytes()))

@@ -21,6 +21,19 @@ pub(super) fn start(y: &Tensor, bias: Option<&Tensor>) -> Result<f32> {
     Ok(1.)
 }
 
+/// The weight `(out, in)` in `dtype`. Integers are widened to new memory, which is freed after the product.
+fn weight(w: &Linear, dtype: DType) -> Result<Tensor> {
+    let Some(int8) = w.int8_weight() else { return w.weight(dtype)?.contiguous() };
+    let (integers, factors) = (int8.integers.contiguous()?, int8.factors.contiguous()?);
+    let wide = output(&integers, integers.shape(), dtype)?;
+    let (count, columns) = (integers.elem_count(), w.in_features());
+    let arguments =
+        [address(&integers)?.into(), address(&factors)?.into(), address(&wide)?.into(), long(count), int(columns)?];
+    // SAFETY: each thread below `count` reads an integer and the factor of its row of `columns`, and writes a number.
+    unsafe { launch(device(&wide)?, &kernel("widen_int8", dtype), Grid::numbers(count, 1), &arguments)? };
+    Ok(wide)
+}
+
 /// Writes `x Wᵀ` plus the bias to `y`.
 fn apply(x: &Tensor, w: &Linear, weight: &Tensor, y: &Tensor) -> Result<()> {
     let beta = start(y, w.bias(x.dtype())?.as_ref())?;
@@ -29,21 +42,21 @@ fn apply(x: &Tensor, w: &Linear, weight: &Tensor, y: &Tensor) -> Result<()> {
 
 /// See [`linear`](crate::kernels::linear()).
 pub(crate) fn linear(x: &Tensor, w: &Linear) -> Result<Tensor> {
-    let (x, weight) = (x.contiguous()?, w.weight(x.dtype())?.contiguous()?);
+    let (x, own) = (x.contiguous()?, weight(w, x.dtype())?);
     let (columns, out) = (w.in_features(), w.out_features());
-    let (back, shape) = (weight.clone(), x.shape().clone());
+    let (back, shape) = (w.clone(), x.shape().clone());
     let y = output_of([&x], with_channels(x.shape(), out), move |grad| {
         let dx = output(grad, &shape, grad.dtype())?;
-        rows_times(1., grad, &back, false, 0., &dx, (out, columns))?;
+        rows_times(1., grad, &weight(&back, grad.dtype())?, false, 0., &dx, (out, columns))?;
         Ok([Some(dx)])
     })?;
-    apply(&x, w, &weight, &y)?;
+    apply(&x, w, &own, &y)?;
     Ok(y)
 }
 
 /// See [`lora_linear`](crate::kernels::lora_linear).
 pub(crate) fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Tensor> {
-    let (x, weight) = (x.contiguous()?, w.weight(x.dtype())?.contiguous()?);
+    let (x, own) = (x.contiguous()?, weight(w, x.dtype())?);
     let (columns, out, rank, scale) = (w.in_features(), w.out_features(), lora.down.dim(0)?, lora.scale as f32);
     let factor = |f: &Tensor| f.detach().to_dtype(x.dtype())?.contiguous();
     let (down, up) = (factor(&lora.down)?, factor(&lora.up)?);
@@ -59,7 +72,7 @@ pub(crate) fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Ten
     rows_times(1., &masked, &down, true, 0., &hidden, (columns, rank))?;
 
     let kept = hidden.clone();
-    let (back, up_again, shape) = (weight.clone(), up.clone(), x.shape().clone());
+    let (back, up_again, shape) = (w.clone(), up.clone(), x.shape().clone());
     let dtypes = [lora.down.dtype(), lora.up.dtype()];
     let wanted = [x.track_op(), lora.down.track_op(), lora.up.track_op()];
     let y = output_of([&x, &lora.down, &lora.up], with_channels(x.shape(), out), move |grad| {
@@ -67,7 +80,7 @@ pub(crate) fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Ten
         rows_times(scale, grad, &up_again, false, 0., &by_hidden, (out, rank))?;
         let by_x = || {
             let dx = output(grad, &shape, grad.dtype())?;
-            rows_times(1., grad, &back, false, 0., &dx, (out, columns))?;
+            rows_times(1., grad, &weight(&back, grad.dtype())?, false, 0., &dx, (out, columns))?;
             let Some(mask) = &mask else {
                 rows_times(1., &by_hidden, &down, false, 1., &dx, (rank, columns))?;
                 return Ok(dx);
@@ -82,7 +95,7 @@ pub(crate) fn lora_linear(x: &Tensor, w: &Linear, lora: &LoraPair) -> Result<Ten
             wanted[2].then(|| outer(scale, grad, &kept, (out, rank))?.to_dtype(dtypes[1])).transpose()?,
         ])
     })?;
-    apply(&x, w, &weight, &y)?;
+    apply(&x, w, &own, &y)?;
     rows_times(scale, &hidden, &up, true, 1., &y, (rank, out))?;
     Ok(y)
 }

@@ -4,6 +4,7 @@
 #include "activation.cuh"
 #include "adamw.cuh"
 #include "group_norm.cuh"
+#include "int8.cuh"
 #include "layer_norm.cuh"
 #include "rows.cuh"
 #include "softmax.cuh"

@@ -1,0 +1,67 @@
+//! Frozen weights as 8-bit integers.
+
+use candle_core::{DType, Result, Tensor};
+use half::bf16;
+
+use crate::kernels::simd::instructions::Simd;
+
+/// The most rows of a panel with any instructions.
+const MAX_WIDTH: usize = 32;
+/// The largest integer, of both signs.
+const LARGEST: f32 = 127.;
+
+/// A matrix W `(out, in)` as integers and one factor for each row: `W = factor · integer`. The largest number of a row
+/// becomes 127 or -127, so a number is off by half a factor at most, 0.4 % of its row's largest number.
+pub(crate) struct Int8Rows {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Row by row.
+    pub(crate) integers: Vec<i8>,
+    /// `(rows)`, the largest absolute value of each row divided by 127.
+    pub(crate) factors: Vec<f32>,
+}
+
+impl Int8Rows {
+    /// Rounds a CPU matrix `(out, in)` of any float dtype, halfway cases to the even integer. Numbers that are not
+    /// finite make their row so: nothing is hidden.
+    pub(crate) fn of(weight: &Tensor) -> Result<Self> {
+        let (rows, columns) = weight.dims2()?;
+        let numbers = weight.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let largest = |row: &[f32]| row.iter().fold(0f32, |a, b| if b.abs() > a || b.is_nan() { b.abs() } else { a });
+        let factors: Vec<f32> = numbers.chunks_exact(columns).map(|row| largest(row) / LARGEST).collect();
+        let integer = |(i, number): (usize, &f32)| match factors[i / columns] {
+            0. => 0,
+            // A cast of what is not finite gives 0 or the largest integer, and the row's factor is not finite.
+            factor => (number / factor).round_ties_even() as i8,
+        };
+        let integers = numbers.iter().enumerate().map(integer).collect();
+        Ok(Self { rows, columns, integers, factors })
+    }
+}
+
+/// Writes the numbers of a block of a panel, `[k][row]`. There is a factor for each row of the panel.
+#[inline(always)]
+pub(super) fn widen(integers: &[i8], factors: &[f32], to: &mut [f32]) {
+    let width = factors.len();
+    for (to, integers) in to.chunks_exact_mut(width).zip(integers.chunks_exact(width)) {
+        for ((to, integer), factor) in to.iter_mut().zip(integers).zip(factors) {
+            *to = f32::from(*integer) * factor;
+        }
+    }
+}
+
+/// Like [`widen`], in pairs of columns and rounded to bf16: `[k / 2][row][k % 2]`.
+#[inline(always)]
+pub(super) fn widen_pairs<S: Simd>(integers: &[i8], factors: &[f32], to: &mut [bf16]) {
+    let width = 2 * factors.len();
+    let mut wide = [0f32; 2 * MAX_WIDTH];
+    for (to, integers) in to.chunks_exact_mut(width).zip(integers.chunks_exact(width)) {
+        for ((wide, pair), factor) in
+            wide.as_chunks_mut::<2>().0.iter_mut().zip(integers.as_chunks::<2>().0).zip(factors)
+        {
+            *wide = pair.map(|integer| f32::from(integer) * factor);
+        }
+        // SAFETY: a panel has at most `MAX_WIDTH` rows, and `to` has `width` numbers.
+        unsafe { S::narrow(wide.as_ptr(), to.as_mut_ptr(), width) };
+    }
+}
