@@ -248,10 +248,11 @@ fn check_rates(
 ) -> Option<()> {
     const RATIO: &str = "train.optimizer.lora_plus_ratio";
     let optimizer = optimizer?;
+    let adapter = adapter?;
     if let Some(ratio) = optimizer.lora_plus_ratio
-        && adapter? == AdapterKind::Loha
+        && matches!(adapter, AdapterKind::Loha | AdapterKind::Lokr)
     {
-        let message = format!("`{RATIO}` cannot be {ratio} with `adapter = \"loha\"`");
+        let message = format!("`{RATIO}` cannot be {ratio} with `adapter = \"{adapter}\"`");
         reader.push(Problem::error(reader.place(RATIO), message).expected("1: LoRA+ is about the B matrix of a LoRA"));
         return None;
     }
@@ -279,13 +280,16 @@ fn check_rates(
 
 /// `None` if the adapter has no dropout and the file asks for it.
 fn refuse_dropout(reader: &mut Reader<'_>, adapter: Option<AdapterKind>, dropout: Option<f64>) -> Option<()> {
-    let (Some(AdapterKind::Loha), Some(dropout)) = (adapter, dropout) else { return Some(()) };
+    let (Some(kind @ (AdapterKind::Loha | AdapterKind::Lokr)), Some(dropout)) = (adapter, dropout) else {
+        return Some(());
+    };
     if dropout == 0.0 {
         return Some(());
     }
-    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"loha\"`");
+    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"{kind}\"`");
     let problem = Problem::error(reader.place("train.dropout"), message);
-    reader.push(problem.expected("0: neither peft nor LyCORIS has this dropout for a LoHa"));
+    let expected = format!("0: neither peft nor LyCORIS has this dropout for a {}", kind.title());
+    reader.push(problem.expected(expected));
     None
 }
 

@@ -56,11 +56,13 @@ fn recompute_steps<N: Steps>(
     lora: &LoraSet,
     loss: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<LossAndGradients> {
-    let (first, frozen_shared) = network.enter(latents, times, &conditioning.detached()?)?;
     let frozen = lora.detached();
+    let (first, frozen_shared) = network.enter(latents, times, &conditioning.detached()?, &frozen)?;
     // What all steps share depends on the conditions. If these are trainable, it is computed once more, recorded.
     let (shared, entering) = match conditioning.is_tracked() {
-        true => record(|| Ok(network.enter(latents, times, conditioning)?.1)).map(|(s, r)| (Some(s), Some(r)))?,
+        true => {
+            record(|| Ok(network.enter(latents, times, conditioning, &frozen)?.1)).map(|(s, r)| (Some(s), Some(r)))?
+        }
         false => (None, None),
     };
     let shared = shared.as_ref().unwrap_or(&frozen_shared);
@@ -70,7 +72,7 @@ fn recompute_steps<N: Steps>(
     let mut adapted = BTreeSet::new();
     let last = network.walk(first, |visit| {
         let value = visit.forward(&frozen_shared, &frozen)?;
-        let has_adapter = visit.step.adaptable_layers().any(|layer| lora.get(&layer.name).is_some());
+        let has_adapter = visit.step.adaptable_layers().any(|layer| !lora.get(&layer.name).is_empty());
         if has_adapter || visit.step.depends_on(shared) || visit.inputs.iter().any(|input| adapted.contains(&input.id))
         {
             adapted.insert(visit.result_id());
@@ -83,7 +85,7 @@ fn recompute_steps<N: Steps>(
     // Gradients of the loss by the feature maps that the backward pass has not reached yet.
     let mut by_map = BTreeMap::new();
     let result = tracked(&last, &adapted)?;
-    let (prediction, recording) = record(|| network.leave(&result))?;
+    let (prediction, recording) = record(|| network.leave(&result, &frozen))?;
     let loss = loss(&prediction)?;
     collect(&mut by_map, &mut recording.backward(&loss)?, &[(last.id, result.clone())])?;
     drop((prediction, last, result));
@@ -99,7 +101,8 @@ fn recompute_steps<N: Steps>(
         let (again, recording) = record(|| visit.step.forward(&values, shared, lora))?;
         let mut gradients = recording.backward_from(&again, &gradient)?;
         drop((again, gradient));
-        let here = visit.step.adaptable_layers().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
+        let layers = visit.step.adaptable_layers();
+        let here = layers.flat_map(|layer| lora.get(&layer.name).iter().map(|delta| (layer.name.as_str(), delta)));
         sum.take(&mut gradients, here);
         for (tensor, old) in trainable.iter().zip(&mut by_shared) {
             *old = match (old.take(), gradients.remove(tensor)) {

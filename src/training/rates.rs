@@ -15,8 +15,8 @@ impl Rates {
     pub(super) fn of(config: &TrainingConfig, kind: AdapterKind) -> Self {
         let text = config.text_encoder_rate.map_or(1.0, |rate| rate / config.learning_rate.peak);
         let up = match kind {
-            AdapterKind::Lora => Some((config.lora_plus_ratio, ".up")),
-            AdapterKind::Loha => None,
+            AdapterKind::Lora | AdapterKind::Dora => Some((config.lora_plus_ratio, ".up")),
+            AdapterKind::Loha | AdapterKind::Lokr => None,
         };
         Self { text, up }
     }

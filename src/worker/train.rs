@@ -13,6 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
+use crate::choice::AdapterKind;
 use crate::models::{AdaptableLayer, Model, TrainedText};
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -30,10 +31,16 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
     model.prompts.release();
     let probes = ProbeCurve::new(model, wanted, &items);
-    let mut layers = model.denoiser.adaptable_layers(recipe.targets);
-    layers.extend(text.iter().flat_map(|text| text.adaptable_layers(recipe.targets)));
-    let alpha = recipe.plain_alpha();
-    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, alpha, recipe.seed, &model.device)?;
+    let targets = recipe.targets;
+    let mut layers = model.denoiser.adaptable_layers(targets);
+    layers.extend(text.iter().flat_map(|text| text.adaptable_layers(targets)));
+    let mut norms = BTreeMap::new();
+    if recipe.adapter == AdapterKind::Dora {
+        norms = model.denoiser.weight_norms(targets)?;
+        text.iter().try_for_each(|text| Ok::<_, StageError>(norms.extend(text.weight_norms(targets)?)))?;
+    }
+    let (rank, alpha, seed) = (recipe.rank, recipe.plain_alpha(), recipe.seed);
+    let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;
     let source = batch_source(model, wanted, items, layers)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter)?;
     if let Some(text) = text {

@@ -6,6 +6,8 @@ use crate::tensors::ModelFolder;
 /// A family of models, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct FamilyData {
+    /// What people call it.
+    pub title: &'static str,
     /// Width of the tokens that its denoiser attends to.
     pub context: usize,
     /// The files of a diffusers folder.

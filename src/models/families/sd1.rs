@@ -5,6 +5,7 @@ use super::stable_diffusion::{self, CLIP_L, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    title: "Stable Diffusion 1",
     context: 768,
     folder: &FOLDER,
     prompts: PROMPTS,

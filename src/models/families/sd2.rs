@@ -5,6 +5,7 @@ use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    title: "Stable Diffusion 2",
     context: 1024,
     folder: &FOLDER,
     prompts: PROMPTS,

@@ -8,6 +8,7 @@ use crate::tensors::{ModelFolder, ModelPart};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    title: "Stable Diffusion XL",
     context: 2048,
     folder: &FOLDER,
     prompts: PromptRules { states: TextStates::Penultimate, zeros_if_empty: true },
