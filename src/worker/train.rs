@@ -151,10 +151,9 @@ fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
 /// What other programs show about the file: nothing that differs between two runs of the same training.
 fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
     let train = &wanted.train.recipe;
-    let entries = [
+    let mut entries = vec![
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
-        ("ss_text_encoder_lr", train.text_encoder_learning_rate.map(|rate| rate.to_string()).unwrap_or_default()),
         ("ss_lr_scheduler", train.lr_scheduler.to_string()),
         ("ss_optimizer", train.optimizer.name.title().to_owned()),
         ("ss_seed", train.seed.to_string()),
@@ -165,5 +164,15 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
         ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
         ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
+    // Files of trainings without an option stay as they are.
+    let optional = [
+        ("ss_text_encoder_lr", train.text_encoder_learning_rate.map(|rate| rate.to_string())),
+        ("ss_noise_offset", train.noise_offset.map(|offset| offset.to_string())),
+        ("ss_min_snr_gamma", train.snr_gamma.map(|gamma| gamma.to_string())),
+        ("ss_caption_dropout_rate", train.caption_dropout.map(|probability| probability.to_string())),
+        ("ss_enable_bucket", wanted.dataset.aspect_buckets.then(|| "True".to_owned())),
+        ("ss_flip_aug", wanted.dataset.random_flip.then(|| "True".to_owned())),
+    ];
+    entries.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value?))));
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

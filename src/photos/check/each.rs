@@ -3,7 +3,6 @@
 use super::finding::Finding;
 use super::kind::Kind;
 use super::usage::Usage;
-use crate::photos::crop;
 use crate::photos::found::Scan;
 use crate::photos::photo::Photo;
 
@@ -57,7 +56,7 @@ pub fn cropped_away(photo: &Photo) -> f64 {
 pub fn subject_lost(scan: &Scan, photo: &Photo, usage: &Usage) -> Option<f64> {
     let subject = &scan.masks.get(&photo.hash)?.subject;
     let size = (photo.width, photo.height);
-    let (x, y) = crop::square(size, &photo.hash, usage.resolution, usage.crop(), usage.seed);
+    let (x, y) = usage.cut().spans(size, &photo.hash);
     let part = |span: crate::picture::Span| {
         let at = |position: usize| position as f64 / span.resized as f64;
         at(span.start)..at(span.start + span.length)

@@ -1,6 +1,7 @@
 //! What a study does with photos, as far as the rules ask for it.
 
 use crate::choice::Crop;
+use crate::photos::crop::Cut;
 
 /// How one cell uses the photos of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,8 @@ impl Usage {
         Self { resolution, random: crop == Crop::Random, seed, held_out }
     }
 
-    pub(super) fn crop(&self) -> Crop {
-        if self.random { Crop::Random } else { Crop::Center }
+    pub(super) fn cut(&self) -> Cut {
+        let crop = if self.random { Crop::Random } else { Crop::Center };
+        Cut { resolution: self.resolution, crop, seed: self.seed, buckets: false }
     }
 }
