@@ -12,7 +12,7 @@ use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::trained_text::TrainedText;
 use super::vae::AutoencoderKl;
-use crate::choice::Targets;
+use crate::choice::{PromptOptions, Targets};
 use crate::sampling::process::Process;
 
 /// A loaded text-to-image model. All weights are frozen. The text encoders and the VAE are loaded on first use.
@@ -53,20 +53,12 @@ impl Model {
         Ok(layers)
     }
 
-    /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on the model's device. `lora`
-    /// is added to the layers of the text encoders that it names.
+    /// What a prompt becomes in a training, as one sample: tokens `(1, 77, D)` in the activations' type on the model's
+    /// device. `lora` is added to the layers of the text encoders that it names.
     ///
     /// # Errors
     /// A full device.
     pub fn encode_prompt(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
-        self.prompts.encode(prompt, lora, &self.device)
-    }
-
-    /// The same for a prompt of what images should not show.
-    ///
-    /// # Errors
-    /// A full device.
-    pub fn encode_negative(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
-        self.prompts.encode_negative(prompt, lora, &self.device)
+        self.prompts.encode(prompt, &PromptOptions::default(), lora, &self.device)
     }
 }

@@ -51,7 +51,8 @@ fn follow(name: &str, recompute: Recompute) {
         "{name} {recompute:?}: gradients {gradient_error:.1e}, losses {loss_error:.1e}, norms {norm_error:.1e}, \
          weights {weight_error:.1e}, their change {update_error:.1e}, their mean {average_error:.1e}"
     );
-    let slack = if device().is_cpu() { 1. } else { 10. };
+    // The way through the text encoder is longer, in f32 here and in f64 there.
+    let slack = if device().is_cpu() { 1. } else { 10. } * if case.text { 2. } else { 1. };
     assert!(
         gradient_error < 1e-4 * slack && loss_error < 1e-5 * slack && norm_error < 1e-4 * slack,
         "{gradient_error} {loss_error} {norm_error}"
