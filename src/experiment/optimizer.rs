@@ -14,7 +14,8 @@ pub struct OptimizerRecipe {
     pub name: Optimizer,
     /// Decay of the mean of the gradients.
     pub beta1: f64,
-    /// Decay of the mean of the squared gradients (AdamW, Prodigy), or of the mean that the next step starts from (Lion).
+    /// Decay of the mean of the squared gradients (AdamW, Prodigy), or of the mean that the next step starts from
+    /// (Lion).
     pub beta2: f64,
     /// The number added to the denominator; `None` if the optimizer does not divide.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,10 +20,10 @@ impl Cut {
     /// Width and height of what is cut out of a photo of `size` (width, height; both at least 1).
     ///
     /// Without buckets the square. With buckets the rectangle whose ratio of width to height is nearest to that of the
-    /// photo, by difference, among those of sd-scripts' `make_bucket_resolutions`: widths from half of the resolution to
-    /// twice the resolution in steps of 64 (an eighth of a resolution below 512, in steps of 8), each with the greatest
-    /// height in such steps and bounds so that it has at most resolution² pixels; each of these turned by a right angle;
-    /// and the square. Of two that are as near, the narrower one.
+    /// photo, by difference, among those of sd-scripts' `make_bucket_resolutions`: widths from half of the resolution
+    /// to twice the resolution in steps of 64 (an eighth of a resolution below 512, in steps of 8), each with the
+    /// greatest height in such steps and bounds so that it has at most resolution² pixels; each of these turned by a
+    /// right angle; and the square. Of two that are as near, the narrower one.
     #[must_use]
     pub fn size(&self, size: (u32, u32)) -> (usize, usize) {
         let resolution = self.resolution;
@@ -51,8 +51,8 @@ impl Cut {
     /// The photo is scaled so that it just covers the cut. For a square, sizes are as
     /// `torchvision.transforms.functional.resize(image, resolution)`: the shorter side becomes `resolution`, the longer
     /// `int(resolution * long / short)`; so they are for other shapes. The middle as
-    /// `torchvision.transforms.functional.center_crop`: `int(round((long - resolution) / 2.0))` with Python's rounding of
-    /// halves to even.
+    /// `torchvision.transforms.functional.center_crop`: `int(round((long - resolution) / 2.0))` with Python's rounding
+    /// of halves to even.
     pub(super) fn spans(&self, size: (u32, u32), hash: &str) -> (Span, Span) {
         let (width, height) = (size.0 as usize, size.1 as usize);
         let (wide, high) = self.size(size);

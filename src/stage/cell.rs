@@ -103,8 +103,8 @@ pub(super) fn hashes(photos: &[&Photo]) -> Vec<String> {
     photos.iter().map(|photo| photo.hash.clone()).collect()
 }
 
-/// Captions by content hash, with the subject's words in place of `{identifier}`, `{class}` and `{name}`; photos without
-/// one are left out.
+/// Captions by content hash, with the subject's words in place of `{identifier}`, `{class}` and `{name}`; photos
+/// without one are left out.
 pub(super) fn captions<'a>(
     photos: impl Iterator<Item = &'a Photo>,
     used: bool,

@@ -6,7 +6,8 @@ use candle_core::{Result, Tensor, Var};
 
 /// The running mean of every trainable tensor, by the formula of diffusers'
 /// [`EMAModel`](https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/training_utils.py#L281) without its
-/// own warm-up: `a ← a - (1 - δ) (a - w)` after step n, with `δ = min(decay, n / (9 + n))`, and δ = 0 at the first step.
+/// own warm-up: `a ← a - (1 - δ) (a - w)` after step n, with `δ = min(decay, n / (9 + n))`, and δ = 0 at the first
+/// step.
 #[derive(Clone, Debug)]
 pub(super) struct Average {
     decay: f64,

@@ -1,6 +1,5 @@
 //! Which weights have another learning rate than the schedule's.
 
-use super::trainer::TrainingConfig;
 use crate::choice::AdapterKind;
 
 /// The learning rate of each weight, as a multiple of the schedule's.
@@ -12,10 +11,10 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    pub(super) fn of(config: &TrainingConfig, kind: AdapterKind) -> Self {
-        let text = config.text_encoder_rate.map_or(1.0, |rate| rate / config.learning_rate.peak);
+    /// The text encoders' rate is `text` times the schedule's; that of B is `ratio` times that of A, in kinds with a B.
+    pub(super) fn new(kind: AdapterKind, text: f64, ratio: f64) -> Self {
         let up = match kind {
-            AdapterKind::Lora | AdapterKind::Dora => Some((config.lora_plus_ratio, ".up")),
+            AdapterKind::Lora | AdapterKind::Dora => Some((ratio, ".up")),
             AdapterKind::Loha | AdapterKind::Lokr => None,
         };
         Self { text, up }

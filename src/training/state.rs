@@ -76,7 +76,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Checks kind and alpha, returns the number of steps done and what the optimizer remembers of all weights together.
+    /// Checks kind and alpha, returns the number of steps done and what the optimizer remembers of all weights
+    /// together.
     fn read_header(&self, bytes: &[u8]) -> std::result::Result<(u64, Vec<f64>), String> {
         let (_, header) = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
         let get = |key: &str| header.metadata().as_ref().and_then(|m| m.get(key)).map_or("", String::as_str);

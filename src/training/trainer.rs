@@ -168,7 +168,9 @@ impl<'a> Trainer<'a> {
             }
         }
         let learning_rate = self.config.learning_rate.learning_rate(self.steps_done() as usize);
-        let rates = Rates::of(&self.config, self.adapter.kind);
+        let TrainingConfig { text_encoder_rate, learning_rate: schedule, lora_plus_ratio, .. } = self.config;
+        let text = text_encoder_rate.map_or(1.0, |rate| rate / schedule.peak);
+        let rates = Rates::new(self.adapter.kind, text, lora_plus_ratio);
         let rate = |name: &str| learning_rate * rates.factor(name);
         self.optimizer.step(self.adapter.variables(), &gradients.tensors, rate).map_err(failed)?;
         if let Some(average) = &mut self.average {
