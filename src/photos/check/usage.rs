@@ -9,6 +9,7 @@ pub struct Usage {
     /// Side of the square crop in pixels.
     pub resolution: usize,
     random: bool,
+    buckets: bool,
     pub(super) seed: u64,
     /// How many photos are held out.
     pub(super) held_out: usize,
@@ -24,11 +25,17 @@ impl Usage {
     /// So many photos are held out, as [`split()`](super::super::split()) divides them by the seed.
     #[must_use]
     pub fn of_cell(resolution: usize, crop: Crop, seed: u64, held_out: usize) -> Self {
-        Self { resolution, random: crop == Crop::Random, seed, held_out }
+        Self { resolution, random: crop == Crop::Random, buckets: false, seed, held_out }
+    }
+
+    /// The same with photos that keep their shape, as far as possible.
+    #[must_use]
+    pub fn in_buckets(self, buckets: bool) -> Self {
+        Self { buckets, ..self }
     }
 
     pub(super) fn cut(&self) -> Cut {
         let crop = if self.random { Crop::Random } else { Crop::Center };
-        Cut { resolution: self.resolution, crop, seed: self.seed, buckets: false }
+        Cut { resolution: self.resolution, crop, seed: self.seed, buckets: self.buckets }
     }
 }
