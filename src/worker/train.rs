@@ -162,6 +162,8 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
         ("ss_batch_size_per_device", train.batch_size.to_string()),
         ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
         ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
+        ("modelspec.resolution", format!("{0}x{0}", wanted.dataset.resolution)),
+        ("modelspec.title", wanted.subject.identifier.clone()),
         ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
     // Files of trainings without an option stay as they are.

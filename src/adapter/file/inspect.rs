@@ -9,6 +9,7 @@ use super::parsed::read;
 use super::training;
 use crate::choice::AdapterKind;
 use crate::models::delta::lora;
+use crate::models::delta::tucker::tucker;
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -101,7 +102,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     alphas.dedup();
     let shown = family_of_layers(shapes.iter().map(|(part, name, dims)| (*part, name.as_str(), dims.as_slice())));
     Ok(Summary {
-        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().title),
+        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().name),
         training: training::facts(&parsed.metadata),
         blocks: blocks(&modules),
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
@@ -143,7 +144,16 @@ fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<Mo
             let (down, up) = lora::plain(&tensors)?;
             product_norm(&up, &down.flatten_from(1)?)?
         }
-        AdapterKind::Loha | AdapterKind::Lokr => norm(&(delta.about().update)(&tensors)?)?,
+        AdapterKind::Loha => norm(&(delta.about().update)(&tensors)?)?,
+        // The norm of a Kronecker product is the product of the norms.
+        AdapterKind::Lokr => {
+            let half = |whole: &str, [a, b]: [&str; 2]| match (tensors.get(whole), tensors.get("t2")) {
+                (Some(whole), _) => norm(whole),
+                (None, Some(core)) if whole == "w2" => norm(&tucker(core, &tensors[a], &tensors[b])?),
+                (None, _) => product_norm(&tensors[a], &tensors[b].flatten_from(1)?),
+            };
+            half("w1", ["w1_a", "w1_b"])? * half("w2", ["w2_a", "w2_b"])?
+        }
     };
     Ok(ModuleSummary {
         part: part.name(),
