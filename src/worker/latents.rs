@@ -56,6 +56,19 @@ pub(super) fn read(artifact: &Artifact) -> Result<BTreeMap<String, (Tensor, Tens
     Ok(latents)
 }
 
+/// What the latents of a photo's mirror image are called.
+pub(super) fn mirror_image(hash: &str) -> String {
+    format!("{}.mirror", short(hash))
+}
+
+/// The latents of a photo's mirror image, if they were wanted.
+pub(super) fn of_mirror_image<'l>(
+    latents: &'l BTreeMap<String, (Tensor, Tensor)>,
+    hash: &str,
+) -> Option<&'l (Tensor, Tensor)> {
+    latents.get(&mirror_image(hash))
+}
+
 /// The latents of a photo, by the photo's hash.
 pub(super) fn of_photo<'l>(
     latents: &'l BTreeMap<String, (Tensor, Tensor)>,
