@@ -444,8 +444,13 @@ fn real_headers_are_understood() {
         assert_eq!(summary.prediction_type, prediction, "{name}");
         assert_eq!(summary.native_size, if spread { 768 } else { 512 });
         assert_eq!(summary.part_parameters, [("unet", unet), ("vae", 83_653_863), ("text_encoder", text)]);
-        // As many as sd-scripts finds: 128 of attentions, 32 behind them, 32 around the transformers.
-        assert_eq!(summary.adaptable_layers.len(), 192);
+        let layers = summary.adaptable_layers.iter().map(|layer| layer.name.as_str());
+        let (in_text, in_unet): (Vec<_>, Vec<_>) = layers.partition(|name| name.starts_with("text_encoder."));
+        // As many as sd-scripts finds: 128 of attentions, 32 behind them, 32 around the transformers; with its
+        // `conv_dim` 278. Four more lie before and behind the blocks.
+        assert_eq!(in_unet.iter().filter(|name| name.contains(".attentions.")).count(), 192);
+        assert_eq!(in_unet.len(), 278 + 4);
+        assert_eq!(in_text.len(), if name == "sd1" { 72 } else { 138 });
     }
     copy_tokenizer(dir.path(), "tokenizer_2", &golden("models/sd2/tokenizer"));
     let file = dir.path().join("xl.safetensors");

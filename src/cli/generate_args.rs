@@ -15,12 +15,13 @@ use super::model_arg::PartArgs;
 use super::options::words;
 use super::output::{may_write, warn};
 use super::session::Session;
-use crate::adapter::file;
+use crate::adapter::file::{self, LoraFileError};
 use crate::choice::{self, Dtype, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::event::Event;
 use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE, is_guided};
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::{plain_weight, too_long};
+use crate::text::Paint;
 use crate::worker::BaseModel;
 
 /// As for `generate.steps` in an experiment.
@@ -59,6 +60,9 @@ pub struct GenerateArgs {
     /// An adapter in a diffusers, peft or kohya format, and how strong; repeat to combine
     #[arg(long, value_name = "FILE[:SCALE]", value_parser = LoraArg::parse)]
     pub(super) lora: Vec<LoraArg>,
+    /// Go on if a part of an adapter cannot be applied, and say what was left out
+    #[arg(long)]
+    pub(super) allow_partial: bool,
     /// Seed of the first image, as for torch.Generator("cpu")
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -68,7 +72,8 @@ pub struct GenerateArgs {
     /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     pub(super) guidance_scale: f64,
-    /// How noise becomes an image
+    /// How noise becomes an image. The noise of dpm++sde is not that of diffusers: the same seed gives another image
+    /// there
     #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
     pub(super) sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps
@@ -202,15 +207,36 @@ impl GenerateArgs {
         Ok((pick("width", self.width)?, pick("height", self.height)?))
     }
 
-    /// All adapters as one. A file with a tensor that would not be applied is refused.
-    pub(super) fn adapters(&self, modules: &[AdaptableLayer], device: &Device) -> Result<LoraSet, Failure> {
+    /// All adapters as one. A file with a tensor that would not be applied is refused, unless the user goes on.
+    pub(super) fn adapters(
+        &self,
+        modules: &[AdaptableLayer],
+        device: &Device,
+        paint: Paint,
+    ) -> Result<LoraSet, Failure> {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
-            let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;
+            let (set, left_out) = if self.allow_partial {
+                file::load_partly(file, modules, *scale, device).or_exit(Exit::Experiment)?
+            } else {
+                let hint = "--allow-partial goes on without them";
+                (file::load(file, modules, *scale, device).map_err(|error| partial(error, hint))?, None)
+            };
+            if let Some(left_out) = left_out {
+                warn(paint, &format!("{}: {left_out}", file.display()));
+            }
             sum = sum.plus(set);
         }
         Ok(sum)
     }
+}
+
+/// The failure of a file that cannot be applied as a whole, with what to do.
+pub(super) fn partial(error: LoraFileError, hint: &str) -> Failure {
+    let some = matches!(&error, LoraFileError::NotApplied { tensors, .. } if tensors.tensors.len() < tensors.of);
+    let error = anyhow::Error::new(error);
+    let error = if some { anyhow::anyhow!("{error}\n{hint}") } else { error };
+    Failure::new(Exit::Experiment, error)
 }
 
 fn parse_guidance(text: &str) -> Result<f64, String> {

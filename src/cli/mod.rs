@@ -20,6 +20,7 @@ mod live;
 mod lock;
 mod lora;
 mod lora_arg;
+mod lora_inspect;
 mod man;
 mod memory;
 mod model_arg;

@@ -14,7 +14,7 @@ use crate::study::StudyError;
 use crate::worker::{Access, BaseModel};
 
 /// Parts of a model that come from elsewhere.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct PartArgs {
     /// A VAE instead of the model's own: a folder, a .safetensors file or a Hub id
     #[arg(long, value_name = "VAE")]

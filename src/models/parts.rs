@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::Device;
 
 use super::about::About;
+use super::adaptable::AdaptableLayer;
 use super::families::PromptRules;
 use super::fit::fit;
 use super::model::Model;
@@ -101,7 +102,12 @@ impl Parts {
         for part in &self.parts {
             let checked = part.network.check(&part.weights)?;
             part_parameters.push((part.data.folder, checked.parameters));
-            adaptable_layers.extend(checked.adaptable_layers);
+            // The denoiser's layers have no prefix, those of a text encoder have its folder's name.
+            let layers = checked.adaptable_layers.into_iter();
+            adaptable_layers.extend(layers.map(|layer| match part.network.text_encoder() {
+                Some(_) => AdaptableLayer { name: format!("{}.{}", part.data.folder, layer.name), ..layer },
+                None => layer,
+            }));
         }
         Ok(ModelSummary {
             latent_channels: fit.vae.latent_channels,
