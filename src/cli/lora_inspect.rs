@@ -2,17 +2,13 @@
 
 use super::{
     exit::{Exit, Failure, OrExit},
-    generate_args::base,
+    model_arg::PartArgs,
     options::OutputArgs,
     output::{emit, emit_json, may_write, write_new},
     session::Session,
-    study::failure,
 };
 use crate::adapter::file::{self, Fit, Summary, Thumbnail};
-use crate::hashing::HashCache;
-use crate::study::StudyError;
 use crate::text::{bytes, count, measurement, plain_name, shortened, table};
-use crate::worker::{Access, BaseModel};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -81,11 +77,8 @@ fn save(path: &PathBuf, thumbnail: Option<&Result<Thumbnail, String>>, args: &In
 }
 
 fn compare(args: &InspectArgs, model: &str, output: &OutputArgs) -> Result<Fit, Failure> {
-    let (base, session) = (base(model)?, Session::start(output)?);
-    let Session { terminal, stop, .. } = &session;
-    let access = Access { offline: args.offline, observer: &**terminal, stop };
-    let found = BaseModel::find(&base, &mut HashCache::none(), access);
-    let found = found.map_err(|error| failure(StudyError::Model(error), output))?;
+    let session = Session::start(output)?;
+    let found = PartArgs::default().find(model, args.offline, &session)?;
     file::fit(&args.file, &found.summary.adaptable_layers).or_exit(Exit::Experiment)
 }
 

@@ -23,6 +23,7 @@ mod lora_arg;
 mod lora_inspect;
 mod man;
 mod memory;
+mod model_arg;
 mod opened;
 mod options;
 mod output;

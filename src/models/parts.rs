@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use super::about::About;
 use super::adaptable::AdaptableLayer;
 use super::families::PromptRules;
 use super::fit::fit;
@@ -37,9 +38,18 @@ pub struct Parts {
     pub texts: BTreeMap<String, blake3::Hash>,
     /// What the user should know of the model's configurations, each a plain sentence.
     pub warnings: Vec<String>,
+    /// What the files are, for [`about`](Self::about).
+    pub about: About,
 }
 
 impl Parts {
+    /// What the model is, in one line.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let own = |part: &Part| part.weights.files().all(|file| file.starts_with(&self.source));
+        self.about.line(&self.parts, &self.process, &own)
+    }
+
     /// The part with that folder, e.g. `unet`.
     #[must_use]
     pub fn part(&self, folder: &str) -> Option<&Part> {

@@ -19,6 +19,7 @@ use sdxl::{golden, randn};
 
 mod dialects;
 mod images;
+mod prompts;
 mod real_sizes;
 mod training;
 mod values;

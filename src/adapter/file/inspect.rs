@@ -102,7 +102,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     alphas.dedup();
     let shown = family_of_layers(shapes.iter().map(|(part, name, dims)| (*part, name.as_str(), dims.as_slice())));
     Ok(Summary {
-        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().title),
+        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().name),
         training: training::facts(&parsed.metadata),
         blocks: blocks(&modules),
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
