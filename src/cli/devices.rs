@@ -77,7 +77,8 @@ impl Devices {
         let threads = given.unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get));
         let threads = (threads / self.workers.len()).max(1);
         let post = move |(name, device): &'a (String, String)| {
-            let study = StudyArgs { device: Some(device.clone()), ..study.clone() };
+            let mut study = study.clone();
+            study.device = Some(device.clone());
             let start = move || {
                 let mut command = Command::new(program);
                 command.arg("work").args(study.words()).args(study.offline.then_some("--offline")).args(more);
