@@ -7,7 +7,8 @@ use common::{SMALL, Study, assert_same, run_until};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Three learning rates, of which two learn next to nothing, and four seeds.
+/// Three learning rates, of which two learn next to nothing, and two seeds that learn
+/// alike, so that so small a study can tell the rates apart.
 fn raced() -> String {
     let text = SMALL
         .replace("images = 2", "images = 0")
@@ -21,7 +22,7 @@ fn raced() -> String {
         .replace("checkpoint_every = 2", "checkpoint_every = 3")
         .replace("resolution = 64", "resolution = 32")
         .replace("size = 2", "size = 1")
-        .replace("dataset.size = [1, 2]", "train.learning_rate = [1e-2, 1e-7, 2e-7]\ntrain.seed = [0, 1, 2, 3]");
+        .replace("dataset.size = [1, 2]", "train.learning_rate = [1e-2, 1e-7, 2e-7]\ntrain.seed = [1, 2]");
     text + "\n[race]\nrungs = [0.5]\nstop_values = true\n"
 }
 
@@ -35,15 +36,15 @@ fn decisions(study: &Study) -> BTreeMap<String, Vec<u8>> {
 fn a_race_is_the_same_after_a_kill_and_loses_nothing() {
     let whole = Study::new(&raced());
     let plan = whole.expect(0, &["plan", "study.toml"]);
-    assert!(plan.contains("race: at worst 24 training steps") && plan.contains("at best 16 (67 %)"), "{plan}");
+    assert!(plan.contains("race: at worst 12 training steps") && plan.contains("at best 8 (67 %)"), "{plan}");
     let said = whole.expect(0, &["study.toml"]);
     let (expected, decided) = (whole.results(), decisions(&whole));
     let [(_, decision)] = decided.iter().collect::<Vec<_>>()[..] else { panic!("one decision: {decided:?}") };
     let decision: serde_json::Value = serde_json::from_slice(&decision[65..]).unwrap();
-    let stopped = 4 * decision["stopped"].as_array().unwrap().len();
+    let stopped = 2 * decision["stopped"].as_array().unwrap().len();
     assert!(stopped > 0, "{decision}");
     assert!(said.contains("race, rung 1 of 1: stopped train.learning_rate="), "{said}");
-    let end = format!("{} cells done, {stopped} stopped by the race", 12 - stopped);
+    let end = format!("{} cells done, {stopped} stopped by the race", 6 - stopped);
     assert!(said.contains(&end) && said.contains("race.rungs=[]"), "{said}");
 
     // Killed at a rung and run again.
@@ -56,11 +57,11 @@ fn a_race_is_the_same_after_a_kill_and_loses_nothing() {
     // The report says what was stopped and counts only what is finished.
     let report = whole.path().join("reports/small");
     let markdown = fs::read_to_string(report.join("report.md")).unwrap();
-    let saved = format!("saved {stopped} of 24 training steps");
+    let saved = format!("saved {stopped} of 12 training steps");
     for words in ["## The race", &saved, "step 1 of 2", "stopped by the race and count in no mean"] {
         assert!(markdown.contains(words), "{words}: {markdown}");
     }
-    assert_eq!(fs::read_to_string(report.join("trainings.csv")).unwrap().lines().count(), 1 + 12 - stopped);
+    assert_eq!(fs::read_to_string(report.join("trainings.csv")).unwrap().lines().count(), 1 + 6 - stopped);
     assert!(fs::read_to_string(report.join("cells.csv")).unwrap().contains(",stopped"));
     let status = whole.expect(0, &["status", "study.toml"]);
     assert!(status.contains("stopped by the race at step 1 of 2"), "{status}");

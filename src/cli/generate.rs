@@ -32,7 +32,7 @@ fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampling(), &base.summary.process).or_exit(Exit::Usage)?;
     args.check_clip_skip(base.summary.most_clip_skip)?;
-    let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
+    let lora = args.adapters(&base.summary.adaptable_layers, &device, session.output.error_paint())?;
     Drawing { args, base, device, width, height, lora, session }.execute(images)
 }
 
@@ -92,6 +92,9 @@ impl Drawing<'_> {
             if session.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let drawn = pipeline::generate(model, &request, &self.lora, &mut progress).or_exit(Exit::Experiment)?;
+        if let Some(message) = model.vae.news() {
+            session.tell(&Event::Warning { message: message.to_owned() });
+        }
         for (pixels, Image { seed, target }) in drawn.iter().zip(images) {
             let recipe = self.recipe(*seed);
             let png = image_file::encode(pixels, &recipe).or_exit(Exit::Internal)?;

@@ -7,6 +7,7 @@
 //! messages. All problems are collected and told at once ([`Problems`]).
 
 pub mod axis;
+mod base;
 mod bounds;
 mod dataset;
 mod defaults;
@@ -21,6 +22,7 @@ mod image_recipe;
 mod layer;
 mod layers;
 mod model;
+mod model_sources;
 mod node;
 mod optimizer;
 mod paths;
@@ -53,7 +55,7 @@ pub use bounds::{MAX_SIDE, SIDE_MULTIPLE};
 pub use defaults::{DEFAULTS, order};
 pub use flat::{flat, sentence, without_folders};
 pub use generate::LORA_SCALES;
-pub use image_recipe::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS};
+pub use image_recipe::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, is_guided};
 pub use layers::Overrides;
 pub use problem::{Problem, Severity};
 pub use problems::Problems;

@@ -8,12 +8,15 @@ use crate::worker::BaseModel;
 use std::collections::BTreeMap;
 
 /// Checks every cell's sampler; each impossible one is told once.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(
+    experiment: &Experiment,
+    models: &BTreeMap<settings::ModelSources, BaseModel>,
+) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
-        let Some(model) = models.get(&cell.settings.model.base) else { continue };
+        let Some(model) = models.get(&cell.settings.model.sources()) else { continue };
         let generate = &cell.settings.generate;
-        let class_images = cell.settings.train.prior_preservation.as_ref();
+        let class_images = cell.settings.train.prior_preservation.as_ref().filter(|prior| prior.kind.is_images());
         let uses = std::iter::once(("generate", generate.images.sampling))
             .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampling())));
         for (section, sampling) in uses {

@@ -35,7 +35,10 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         // In no key.
         ("name=other", vec![]),
         ("title=other", vec![]),
+        // What counts is the content: its hash is a fact.
         ("model.base=other-model", vec![]),
+        ("model.vae=owner/name", vec![]),
+        ("model.text_encoders=owner/name", vec![]),
         ("model.device=auto", vec![]),
         ("generate.batch_size=4", vec![]),
         ("train.checkpoint_every=7", vec![]),
@@ -65,6 +68,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.learning_rate=2e-4", from_train.clone()),
         ("train.lr_scheduler=cosine", from_train.clone()),
         ("train.adapter=loha", from_train.clone()),
+        ("train.adapter=lokr", from_train.clone()),
+        ("train.adapter=dora", from_train.clone()),
         ("train.rank=8", from_train.clone()),
         ("train.alpha=8", from_train.clone()),
         ("train.dropout=0.1", from_train.clone()),
@@ -75,6 +80,17 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.optimizer.weight_decay=0.1", from_train.clone()),
         ("train.max_grad_norm=2", from_train.clone()),
         ("train.snr_gamma=5", from_train.clone()),
+        ("train.targets=all", from_train.clone()),
+        ("train.scaling=rslora", from_train.clone()),
+        ("train.text_encoder=true", from_train.clone()),
+        // Without the text encoders nothing has this rate.
+        ("train.text_encoder_learning_rate=1e-5", vec![]),
+        ("train.noise_offset=0.05", from_train.clone()),
+        ("train.ema_decay=0.99", from_train.clone()),
+        ("train.caption_dropout=0.1", from_train.clone()),
+        ("train.optimizer.lora_plus_ratio=16", from_train.clone()),
+        ("train.prior_preservation.kind=output", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("dataset.random_flip=true", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("train.keep_every=100", from_train.clone()),
         // As long as the training: nothing is kept on the way.
         ("train.keep_every=400", vec![]),
