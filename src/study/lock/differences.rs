@@ -1,17 +1,31 @@
 //! What is not as it was, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use super::file::Lock;
+use super::error::LockError;
+use super::file::{Lock, lock_file};
 use crate::text::{count, shortened};
 
-/// At most so many changes are listed.
-const MOST: usize = 20;
 /// Values longer than this are cut.
 const LONGEST: usize = 60;
 
+impl Lock {
+    /// Compares what is there now with this lock.
+    ///
+    /// # Errors
+    /// [`LockError::Changed`] with everything that is not as it was.
+    pub fn insist(&self, now: &Self, study: &Path) -> Result<(), LockError> {
+        let changed = differences(self, now);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(LockError::Changed { file: lock_file(study), study: study.to_owned(), changed })
+    }
+}
+
 /// Everything that differs, each in a plain sentence.
-pub(super) fn differences(then: &Lock, now: &Lock) -> Vec<String> {
+fn differences(then: &Lock, now: &Lock) -> Vec<String> {
     let mut all = Vec::new();
     if then.runner != now.runner {
         all.push(format!("it was locked by runner {}, and this is runner {}", then.runner, now.runner));
@@ -31,16 +45,6 @@ pub(super) fn differences(then: &Lock, now: &Lock) -> Vec<String> {
         Change::Gone(photos) => all.push(format!("{folder}: {} are not used any more", count(photos.len(), "file"))),
     });
     all
-}
-
-/// At most [`MOST`] lines.
-pub(super) fn list(changed: &[String]) -> String {
-    let mut lines: Vec<&str> = changed.iter().take(MOST).map(String::as_str).collect();
-    let more = format!("and {} more", changed.len().saturating_sub(MOST));
-    if changed.len() > MOST {
-        lines.push(&more);
-    }
-    lines.join("\n  ")
 }
 
 /// What happened to an entry.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::differences::{differences, list};
+use super::error::LockError;
 use crate::experiment::settings::{Base, ModelSources};
 use crate::experiment::{Source, flat, without_folders};
 use crate::files::{FileError, plain_file, write_atomic};
@@ -50,38 +50,6 @@ pub(in crate::study) struct Locked<'a> {
     pub(in crate::study) base_models: &'a BTreeMap<ModelSources, String>,
     pub(in crate::study) encoders: &'a BTreeMap<Base, String>,
     pub(in crate::study) photos: &'a BTreeMap<Vec<PathBuf>, Scan>,
-}
-
-/// Why a lock is not there, or does not fit.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// There is none.
-    #[error("there is no {}; `runner lock {}` writes it", .file.display(), .study.display())]
-    Missing {
-        /// The lock file.
-        file: PathBuf,
-        /// The experiment file.
-        study: PathBuf,
-    },
-    /// It cannot be read.
-    #[error("cannot read {}: {what}", .file.display())]
-    Unreadable {
-        /// The lock file.
-        file: PathBuf,
-        /// Why.
-        what: String,
-    },
-    /// Something is not as it was.
-    #[error("the study is not what {} says:\n  {}\nif that is meant, write it again: runner lock {}",
-             .file.display(), list(.changed), .study.display())]
-    Changed {
-        /// The lock file.
-        file: PathBuf,
-        /// The experiment file.
-        study: PathBuf,
-        /// What changed, each a plain sentence.
-        changed: Vec<String>,
-    },
 }
 
 /// Where the lock of an experiment file lies: `x.lock` beside `x.toml`.
@@ -141,18 +109,6 @@ impl Lock {
         };
         write_atomic(&file, format!("{HEAD}{text}").as_bytes())?;
         Ok(file)
-    }
-
-    /// Compares what is there now with this lock.
-    ///
-    /// # Errors
-    /// [`LockError::Changed`] with everything that is not as it was.
-    pub fn insist(&self, now: &Self, study: &Path) -> Result<(), LockError> {
-        let changed = differences(self, now);
-        if changed.is_empty() {
-            return Ok(());
-        }
-        Err(LockError::Changed { file: lock_file(study), study: study.to_owned(), changed })
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a study was when it was locked: `runner lock X.toml` writes it beside the file, `--locked` insists on it.
 
 mod differences;
+mod error;
 mod file;
 
+pub use error::LockError;
 pub(super) use file::Locked;
-pub use file::{Lock, LockError, lock_file};
+pub use file::{Lock, lock_file};
