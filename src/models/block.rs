@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor};
 use super::layers::Layers;
 use crate::kernels::{LayerNorm, Linear, add, attention, gelu_erf, layer_norm, linear, quick_gelu};
 use crate::models::config::Activation;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// How a model's file calls the parts of a block.
@@ -98,6 +99,17 @@ impl Block {
         let first = |x: &Tensor| x.narrow(1, 0, 1)?.contiguous();
         let (q, k, v) = (linear(&first(&h)?, &self.q)?, linear(&h, &self.k)?, linear(&h, &self.v)?);
         self.rest(&first(x)?, &attention(&q, &k, &v, self.heads, false)?)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        let h = t.norm(x);
+        let (q, k, v) = (t.linear(&h, &self.q), t.linear(&h, &self.k), t.linear(&h, &self.v));
+        let attended = t.attention([&q, &k, &v], self.heads, t.products(true));
+        let x = t.joined(&[&t.linear(&attended, &self.out), x], x.dims());
+        let h = t.linear(&t.norm(&x), &self.fc1);
+        let h = t.norm(&h);
+        t.joined(&[&t.linear(&h, &self.fc2), &x], x.dims())
     }
 
     fn rest(&self, x: &Tensor, attended: &Tensor) -> Result<Tensor> {

@@ -6,6 +6,7 @@ use crate::kernels::{
     Activation, Conv2d, GroupNorm, Linear, Padding, add, add_to_pixels, conv2d, group_norm, linear, upsample_nearest_2x,
 };
 use crate::models::layers::Layers;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// What normalises groups of channels: [`group_norm`], or one that knows of more than the tensor it is given.
@@ -66,6 +67,21 @@ impl ResnetBlock {
     }
 }
 
+impl ResnetBlock {
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map, time: Option<&Map>) -> Map {
+        let mut h = t.conv(&t.norm(x), &self.conv1);
+        if let (Some(layer), Some(time)) = (&self.time, time) {
+            h = t.joined(&[&h, &t.linear(time, layer)], h.dims());
+        }
+        let h = t.conv(&t.norm(&h), &self.conv2);
+        match &self.shortcut {
+            Some(layer) => t.joined(&[&t.linear(x, layer), &h], h.dims()),
+            None => t.joined(&[x, &h], h.dims()),
+        }
+    }
+}
+
 /// Halves the size: a 3×3 convolution with stride 2.
 #[derive(Debug)]
 pub(crate) struct Downsample(Conv2d);
@@ -78,6 +94,11 @@ impl Downsample {
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         conv2d(x, &self.0)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        t.conv(x, &self.0)
     }
 }
 
@@ -94,5 +115,12 @@ impl Upsample {
     pub(crate) fn forward(&self, x: &Tensor, size: Option<(usize, usize)>) -> Result<Tensor> {
         let size = size.unwrap_or((2 * x.dim(1)?, 2 * x.dim(2)?));
         conv2d(&upsample_nearest_2x(x, size)?, &self.0)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map, size: Option<(usize, usize)>) -> Map {
+        let &[batch, height, width, channels] = x.dims() else { return x.clone() };
+        let (height, width) = size.unwrap_or((2 * height, 2 * width));
+        t.conv(&t.joined(&[x], &[batch, height, width, channels]), &self.0)
     }
 }

@@ -6,6 +6,7 @@ use crate::kernels::{LayerNorm, Linear, Storage, layer_norm, linear, on_workers}
 use crate::models::block::{Block, BlockSizes, CLIP};
 use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
@@ -114,6 +115,15 @@ impl ClipTextModel {
             let last = self.layers(hidden.clone(), kept..self.layers.len())?;
             Ok((hidden, self.pool(&last, ids)?))
         })
+    }
+
+    /// What encoding `batch` prompts holds in memory.
+    pub(crate) fn trace(&self, t: &Trace, batch: usize) -> Map {
+        let mut x = t.map(&[batch, self.config.positions, self.config.hidden_size]);
+        for layer in &self.layers {
+            x = layer.trace(t, &x);
+        }
+        t.norm(&x)
     }
 
     /// Where each prompt ends.

@@ -27,6 +27,7 @@ mod encoders;
 mod error;
 mod lookup;
 mod memories;
+mod memory;
 mod models;
 mod photos;
 mod read;

@@ -8,6 +8,7 @@ use crate::kernels::{
 use crate::models::adaptable::{AdaptableLayer, Tokens};
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// A linear layer that an adapter may change, known by its name in the UNet.
@@ -76,6 +77,13 @@ impl Attention {
         self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
     }
 
+    fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let q = t.adapted(x, &self.to_q.weights);
+        let k = t.adapted(context, &self.to_k.weights);
+        let v = t.adapted(context, &self.to_v.weights);
+        t.adapted(&t.attention([&q, &k, &v], self.heads, t.products(self.upcast)), &self.to_out.weights)
+    }
+
     fn adaptable(&self) -> [&Adaptable; 4] {
         [&self.to_q, &self.to_k, &self.to_v, &self.to_out]
     }
@@ -118,6 +126,14 @@ impl TransformerBlock {
         let x = add(&self.attn2.forward(&layer_norm(&x, &self.norm2)?, context, lora)?, &x)?;
         let h = geglu(&linear(&layer_norm(&x, &self.norm3)?, &self.ff_in)?)?;
         add(&linear(&h, &self.ff_out)?, &x)
+    }
+
+    fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let normed = t.norm(x);
+        let x = t.joined(&[&self.attn1.trace(t, &normed, &normed), x], x.dims());
+        let x = t.joined(&[&self.attn2.trace(t, &t.norm(&x), context), &x], x.dims());
+        let h = t.geglu(&t.linear(&t.norm(&x), &self.ff_in));
+        t.joined(&[&t.linear(&h, &self.ff_out), &x], x.dims())
     }
 }
 
@@ -181,6 +197,15 @@ impl Transformer {
             pixels = block.forward(&pixels, context, lora)?;
         }
         add(&linear(&pixels, &self.proj_out)?, x)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let mut pixels = t.linear(&t.norm(x), &self.proj_in);
+        for block in &self.blocks {
+            pixels = block.trace(t, &pixels, context);
+        }
+        t.joined(&[&t.linear(&pixels, &self.proj_out), x], x.dims())
     }
 
     /// The layers an adapter may change.

@@ -26,12 +26,12 @@ use crate::tensors::Weights;
 #[derive(Debug)]
 pub struct UNet2DConditionModel {
     config: UNetConfig,
-    conv_in: Conv2d,
+    pub(super) conv_in: Conv2d,
     time: [Linear; 2],
     text_time: Option<TextTime>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     norm_out: GroupNorm,
-    conv_out: Conv2d,
+    pub(super) conv_out: Conv2d,
     device: Device,
     dtype: DType,
 }

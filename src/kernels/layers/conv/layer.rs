@@ -60,11 +60,23 @@ impl Conv2d {
         Ok(Self { dims, weight, bias, stride, padding })
     }
 
+    /// A layer with a kernel of these dimensions `(out, in, height, width)` without numbers, to ask for its sizes.
+    pub(crate) fn hollow(dims: [usize; 4], stride: usize, padding: Padding) -> Result<Self> {
+        let weight = Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as(dims.as_slice())?;
+        Ok(Self { dims, weight: Weight::Plain(Arc::new(PlainConv::new(&weight)?)), bias: None, stride, padding })
+    }
+
+    /// The channels of the result, the channels of the input, and the side of the kernel.
+    pub(crate) fn sizes(&self) -> (usize, usize, usize) {
+        (self.dims[0], self.dims[1], self.dims[2])
+    }
+
     /// Kernel height and width in pixels.
     pub(crate) fn kernel(&self) -> (usize, usize) {
         (self.dims[2], self.dims[3])
     }
 
+    /// Pixels from one place of the kernel to the next.
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }

@@ -1,0 +1,290 @@
+//! What the work of a study holds in memory at most, from configurations and sizes alone.
+//!
+//! The networks are built hollow, from their configurations, and walked through as they are when they compute
+//! ([`trace`](super::trace)). Counted are the bytes that the program asks for; the program itself, and what an
+//! allocator needs besides, are up to the caller.
+
+use std::path::Path;
+
+use super::at_once::at_once_on;
+use super::families::Family;
+use super::gradients::Recompute;
+use super::layers::{Layers, Weight, sketch};
+use super::network::Network;
+use super::text_encoder::ClipTextModel;
+use super::tokenizer::PROMPT_TOKENS;
+use super::trace::Trace;
+use super::unet::{Pass, UNet2DConditionModel};
+use super::vae::AutoencoderKl;
+use crate::choice::AdapterKind;
+use crate::kernels::{Dense, Machine, Storage};
+use crate::tensors::LoadError;
+
+pub use super::trace::Adapters;
+
+/// The networks of a model without numbers, and what their weights need on a machine.
+pub struct ModelMemory {
+    machine: Machine,
+    storage: Storage,
+    denoiser: (UNet2DConditionModel, Weight),
+    vae: (AutoencoderKl, Weight),
+    /// Pixels of a latent's side.
+    scale: usize,
+    texts: Vec<(ClipTextModel, Weight)>,
+}
+
+/// The networks of a family's usual model.
+///
+/// # Errors
+/// None: the configurations are part of the program.
+pub fn networks(family: Family) -> Result<Vec<Network>, LoadError> {
+    let data = family.data();
+    let parts = data.single_file.parts.iter().zip(data.folder.parts);
+    parts.map(|(part, place)| Network::parse(place.class, Path::new(place.folder), part.config)).collect()
+}
+
+/// The sizes of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainSizes {
+    /// Pixels of a photo's sides, height first.
+    pub pixels: (usize, usize),
+    /// Samples of a forward pass: photos and class images.
+    pub batch: usize,
+    /// Forward passes of an optimizer step.
+    pub passes: usize,
+    /// The adapter.
+    pub adapter: Adapters,
+    /// Tensors of its size that the optimizer remembers.
+    pub moments: usize,
+    /// Whether blocks are computed again.
+    pub recompute: Recompute,
+    /// Photos and class images, whose latents are all in memory.
+    pub items: usize,
+}
+
+/// The sizes of drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrawSizes {
+    /// Pixels of an image's sides, height first.
+    pub pixels: (usize, usize),
+    /// Images at once, as the user wants them.
+    pub wanted: usize,
+    /// Whether there is guidance, which takes two samples for an image.
+    pub guided: bool,
+    /// The adapter, if there is one.
+    pub adapter: Option<Adapters>,
+}
+
+impl ModelMemory {
+    /// The networks of a model. `None` if it has no denoiser or no autoencoder.
+    ///
+    /// # Errors
+    /// A network that cannot be built from its configuration.
+    pub fn new(networks: &[Network], machine: Machine, storage: Storage) -> Result<Option<Self>, LoadError> {
+        let others = Storage { dense: Dense::AsOthers, ..storage };
+        let (mut denoiser, mut vae, mut texts) = (None, None, Vec::new());
+        for network in networks {
+            match network {
+                Network::UNet(config) => {
+                    denoiser = Some(sketch(machine, storage, |at: &Layers| UNet2DConditionModel::new(config, at))?);
+                }
+                Network::Vae(config) => {
+                    let own = sketch(machine, others, |at: &Layers| AutoencoderKl::new(config, at))?;
+                    vae = Some((own, config.scale()));
+                }
+                Network::ClipText(config) => {
+                    texts.push(sketch(machine, others, |at: &Layers| ClipTextModel::new(config, at))?);
+                }
+            }
+        }
+        let (Some(denoiser), Some((vae, scale))) = (denoiser, vae) else { return Ok(None) };
+        Ok(Some(Self { machine, storage, denoiser, vae, scale, texts }))
+    }
+
+    /// Bytes of the denoiser's weights.
+    #[must_use]
+    pub fn denoiser_weights(&self) -> u64 {
+        self.denoiser.1.bytes
+    }
+
+    /// Bytes of all weights.
+    #[must_use]
+    pub fn weights(&self) -> u64 {
+        self.denoiser.1.bytes + self.vae.1.bytes + self.text_weights()
+    }
+
+    fn text_weights(&self) -> u64 {
+        self.texts.iter().map(|(_, weight)| weight.bytes).sum()
+    }
+
+    /// Loading a network onto what is loaded already: a tensor as it is in a file of f32, as numbers, and in the type
+    /// that it is stored in.
+    fn loading(&self, weight: Weight) -> u64 {
+        let own = self.storage.dtype.size_in_bytes() as u64;
+        weight.bytes + weight.largest * (8 + if own == 4 { 0 } else { own })
+    }
+
+    /// Encoding pictures one by one, with the denoiser loaded. `held`: bytes of the pictures themselves.
+    #[must_use]
+    pub fn encode(&self, pixels: (usize, usize), held: u64) -> u64 {
+        let t = self.trace(None);
+        self.vae.0.trace_encode(&t, pixels);
+        let loaded = self.denoiser.1.bytes;
+        (loaded + self.loading(self.vae.1)).max(loaded + self.vae.1.bytes + t.meter().most()) + held
+    }
+
+    /// Drawing images, with all networks loaded.
+    ///
+    /// # Errors
+    /// A network that cannot be walked through.
+    pub fn draw(&self, sizes: DrawSizes) -> candle_core::Result<u64> {
+        let sides = self.sides(sizes.pixels);
+        let images = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.wanted);
+        let batch = if sizes.guided { 2 * images } else { images };
+        let t = self.trace(sizes.adapter);
+        let adapter = t.meter().hold(4 * self.adapter_numbers(sizes.adapter));
+        let pictures = t.meter().hold((3 * images * sizes.pixels.0 * sizes.pixels.1) as u64);
+        self.denoiser.0.trace(&t, Pass { batch, sides, tokens: PROMPT_TOKENS })?;
+        self.vae.0.trace_decode(&t, sizes.pixels);
+        drop((adapter, pictures));
+        Ok(self.weights() + t.meter().most().max(self.reading()))
+    }
+
+    /// Training an adapter. Prompts are encoded before; text encoders and the autoencoder are freed then.
+    ///
+    /// # Errors
+    /// A network that cannot be walked through.
+    pub fn train(&self, sizes: TrainSizes) -> candle_core::Result<u64> {
+        let sides = self.sides(sizes.pixels);
+        let t = self.trace(Some(sizes.adapter));
+        let adapter = 4 * self.adapter_numbers(Some(sizes.adapter));
+        let sums = if sizes.passes > 1 { 2 } else { 0 };
+        t.meter().keep(adapter * (1 + sizes.moments + sums) as u64);
+        // Mean and standard deviation of four channels each, f32.
+        t.meter().keep((sizes.items * 2 * 4 * 4 * sides.0 * sides.1) as u64);
+        let pass = Pass { batch: sizes.batch, sides, tokens: PROMPT_TOKENS };
+        // The probe loss is measured before and between the steps.
+        let probed = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.batch);
+        self.denoiser.0.trace(&t, Pass { batch: probed, ..pass })?;
+        let gradients = self.denoiser.0.trace_gradients(&t, pass, sizes.recompute)?;
+        drop(gradients);
+        let step = self.denoiser.1.bytes + t.meter().most();
+        let prompts = self.denoiser.1.bytes + self.vae.1.bytes + self.text_weights() + self.reading();
+        Ok(step.max(prompts))
+    }
+
+    /// Predictions without gradients, with all networks loaded.
+    ///
+    /// # Errors
+    /// A network that cannot be walked through.
+    pub fn probe(&self, pixels: (usize, usize), wanted: usize, adapter: Option<Adapters>) -> candle_core::Result<u64> {
+        let sides = self.sides(pixels);
+        let t = self.trace(adapter);
+        t.meter().keep(4 * self.adapter_numbers(adapter));
+        let batch = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, wanted);
+        self.denoiser.0.trace(&t, Pass { batch, sides, tokens: PROMPT_TOKENS })?;
+        Ok(self.weights() + t.meter().most().max(self.reading()))
+    }
+
+    /// Encoding a prompt, and loading the text encoders.
+    fn reading(&self) -> u64 {
+        let one = |(network, weight): &(ClipTextModel, Weight)| {
+            let t = self.trace(None);
+            network.trace(&t, 1);
+            t.meter().most().max(self.loading(*weight) - weight.bytes)
+        };
+        self.texts.iter().map(one).max().unwrap_or(0)
+    }
+
+    /// Numbers of an adapter's tensors.
+    fn adapter_numbers(&self, adapter: Option<Adapters>) -> u64 {
+        let Some(Adapters { kind, rank, .. }) = adapter else { return 0 };
+        let layers = self.denoiser.0.adaptable_layers();
+        let pair: usize = layers.iter().map(|layer| rank * (layer.in_features + layer.out_features)).sum();
+        // Two pairs, whose products are multiplied.
+        pair as u64 * if kind == AdapterKind::Loha { 2 } else { 1 }
+    }
+
+    fn trace(&self, adapter: Option<Adapters>) -> Trace {
+        Trace::new(self.machine, self.storage, adapter)
+    }
+
+    fn sides(&self, (height, width): (usize, usize)) -> (usize, usize) {
+        (height / self.scale, width / self.scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choice::{DeviceClass, Dtype};
+    use crate::kernels::multiplies_bf16;
+    use crate::models::storage::storage;
+
+    const CPU: Machine = Machine { device: DeviceClass::Cpu, threads: 2 };
+
+    fn model(family: Family, machine: Machine, dtype: Dtype, low_memory: bool) -> ModelMemory {
+        ModelMemory::new(&networks(family).unwrap(), machine, storage(dtype, low_memory)).unwrap().unwrap()
+    }
+
+    fn step(pixels: usize, recompute: Recompute) -> TrainSizes {
+        let adapter = Adapters { kind: AdapterKind::Lora, rank: 4, dropout: false };
+        TrainSizes { pixels: (pixels, pixels), batch: 1, passes: 1, adapter, moments: 2, recompute, items: 1 }
+    }
+
+    /// What was measured at the size of Stable Diffusion 1.5 with 2 threads (docs/performance.md), in GB.
+    #[test]
+    fn predictions_are_near_what_was_measured_at_the_size_of_sd15() {
+        if !multiplies_bf16() {
+            return;
+        }
+        let (plain, again) = (Recompute::Nothing, Recompute::Blocks);
+        for (dtype, low_memory, recompute, measured) in [
+            (Dtype::F32, false, plain, 6.75),
+            (Dtype::Bf16, false, plain, 3.82),
+            (Dtype::F32, false, again, 5.93),
+            (Dtype::Bf16, false, again, 2.98),
+            (Dtype::F32, true, plain, 4.70),
+            (Dtype::Bf16, true, plain, 2.93),
+            (Dtype::F32, true, again, 3.87),
+            (Dtype::Bf16, true, again, 2.09),
+        ] {
+            let predicted =
+                model(Family::Sd1, CPU, dtype, low_memory).train(step(512, recompute)).unwrap() as f64 / 1e9;
+            println!("{dtype:?} {low_memory} {recompute:?}: {predicted:.2} for {measured} GB");
+        }
+        for dtype in [Dtype::F32, Dtype::Bf16] {
+            for device in [DeviceClass::Cpu, DeviceClass::Cuda] {
+                let model = model(Family::Sd1, Machine { device, threads: 2 }, dtype, false);
+                let step = model.train(step(512, plain)).unwrap() as f64 / 1e9;
+                let draw = DrawSizes { pixels: (512, 512), wanted: 1, guided: true, adapter: None };
+                println!(
+                    "{dtype:?} {device}: step {step:.2}, draw {:.2} weights {:.2} {:.2}",
+                    model.draw(draw).unwrap() as f64 / 1e9,
+                    model.denoiser_weights() as f64 / 1e9,
+                    model.weights() as f64 / 1e9
+                );
+                println!("decode 1024: {:.2}", {
+                    let t = model.trace(None);
+                    model.vae.0.trace_decode(&t, (1024, 1024));
+                    (t.meter().most() + model.vae.1.bytes) as f64 / 1e9
+                });
+            }
+        }
+        for dtype in [Dtype::Bf16, Dtype::Int8] {
+            for device in [DeviceClass::Cpu, DeviceClass::Cuda] {
+                let model = model(Family::Sdxl, Machine { device, threads: 2 }, dtype, false);
+                let draw = DrawSizes { pixels: (1024, 1024), wanted: 1, guided: true, adapter: None };
+                println!(
+                    "SDXL {dtype:?} {device}: step {:.2}, again {:.2}, draw {:.2}, encode {:.2} weights {:.2} {:.2}",
+                    model.train(step(1024, plain)).unwrap() as f64 / 1e9,
+                    model.train(step(1024, again)).unwrap() as f64 / 1e9,
+                    model.draw(draw).unwrap() as f64 / 1e9,
+                    model.encode((1024, 1024), 0) as f64 / 1e9,
+                    model.denoiser_weights() as f64 / 1e9,
+                    model.weights() as f64 / 1e9
+                );
+            }
+        }
+    }
+}
