@@ -10,7 +10,7 @@ pub(super) fn again() -> String {
 }
 
 /// Joins words so that a shell takes them apart again.
-fn quoted(words: impl Iterator<Item = String>) -> String {
+pub(super) fn quoted(words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();
     // Only a zero byte cannot be quoted, and no argument has one.
     try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))

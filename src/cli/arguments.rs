@@ -5,7 +5,7 @@ use super::{
     exit::Exit,
     generate_args, import, lora, man,
     options::{MachineArgs, OutputArgs},
-    photos, plan, report, run, status, work,
+    photos, plan, report, run, status, submit, work,
 };
 use crate::text::Paint;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -49,6 +49,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum OtherCommand {
     Work(work::WorkArgs),
+    Submit(submit::SubmitArgs),
     Photos(photos::PhotosArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),

@@ -4,7 +4,7 @@ use super::arguments::{Arguments, OtherCommand};
 use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
 use super::{
-    clean, completions, defaults, diff, doctor, generate, import, lora, man, photos, plan, report, status, work,
+    clean, completions, defaults, diff, doctor, generate, import, lora, man, photos, plan, report, status, submit, work,
 };
 
 /// Does what was asked for.
@@ -14,6 +14,7 @@ use super::{
 pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Failure> {
     match command {
         OtherCommand::Photos(args) => photos::execute(args, output),
+        OtherCommand::Submit(args) => submit::execute(args, output),
         OtherCommand::Work(args) => work::execute(args, output),
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),

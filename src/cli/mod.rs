@@ -32,6 +32,7 @@ mod session;
 mod signals;
 mod status;
 mod study;
+mod submit;
 mod work;
 
 pub use crate::engine::install_hook as install_panic_hook;

@@ -5,8 +5,10 @@ use super::{
     options::OutputArgs,
     output::{emit, emit_json},
     study::PlannedArgs,
+    submit,
 };
 use crate::{
+    engine::launcher::Queue,
     plan::{self, JobStatus, Plan},
     stage::Stage,
     store::{Attempt, Store},
@@ -31,6 +33,7 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
     let study = args.planned.open(output)?;
     let store = Store::reader(&args.planned.study.reports.store());
     let statuses = study.status(&store).or_exit(Exit::Internal)?;
+    let queue = submit::queue(&args.planned.study.reports.reports_dir, &study.plan.name);
     let words: Vec<&str> =
         study.plan.jobs.iter().zip(&statuses).map(|(job, status)| word(&store, job, status)).collect();
     if output.json() {
@@ -45,13 +48,15 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
                 };
                 // Of several jobs of a stage, the first that is not done speaks for it.
                 if stages.get(stage.name()).is_none_or(|shown| shown["state"] == DONE) {
-                    stages.insert(stage.name().to_owned(), json!({"state": words[job], "reason": reason}));
+                    let task = queue.task(stage, &study.plan.jobs[job].key);
+                    let about = json!({"state": words[job], "reason": reason, "task": task});
+                    stages.insert(stage.name().to_owned(), about);
                 }
             }
             emit_json(&json!({"cell": cell.label, "stages": stages}))?;
         }
     } else {
-        emit(&text(&study.plan, &statuses, &words))?;
+        emit(&(text(&study.plan, &statuses, &words) + &tasks(&study.plan, &queue)))?;
     }
     let damaged = statuses.iter().any(|status| matches!(status, JobStatus::Damaged { .. }));
     Ok(if damaged { Exit::SomeFailed } else { Exit::Done })
@@ -69,6 +74,17 @@ fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
         (JobStatus::Todo { .. }, Attempt::Begun) => "begun",
         (JobStatus::Todo { .. }, Attempt::None) => "to do",
     }
+}
+
+/// What a cluster's queue has of the study, one task a line.
+fn tasks(plan: &Plan, queue: &Queue) -> String {
+    let of_job = |job: &plan::Job| {
+        let task = queue.task(job.stage, &job.key)?;
+        let (label, words) = (plain_name(&job.label), plain_text(&task.words()));
+        Some(format!("{:>10}  {} {label}: {words}\n", plain_text(&task.task), job.stage))
+    };
+    let lines: String = plan.jobs.iter().filter_map(of_job).collect();
+    if lines.is_empty() { lines } else { format!("\nin the queue:\n{lines}") }
 }
 
 fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {

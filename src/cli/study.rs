@@ -38,6 +38,18 @@ pub(super) struct StudyArgs {
 }
 
 impl StudyArgs {
+    /// The same as words of a command line, but for `--offline`.
+    pub(super) fn words(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut words = vec![text(&self.experiment)];
+        let mut add = |name: &str, value: &str| words.push(format!("--{name}={value}"));
+        self.set.iter().for_each(|set| add("set", set));
+        self.only.iter().for_each(|only| add("only", only));
+        self.device.iter().for_each(|device| add("device", device));
+        add("reports-dir", &text(&self.reports.reports_dir));
+        words
+    }
+
     /// Reads and checks the file, and tells its warnings.
     pub(super) fn read(&self, output: &OutputArgs) -> Result<Study, Failure> {
         let mut set = self.set.clone();
@@ -92,6 +104,11 @@ impl DeviceClassArgs {
     ) -> Result<Resolved, Failure> {
         let study = Study::read(file, &Overrides::from_process(Vec::new())).map_err(|error| failure(error, output))?;
         self.plan(study, reports, output)
+    }
+
+    /// The class that the user named.
+    pub(super) fn chosen(&self) -> Option<DeviceClass> {
+        self.device_class
     }
 
     fn plan(&self, study: Study, reports: &ReportsDir, output: &OutputArgs) -> Result<Resolved, Failure> {

@@ -14,7 +14,8 @@ use super::run::tell_failed;
 use super::session::Session;
 use super::study::StudyArgs;
 use crate::engine::{Run, Summary, Terms};
-use crate::stage::Stage;
+use crate::stage::{Key, Stage};
+use crate::study::Resolved;
 use crate::text::plain_name;
 use crate::worker::{Stages, StopFlag, device};
 
@@ -34,6 +35,9 @@ pub struct WorkArgs {
     /// Do jobs of this stage only (repeatable); what they need must be there, or another worker be making it
     #[arg(long, value_name = "STAGE", value_parser = stages())]
     stage: Vec<Stage>,
+    /// Do this job only, if it is not done: a stage and a key, as `runner plan --format json` prints them
+    #[arg(long, value_name = "STAGE/KEY", value_parser = job)]
+    job: Option<(Stage, Key)>,
     /// End after N jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
@@ -54,9 +58,24 @@ pub(super) fn execute(args: &WorkArgs, output: &OutputArgs) -> Result<Exit, Fail
 }
 
 impl WorkArgs {
+    /// Refuses a job that this study does not have, as planned on this machine.
+    fn check_job(&self, study: &Resolved) -> Result<(), Failure> {
+        let Some((stage, key)) = &self.job else { return Ok(()) };
+        if study.plan.jobs.iter().any(|job| job.stage == *stage && job.key == *key) {
+            return Ok(());
+        }
+        let class = &study.device_class;
+        let error = anyhow::anyhow!(
+            "this study has no job {stage}/{key} when it is computed on {class}: the file, its photos or its models \
+             have changed since, or the job is for another device (in Slurm: ask for a GPU with --gres)"
+        );
+        Err(Failure::new(Exit::Experiment, error))
+    }
+
     fn work(&self, session: &Session) -> Result<Exit, Failure> {
         let study = self.study.read(&session.output)?;
         let Opened { study, device, store } = Found::look_up(&self.study, study, session)?.open(&self.study)?;
+        self.check_job(&study)?;
         let observer = memory::watch(&study, &device, session)?;
         let run = Run {
             plan: &study.plan,
@@ -64,7 +83,11 @@ impl WorkArgs {
             observer: &observer,
             stop: &session.stop,
             max_fail: self.max_fail.map(|n| n as usize),
-            terms: Terms { stages: self.stage.clone(), max_jobs: self.max_jobs.map(|n| n as usize) },
+            terms: Terms {
+                stages: self.stage.clone(),
+                only: self.job.clone(),
+                max_jobs: self.max_jobs.map(|n| n as usize),
+            },
             worker: device::name(&device),
             device: study.device_class.to_string(),
         };
@@ -72,6 +95,12 @@ impl WorkArgs {
         let summary = run.execute(&mut worker, &mut || Ok(())).map_err(|error| Failure::new(Exit::Internal, error))?;
         Ok(finish(&summary, session))
     }
+}
+
+/// A job by its stage and key.
+fn job(text: &str) -> Result<(Stage, Key), String> {
+    let parsed = text.split_once('/').and_then(|(stage, key)| Some((Stage::of_name(stage)?, Key::parse(key)?)));
+    parsed.ok_or_else(|| "expected a stage and a key, e.g. train/0123456789abcdef0123456789abcdef".to_owned())
 }
 
 /// Tells how the work ended and what can be done.

@@ -4,6 +4,7 @@
 
 mod advice;
 mod execute;
+pub mod launcher;
 mod panics;
 mod progress;
 mod ready;

@@ -88,7 +88,7 @@ impl<'a> Progress<'a> {
         let mut busy = false;
         for index in ready {
             let job = self.job(index);
-            if !self.run.terms.allow(job.stage) {
+            if !self.run.terms.allow(job) {
                 match self.run.store.find(job.stage, &job.key)? {
                     Some(artifact) => {
                         self.done(index, artifact);
@@ -117,7 +117,7 @@ impl<'a> Progress<'a> {
     /// Whether another process makes something that a job of ours needs.
     fn is_awaited(&self, index: usize) -> bool {
         let job = self.job(index);
-        let ours = |index: usize| self.run.terms.allow(self.job(index).stage);
+        let ours = |index: usize| self.run.terms.allow(self.job(index));
         is_needed(self.run.plan, &self.states, index, &ours)
             && self.run.store.attempt(job.stage, &job.key) == Attempt::Working
     }
@@ -289,7 +289,7 @@ impl<'a> Progress<'a> {
         }
         if !self.is_over() {
             let pending = (0..self.states.len()).filter(|index| self.states[*index] == JobState::Pending);
-            let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job.stage));
+            let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job));
             summary.stuck = ours.map(|job| format!("{} {}", job.stage, job.label)).collect();
         }
         summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();
