@@ -84,8 +84,9 @@ impl RunArgs {
     /// # Errors
     /// A store that does not work, e.g. because the disk is full.
     pub fn work(&self, planned: Planned, session: &Session) -> Result<Summary, Failure> {
-        let Planned { opened: Opened { study, device, store }, report } = planned;
-        let observer = memory::watch(&study, &device, session)?;
+        let Planned { opened, report } = planned;
+        let observer = memory::watch(&opened, session, &|_| true)?;
+        let Opened { study, device, store } = opened;
         let whole = &study.whole;
         let to_open = AtomicBool::new(self.open);
         let write_report = |live: Option<&Live>| -> anyhow::Result<()> {

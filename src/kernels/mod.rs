@@ -34,7 +34,7 @@ mod workers;
 
 pub use autodiff::composed::composed;
 pub use autodiff::recording::{Gradients, Recording, record};
-pub use gpu::device::cuda_device;
+pub use gpu::device::{cuda_device, cuda_memory};
 pub use host::heap::{keep_freed_memory, release_freed_memory};
 pub use layers::activation::Activation;
 pub use layers::adamw::AdamWStep;

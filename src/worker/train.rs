@@ -23,9 +23,10 @@ const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
 pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<(), StageError> {
-    let items = Items::gather(model, wanted, ctx)?;
-    // All pictures and prompts are encoded now.
+    // All pictures are encoded by now.
     model.vae.release();
+    let items = Items::gather(model, wanted, ctx)?;
+    // And so are all prompts.
     model.prompts.release();
     let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
