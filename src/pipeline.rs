@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Result, Tensor, bail};
 use image::RgbImage;
 
-use crate::choice;
+use crate::choice::{PromptOptions, Sampling};
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
 use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
@@ -28,10 +28,10 @@ pub struct ImageRequest<'a> {
     pub width: usize,
     /// Pixels; a multiple of the VAE's factor, 8.
     pub height: usize,
-    /// The method.
-    pub sampler: choice::Sampler,
-    /// Sampler steps.
-    pub steps: usize,
+    /// The sampler and where its steps lie.
+    pub sampling: Sampling,
+    /// How the prompts are read.
+    pub reading: PromptOptions,
     /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
     pub guidance_scale: f64,
     /// Images per model call, see [`Model::images_at_once`]. On a CPU not one bit of an image depends on its
@@ -57,12 +57,12 @@ pub fn generate(
     if width == 0 || height == 0 || width % factor != 0 || height % factor != 0 {
         bail!("an image of {width} × {height} pixels: width and height must be multiples of {factor}");
     }
-    let sampler = || Sampler::new(request.sampler, &model.process, request.steps);
+    let sampler = || Sampler::new(request.sampling, &model.process);
     let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
-    let mut prompts = vec![model.encode_prompt(request.prompt)?];
+    let mut prompts = vec![model.encode_prompt(request.prompt, lora)?];
     if guided {
-        prompts.insert(0, model.encode_negative(request.negative_prompt)?);
+        prompts.insert(0, model.encode_negative(request.negative_prompt, lora)?);
     }
     let sizes = ImageSizes::drawn(height, width);
     let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::file::{Format, convert, inspect, load};
-use runner::models::{AdaptableLayer, Tokens};
+use runner::models::{AdaptableLayer, Role, Tokens};
 use runner::tensors::tensor_file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -94,7 +94,13 @@ fn names_of_other_programs_are_translated_or_refused() {
         let kohya = converted(&path, Format::Kohya).unwrap().shapes;
         assert!(kohya.keys().all(|name| name.starts_with(&format!("lora_unet_{}", to_q.replace('.', "_")))));
         // The same layer when it is loaded.
-        let module = AdaptableLayer { name: to_q.to_owned(), in_features: 8, out_features: 6, tokens: Tokens::Grid(0) };
+        let module = AdaptableLayer {
+            name: to_q.to_owned(),
+            in_features: 8,
+            out_features: 6,
+            tokens: Tokens::Grid(0),
+            role: Role::Attention,
+        };
         assert_eq!(load(&path, &[module], 1.0, &Device::Cpu).unwrap().iter().next().unwrap().0, to_q);
     }
     for module in [

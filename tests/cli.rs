@@ -50,8 +50,10 @@ fn folder() -> tempfile::TempDir {
 fn help_is_complete() {
     let dir = folder();
     insta::assert_snapshot!("help", stdout(&runner(dir.path()).arg("-h").assert().code(0)));
-    let commands =
-        ["run", "work", "plan", "status", "report", "generate", "lora", "photos", "import", "defaults", "doctor"];
+    let commands = [
+        "run", "work", "submit", "plan", "status", "report", "finding", "diff", "lock", "generate", "lora", "photos",
+        "import", "defaults", "doctor",
+    ];
     for command in commands.into_iter().chain(["clean", "completions", "man"]) {
         let help = stdout(&runner(dir.path()).args([command, "--help"]).assert().code(0));
         if !["lora", "import"].contains(&command) {

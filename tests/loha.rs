@@ -5,7 +5,7 @@
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, convert, inspect, load, save_diffusers, save_kohya};
-use runner::choice::AdapterKind;
+use runner::choice::{AdapterKind, Targets};
 use runner::models::config::UNetConfig;
 use runner::models::{Delta, LoraSet, Recompute, UNet2DConditionModel};
 use runner::tensors::Weights;
@@ -49,7 +49,7 @@ fn write(name: &str, bytes: &[u8]) -> PathBuf {
 
 /// The adapter of the golden files, trainable.
 fn adapter(unet: &UNet2DConditionModel) -> Adapter {
-    let layers = unet.adaptable_layers();
+    let layers = unet.adaptable_layers(Targets::Attention);
     let adapter = Adapter::init(AdapterKind::Loha, &layers, 2, 3.0, 0, &Device::Cpu).unwrap();
     let saved = tensors("loha/peft/adapter_model.safetensors");
     for (name, variable) in adapter.variables() {
@@ -62,7 +62,7 @@ fn adapter(unet: &UNet2DConditionModel) -> Adapter {
 #[test]
 fn a_new_adapter_changes_nothing() {
     let (unet, inputs) = (unet(), tensors("models/sd1.safetensors"));
-    let layers = unet.adaptable_layers();
+    let layers = unet.adaptable_layers(Targets::Attention);
     let adapter = Adapter::init(AdapterKind::Loha, &layers, 2, 2.0, 0, &Device::Cpu).unwrap();
     let numbers: usize = layers.iter().map(|layer| 2 * 2 * (layer.in_features + layer.out_features)).sum();
     assert_eq!(adapter.variables().map(|(_, variable)| variable.elem_count()).sum::<usize>(), numbers);
@@ -87,7 +87,7 @@ fn predictions_and_gradients_equal_pefts() {
         let result = unet.loss_and_gradients(latents, &times, &context, &set, recompute, loss).unwrap();
         let error = distance(&result.loss, &expected["loss"]);
         assert!(error < 1e-5, "{recompute:?} loss {error}");
-        assert_eq!(result.gradients.len(), 4 * unet.adaptable_layers().len());
+        assert_eq!(result.gradients.len(), 4 * unet.adaptable_layers(Targets::Attention).len());
         let worst = result
             .gradients
             .iter()
@@ -102,7 +102,7 @@ fn predictions_and_gradients_equal_pefts() {
 fn files_of_peft_lycoris_and_ours_predict_the_same() {
     let (unet, inputs) = (unet(), tensors("models/sd1.safetensors"));
     let expected = &tensors("loha/expected.safetensors")["prediction"];
-    let (layers, adapter) = (unet.adaptable_layers(), adapter(&unet));
+    let (layers, adapter) = (unet.adaptable_layers(Targets::Attention), adapter(&unet));
     let (peft, kohya) = (golden("loha/peft/adapter_model.safetensors"), golden("loha/kohya.safetensors"));
     let ours = write("ours.safetensors", &save_diffusers(&adapter).unwrap());
     let ours_kohya = write("ours_kohya.safetensors", &save_kohya(&adapter, &BTreeMap::new()).unwrap());
@@ -133,7 +133,7 @@ fn files_of_peft_lycoris_and_ours_predict_the_same() {
 #[test]
 fn two_kinds_of_adapters_add_up() {
     let (unet, inputs) = (unet(), tensors("models/sd1.safetensors"));
-    let layer = unet.adaptable_layers().remove(0);
+    let layer = unet.adaptable_layers(Targets::Attention).remove(0);
     let randn = |seed, shape: &[usize]| runner::sampling::noise::TorchRng::new(seed).randn_tensor(shape).unwrap();
     let (input, output) = (layer.in_features, layer.out_features);
     let delta = |kind, tensors| Delta { kind, tensors, scale: 0.5, dropout_mask: None };

@@ -6,12 +6,12 @@
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
-use runner::choice::AdapterKind;
+use runner::choice::{AdapterKind, PromptOptions, Sampler, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
-use runner::models::{AdaptableLayer, Tokens};
+use runner::models::{AdaptableLayer, Role, Tokens};
 use runner::pipeline::{ImageRequest, generate};
 use runner::tensors::Weights;
 use runner::tensors::tensor_file;
@@ -81,13 +81,13 @@ fn files_of_diffusers_peft_and_kohya_predict_what_diffusers_predicts() {
     for name in names {
         let file = if name == "peft" { "peft/adapter_model.safetensors".into() } else { format!("{name}.safetensors") };
         let path = golden("lora_files").join(file);
-        let set = load(&path, &unet.adaptable_layers(), 1.0, &Device::Cpu).unwrap();
-        assert_eq!(set.len(), unet.adaptable_layers().len(), "{name}");
+        let set = load(&path, &unet.adaptable_layers(Targets::Attention), 1.0, &Device::Cpu).unwrap();
+        assert_eq!(set.len(), unet.adaptable_layers(Targets::Attention).len(), "{name}");
         let error = distance(&predict(&unet, &expected, &set), &expected[name]);
         println!("{name}: {error:.1e}");
         assert!(error < 2e-5, "{name}: {error}");
         // At strength 0 it is the base model.
-        let off = load(&path, &unet.adaptable_layers(), 0.0, &Device::Cpu).unwrap();
+        let off = load(&path, &unet.adaptable_layers(Targets::Attention), 0.0, &Device::Cpu).unwrap();
         assert!(distance(&predict(&unet, &expected, &off), &expected["base"]) < 2e-5, "{name}");
     }
 }
@@ -96,7 +96,7 @@ fn files_of_diffusers_peft_and_kohya_predict_what_diffusers_predicts() {
 fn our_files_have_the_names_diffusers_and_kohya_use() {
     let keys: BTreeMap<String, Vec<String>> =
         serde_json::from_str(&std::fs::read_to_string(golden("lora_files/keys.json")).unwrap()).unwrap();
-    let adapter = adapter(&unet().adaptable_layers());
+    let adapter = adapter(&unet().adaptable_layers(Targets::Attention));
     let bytes = [save_diffusers(&adapter).unwrap(), save_kohya(&adapter, &BTreeMap::new()).unwrap()];
     for (format, bytes) in ["diffusers", "kohya"].into_iter().zip(&bytes) {
         let mut names: Vec<String> =
@@ -118,7 +118,7 @@ fn our_files_have_the_names_diffusers_and_kohya_use() {
 #[test]
 fn saved_converted_and_merged_adapters_predict_the_same() {
     let (unet, inputs) = (unet(), expected());
-    let modules = unet.adaptable_layers();
+    let modules = unet.adaptable_layers(Targets::Attention);
     let adapter = adapter(&modules);
     let live = predict(&unet, &inputs, &adapter.frozen_set(1.0).unwrap());
     assert!(distance(&live, &inputs["base"]) > 0.05);
@@ -162,8 +162,8 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
         seeds: &[7],
         width: 48,
         height: 32,
-        sampler: "ddim".parse().unwrap(),
-        steps: 7,
+        sampling: Sampling::new(Sampler::Ddim, 7),
+        reading: PromptOptions::default(),
         guidance_scale: 5.0,
         batch_size: 1,
     };
@@ -186,7 +186,7 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
 #[test]
 fn an_adapter_with_zero_b_is_the_base_model_to_the_bit() {
     let (unet, inputs) = (unet(), expected());
-    let fresh = Adapter::init(AdapterKind::Lora, &unet.adaptable_layers(), 4, 4.0, 0, &Device::Cpu)
+    let fresh = Adapter::init(AdapterKind::Lora, &unet.adaptable_layers(Targets::Attention), 4, 4.0, 0, &Device::Cpu)
         .unwrap()
         .frozen_set(1.0)
         .unwrap();
@@ -201,6 +201,7 @@ fn tensors_that_would_not_be_applied_are_named() {
         in_features: 8,
         out_features: 6,
         tokens: Tokens::Grid(2),
+        role: Role::Attention,
     };
     let other =
         AdaptableLayer { name: "mid_block.attentions.0.transformer_blocks.0.attn1.to_v".into(), ..module.clone() };
@@ -269,8 +270,13 @@ fn tensors_that_would_not_be_applied_are_named() {
 
 #[test]
 fn numbers_that_are_not_finite_and_odd_alphas_are_refused() {
-    let module =
-        AdaptableLayer { name: "mid_block.to_q".into(), in_features: 2, out_features: 2, tokens: Tokens::Context };
+    let module = AdaptableLayer {
+        name: "mid_block.to_q".into(),
+        in_features: 2,
+        out_features: 2,
+        tokens: Tokens::Context,
+        role: Role::Attention,
+    };
     let file = |up: f32, alpha: &[f32]| {
         let matrix = |x: f32| Tensor::new(&[[1f32, x], [0., 1.]], &Device::Cpu).unwrap();
         let tensors = BTreeMap::from([
@@ -307,13 +313,14 @@ fn inspect_needs_no_model() {
     assert_eq!(summary.metadata["ss_base_model_version"], "sd_v1-5");
     assert!(summary.other_tensors.is_empty());
     let names: Vec<_> = summary.modules.iter().map(|m| m.name.clone()).collect();
-    let expected: Vec<_> = unet().adaptable_layers().into_iter().map(|m| m.name).collect();
+    let expected: Vec<_> = unet().adaptable_layers(Targets::Attention).into_iter().map(|m| m.name).collect();
     assert_eq!(names, expected);
-    let parameters: usize = unet().adaptable_layers().iter().map(|m| 2 * (m.in_features + m.out_features)).sum();
+    let parameters: usize =
+        unet().adaptable_layers(Targets::Attention).iter().map(|m| 2 * (m.in_features + m.out_features)).sum();
     assert_eq!(summary.parameters, parameters as u64);
 
     // The norm of the whole update, against the product itself.
-    let modules = unet().adaptable_layers();
+    let modules = unet().adaptable_layers(Targets::Attention);
     let adapter = adapter(&modules);
     let summary = inspect(&write("norms.safetensors", &save_kohya(&adapter, &BTreeMap::new()).unwrap())).unwrap();
     let module = &summary.modules[3];

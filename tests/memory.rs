@@ -83,7 +83,9 @@ fn study(folder: &Path, case: &Case) {
 fn predicted(folder: &Path, settings: &[&str]) -> BTreeMap<String, u64> {
     let mut command = runner(folder);
     command.args(["plan", "size.toml", "--format", "json"]);
-    settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -101,7 +103,9 @@ fn predicted(folder: &Path, settings: &[&str]) -> BTreeMap<String, u64> {
 fn measured(folder: &Path, settings: &[&str]) -> BTreeMap<String, u64> {
     let mut command = runner(folder);
     command.arg("size.toml");
-    settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut stages = BTreeMap::new();

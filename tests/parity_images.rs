@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
+use runner::choice::{PromptOptions, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
@@ -38,8 +39,8 @@ impl Case {
             seeds,
             width: self.width,
             height: self.height,
-            sampler: self.sampler.parse().unwrap(),
-            steps: self.steps,
+            sampling: Sampling::new(self.sampler.parse().unwrap(), self.steps),
+            reading: PromptOptions::default(),
             guidance_scale: self.guidance_scale,
             batch_size,
         }
@@ -66,7 +67,7 @@ fn model(name: &str) -> Model {
 
 fn adapter(name: &str, model: &Model) -> LoraSet {
     let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
-    file::load(&path, &model.denoiser.adaptable_layers(), 1.0, device()).unwrap()
+    file::load(&path, &model.denoiser.adaptable_layers(Targets::All), 1.0, device()).unwrap()
 }
 
 /// Peak signal-to-noise ratio in dB; equal images have 99.
@@ -169,7 +170,8 @@ fn impossible_requests_are_errors() {
     let case = &cases[0];
     let model = model(&case.model);
     for (width, height, steps) in [(33, 24, 7), (0, 24, 7), (32, 24, 0), (32, 24, 1001)] {
-        let request = ImageRequest { width, height, steps, ..case.request(&[1], 1) };
+        let request = case.request(&[1], 1);
+        let request = ImageRequest { width, height, sampling: Sampling { steps, ..request.sampling }, ..request };
         assert!(generate(&model, &request, &LoraSet::empty(), &mut go).is_err(), "{width} {height} {steps}");
     }
     assert!(generate(&model, &case.request(&[], 1), &LoraSet::empty(), &mut go).unwrap().is_empty());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
-use runner::choice::Sampler as Kind;
+use runner::choice::{Sampler as Kind, Sampling, Spacing};
 use runner::models::config::scheduler;
 use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
@@ -66,6 +66,55 @@ fn schedules_equal_torch() {
     }
 }
 
+/// A loop with another spacing or other noise levels than the model's.
+#[derive(serde::Deserialize)]
+struct LaidOut {
+    config: String,
+    #[serde(flatten)]
+    sampling: Sampling,
+    spacing: Spacing,
+    init: f32,
+    timesteps: Vec<f32>,
+}
+
+#[test]
+fn loops_with_other_spacings_and_levels_equal_diffusers() {
+    let golden = golden();
+    let finals = tensors("laid_out.safetensors")["latents"].to_vec2::<f32>().unwrap();
+    let cases: Vec<LaidOut> = serde_json::from_slice(&std::fs::read(folder().join("laid_out.json")).unwrap()).unwrap();
+    assert_eq!(cases.len(), finals.len());
+    let mut worst: BTreeMap<(String, String), f32> = BTreeMap::new();
+    for (case, expected) in cases.iter().zip(&finals) {
+        let sampling = Sampling { timestep_spacing: case.spacing, ..case.sampling };
+        let Sampling { sampler: kind, steps, sigmas, .. } = sampling;
+        let label = format!("{}/{kind}/{}/{sigmas}/{steps}", case.config, case.spacing);
+        let mut sampler =
+            Sampler::new(sampling, &process(&golden, &case.config)).unwrap_or_else(|e| panic!("{label}: {e}"));
+        let timesteps = sampler.timesteps();
+        assert_eq!(timesteps.len(), case.timesteps.len(), "{label}");
+        // Fractional timesteps come from logarithms, whose last digit is not numpy's everywhere.
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-4;
+        assert!(timesteps.iter().zip(&case.timesteps).all(near), "{label}: {timesteps:?} {:?}", case.timesteps);
+        let init = sampler.init_noise_sigma();
+        assert!((init - case.init).abs() <= 1e-6 * init, "{label}: initial sigma {init} instead of {}", case.init);
+        let mut rng = TorchRng::new(steps as u64);
+        let mut x = (rng.randn_tensor(&[1, 2, 2, 3]).unwrap() * f64::from(init)).unwrap();
+        for (i, t) in case.timesteps.iter().enumerate() {
+            let output = fake_model(&sampler.scale_model_input(&x, i).unwrap(), *t).unwrap();
+            x = sampler.step(&output, i, &x, &mut |shape| rng.randn_tensor(shape)).unwrap();
+        }
+        let got = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let size = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let error = got.iter().zip(expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+        let entry = worst.entry((format!("{kind} {sigmas}"), case.config.clone())).or_default();
+        *entry = entry.max(error);
+        println!("{label} {error:.1e}");
+    }
+    for ((sampler, config), error) in worst {
+        println!("{sampler:25} {config:10} {error:.1e}");
+    }
+}
+
 #[test]
 fn loops_equal_diffusers() {
     let golden = golden();
@@ -75,7 +124,7 @@ fn loops_equal_diffusers() {
         let Loop { config, sampler: name, steps, .. } = case;
         let label = format!("{config}/{name}/{steps}");
         let kind: Kind = name.parse().unwrap();
-        let mut sampler = Sampler::new(kind, &process(&golden, config), *steps).unwrap();
+        let mut sampler = Sampler::new(Sampling::new(kind, *steps), &process(&golden, config)).unwrap();
         if kind == Kind::DpmPpSde {
             // Timesteps in the middle of a step come from logarithms, whose last digit is not numpy's everywhere.
             let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * b.abs();

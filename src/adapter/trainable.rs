@@ -87,7 +87,7 @@ impl Adapter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Tokens;
+    use crate::models::{Role, Tokens};
 
     /// The attention layers of Stable Diffusion 1.5's UNet: 16 transformer blocks, cross attention to 768.
     fn stable_diffusion_1_5() -> Vec<AdaptableLayer> {
@@ -107,6 +107,7 @@ mod tests {
                         in_features: input,
                         out_features: width,
                         tokens: if input == 768 { Tokens::Context } else { Tokens::Grid(0) },
+                        role: Role::Attention,
                     });
                 }
             }
@@ -131,7 +132,13 @@ mod tests {
 
     #[test]
     fn a_has_deviation_one_over_rank_and_b_is_zero() {
-        let module = AdaptableLayer { name: "m".into(), in_features: 4096, out_features: 3, tokens: Tokens::Context };
+        let module = AdaptableLayer {
+            name: "m".into(),
+            in_features: 4096,
+            out_features: 3,
+            tokens: Tokens::Context,
+            role: Role::Attention,
+        };
         let adapter = Adapter::init(AdapterKind::Lora, &[module], 8, 8.0, 1, &Device::Cpu).unwrap();
         let a = values(&adapter.modules["m"][0]);
         let variance = a.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / a.len() as f64;

@@ -10,9 +10,15 @@ mod dtype;
 mod lr_scheduler;
 mod model_id;
 mod optimizer;
+mod prompt_options;
 mod purpose;
 mod question;
 mod sampler;
+
+mod sampling;
+mod sigmas;
+mod spacing;
+mod targets;
 mod words;
 
 pub use adapter_kind::AdapterKind;
@@ -22,7 +28,12 @@ pub use dtype::Dtype;
 pub use lr_scheduler::LrScheduler;
 pub use model_id::{IdError, ModelId};
 pub use optimizer::{Optimizer, OptimizerDefaults};
+pub use prompt_options::PromptOptions;
 pub use purpose::Purpose;
 pub use question::Question;
 pub use sampler::Sampler;
+pub use sampling::{Conflict, Sampling};
+pub use sigmas::Sigmas;
+pub use spacing::Spacing;
+pub use targets::Targets;
 pub use words::{Choice, UnknownWord};

@@ -44,6 +44,11 @@ pub struct UnknownWord {
     pub words: String,
 }
 
+/// Whether a setting is as everybody has it who does not name it: then stored files and keys leave it out.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Text and serde forms of a [`Choice`]: its word, everywhere.
 macro_rules! written_as_word {
     ($choice:ty) => {

@@ -3,7 +3,7 @@
 use super::{
     clean, completions, diff, doctor,
     exit::Exit,
-    generate_args, import, lora, man,
+    finding, generate_args, import, lock, lora, man,
     options::{MachineArgs, OutputArgs},
     photos, plan, report, run, status, submit, work,
 };
@@ -54,7 +54,9 @@ pub enum OtherCommand {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Finding(finding::FindingArgs),
     Diff(diff::DiffArgs),
+    Lock(lock::LockArgs),
     Generate(generate_args::GenerateArgs),
     /// Print every setting with its default and what it means
     #[command(after_help = "Example:\n  runner defaults > defaults.toml\n\nResult: a commented TOML file; \

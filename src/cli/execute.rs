@@ -4,7 +4,8 @@ use super::arguments::{Arguments, OtherCommand};
 use super::exit::{Exit, Failure};
 use super::options::OutputArgs;
 use super::{
-    clean, completions, defaults, diff, doctor, generate, import, lora, man, photos, plan, report, status, submit, work,
+    clean, completions, defaults, diff, doctor, finding, generate, import, lock, lora, man, photos, plan, report,
+    status, submit, work,
 };
 
 /// Does what was asked for.
@@ -19,7 +20,9 @@ pub fn execute(command: &OtherCommand, output: &OutputArgs) -> Result<Exit, Fail
         OtherCommand::Plan(args) => plan::execute(args, output),
         OtherCommand::Status(args) => status::execute(args, output),
         OtherCommand::Report(args) => report::execute(args, output),
+        OtherCommand::Finding(args) => finding::execute(args, output),
         OtherCommand::Diff(args) => diff::execute(args, output),
+        OtherCommand::Lock(args) => lock::execute(args, output),
         OtherCommand::Generate(args) => generate::execute(args, output),
         OtherCommand::Defaults => defaults::execute(output),
         OtherCommand::Doctor(args) => doctor::execute(args, output),

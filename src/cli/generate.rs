@@ -13,7 +13,6 @@ use super::image_file::{self, Recipe};
 use super::options::OutputArgs;
 use super::output::{emit, emit_json, tell, write_new};
 use super::session::Session;
-use crate::choice::Choice as _;
 use crate::event::Event;
 use crate::models::{LoraSet, Model};
 use crate::pipeline::{self, ImageRequest};
@@ -31,7 +30,7 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
 fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session) -> Result<Exit, Failure> {
     let base = args.find_model(session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
-    Sampler::new(args.sampler, &base.summary.process, usize::from(args.steps)).or_exit(Exit::Usage)?;
+    Sampler::new(args.sampling(), &base.summary.process).or_exit(Exit::Usage)?;
     let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
     Drawing { args, base, device, width, height, lora, session }.execute(images)
 }
@@ -80,8 +79,8 @@ impl Drawing<'_> {
             seeds: &seeds,
             width: self.width,
             height: self.height,
-            sampler: args.sampler,
-            steps: usize::from(args.steps),
+            sampling: args.sampling(),
+            reading: args.reading(),
             guidance_scale: args.guidance_scale,
             batch_size: seeds.len(),
         };
@@ -111,8 +110,8 @@ impl Drawing<'_> {
         Recipe {
             prompt: args.prompt.clone(),
             negative_prompt: args.negative_prompt.clone(),
-            steps: usize::from(args.steps),
-            sampler: args.sampler.word(),
+            sampling: args.sampling(),
+            reading: args.reading(),
             guidance_scale: args.guidance_scale,
             seed,
             width: self.width,

@@ -16,9 +16,9 @@ use super::output::{may_write, warn};
 use super::session::Session;
 use super::study::failure;
 use crate::adapter::file;
-use crate::choice::{self, Dtype, ModelId};
+use crate::choice::{self, Dtype, ModelId, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::experiment::settings::Base;
-use crate::experiment::{GUIDANCE_SCALES, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
+use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
 use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::too_long;
@@ -27,6 +27,8 @@ use crate::worker::{Access, BaseModel};
 
 /// As for `generate.steps` in an experiment.
 const STEPS: RangeInclusive<i64> = 1..=MAX_SAMPLER_STEPS as i64;
+/// As for `generate.clip_skip` in an experiment.
+const CLIP_SKIPS: RangeInclusive<i64> = 0..=MAX_CLIP_SKIP as i64;
 /// As for `generate.width` in an experiment.
 const SIDES: RangeInclusive<i64> = SIDE_MULTIPLE as i64..=MAX_SIDE as i64;
 
@@ -69,6 +71,21 @@ pub struct GenerateArgs {
     /// How noise becomes an image
     #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
     pub(super) sampler: choice::Sampler,
+    /// How the steps are spread over the training timesteps
+    #[arg(long, alias = "timestep-spacing", default_value = "model", value_parser = words::<Spacing>())]
+    pub(super) spacing: Spacing,
+    /// Noise levels of euler, heun, dpm++2m, dpm++2m-sde, dpm++sde and unipc; model: those of the timesteps
+    #[arg(long, default_value = "model", value_parser = words::<Sigmas>())]
+    pub(super) sigmas: Sigmas,
+    /// Last layers of the text encoder that are left out, as in diffusers (A1111 says one more)
+    #[arg(long, value_name = "LAYERS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(CLIP_SKIPS))]
+    pub(super) clip_skip: u8,
+    /// Read prompts over 77 tokens to the end, in chunks of 75; BREAK ends a chunk
+    #[arg(long)]
+    pub(super) long_prompts: bool,
+    /// (word:1.2), (word) and [word] weight words, as in A1111
+    #[arg(long)]
+    pub(super) prompt_weights: bool,
     /// Pixels; what the model was trained on if not given
     #[arg(long, value_parser = clap::value_parser!(u32).range(SIDES))]
     pub(super) width: Option<u32>,
@@ -125,6 +142,18 @@ impl GenerateArgs {
         let error = || anyhow::anyhow!("--seed {} is too large for --count {}", self.seed, self.count);
         let last = self.seed.checked_add(u64::from(self.count) - 1).ok_or_else(error).or_exit(Exit::Usage)?;
         Ok(self.seed..=last)
+    }
+
+    /// The sampler and where its steps lie.
+    pub(super) fn sampling(&self) -> Sampling {
+        let Self { sampler, steps, spacing, sigmas, .. } = *self;
+        Sampling { sampler, steps: usize::from(steps), timestep_spacing: spacing, sigmas }
+    }
+
+    /// How the prompts are read.
+    pub(super) fn reading(&self) -> PromptOptions {
+        let Self { clip_skip, long_prompts, prompt_weights, .. } = *self;
+        PromptOptions { clip_skip: usize::from(clip_skip), long_prompts, prompt_weights }
     }
 
     /// Finds the base model, downloads what is missing of it, and tells its warnings.
@@ -235,8 +264,11 @@ mod tests {
             model: "models/toy world".into(),
             model_is_path: true,
             dtype: "bf16".into(),
-            sampler: "dpm++2m-karras".into(),
+            sampler: "heun".into(),
             steps: 15,
+            timestep_spacing: Spacing::Trailing,
+            sigmas: Sigmas::Exponential,
+            reading: PromptOptions { clip_skip: 1, long_prompts: true, prompt_weights: true },
             guidance_scale: 4.5,
             negative_prompt: "-blurred, it's".into(),
             lora_scale: -0.5,
@@ -248,9 +280,13 @@ mod tests {
         let words = shlex::split(&command::whole(&beginning, &picture, "c0-p0-s1")).expect("a shell reads it");
         assert_eq!(words[..2], ["runner", "generate"]);
         let args = Line::try_parse_from(&words[1..]).unwrap_or_else(|e| panic!("{e}")).args;
+        let Drawing { timestep_spacing, sigmas, reading, .. } = cell.drawing;
+        assert_eq!(args.sampling(), Sampling { timestep_spacing, sigmas, ..Sampling::new(args.sampler, 15) });
+        assert_eq!(args.reading(), reading);
         assert_eq!((args.prompt, args.seed, args.negative_prompt), (picture.prompt, u64::MAX, "-blurred, it's".into()));
         assert_eq!((args.model.as_str(), args.dtype, args.steps), ("models/toy world", Dtype::Bf16, 15));
-        assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::DpmPp2mKarras, 4.5));
+        assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::Heun, 4.5));
+
         assert_eq!((args.width, args.height, args.count), (Some(128), Some(96), 1));
         let file = PathBuf::from(&cell.adapters[0]);
         assert_eq!(args.lora, [LoraArg { file, scale: -0.5 }]);

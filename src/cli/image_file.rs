@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use crate::choice::{PromptOptions, Sampling, Sigmas, Spacing};
 use crate::picture::encode_png;
 use std::fmt::Write as _;
 
@@ -10,8 +11,8 @@ use std::fmt::Write as _;
 pub(super) struct Recipe {
     pub(super) prompt: String,
     pub(super) negative_prompt: String,
-    pub(super) steps: usize,
-    pub(super) sampler: &'static str,
+    pub(super) sampling: Sampling,
+    pub(super) reading: PromptOptions,
     pub(super) guidance_scale: f64,
     pub(super) seed: u64,
     pub(super) width: usize,
@@ -31,13 +32,32 @@ impl Recipe {
         if !self.negative_prompt.is_empty() {
             let _ = writeln!(text, "Negative prompt: {}", self.negative_prompt);
         }
-        let Self { steps, sampler, guidance_scale, seed, width, height, model, model_hash, .. } = self;
-        let _ = write!(text, "Steps: {steps}, Sampler: {sampler}, CFG scale: {guidance_scale}, Seed: {seed}, ");
+        let Self { guidance_scale, seed, width, height, model, model_hash, .. } = self;
+        let Sampling { sampler, steps, timestep_spacing, sigmas } = self.sampling;
+        let _ = write!(text, "Steps: {steps}, Sampler: {sampler}, ");
+        if sigmas != Sigmas::Model {
+            let _ = write!(text, "Schedule type: {sigmas}, ");
+        }
+        if timestep_spacing != Spacing::Model {
+            let _ = write!(text, "Timestep spacing: {timestep_spacing}, ");
+        }
+        let _ = write!(text, "CFG scale: {guidance_scale}, Seed: {seed}, ");
         let _ = write!(
             text,
             "Size: {width}x{height}, Model: {model}, Model hash: {}",
             &model_hash[..16.min(model_hash.len())]
         );
+        let PromptOptions { clip_skip, long_prompts, prompt_weights } = self.reading;
+        if clip_skip > 0 {
+            // A1111 counts from 1.
+            let _ = write!(text, ", Clip skip: {}", clip_skip + 1);
+        }
+        if long_prompts {
+            text.push_str(", Long prompts: true");
+        }
+        if prompt_weights {
+            text.push_str(", Emphasis: Original");
+        }
         for (file, scale) in &self.loras {
             let _ = write!(text, ", Lora: {file}:{scale}");
         }
@@ -62,8 +82,8 @@ mod tests {
             let recipe = Recipe {
                 prompt: prompt.into(),
                 negative_prompt: "blur".into(),
-                steps: 25,
-                sampler: "dpm++2m",
+                sampling: Sampling::new(crate::choice::Sampler::DpmPp2m, 25),
+                reading: PromptOptions::default(),
                 guidance_scale: 7.5,
                 seed: 7,
                 width: 2,
@@ -87,5 +107,28 @@ mod tests {
             );
             assert_eq!(latin.or(utf8).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn settings_that_differ_from_the_usual_ones_are_told() {
+        let sampling = Sampling::new(crate::choice::Sampler::Euler, 3);
+        let recipe = Recipe {
+            prompt: "p".into(),
+            negative_prompt: String::new(),
+            sampling: Sampling { timestep_spacing: Spacing::Trailing, sigmas: Sigmas::Karras, ..sampling },
+            reading: PromptOptions { clip_skip: 1, long_prompts: true, prompt_weights: true },
+            guidance_scale: 2.0,
+            seed: 1,
+            width: 8,
+            height: 8,
+            model: "m".into(),
+            model_hash: "0".into(),
+            loras: Vec::new(),
+        };
+        assert_eq!(
+            recipe.text(),
+            "p\nSteps: 3, Sampler: euler, Schedule type: karras, Timestep spacing: trailing, CFG scale: 2, Seed: 1, \
+             Size: 8x8, Model: m, Model hash: 0, Clip skip: 2, Long prompts: true, Emphasis: Original"
+        );
     }
 }

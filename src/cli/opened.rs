@@ -37,6 +37,7 @@ impl Found {
             stop: &session.stop,
         };
         let study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
+        args.insist(&study)?;
         Ok(Self { study, device })
     }
 

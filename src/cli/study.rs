@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, OrExit as _};
 use super::options::{OutputArgs, ReportsDir, words};
 use super::output::warn;
 use crate::choice::DeviceClass;
 use crate::event::Event;
 use crate::experiment::Overrides;
-use crate::study::{HubAccess, Lookup, Resolved, Study, StudyError};
+use crate::study::{HubAccess, Lock, Lookup, Resolved, Study, StudyError};
 use crate::worker::StopFlag;
 
 /// Which study, and what is different from its file.
@@ -33,6 +33,9 @@ pub(super) struct StudyArgs {
     /// Never use the network, e.g. for a model of the Hub; only `run` ever does
     #[arg(long)]
     pub(super) offline: bool,
+    /// Insist that everything is as `runner lock` wrote it down
+    #[arg(long)]
+    locked: bool,
     #[command(flatten)]
     pub(super) reports: ReportsDir,
 }
@@ -47,6 +50,9 @@ impl StudyArgs {
         self.only.iter().for_each(|only| add("only", only));
         self.device.iter().for_each(|device| add("device", device));
         add("reports-dir", &text(&self.reports.reports_dir));
+        if self.locked {
+            words.push("--locked".to_owned());
+        }
         words
     }
 
@@ -61,6 +67,17 @@ impl StudyArgs {
             let _ = writeln!(std::io::stderr(), "{}", warning.render(output.error_color()));
         }
         study.only(&self.only).map_err(|error| failure(error, output))
+    }
+}
+
+impl StudyArgs {
+    /// With `--locked`, refuses a study that is not what its lock says.
+    pub(super) fn insist(&self, study: &Resolved) -> Result<(), Failure> {
+        if !self.locked {
+            return Ok(());
+        }
+        let lock = Lock::read(&study.file).or_exit(Exit::Experiment)?;
+        lock.insist(&study.lock(), &study.file).or_exit(Exit::Experiment)
     }
 }
 
@@ -85,7 +102,9 @@ pub(super) struct DeviceClassArgs {
 impl PlannedArgs {
     /// Reads and plans the study with what is on this machine.
     pub(super) fn open(&self, output: &OutputArgs) -> Result<Resolved, Failure> {
-        self.class.plan(self.study.read(output)?, &self.study.reports, output)
+        let study = self.class.plan(self.study.read(output)?, &self.study.reports, output)?;
+        self.study.insist(&study)?;
+        Ok(study)
     }
 
     /// Reads and plans another study of the same store, as its file is.

@@ -137,7 +137,9 @@ impl SubmitArgs {
             observer: &*session.terminal,
             stop: &session.stop,
         };
-        study.resolve(&lookup).map_err(|error| failure(error, &session.output))
+        let study = study.resolve(&lookup).map_err(|error| failure(error, &session.output))?;
+        self.study.insist(&study)?;
+        Ok(study)
     }
 
     /// What every task runs.

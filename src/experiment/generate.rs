@@ -1,12 +1,13 @@
 //! `[generate]`: the comparison images.
 
 use super::bounds::MAX_SEED;
-use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_SAMPLER_STEPS};
+use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
 use super::train::{MAX_STEPS, Train, TrainRecipe};
+use crate::choice::{Conflict, PromptOptions, Sampling};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -40,8 +41,7 @@ pub(super) fn read(
     resolution: Option<usize>,
     train: Option<&Train>,
 ) -> Option<Generate> {
-    let sampler = reader.choice("generate.sampler");
-    let steps = reader.count("generate.steps", 1..=MAX_SAMPLER_STEPS);
+    let sampling = sampling(reader);
     let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
     let negative_prompt = negative_prompt(reader, subject);
     let seeds = seeds(reader);
@@ -49,18 +49,19 @@ pub(super) fn read(
     let prompts = prompts(reader, subject);
     let width = size(reader, "generate.width", resolution);
     let height = size(reader, "generate.height", resolution);
+    let reading = reading(reader);
     let lora_scale = reader.number("generate.lora_scale", LORA_SCALES.into());
     let checkpoint = checkpoint(reader, train.map(|train| &train.recipe));
     let batch_size = reader.count("generate.batch_size", 1..=1024);
     let images = ImageRecipe {
-        sampler: sampler?,
-        steps: steps?,
+        sampling: sampling?,
         guidance_scale: guidance_scale?,
         negative_prompt: negative_prompt?,
         seeds: seeds?,
         prompts: prompts?,
         width: width?,
         height: height?,
+        reading: reading?,
     };
     Some(Generate {
         images,
@@ -69,6 +70,30 @@ pub(super) fn read(
         checkpoint: checkpoint?,
         batch_size: batch_size?,
     })
+}
+
+/// The sampler with all that decides its steps.
+fn sampling(reader: &mut Reader<'_>) -> Option<Sampling> {
+    let sampler = reader.choice("generate.sampler");
+    let steps = reader.count("generate.steps", 1..=MAX_SAMPLER_STEPS);
+    let timestep_spacing = reader.choice("generate.timestep_spacing");
+    let sigmas = reader.choice("generate.sigmas");
+    let sampling = Sampling { sampler: sampler?, steps: steps?, timestep_spacing: timestep_spacing?, sigmas: sigmas? };
+    if let Err(Conflict { setting, message, help }) = sampling.check() {
+        let key = format!("generate.{setting}");
+        let problem = Problem::error(reader.place(&key), format!("`{key}`: {message}"));
+        reader.push(problem.help(format!("{help}; in a sweep, `[[exclude]]` drops the combination")));
+        return None;
+    }
+    Some(sampling)
+}
+
+/// How the prompts are read.
+fn reading(reader: &mut Reader<'_>) -> Option<PromptOptions> {
+    let clip_skip = reader.count("generate.clip_skip", 0..=MAX_CLIP_SKIP);
+    let long_prompts = reader.flag("generate.long_prompts");
+    let prompt_weights = reader.flag("generate.prompt_weights");
+    Some(PromptOptions { clip_skip: clip_skip?, long_prompts: long_prompts?, prompt_weights: prompt_weights? })
 }
 
 /// The step whose adapter is used, checked against what the training keeps: `Some(None)` is the last one.

@@ -63,6 +63,8 @@ pub(super) struct Merged {
     pub(super) sections: BTreeMap<String, Place>,
     /// Settings that unknown keys were probably meant to be; they are not reported missing as well.
     pub(super) meant: BTreeSet<String>,
+    /// The files that were read, the root of the chain first.
+    pub(super) sources: Vec<Arc<Source>>,
     /// The file that was asked for, for problems without a better place.
     pub(super) file: PathBuf,
 }
@@ -71,15 +73,17 @@ pub(super) struct Merged {
 pub(super) fn load(path: &Path, overrides: &Overrides, problems: &mut Problems) -> Option<Merged> {
     let defaults = Source { path: "defaults.toml".into(), folder: PathBuf::new(), text: DEFAULTS.to_owned() };
     let mut layers = vec![Layer::from_source(&Arc::new(defaults), problems)?];
-    layers.extend(chain(path, problems)?);
+    let (of_files, sources) = chain(path, problems)?;
+    layers.extend(of_files);
     layers.push(environment(overrides, problems));
     layers.push(set(overrides, problems));
-    Some(merge(layers, path))
+    Some(Merged { sources, ..merge(layers, path) })
 }
 
 /// The file and all it extends, the root of the chain first.
-fn chain(path: &Path, problems: &mut Problems) -> Option<Vec<Layer>> {
+fn chain(path: &Path, problems: &mut Problems) -> Option<(Vec<Layer>, Vec<Arc<Source>>)> {
     let mut layers: Vec<Layer> = Vec::new();
+    let mut sources = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut next = Some((path.to_owned(), Place::Path(path.to_owned())));
     while let Some((path, named_at)) = next.take() {
@@ -126,9 +130,11 @@ fn chain(path: &Path, problems: &mut Problems) -> Option<Vec<Layer>> {
             }
         }
         layers.push(layer);
+        sources.push(source);
     }
     layers.reverse();
-    Some(layers)
+    sources.reverse();
+    Some((layers, sources))
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::Sampler;
+use crate::choice::{PromptOptions, Sampler, Sampling};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,15 +44,21 @@ impl ClassImages {
     #[must_use]
     pub fn recipe(&self, resolution: usize) -> ImageRecipe {
         ImageRecipe {
-            sampler: self.sampler,
-            steps: self.steps,
+            sampling: self.sampling(),
             guidance_scale: self.guidance_scale,
             negative_prompt: String::new(),
             seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
             prompts: vec![self.class_prompt.clone()],
             width: resolution,
             height: resolution,
+            reading: PromptOptions::default(),
         }
+    }
+
+    /// The sampler of the class images, with the spacing and the noise levels that the model and the sampler have.
+    #[must_use]
+    pub fn sampling(&self) -> Sampling {
+        Sampling::new(self.sampler, self.steps)
     }
 }
 

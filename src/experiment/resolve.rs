@@ -42,7 +42,7 @@ type ReadCell<'a> = dyn Fn(&BTreeMap<String, Entry>, &mut Problems) -> Option<Re
 
 /// Expands the grid and checks every cell.
 fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
-    let Merged { values, sweep, zip, cells, exclude, sections, mut meant, file } = merged;
+    let Merged { values, sweep, zip, cells, exclude, sections, mut meant, file, sources } = merged;
     let walks = walks(&sweep, &zip, problems);
     let swept = || sweep.iter().chain(zip.iter().flatten());
     if problems.has_errors() {
@@ -67,7 +67,7 @@ fn resolve(merged: Merged, problems: &mut Problems) -> Option<Experiment> {
         |(key, values): (String, Vec<Entry>)| Axis { key, values: values.into_iter().map(|e| e.value).collect() };
     let axes = axes.into_iter().map(axis).collect();
     let cells = named(resolved?);
-    Some(Experiment { name, title, file, settings, axes, warnings: Vec::new(), cells, values })
+    Some(Experiment { name, title, file, sources, settings, axes, warnings: Vec::new(), cells, values })
 }
 
 /// Reads every combination; cells whose settings are written alike are made one. `None` after a problem.

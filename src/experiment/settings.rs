@@ -14,7 +14,9 @@ pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
-pub use crate::choice::{Crop, Device, Dtype, LrScheduler, Optimizer, Purpose, Question, Sampler};
+pub use crate::choice::{
+    Crop, Device, Dtype, LrScheduler, Optimizer, PromptOptions, Purpose, Question, Sampler, Sampling,
+};
 
 /// Everything that decides what one cell does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

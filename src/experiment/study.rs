@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::axis::Axis;
 use super::entry::Entry;
 use super::problem::Problem;
 use super::settings::Settings;
-use super::source::Place;
+use super::source::{Place, Source};
 
 /// A whole study: what the file says, typed and checked.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Experiment {
     pub title: String,
     /// The file it was read from, as the user wrote it.
     pub file: PathBuf,
+    /// The file and all that it extends, as they were read, the root of the chain first.
+    pub sources: Vec<Arc<Source>>,
     /// Settings without the sweep. A setting that only the sweep gives has its value of the first cell.
     pub settings: Settings,
     /// The axes of the sweep.

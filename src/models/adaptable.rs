@@ -1,4 +1,6 @@
-//! The layers of a denoiser that an adapter can change.
+//! The layers of a network that an adapter can change.
+
+use crate::choice::Targets;
 
 /// A linear layer that an adapter can change. The network makes it where it builds the layer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +13,31 @@ pub struct AdaptableLayer {
     pub out_features: usize,
     /// What the layer's input consists of.
     pub tokens: Tokens,
+    /// What the layer does in the network.
+    pub role: Role,
+}
+
+impl AdaptableLayer {
+    /// Whether an adapter with these targets changes it.
+    #[must_use]
+    pub fn is_in(&self, targets: Targets) -> bool {
+        match targets {
+            Targets::Attention => self.role == Role::Attention,
+            Targets::AttentionFeedForward => matches!(self.role, Role::Attention | Role::FeedForward),
+            Targets::All => true,
+        }
+    }
+}
+
+/// What a layer does in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Queries, keys, values, or the projection behind an attention.
+    Attention,
+    /// One of the two linear layers behind an attention.
+    FeedForward,
+    /// Anything else: the projections around a transformer, and convolutions.
+    Other,
 }
 
 /// What a layer's input `(B, tokens, in)` consists of.

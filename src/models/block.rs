@@ -2,8 +2,11 @@
 
 use candle_core::{Result, Tensor};
 
+use super::adaptable::{AdaptableLayer, Role, Tokens};
+use super::adaptable_linear::{AdaptableLinear, Input};
 use super::layers::Layers;
-use crate::kernels::{LayerNorm, Linear, add, attention, gelu_erf, layer_norm, linear, quick_gelu};
+use super::lora_set::LoraSet;
+use crate::kernels::{LayerNorm, add, attention, gelu_erf, layer_norm, quick_gelu};
 use crate::models::config::Activation;
 use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
@@ -49,29 +52,46 @@ pub(crate) struct BlockSizes {
     pub(crate) biased: bool,
 }
 
-/// One frozen layer.
+/// One frozen layer, whose linear layers an adapter may change.
 #[derive(Debug)]
 pub(crate) struct Block {
     heads: usize,
     activation: Activation,
     norm1: LayerNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
+    q: AdaptableLinear,
+    k: AdaptableLinear,
+    v: AdaptableLinear,
+    out: AdaptableLinear,
     norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
+    fc1: AdaptableLinear,
+    fc2: AdaptableLinear,
 }
 
 impl Block {
-    pub(crate) fn new(at: &Layers, names: &BlockNames, sizes: &BlockSizes) -> std::result::Result<Self, LoadError> {
+    /// `called` is what adapters call the block: their names of its layers begin with it.
+    pub(crate) fn new(
+        at: &Layers,
+        names: &BlockNames,
+        sizes: &BlockSizes,
+        called: &str,
+    ) -> std::result::Result<Self, LoadError> {
         let BlockSizes { width, inner, heads, eps, activation, biased } = *sizes;
-        let last = |name, input, scale: Option<&str>| match scale {
-            Some(scale) => at.scaled_linear(name, input, width, scale),
-            None => at.linear(name, input, width, true),
+        let layer = |name: &str, (input, output): (usize, usize), role, weights| {
+            // One token after the other, as the tokens of a prompt.
+            let input = Input { width: input, tokens: Tokens::Context, role };
+            AdaptableLinear::named(format!("{called}.{name}"), (input, output), weights)
         };
-        let [q, k, v] = names.projections.map(|name| at.linear(name, width, width, biased));
+        let last = |name, input, role, scale: Option<&str>| {
+            let weights = match scale {
+                Some(scale) => at.scaled_linear(name, input, width, scale),
+                None => at.linear(name, input, width, true),
+            };
+            Ok::<_, LoadError>(layer(name, (input, width), role, weights?))
+        };
+        let project = |name| {
+            Ok::<_, LoadError>(layer(name, (width, width), Role::Attention, at.linear(name, width, width, biased)?))
+        };
+        let [q, k, v] = names.projections.map(project);
         Ok(Self {
             heads,
             activation,
@@ -79,46 +99,53 @@ impl Block {
             q: q?,
             k: k?,
             v: v?,
-            out: last(names.out, width, names.scales.map(|[scale, _]| scale))?,
+            out: last(names.out, width, Role::Attention, names.scales.map(|[scale, _]| scale))?,
             norm2: at.layer_norm(names.norm2, width, eps)?,
-            fc1: at.linear(names.fc1, width, inner, true)?,
-            fc2: last(names.fc2, inner, names.scales.map(|[_, scale]| scale))?,
+            fc1: layer(names.fc1, (width, inner), Role::FeedForward, at.linear(names.fc1, width, inner, true)?),
+            fc2: last(names.fc2, inner, Role::FeedForward, names.scales.map(|[_, scale]| scale))?,
         })
     }
 
-    /// `x` `(B, T, width)` to the same shape. With `causal`, a token sees itself and those before it only.
-    pub(crate) fn forward(&self, x: &Tensor, causal: bool) -> Result<Tensor> {
+    /// `x` `(B, T, width)` to the same shape, with what the adapter adds. With `causal`, a token sees itself and those
+    /// before it only.
+    pub(crate) fn forward(&self, x: &Tensor, causal: bool, lora: &LoraSet) -> Result<Tensor> {
         let h = layer_norm(x, &self.norm1)?;
-        let (q, k, v) = (linear(&h, &self.q)?, linear(&h, &self.k)?, linear(&h, &self.v)?);
-        self.rest(x, &attention(&q, &k, &v, self.heads, causal)?)
+        let (q, k, v) = (self.q.forward(&h, lora)?, self.k.forward(&h, lora)?, self.v.forward(&h, lora)?);
+        self.rest(x, &attention(&q, &k, &v, self.heads, causal)?, lora)
     }
 
-    /// The first token of [`forward`](Self::forward) without a mask, `(B, 1, width)`, at a small part of its cost.
+    /// The first token of [`forward`](Self::forward) without a mask and an adapter, `(B, 1, width)`, at a small part of
+    /// its cost.
     pub(crate) fn first_token(&self, x: &Tensor) -> Result<Tensor> {
         let h = layer_norm(x, &self.norm1)?;
-        let first = |x: &Tensor| x.narrow(1, 0, 1)?.contiguous();
-        let (q, k, v) = (linear(&first(&h)?, &self.q)?, linear(&h, &self.k)?, linear(&h, &self.v)?);
-        self.rest(&first(x)?, &attention(&q, &k, &v, self.heads, false)?)
+        let (first, lora) = (|x: &Tensor| x.narrow(1, 0, 1)?.contiguous(), &LoraSet::empty());
+        let (q, k, v) = (self.q.forward(&first(&h)?, lora)?, self.k.forward(&h, lora)?, self.v.forward(&h, lora)?);
+        self.rest(&first(x)?, &attention(&q, &k, &v, self.heads, false)?, lora)
     }
 
     /// As [`forward`](Self::forward), as far as memory is concerned.
     pub(crate) fn trace(&self, t: &Trace, x: &Map) -> Map {
         let h = t.norm(x);
-        let (q, k, v) = (t.linear(&h, &self.q), t.linear(&h, &self.k), t.linear(&h, &self.v));
+        let (q, k, v) = (self.q.trace(t, &h), self.k.trace(t, &h), self.v.trace(t, &h));
         let attended = t.attention([&q, &k, &v], self.heads, t.products(true));
-        let x = t.joined(&[&t.linear(&attended, &self.out), x], x.dims());
-        let h = t.linear(&t.norm(&x), &self.fc1);
+        let x = t.joined(&[&self.out.trace(t, &attended), x], x.dims());
+        let h = self.fc1.trace(t, &t.norm(&x));
         let h = t.norm(&h);
-        t.joined(&[&t.linear(&h, &self.fc2), &x], x.dims())
+        t.joined(&[&self.fc2.trace(t, &h), &x], x.dims())
     }
 
-    fn rest(&self, x: &Tensor, attended: &Tensor) -> Result<Tensor> {
-        let x = add(&linear(attended, &self.out)?, x)?;
-        let h = linear(&layer_norm(&x, &self.norm2)?, &self.fc1)?;
+    fn rest(&self, x: &Tensor, attended: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        let x = add(&self.out.forward(attended, lora)?, x)?;
+        let h = self.fc1.forward(&layer_norm(&x, &self.norm2)?, lora)?;
         let h = match self.activation {
             Activation::QuickGelu => quick_gelu(&h)?,
             Activation::Gelu => gelu_erf(&h)?,
         };
-        add(&linear(&h, &self.fc2)?, &x)
+        add(&self.fc2.forward(&h, lora)?, &x)
+    }
+
+    /// The layers that an adapter can change.
+    pub(crate) fn adaptable_layers(&self) -> [&AdaptableLayer; 6] {
+        [&self.q, &self.k, &self.v, &self.out, &self.fc1, &self.fc2].map(AdaptableLinear::layer)
     }
 }

@@ -124,6 +124,16 @@ impl Conditioning {
         Ok(Self { sizes: self.sizes.clone(), ..self.map(|tensor| tensor.to_dtype(dtype))? })
     }
 
+    /// The same without gradients.
+    pub(super) fn detached(&self) -> Result<Self> {
+        self.map(|tensor| Ok(tensor.detach()))
+    }
+
+    /// Whether tokens or pooled output are trainable.
+    pub(super) fn is_tracked(&self) -> bool {
+        self.tensors().iter().any(|(_, tensor)| tensor.track_op())
+    }
+
     /// Each tensor and what it is called in messages.
     #[must_use]
     pub fn tensors(&self) -> Vec<(&'static str, &Tensor)> {

@@ -7,6 +7,7 @@ use super::conditioning::{Conditioning, ImageSizes};
 use super::gradients::{LossAndGradients, Recompute};
 use super::lora_set::LoraSet;
 use super::unet::UNet2DConditionModel;
+use crate::choice::Targets;
 
 /// A frozen network that predicts from noisy latents, a time and conditions.
 #[derive(Debug)]
@@ -55,11 +56,11 @@ impl Denoiser {
         }
     }
 
-    /// The layers that an adapter can change, sorted by name.
+    /// The layers that an adapter with these targets changes, sorted by name.
     #[must_use]
-    pub fn adaptable_layers(&self) -> Vec<AdaptableLayer> {
+    pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
         match self {
-            Self::UNet(unet) => unet.adaptable_layers(),
+            Self::UNet(unet) => unet.adaptable_layers(targets),
         }
     }
 
@@ -77,9 +78,14 @@ impl Denoiser {
     /// # Errors
     /// A device without room.
     pub fn conditions(&self, prompt: &Conditioning, sizes: ImageSizes) -> Result<Conditioning> {
+        if self.is_told_sizes() { prompt.with_sizes(sizes) } else { Ok(prompt.clone()) }
+    }
+
+    /// Whether the conditions have the sizes of the images.
+    #[must_use]
+    pub fn is_told_sizes(&self) -> bool {
         match self {
-            Self::UNet(unet) if unet.config().text_time.is_some() => prompt.with_sizes(sizes),
-            Self::UNet(_) => Ok(prompt.clone()),
+            Self::UNet(unet) => unet.config().text_time.is_some(),
         }
     }
 

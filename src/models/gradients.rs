@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, bail};
 
+use super::conditioning::Conditioning;
 use super::delta::Delta;
 use super::lora_set::LoraSet;
 use crate::kernels;
@@ -26,6 +27,32 @@ pub struct LossAndGradients {
     /// Name of a trainable tensor, e.g. `<layer>.down` → its gradient, of its shape, f32. Every tensor of the adapter
     /// has one.
     pub gradients: BTreeMap<String, Tensor>,
+    /// The gradients of the loss by the conditions that are trainable.
+    pub conditions: ConditionGradients,
+}
+
+/// The gradients of a loss by what a denoiser is told; `None` for what is not trainable.
+#[derive(Debug, Default)]
+pub struct ConditionGradients {
+    /// By the tokens, `(B, T, D)`.
+    pub tokens: Option<Tensor>,
+    /// By the pooled output, `(B, P)`.
+    pub pooled: Option<Tensor>,
+}
+
+impl ConditionGradients {
+    /// Takes the gradients of the conditions that are trainable.
+    ///
+    /// # Errors
+    /// A trainable condition that the loss does not depend on.
+    pub(super) fn take(gradients: &mut kernels::Gradients, conditioning: &Conditioning) -> Result<Self> {
+        let mut of = |tensor: &Tensor| match gradients.remove(tensor) {
+            None if tensor.track_op() => bail!("no gradient reached the prompt"),
+            gradient => Ok(gradient),
+        };
+        let tokens = of(&conditioning.tokens)?;
+        Ok(Self { tokens, pooled: conditioning.pooled.as_ref().map(of).transpose()?.flatten() })
+    }
 }
 
 /// Gradients that are collected block by block.
@@ -33,6 +60,11 @@ pub struct LossAndGradients {
 pub(super) struct Collected(BTreeMap<String, Tensor>);
 
 impl Collected {
+    /// Begins with the gradients that are there.
+    pub(super) fn with(gradients: BTreeMap<String, Tensor>) -> Self {
+        Self(gradients)
+    }
+
     /// Takes the gradients of the tensors of these layers, where there are any.
     pub(super) fn take<'a>(
         &mut self,

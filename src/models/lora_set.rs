@@ -22,6 +22,20 @@ impl LoraSet {
         self.0.get(name)
     }
 
+    /// Without what it adds to the layers of these parts.
+    pub(super) fn without_parts<'a>(&self, parts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let is_of = |name: &str, part: &str| name.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'));
+        let kept = self.0.iter().filter(|(name, _)| !parts.clone().any(|part| is_of(name, part)));
+        Self(kept.map(|(name, delta)| (name.clone(), delta.clone())).collect())
+    }
+
+    /// What it adds to the layers of one part of the model, e.g. `text_encoder`, by their names in that part.
+    #[must_use]
+    pub fn of_part(&self, part: &str) -> Self {
+        let below = |name: &str| Some(name.strip_prefix(part)?.strip_prefix('.')?.to_owned());
+        Self(self.0.iter().filter_map(|(name, delta)| Some((below(name)?, delta.clone()))).collect())
+    }
+
     /// The layer called `name` with what the adapter adds to it: `x` `(..., in)` → `(..., out)`.
     pub(super) fn linear(&self, name: &str, x: &Tensor, weights: &Linear) -> Result<Tensor> {
         match self.get(name) {

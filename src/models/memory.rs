@@ -203,8 +203,8 @@ impl ModelMemory {
 
     /// Numbers of an adapter's tensors.
     fn adapter_numbers(&self, adapter: Option<Adapters>) -> u64 {
-        let Some(Adapters { kind, rank, .. }) = adapter else { return 0 };
-        let layers = self.denoiser.0.adaptable_layers();
+        let Some(Adapters { kind, targets, rank, .. }) = adapter else { return 0 };
+        let layers = self.denoiser.0.adaptable_layers(targets);
         let pair: usize = layers.iter().map(|layer| rank * (layer.in_features + layer.out_features)).sum();
         // Two pairs, whose products are multiplied.
         pair as u64 * if kind == AdapterKind::Loha { 2 } else { 1 }
@@ -222,7 +222,7 @@ impl ModelMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::choice::{DeviceClass, Dtype};
+    use crate::choice::{DeviceClass, Dtype, Targets};
     use crate::kernels::multiplies_bf16;
     use crate::models::storage::storage;
 
@@ -233,7 +233,8 @@ mod tests {
     }
 
     fn step(pixels: usize, recompute: Recompute) -> TrainSizes {
-        let adapter = Adapters { kind: AdapterKind::Lora, rank: 4, dropout: false };
+        let targets = Targets::Attention;
+        let adapter = Adapters { kind: AdapterKind::Lora, targets, rank: 4, dropout: false };
         TrainSizes { pixels: (pixels, pixels), batch: 1, passes: 1, adapter, moments: 2, recompute, items: 1 }
     }
 

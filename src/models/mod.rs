@@ -4,6 +4,7 @@
 //! and the tensors or keys at fault.
 
 pub mod adaptable;
+mod adaptable_linear;
 pub mod at_once;
 mod block;
 pub mod conditioning;
@@ -33,24 +34,26 @@ pub mod summary;
 pub mod text_encoder;
 pub mod tokenizer;
 mod trace;
+mod trained_text;
 pub mod unet;
 pub mod vae;
 pub mod vision;
 
-pub use adaptable::{AdaptableLayer, Tokens};
+pub use adaptable::{AdaptableLayer, Role, Tokens};
 pub use conditioning::{Conditioning, ImageSizes};
 pub use delta::Delta;
 pub use denoiser::Denoiser;
-pub use gradients::{LossAndGradients, Recompute};
+pub use gradients::{ConditionGradients, LossAndGradients, Recompute};
 pub use lora_set::LoraSet;
 pub use model::Model;
 pub use network::Network;
 pub use on_demand::OnDemand;
 pub use part::Part;
 pub use parts::Parts;
-pub use prompt_encoder::{PromptEncoder, TextEncoder};
+pub use prompt_encoder::{PromptEncoder, TextEncoder, TextOutput};
 pub use summary::ModelSummary;
 pub use text_encoder::ClipTextModel;
 pub use tokenizer::{Reading, Tokenizer};
+pub use trained_text::TrainedText;
 pub use unet::UNet2DConditionModel;
 pub use vae::AutoencoderKl;

@@ -6,6 +6,7 @@ use super::at_once::at_once;
 use super::conditioning::Conditioning;
 use super::config::VaeConfig;
 use super::denoiser::Denoiser;
+use super::lora_set::LoraSet;
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::vae::AutoencoderKl;
@@ -38,19 +39,20 @@ impl Model {
         at_once(&self.device, width * height / self.vae_config.scale().pow(2), wanted)
     }
 
-    /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on the model's device.
+    /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on the model's device. `lora`
+    /// is added to the layers of the text encoders that it names.
     ///
     /// # Errors
     /// A full device.
-    pub fn encode_prompt(&self, prompt: &str) -> candle_core::Result<Conditioning> {
-        self.prompts.encode(prompt, &self.device)
+    pub fn encode_prompt(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
+        self.prompts.encode(prompt, lora, &self.device)
     }
 
     /// The same for a prompt of what images should not show.
     ///
     /// # Errors
     /// A full device.
-    pub fn encode_negative(&self, prompt: &str) -> candle_core::Result<Conditioning> {
-        self.prompts.encode_negative(prompt, &self.device)
+    pub fn encode_negative(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
+        self.prompts.encode_negative(prompt, lora, &self.device)
     }
 }

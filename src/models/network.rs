@@ -12,6 +12,7 @@ use super::on_demand::OnDemand;
 use super::text_encoder::ClipTextModel;
 use super::unet::UNet2DConditionModel;
 use super::vae::AutoencoderKl;
+use crate::choice::Targets;
 use crate::kernels::{Dense, Storage};
 use crate::tensors::{LoadError, Weights};
 
@@ -121,7 +122,7 @@ impl Network {
         let (size, adaptable_layers) = match self {
             Self::UNet(config) => {
                 let (unet, size) = check(weights, |at| UNet2DConditionModel::new(config, at))?;
-                (size, unet.adaptable_layers())
+                (size, unet.adaptable_layers(Targets::All))
             }
             Self::Vae(config) => (check(weights, |at| AutoencoderKl::new(config, at))?.1, Vec::new()),
             Self::ClipText(config) => (check(weights, |at| ClipTextModel::new(config, at))?.1, Vec::new()),

@@ -136,7 +136,8 @@ impl Parts {
                 Loaded::Denoiser(loaded) => denoiser = Some(loaded),
                 Loaded::Vae(config, loaded) => vae = Some((config, loaded)),
                 Loaded::TextEncoder(network) => {
-                    encoders.extend(part.tokenizer.map(|tokenizer| TextEncoder { tokenizer, network }));
+                    let name = part.data.folder;
+                    encoders.extend(part.tokenizer.map(|tokenizer| TextEncoder { name, tokenizer, network }));
                 }
             }
         }

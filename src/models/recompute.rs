@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use candle_core::{Result, Tensor, Var};
 
 use super::conditioning::Conditioning;
-use super::gradients::{Collected, LossAndGradients, Recompute};
+use super::gradients::{Collected, ConditionGradients, LossAndGradients, Recompute};
 use super::lora_set::LoraSet;
-use super::steps::{self, FeatureMap, Step as _, Steps, Visit};
+use super::steps::{self, FeatureMap, Shared as _, Step as _, Steps, Visit};
 use crate::kernels::{Gradients, add, on_deep_stack, record};
 
 /// Runs the network, takes `loss` (a scalar) of its prediction `(B, C, h, w)` f32, and differentiates it by every
@@ -39,8 +39,10 @@ pub(super) fn loss_and_gradients<N: Steps + Sync>(
             let (prediction, recording) = record(|| steps::forward(network, latents, times, conditioning, lora))?;
             let loss = loss(&prediction)?;
             let mut sum = Collected::default();
-            sum.take(&mut recording.backward(&loss)?, lora.iter());
-            Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
+            let mut gradients = recording.backward(&loss)?;
+            sum.take(&mut gradients, lora.iter());
+            let conditions = ConditionGradients::take(&mut gradients, conditioning)?;
+            Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)?, conditions })
         }
         Recompute::Blocks => recompute_steps(network, latents, times, conditioning, lora, loss),
     })
@@ -54,16 +56,23 @@ fn recompute_steps<N: Steps>(
     lora: &LoraSet,
     loss: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<LossAndGradients> {
-    let (first, shared) = network.enter(latents, times, conditioning)?;
+    let (first, frozen_shared) = network.enter(latents, times, &conditioning.detached()?)?;
     let frozen = lora.detached();
+    // What all steps share depends on the conditions. If these are trainable, it is computed once more, recorded.
+    let (shared, entering) = match conditioning.is_tracked() {
+        true => record(|| Ok(network.enter(latents, times, conditioning)?.1)).map(|(s, r)| (Some(s), Some(r)))?,
+        false => (None, None),
+    };
+    let shared = shared.as_ref().unwrap_or(&frozen_shared);
 
     // Forward without a graph. Remembered are the inputs of each step, and which results depend on an adapter.
     let mut visits: Vec<Visit<N::Step<'_>>> = Vec::new();
     let mut adapted = BTreeSet::new();
     let last = network.walk(first, |visit| {
-        let value = visit.forward(&shared, &frozen)?;
+        let value = visit.forward(&frozen_shared, &frozen)?;
         let has_adapter = visit.step.adaptable_layers().any(|layer| lora.get(&layer.name).is_some());
-        if has_adapter || visit.inputs.iter().any(|input| adapted.contains(&input.id)) {
+        if has_adapter || visit.step.depends_on(shared) || visit.inputs.iter().any(|input| adapted.contains(&input.id))
+        {
             adapted.insert(visit.result_id());
         }
         visits.push(visit);
@@ -78,20 +87,37 @@ fn recompute_steps<N: Steps>(
     let loss = loss(&prediction)?;
     collect(&mut by_map, &mut recording.backward(&loss)?, &[(last.id, result.clone())])?;
     drop((prediction, last, result));
+    // Gradients of the loss by the trainable tensors of what all steps share, as far as the backward pass has come.
+    let trainable: Vec<Tensor> = shared.tensors().into_iter().filter(|tensor| tensor.track_op()).cloned().collect();
+    let mut by_shared: Vec<Option<Tensor>> = vec![None; trainable.len()];
 
     while let Some(visit) = visits.pop() {
         let Some(gradient) = by_map.remove(&visit.result_id()) else { continue };
         let inputs = visit.inputs.iter().map(|input| Ok((input.id, tracked(input, &adapted)?)));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let values: Vec<&Tensor> = inputs.iter().map(|(_, value)| value).collect();
-        let (again, recording) = record(|| visit.step.forward(&values, &shared, lora))?;
+        let (again, recording) = record(|| visit.step.forward(&values, shared, lora))?;
         let mut gradients = recording.backward_from(&again, &gradient)?;
         drop((again, gradient));
         let here = visit.step.adaptable_layers().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
         sum.take(&mut gradients, here);
+        for (tensor, old) in trainable.iter().zip(&mut by_shared) {
+            *old = match (old.take(), gradients.remove(tensor)) {
+                (Some(old), Some(new)) => Some(add(&old, &new)?),
+                (old, new) => old.or(new),
+            };
+        }
         collect(&mut by_map, &mut gradients, &inputs)?;
     }
-    Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)? })
+    let conditions = match entering {
+        None => ConditionGradients::default(),
+        Some(entering) => {
+            let seeds =
+                trainable.iter().zip(&by_shared).filter_map(|(tensor, gradient)| Some((tensor, gradient.as_ref()?)));
+            ConditionGradients::take(&mut entering.backward_from_all(seeds)?, conditioning)?
+        }
+    };
+    Ok(LossAndGradients { loss: loss.detach(), gradients: sum.complete(lora)?, conditions })
 }
 
 /// The feature map's value, as a variable if an adapter acted before it.

@@ -10,7 +10,7 @@ use super::lora_set::LoraSet;
 /// A network that computes step by step, from feature map to feature map.
 pub(super) trait Steps {
     /// What every step sees besides the feature maps, for example the embedding of the time.
-    type Shared;
+    type Shared: Shared;
     /// One step, with everything but feature maps that it needs.
     type Step<'a>: Step<Shared = Self::Shared>
     where
@@ -40,6 +40,12 @@ pub(super) trait Steps {
     fn leave(&self, last: &Tensor) -> Result<Tensor>;
 }
 
+/// What every step of a network sees.
+pub(super) trait Shared {
+    /// Its tensors, some of which may be trainable.
+    fn tensors(&self) -> Vec<&Tensor>;
+}
+
 /// One step of a network.
 pub(super) trait Step {
     /// As in [`Steps::Shared`].
@@ -50,6 +56,9 @@ pub(super) trait Step {
     /// # Errors
     /// Shapes that do not agree, a full device.
     fn forward(&self, inputs: &[&Tensor], shared: &Self::Shared, lora: &LoraSet) -> Result<Tensor>;
+
+    /// Whether the result depends on a trainable tensor of what all steps share.
+    fn depends_on(&self, shared: &Self::Shared) -> bool;
 
     /// The layers that an adapter can change in this step.
     fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer>;

@@ -2,15 +2,19 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use crate::kernels::{LayerNorm, Linear, Storage, layer_norm, linear, on_workers};
+use crate::choice::Targets;
+use crate::kernels::{LayerNorm, Linear, Storage, composed, layer_norm, linear, on_workers};
+use crate::models::adaptable::AdaptableLayer;
 use crate::models::block::{Block, BlockSizes, CLIP};
 use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
-/// Turns token ids into the context that the UNet attends to. Frozen.
+/// Turns token ids into the context that the UNet attends to. Frozen; an adapter
+/// may change its linear layers.
 #[derive(Debug)]
 pub struct ClipTextModel {
     config: TextConfig,
@@ -47,9 +51,11 @@ impl ClipTextModel {
                 None
             }
         };
-        // transformers before 5 wrote the prefix, 5 does not.
+        // transformers before 5 wrote the prefix, 5 writes it for networks with a projection only.
         let inner = at.at("text_model");
-        let at = if at.has("text_model.final_layer_norm.weight") { &inner } else { at };
+        let prefixed = at.has("text_model.final_layer_norm.weight")
+            || (projection.is_some() && !at.has("final_layer_norm.weight"));
+        let at = if prefixed { &inner } else { at };
         at.ignore("embeddings.position_ids");
         let sizes = BlockSizes {
             width,
@@ -59,7 +65,10 @@ impl ClipTextModel {
             activation: config.activation,
             biased: true,
         };
-        let layer = |i: usize| Block::new(&at.at("encoder.layers").at(i), &CLIP, &sizes);
+        // Adapter files have the names that transformers before 5 gave.
+        let layer = |i: usize| {
+            Block::new(&at.at("encoder.layers").at(i), &CLIP, &sizes, &format!("text_model.encoder.layers.{i}"))
+        };
         Ok(Self {
             tokens: at.embedding("embeddings.token_embedding", config.vocab_size, width)?,
             positions: at.embedding("embeddings.position_embedding", config.positions, width)?,
@@ -77,13 +86,32 @@ impl ClipTextModel {
         &self.config
     }
 
+    /// The layers that an adapter with these targets changes, sorted by name. Names are those within this text encoder,
+    /// e.g. `text_model.encoder.layers.0.self_attn.q_proj`.
+    #[must_use]
+    pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
+        let layers = self.layers.iter().flat_map(Block::adaptable_layers);
+        let mut layers: Vec<AdaptableLayer> = layers.filter(|layer| layer.is_in(targets)).cloned().collect();
+        layers.sort();
+        layers
+    }
+
     /// `ids` `(B,T)` u32, `T` at most 77 → `(B,T,D)`, the last hidden state after the final layer norm, in the
     /// activations' type. Padding is not masked: Stable Diffusion attends to it.
     ///
     /// # Errors
     /// If there are too many tokens, or an id outside the vocabulary.
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
-        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.layers.len())?, &self.final_norm))
+        self.adapted(ids, &LoraSet::empty())
+    }
+
+    /// The same with what an adapter adds to the layers that it names. In a recording
+    /// ([`record`](crate::kernels::record)) gradients reach the adapter's tensors; so they do in the functions below.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn adapted(&self, ids: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.layers.len(), lora)?, &self.final_norm))
     }
 
     /// `ids` `(B,T)` u32 → `(B,T,D)`, the output of the last layer but `skip` without the final layer norm (0: that of
@@ -91,8 +119,8 @@ impl ClipTextModel {
     ///
     /// # Errors
     /// As [`forward`](Self::forward), and if there are no more than `skip` layers.
-    pub fn hidden(&self, ids: &Tensor, skip: usize) -> Result<Tensor> {
-        on_workers(|| self.layers(self.embed(ids)?, 0..self.all_but(skip)?))
+    pub fn hidden(&self, ids: &Tensor, skip: usize, lora: &LoraSet) -> Result<Tensor> {
+        on_workers(|| self.layers(self.embed(ids)?, 0..self.all_but(skip)?, lora))
     }
 
     /// `ids` `(B,T)` u32 → `(B,P)`: the last hidden state after the final layer norm, at the token that ends the
@@ -101,18 +129,18 @@ impl ClipTextModel {
     /// # Errors
     /// As [`forward`](Self::forward), and if the network has no projection.
     pub fn pooled(&self, ids: &Tensor) -> Result<Tensor> {
-        Ok(self.hidden_and_pooled(ids, 0)?.1)
+        Ok(self.hidden_and_pooled(ids, 0, &LoraSet::empty())?.1)
     }
 
     /// [`hidden`](Self::hidden) and [`pooled`](Self::pooled), computed once.
     ///
     /// # Errors
     /// Those of both.
-    pub fn hidden_and_pooled(&self, ids: &Tensor, skip: usize) -> Result<(Tensor, Tensor)> {
+    pub fn hidden_and_pooled(&self, ids: &Tensor, skip: usize, lora: &LoraSet) -> Result<(Tensor, Tensor)> {
         on_workers(|| {
             let kept = self.all_but(skip)?;
-            let hidden = self.layers(self.embed(ids)?, 0..kept)?;
-            let last = self.layers(hidden.clone(), kept..self.layers.len())?;
+            let hidden = self.layers(self.embed(ids)?, 0..kept, lora)?;
+            let last = self.layers(hidden.clone(), kept..self.layers.len(), lora)?;
             Ok((hidden, self.pool(&last, ids)?))
         })
     }
@@ -161,9 +189,9 @@ impl ClipTextModel {
         tokens.reshape((batch, length, width))?.broadcast_add(&positions)
     }
 
-    fn layers(&self, mut x: Tensor, which: std::ops::Range<usize>) -> Result<Tensor> {
+    fn layers(&self, mut x: Tensor, which: std::ops::Range<usize>, lora: &LoraSet) -> Result<Tensor> {
         for layer in &self.layers[which] {
-            x = layer.forward(&x, true)?;
+            x = layer.forward(&x, true, lora)?;
         }
         Ok(x)
     }
@@ -171,10 +199,13 @@ impl ClipTextModel {
     /// `last` is the last layer's output.
     fn pool(&self, last: &Tensor, ids: &Tensor) -> Result<Tensor> {
         let ends = self.ends(&ids.to_vec2::<u32>()?)?;
-        let at_end = |(sample, end): (usize, usize)| last.get(sample)?.narrow(0, end, 1);
-        let states: Vec<Tensor> = ends.into_iter().enumerate().map(at_end).collect::<Result<_>>()?;
+        let at_end = |(sample, end): (usize, &usize)| last.get(sample)?.narrow(0, *end, 1);
+        let states = composed(&[last], || {
+            let states: Vec<Tensor> = ends.iter().enumerate().map(at_end).collect::<Result<_>>()?;
+            Tensor::cat(&states, 0)?.contiguous()
+        })?;
         // A norm looks at one token alone.
-        let states = layer_norm(&Tensor::cat(&states, 0)?.contiguous()?, &self.final_norm)?;
+        let states = layer_norm(&states, &self.final_norm)?;
         match &self.projection {
             Some(projection) => linear(&states, projection),
             None => bail!("the text encoder has no projection, so it has no pooled output"),

@@ -24,6 +24,13 @@ pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<R
     Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }
 
+/// Top and left of the square that [`load`] cuts out, in pixels of the scaled photo.
+#[must_use]
+pub fn corner(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> [usize; 2] {
+    let (x, y) = crop::square((photo.width, photo.height), &photo.hash, resolution, crop, seed);
+    [y.start, x.start]
+}
+
 /// The whole photo, upright. It is an error if the file changed since it was scanned.
 pub(super) fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
     let bytes = read_photo(&photo.path)?;

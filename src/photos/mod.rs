@@ -52,7 +52,7 @@ pub use format::Format;
 pub use found::{Alike, CutCopy, Duplicate, Scan, Skipped};
 pub use guard::is_decoding;
 pub use limits::{MAX_CAPTION_BYTES, MAX_ENTRIES, MAX_FILE_BYTES, MAX_PIXELS};
-pub use load::load;
+pub use load::{corner, load};
 pub use mask::{Mask, load_mask};
 pub use mask_files::MASK_NAMES;
 pub use memory::Memory;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{Job, Plan};
-use crate::choice::{AdapterKind, DeviceClass};
+use crate::choice::{AdapterKind, DeviceClass, Targets};
 use crate::experiment::settings::{ImageRecipe, Optimizer};
 use crate::kernels::Machine;
 use crate::models::memory::{Adapters, DrawSizes, ModelMemory, TrainSizes};
@@ -133,7 +133,7 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
 
 fn of_recipe(inputs: &Train) -> Adapters {
     let recipe = &inputs.train.recipe;
-    Adapters { kind: recipe.adapter, rank: recipe.rank, dropout: recipe.dropout > 0.0 }
+    Adapters { kind: recipe.adapter, targets: Targets::Attention, rank: recipe.rank, dropout: recipe.dropout > 0.0 }
 }
 
 /// The adapter that a job uses: that of its training, without dropout.

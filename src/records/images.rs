@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::settings::Sampler;
+use crate::experiment::settings::{PromptOptions, Sampling};
 
 /// The name of the file.
 pub const FILE: &str = "images.json";
@@ -162,14 +162,16 @@ fn known_format<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ImageSettings {
-    pub sampler: Sampler,
-    pub steps: usize,
+    #[serde(flatten)]
+    pub sampling: Sampling,
     pub guidance_scale: f64,
     pub negative_prompt: String,
     pub width: usize,
     pub height: usize,
     /// Multiplies the adapter; 0 for images of the base model.
     pub lora_scale: f64,
+    #[serde(flatten)]
+    pub reading: PromptOptions,
 }
 
 #[cfg(test)]

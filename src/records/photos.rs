@@ -33,6 +33,9 @@ pub struct PhotoEntry {
     /// blake3 of the mask's file; `None` if the photo has no mask, and then there is no [`mask_file`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
+    /// Top and left of the crop in the scaled photo, in pixels; recorded for models that are told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<[usize; 2]>,
 }
 
 /// One file that was left out.

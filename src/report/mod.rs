@@ -30,4 +30,5 @@ pub use data::StudyData;
 pub use error::ReportError;
 pub use files::owner::Owner;
 pub use files::votes::read_votes;
+pub use finding::{finding_json, finding_text};
 pub use page::single_file::{is_single_file, single_file};

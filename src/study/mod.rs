@@ -25,6 +25,7 @@ mod absent;
 mod class;
 mod encoders;
 mod error;
+mod lock;
 mod lookup;
 mod memories;
 mod memory;
@@ -37,6 +38,7 @@ mod sizes;
 
 pub use absent::AbsentModel;
 pub use error::StudyError;
+pub use lock::{Lock, LockError, lock_file};
 pub use lookup::{HubAccess, Lookup};
 pub use memories::Memories;
 pub use photos::CheckedPhotos;

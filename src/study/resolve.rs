@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::absent::AbsentModel;
 use super::encoders::Encoders;
 use super::error::StudyError;
+use super::lock::{Lock, Locked};
 use super::lookup::Lookup;
 use super::memories::Memories;
 use super::models::Models;
 use super::read::Study;
 use super::{class, sampler_steps, sizes};
 use crate::choice::DeviceClass;
+use crate::experiment::Source;
 use crate::experiment::settings::Base;
 use crate::photos::Scan;
 use crate::plan::{self, Facts, JobStatus, Plan};
@@ -28,6 +31,12 @@ pub struct Resolved {
     pub plan: Plan,
     /// The plan of all cells: a report is about all of them.
     pub whole: Plan,
+    /// The file and all that it extends.
+    pub sources: Vec<Arc<Source>>,
+    /// Hashes of the base models, by setting; stand-ins for those that are absent and not known.
+    pub base_hashes: BTreeMap<Base, String>,
+    /// Hashes of the encoders.
+    pub encoder_hashes: BTreeMap<Base, String>,
     /// The class of devices it is planned for.
     pub device_class: DeviceClass,
     /// What lies in the photo folders, by `dataset.images`.
@@ -79,6 +88,9 @@ impl Study {
             file: self.file().to_path_buf(),
             plan,
             whole,
+            sources: experiment.sources.clone(),
+            base_hashes: facts.base_hashes,
+            encoder_hashes: facts.encoder_hashes,
             device_class,
             photos: facts.photos,
             models: models.found,
@@ -90,6 +102,18 @@ impl Study {
 }
 
 impl Resolved {
+    /// Everything that the study is made from, as it is now.
+    #[must_use]
+    pub fn lock(&self) -> Lock {
+        Lock::of(&Locked {
+            file: &self.file,
+            sources: &self.sources,
+            plan: &self.whole,
+            models: [&self.base_hashes, &self.encoder_hashes],
+            photos: &self.photos,
+        })
+    }
+
     /// The models whose hashes are not known: nothing can be said of the stored results of their cells. Whoever removes
     /// or replaces something must not go on then.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Whether a study's samplers can do as many steps as it wants, on the models it names.
 
+use crate::choice::Sampling;
 use crate::experiment::{Experiment, Problem, Problems, settings};
 use crate::sampling::process::Process;
 use crate::sampling::samplers::Sampler;
@@ -13,10 +14,10 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
         let Some(model) = models.get(&cell.settings.model.base) else { continue };
         let generate = &cell.settings.generate;
         let class_images = cell.settings.train.prior_preservation.as_ref();
-        let uses = std::iter::once(("generate", generate.images.sampler, generate.images.steps))
-            .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampler, prior.images.steps)));
-        for (section, sampler, steps) in uses {
-            if let Some((message, help)) = impossible(sampler, &model.summary.process, steps) {
+        let uses = std::iter::once(("generate", generate.images.sampling))
+            .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampling())));
+        for (section, sampling) in uses {
+            if let Some((message, help)) = impossible(sampling, &model.summary.process) {
                 let place = experiment.place(&format!("{section}.steps"), Some(index));
                 problems.push(Problem::error(place, format!("`{section}.steps`: {message}")).help(help));
             }
@@ -26,10 +27,12 @@ pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, B
 }
 
 /// Why a sampler cannot do that, and what it can.
-fn impossible(sampler: settings::Sampler, process: &Process, steps: usize) -> Option<(String, String)> {
-    let error = Sampler::new(sampler, process, steps).err()?;
+fn impossible(sampling: Sampling, process: &Process) -> Option<(String, String)> {
+    let error = Sampler::new(sampling, process).err()?;
+    let Sampling { sampler, steps, .. } = sampling;
+    let possible = |steps: &usize| Sampler::new(Sampling { steps: *steps, ..sampling }, process).is_ok();
     let fewer = (1..steps.min(process.most_steps() + 1)).rev();
-    let help = match fewer.into_iter().find(|fewer| Sampler::new(sampler, process, *fewer).is_ok()) {
+    let help = match fewer.into_iter().find(possible) {
         Some(most) => format!("with this model {sampler} does at most {most} steps; 20 to 50 are usual"),
         None => format!("set another sampler than {sampler}"),
     };

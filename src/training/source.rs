@@ -149,7 +149,7 @@ impl BatchSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Tokens;
+    use crate::models::{Role, Tokens};
     use crate::sampling::schedule::{NoiseSchedule, ScheduleSettings};
     use candle_core::DType;
 
@@ -171,7 +171,13 @@ mod tests {
             BatchConfig { batch_size, gradient_accumulation, dropout: 0.5, latents: LatentScale::new(2.0), seed: 7 };
         let photos = (0..5).map(|i| item(i as f32, 0.0)).collect();
         let class_images = (0..class_images).map(|i| item(100.0 + i as f32, 1.0)).collect();
-        let layer = |name: &str, tokens| AdaptableLayer { name: name.into(), in_features: 6, out_features: 6, tokens };
+        let layer = |name: &str, tokens| AdaptableLayer {
+            name: name.into(),
+            in_features: 6,
+            out_features: 6,
+            tokens,
+            role: Role::Attention,
+        };
         let layers = vec![layer("a.to_q", Tokens::Grid(1)), layer("b.to_k", Tokens::Context)];
         BatchSource::new(config, &process(), photos, class_images, layers, &Device::Cpu).unwrap()
     }

@@ -15,13 +15,13 @@ use crate::store::Artifact;
 /// The images and how they are made; `lora_scale` is that of the adapter in use, 0 without one.
 pub(super) fn list(images: Vec<ImageEntry>, recipe: &ImageRecipe, lora_scale: f64) -> ImageList {
     let settings = ImageSettings {
-        sampler: recipe.sampler,
-        steps: recipe.steps,
+        sampling: recipe.sampling,
         guidance_scale: recipe.guidance_scale,
         negative_prompt: recipe.negative_prompt.clone(),
         width: recipe.width,
         height: recipe.height,
         lora_scale,
+        reading: recipe.reading,
     };
     ImageList::new(images, settings)
 }
@@ -57,8 +57,8 @@ pub(super) fn render(
             seeds: &seeds,
             width: list.settings.width,
             height: list.settings.height,
-            sampler: list.settings.sampler,
-            steps: list.settings.steps,
+            sampling: list.settings.sampling,
+            reading: list.settings.reading,
             guidance_scale: list.settings.guidance_scale,
             batch_size: seeds.len(),
         };

@@ -15,6 +15,7 @@ pub mod images;
 mod interface;
 mod latents;
 mod locate;
+mod origins;
 mod png;
 mod prepare;
 mod probe;

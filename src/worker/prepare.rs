@@ -2,7 +2,7 @@
 
 use super::{context::Context, error::StageError, error::failed, latents::Latents, png};
 use crate::models::Model;
-use crate::photos::{self, Scan};
+use crate::photos::{self, Photo, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, mask_file, short};
 use crate::stage::Prepare;
 
@@ -34,10 +34,12 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
     }
     progress(images.len(), "");
     latents.write(ctx)?;
-    ctx.write_json(FILE, &list(wanted, scan))
+    let dataset = &wanted.dataset;
+    let corner = |photo: &Photo| photos::corner(photo, dataset.resolution, dataset.crop, seed);
+    ctx.write_json(FILE, &list(wanted, scan, |photo| model.denoiser.is_told_sizes().then(|| corner(photo))))
 }
 
-fn list(wanted: &Prepare, scan: &Scan) -> PhotoList {
+fn list(wanted: &Prepare, scan: &Scan, corner: impl Fn(&Photo) -> Option<[usize; 2]>) -> PhotoList {
     let photos = scan.photos.iter().map(|photo| PhotoEntry {
         hash: photo.hash.clone(),
         name: photo.name.clone(),
@@ -45,6 +47,7 @@ fn list(wanted: &Prepare, scan: &Scan) -> PhotoList {
         height: photo.height,
         caption: wanted.captions.get(&photo.hash).cloned(),
         mask: scan.masks.get(&photo.hash).map(|mask| mask.hash.clone()),
+        crop: corner(photo),
     });
     let skipped = scan
         .skipped

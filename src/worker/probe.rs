@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{adapter, context::Context, error::StageError, error::failed, latents, prompts::Prompts};
+use super::{adapter, context::Context, error::StageError, error::failed, latents, origins::Origins, prompts::Prompts};
 use crate::experiment::settings::Subject;
 use crate::models::{LoraSet, Model};
 use crate::records::photos::short;
@@ -54,7 +54,8 @@ pub(super) fn run(model: &Model, wanted: &Probe, ctx: &Context<'_>) -> Result<()
 
 /// Every question, in the order of the file.
 fn questions<'a>(model: &Model, wanted: &'a Probe, ctx: &Context<'_>) -> Result<Vec<Question<'a>>, StageError> {
-    let latents = latents::read(ctx.need(Stage::Prepare)?)?;
+    let prepared = ctx.need(Stage::Prepare)?;
+    let (latents, origins) = (latents::read(prepared)?, Origins::read(prepared)?);
     let mut prompts = Prompts::new(model);
     let mut questions = Vec::new();
     for words in [Words::Identifier, Words::Class, Words::Name] {
@@ -62,7 +63,8 @@ fn questions<'a>(model: &Model, wanted: &'a Probe, ctx: &Context<'_>) -> Result<
             let item = |hash: &String| -> Option<Result<TrainingItem, StageError>> {
                 let caption = wanted.captions.as_ref().and_then(|captions| captions.get(hash));
                 let prompt = prompt(caption.unwrap_or(&wanted.prompt), words, &wanted.subject)?;
-                Some(latents::of_photo(&latents, hash).and_then(|latent| prompts.item(latent, &prompt)))
+                let latent = latents::of_photo(&latents, hash);
+                Some(latent.and_then(|latent| prompts.item(latent, &prompt, Some(origins.of(hash)?))))
             };
             let items = photos.iter().filter_map(item).collect::<Result<Vec<_>, _>>()?;
             let scale = model.vae_config.latent_scale();

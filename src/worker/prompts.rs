@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 
 use super::error::StageError;
-use crate::models::{Conditioning, Model};
+use super::origins::Origin;
+use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
 use crate::training::TrainingItem;
 
 /// Text embeddings, each prompt encoded once.
@@ -20,12 +21,24 @@ impl<'a> Prompts<'a> {
         Self { model, known: BTreeMap::new() }
     }
 
-    /// A picture, encoded as mean and standard deviation `(1, 4, h, w)`, with its prompt.
-    pub(super) fn item(&mut self, (mean, std): &(Tensor, Tensor), prompt: &str) -> Result<TrainingItem, StageError> {
+    /// A picture, encoded as mean and standard deviation `(1, 4, h, w)`, with its prompt. A picture without an origin
+    /// was drawn in its size.
+    pub(super) fn item(
+        &mut self,
+        (mean, std): &(Tensor, Tensor),
+        prompt: &str,
+        origin: Option<Origin>,
+    ) -> Result<TrainingItem, StageError> {
         if !self.known.contains_key(prompt) {
-            let conditioning = self.model.encode_prompt(prompt)?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+            let conditioning =
+                self.model.encode_prompt(prompt, &LoraSet::empty())?.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             self.known.insert(prompt.to_owned(), conditioning);
         }
-        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning: self.known[prompt].clone() })
+        let (_, _, height, width) = mean.dims4()?;
+        let scale = self.model.vae_config.scale();
+        let target = (height * scale, width * scale);
+        let sizes = origin.map_or(ImageSizes::drawn(target.0, target.1), |origin| origin.sizes(target));
+        let conditioning = self.model.denoiser.conditions(&self.known[prompt], sizes)?;
+        Ok(TrainingItem { mean: mean.squeeze(0)?, std: std.squeeze(0)?, conditioning })
     }
 }

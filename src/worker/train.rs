@@ -13,6 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
+use crate::choice::Targets;
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -31,7 +32,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
-    let layers = model.denoiser.adaptable_layers();
+    let layers = model.denoiser.adaptable_layers(Targets::Attention);
     let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
@@ -111,7 +112,7 @@ fn due(step: u64, every: usize) -> bool {
 
 fn batch_source(model: &Model, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
     let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.latent_scale());
-    let layers = model.denoiser.adaptable_layers();
+    let layers = model.denoiser.adaptable_layers(Targets::Attention);
     Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
 }
 

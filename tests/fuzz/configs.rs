@@ -79,7 +79,12 @@ fn configs() {
 /// A sampler on the process; a sampler may refuse, its timesteps must be the model's.
 fn sample(process: &Process, number: usize) -> String {
     let (_, kind) = choice::Sampler::ALL[number % choice::Sampler::ALL.len()];
-    match Sampler::new(kind, process, 1 + number % 60) {
+    let sampling = choice::Sampling {
+        timestep_spacing: choice::Spacing::ALL[number / 7 % choice::Spacing::ALL.len()].1,
+        sigmas: choice::Sigmas::ALL[number / 31 % choice::Sigmas::ALL.len()].1,
+        ..choice::Sampling::new(kind, 1 + number % 60)
+    };
+    match Sampler::new(sampling, process) {
         Err(error) => error.to_string(),
         Ok(sampler) => {
             let range = 0.0..process.most_steps() as f32;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
 use runner::adapter::Adapter;
-use runner::choice::AdapterKind;
+use runner::choice::{AdapterKind, Targets};
 use runner::models::Recompute;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::{UNetConfig, scheduler};
@@ -38,7 +38,8 @@ fn state() {
     let schedule = String::from_utf8(golden("models/sd1/scheduler/scheduler_config.json")).expect("text");
     let (process, _) = scheduler::process(&schedule).expect("a schedule");
     let adapter =
-        Adapter::init(AdapterKind::Lora, &unet.adaptable_layers()[..2], 2, 4.0, 0, &Device::Cpu).expect("an adapter");
+        Adapter::init(AdapterKind::Lora, &unet.adaptable_layers(Targets::Attention)[..2], 2, 4.0, 0, &Device::Cpu)
+            .expect("an adapter");
     let settings = TrainingConfig {
         learning_rate: LrSchedule { curve: LrCurve::Constant, peak: 1e-3, warmup_steps: 0, total_steps: 4 },
         optimizer: OptimizerConfig::AdamW(AdamWConfig::default()),

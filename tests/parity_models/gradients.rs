@@ -29,10 +29,10 @@ fn gradients(name: &str) {
     let vars = adapter(&golden);
     let lora = set(&vars);
     assert_eq!(
-        model.denoiser.adaptable_layers().iter().map(|m| &m.name).collect::<Vec<_>>(),
+        model.denoiser.adaptable_layers(Targets::Attention).iter().map(|m| &m.name).collect::<Vec<_>>(),
         vars.keys().collect::<Vec<_>>()
     );
-    for module in model.denoiser.adaptable_layers() {
+    for module in model.denoiser.adaptable_layers(Targets::Attention) {
         let (down, up) = &vars[&module.name];
         assert_eq!((down.dims()[1], up.dims()[0]), (module.in_features, module.out_features));
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor, Var};
 use device::device;
+use runner::choice::Targets;
 use runner::kernels::{Dense, LoraPair, Packing, Storage};
 use runner::models::LoraSet;
 use runner::models::Tokenizer;

@@ -24,7 +24,8 @@ fn source(denoiser: &Denoiser, batch_size: usize, accumulation: usize, dropout: 
     };
     let (photos, class_images) = (items(3, denoiser, 500), items(4, denoiser, 900));
     let process = Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap());
-    BatchSource::new(config, &process, photos, class_images, denoiser.adaptable_layers(), device()).unwrap()
+    BatchSource::new(config, &process, photos, class_images, denoiser.adaptable_layers(Targets::Attention), device())
+        .unwrap()
 }
 
 #[test]
@@ -67,8 +68,15 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     second.load_state(&fresh).unwrap();
     assert_eq!(train(&mut second, 10), reports);
 
-    let other =
-        Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), case.rank + 1, case.alpha, 0, device()).unwrap();
+    let other = Adapter::init(
+        AdapterKind::Lora,
+        &denoiser.adaptable_layers(Targets::Attention),
+        case.rank + 1,
+        case.alpha,
+        0,
+        device(),
+    )
+    .unwrap();
     let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other);
     let error = other.load_state(&state).unwrap_err();
     assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
@@ -100,7 +108,7 @@ fn accumulated_passes_and_single_samples_average_to_the_batch() {
 fn numbers_that_are_not_finite_stop_with_step_and_module() {
     let case = &cases()["prior"];
     let (denoiser, process) = model(&case.model);
-    let module = denoiser.adaptable_layers()[5].name.clone();
+    let module = denoiser.adaptable_layers(Targets::Attention)[5].name.clone();
     let source = source(&denoiser, 1, 1, 0.0);
     let mut trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
     trainer.step(&source.batches(0).unwrap()).unwrap();

@@ -8,7 +8,7 @@ mod device;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
-use runner::choice::AdapterKind;
+use runner::choice::{AdapterKind, Targets};
 use runner::models::config::{UNetConfig, scheduler};
 use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
@@ -88,8 +88,15 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 
 impl Case {
     fn adapter(&self, denoiser: &Denoiser) -> Adapter {
-        let adapter =
-            Adapter::init(AdapterKind::Lora, &denoiser.adaptable_layers(), self.rank, self.alpha, 0, device()).unwrap();
+        let adapter = Adapter::init(
+            AdapterKind::Lora,
+            &denoiser.adaptable_layers(Targets::Attention),
+            self.rank,
+            self.alpha,
+            0,
+            device(),
+        )
+        .unwrap();
         for (i, (name, variable)) in adapter.variables().enumerate() {
             let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
             variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();
@@ -143,7 +150,8 @@ impl Case {
     }
 
     fn masks(&self, denoiser: &Denoiser, seed: u64, total: usize) -> BTreeMap<String, Tensor> {
-        let widths: BTreeMap<_, _> = denoiser.adaptable_layers().into_iter().map(|m| (m.name, m.in_features)).collect();
+        let widths: BTreeMap<_, _> =
+            denoiser.adaptable_layers(Targets::Attention).into_iter().map(|m| (m.name, m.in_features)).collect();
         let mask = |(i, (name, tokens)): (usize, (&String, &usize))| {
             let shape = [total, *tokens, widths[name]];
             let keep = 1.0 / (1.0 - self.dropout as f32);

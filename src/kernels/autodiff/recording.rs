@@ -109,12 +109,27 @@ impl Recording {
     /// # Errors
     /// If a gradient cannot be computed.
     pub fn backward_from(self, result: &Tensor, gradient: &Tensor) -> Result<Gradients> {
-        if self.0.iter().any(|call| call.id == result.id()) {
-            return self.gradients(Gradients(HashMap::from([(result.id(), gradient.clone())])));
+        self.backward_from_all([(result, gradient)])
+    }
+
+    /// The gradients of a loss whose gradients by several results are given, each with its result.
+    ///
+    /// # Errors
+    /// If a gradient cannot be computed.
+    pub fn backward_from_all<'a>(self, seeds: impl IntoIterator<Item = (&'a Tensor, &'a Tensor)>) -> Result<Gradients> {
+        let mut gradients = Gradients(HashMap::new());
+        for (result, gradient) in seeds {
+            if self.0.iter().any(|call| call.id == result.id()) || !result.track_op() || result.is_variable() {
+                gradients.add(result.id(), gradient.clone())?;
+                continue;
+            }
+            // The gradient of this sum by `result` is `gradient`.
+            let store = (result.to_dtype(DType::F32)? * gradient.to_dtype(DType::F32)?)?.sum_all()?.backward()?;
+            for id in store.get_ids() {
+                store.get_id(*id).map_or(Ok(()), |gradient| gradients.add(*id, gradient.clone()))?;
+            }
         }
-        // The gradient of this sum by `result` is `gradient`.
-        let seed = (result.to_dtype(DType::F32)? * gradient.to_dtype(DType::F32)?)?.sum_all()?;
-        self.backward(&seed)
+        self.gradients(gradients)
     }
 
     fn gradients(mut self, mut gradients: Gradients) -> Result<Gradients> {

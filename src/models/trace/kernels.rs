@@ -7,6 +7,7 @@ use super::map::Map;
 use super::state::Trace;
 use crate::choice::AdapterKind;
 use crate::kernels::{CallBytes, Conv2d, ConvSizes, Linear, Room};
+use crate::models::adaptable::AdaptableLayer;
 
 impl Trace {
     /// A frozen fully connected layer.
@@ -18,8 +19,9 @@ impl Trace {
 
     /// Such a layer with what an adapter, if there is one, adds to it. Other kinds than a LoRA compute the change of
     /// the whole weight from two products, f32.
-    pub(crate) fn adapted(&self, x: &Map, layer: &Linear) -> Map {
-        let Some(adapters) = self.adapters else { return self.linear(x, layer) };
+    pub(crate) fn adapted(&self, x: &Map, layer: &Linear, about: &AdaptableLayer) -> Map {
+        let adapters = self.adapters.filter(|adapters| about.is_in(adapters.targets));
+        let Some(adapters) = adapters else { return self.linear(x, layer) };
         let dims = (layer.out_features(), layer.in_features());
         let mut call = self.machine.lora(self.storage, dims, adapters.rank, x.rows());
         if adapters.kind != AdapterKind::Lora {

@@ -6,15 +6,17 @@ use std::collections::BTreeSet;
 use super::call::{Lasting, Tape};
 use super::map::Map;
 use super::meter::Meter;
-use crate::choice::AdapterKind;
+use crate::choice::{AdapterKind, Targets};
 use crate::kernels::{Machine, Room, Storage};
 use crate::models::adaptable::AdaptableLayer;
 
-/// An adapter, as far as memory is concerned. It changes every layer that it can.
+/// An adapter, as far as memory is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adapters {
     /// What is added to a layer.
     pub kind: AdapterKind,
+    /// The layers that it changes.
+    pub targets: Targets,
     /// Inner width.
     pub rank: usize,
     /// Whether the adapter's inputs are dropped at random.
@@ -55,7 +57,7 @@ impl Trace {
 
     /// Whether an adapter changes one of these layers.
     pub(crate) fn adapts<'a>(&self, mut layers: impl Iterator<Item = &'a AdaptableLayer>) -> bool {
-        self.adapters.is_some() && layers.next().is_some()
+        self.adapters.is_some_and(|adapters| layers.any(|layer| layer.is_in(adapters.targets)))
     }
 
     /// Records the kernels that `work` calls.

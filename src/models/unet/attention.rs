@@ -2,54 +2,21 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use crate::kernels::{
-    Activation, GroupNorm, LayerNorm, Linear, add, attention_in, geglu, group_norm, layer_norm, linear,
-};
-use crate::models::adaptable::{AdaptableLayer, Tokens};
+use crate::kernels::{Activation, GroupNorm, LayerNorm, add, attention_in, geglu, group_norm, layer_norm};
+use crate::models::adaptable::{AdaptableLayer, Role, Tokens};
+use crate::models::adaptable_linear::{AdaptableLinear, Input};
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
 use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
-/// A linear layer that an adapter may change, known by its name in the UNet.
-#[derive(Debug)]
-struct Adaptable {
-    layer: AdaptableLayer,
-    weights: Linear,
-}
-
-/// What enters a layer.
-#[derive(Clone, Copy, Debug)]
-struct Input {
-    width: usize,
-    tokens: Tokens,
-}
-
-impl Adaptable {
-    fn new(
-        name: &str,
-        (input, output): (Input, usize),
-        bias: bool,
-        at: &Layers,
-    ) -> std::result::Result<Self, LoadError> {
-        let Input { width, tokens } = input;
-        let layer =
-            AdaptableLayer { name: at.at(name).name().to_owned(), in_features: width, out_features: output, tokens };
-        Ok(Self { layer, weights: at.linear(name, width, output, bias)? })
-    }
-
-    fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        lora.linear(&self.layer.name, x, &self.weights)
-    }
-}
-
 /// Multi-head attention. <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/attention_processor.py#L2121>
 #[derive(Debug)]
 struct Attention {
-    to_q: Adaptable,
-    to_k: Adaptable,
-    to_v: Adaptable,
-    to_out: Adaptable,
+    to_q: AdaptableLinear,
+    to_k: AdaptableLinear,
+    to_v: AdaptableLinear,
+    to_out: AdaptableLinear,
     heads: usize,
     upcast: bool,
 }
@@ -59,10 +26,10 @@ impl Attention {
     fn new(size: &TransformerSize, seen: Input, at: &Layers) -> std::result::Result<Self, LoadError> {
         let (width, places) = (size.channels, size.places());
         Ok(Self {
-            to_q: Adaptable::new("to_q", (places, width), false, at)?,
-            to_k: Adaptable::new("to_k", (seen, width), false, at)?,
-            to_v: Adaptable::new("to_v", (seen, width), false, at)?,
-            to_out: Adaptable::new("to_out.0", (places, width), true, at)?,
+            to_q: AdaptableLinear::new("to_q", (places, width), false, at)?,
+            to_k: AdaptableLinear::new("to_k", (seen, width), false, at)?,
+            to_v: AdaptableLinear::new("to_v", (seen, width), false, at)?,
+            to_out: AdaptableLinear::new("to_out.0", (places, width), true, at)?,
             heads: size.heads,
             upcast: size.upcast_attention,
         })
@@ -73,18 +40,16 @@ impl Attention {
         let k = self.to_k.forward(context, lora)?;
         let v = self.to_v.forward(context, lora)?;
         // Scores and softmax are f32 in any case.
-        let products = if self.upcast { DType::F32 } else { self.to_q.weights.dtype() };
+        let products = if self.upcast { DType::F32 } else { self.to_q.dtype() };
         self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
     }
 
     fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
-        let q = t.adapted(x, &self.to_q.weights);
-        let k = t.adapted(context, &self.to_k.weights);
-        let v = t.adapted(context, &self.to_v.weights);
-        t.adapted(&t.attention([&q, &k, &v], self.heads, t.products(self.upcast)), &self.to_out.weights)
+        let (q, k, v) = (self.to_q.trace(t, x), self.to_k.trace(t, context), self.to_v.trace(t, context));
+        self.to_out.trace(t, &t.attention([&q, &k, &v], self.heads, t.products(self.upcast)))
     }
 
-    fn adaptable(&self) -> [&Adaptable; 4] {
+    fn adaptable(&self) -> [&AdaptableLinear; 4] {
         [&self.to_q, &self.to_k, &self.to_v, &self.to_out]
     }
 }
@@ -97,8 +62,8 @@ struct TransformerBlock {
     norm2: LayerNorm,
     attn2: Attention,
     norm3: LayerNorm,
-    ff_in: Linear,
-    ff_out: Linear,
+    ff_in: AdaptableLinear,
+    ff_out: AdaptableLinear,
 }
 
 /// `nn.LayerNorm`'s default, which diffusers does not change here.
@@ -115,8 +80,8 @@ impl TransformerBlock {
             norm2: at.layer_norm("norm2", width, LAYER_NORM_EPS)?,
             attn2: Attention::new(size, size.prompt(), &at.at("attn2"))?,
             norm3: at.layer_norm("norm3", width, LAYER_NORM_EPS)?,
-            ff_in: at.linear("ff.net.0.proj", width, 8 * width, true)?,
-            ff_out: at.linear("ff.net.2", 4 * width, width, true)?,
+            ff_in: AdaptableLinear::new("ff.net.0.proj", (size.feed_forward(width), 8 * width), true, at)?,
+            ff_out: AdaptableLinear::new("ff.net.2", (size.feed_forward(4 * width), width), true, at)?,
         })
     }
 
@@ -124,16 +89,21 @@ impl TransformerBlock {
         let normed = layer_norm(x, &self.norm1)?;
         let x = add(&self.attn1.forward(&normed, &normed, lora)?, x)?;
         let x = add(&self.attn2.forward(&layer_norm(&x, &self.norm2)?, context, lora)?, &x)?;
-        let h = geglu(&linear(&layer_norm(&x, &self.norm3)?, &self.ff_in)?)?;
-        add(&linear(&h, &self.ff_out)?, &x)
+        let h = geglu(&self.ff_in.forward(&layer_norm(&x, &self.norm3)?, lora)?)?;
+        add(&self.ff_out.forward(&h, lora)?, &x)
+    }
+
+    fn adaptable(&self) -> impl Iterator<Item = &AdaptableLinear> {
+        let attention = [&self.attn1, &self.attn2].into_iter().flat_map(Attention::adaptable);
+        attention.chain([&self.ff_in, &self.ff_out])
     }
 
     fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
         let normed = t.norm(x);
         let x = t.joined(&[&self.attn1.trace(t, &normed, &normed), x], x.dims());
         let x = t.joined(&[&self.attn2.trace(t, &t.norm(&x), context), &x], x.dims());
-        let h = t.geglu(&t.linear(&t.norm(&x), &self.ff_in));
-        t.joined(&[&t.linear(&h, &self.ff_out), &x], x.dims())
+        let h = t.geglu(&self.ff_in.trace(t, &t.norm(&x)));
+        t.joined(&[&self.ff_out.trace(t, &h), &x], x.dims())
     }
 }
 
@@ -154,12 +124,17 @@ pub(super) struct TransformerSize {
 impl TransformerSize {
     /// The places of the feature map, as a layer's input.
     fn places(&self) -> Input {
-        Input { width: self.channels, tokens: Tokens::Grid(self.level) }
+        Input { width: self.channels, tokens: Tokens::Grid(self.level), role: Role::Attention }
     }
 
     /// The prompt's tokens, as a layer's input.
     fn prompt(&self) -> Input {
-        Input { width: self.context, tokens: Tokens::Context }
+        Input { width: self.context, tokens: Tokens::Context, role: Role::Attention }
+    }
+
+    /// `width` channels of the places, as the input of a layer behind an attention.
+    fn feed_forward(&self, width: usize) -> Input {
+        Input { width, role: Role::FeedForward, ..self.places() }
     }
 }
 
@@ -168,17 +143,21 @@ impl TransformerSize {
 #[derive(Debug)]
 pub(super) struct Transformer {
     norm: GroupNorm,
-    proj_in: Linear,
+    proj_in: AdaptableLinear,
     blocks: Vec<TransformerBlock>,
-    proj_out: Linear,
+    proj_out: AdaptableLinear,
 }
 
 impl Transformer {
     pub(super) fn new(size: &TransformerSize, at: &Layers) -> std::result::Result<Self, LoadError> {
         let width = size.channels;
-        let projection = |name| match size.linear_projection {
-            true => at.projection(name, width, width),
-            false => at.pointwise(name, width, width),
+        let projection = |name| {
+            let weights = match size.linear_projection {
+                true => at.projection(name, width, width)?,
+                false => at.pointwise(name, width, width)?,
+            };
+            let input = Input { role: Role::Other, ..size.places() };
+            Ok::<_, LoadError>(AdaptableLinear::named(at.at(name).name().to_owned(), (input, width), weights))
         };
         Ok(Self {
             norm: at.group_norm("norm", width, size.groups, TRANSFORMER_GROUP_NORM_EPS)?,
@@ -192,24 +171,25 @@ impl Transformer {
 
     /// `x` `(B,H,W,C)`, `context` `(B,T,D)` → `(B,H,W,C)`.
     pub(super) fn forward(&self, x: &Tensor, context: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        let mut pixels = linear(&group_norm(x, &self.norm, Activation::None)?, &self.proj_in)?;
+        let mut pixels = self.proj_in.forward(&group_norm(x, &self.norm, Activation::None)?, lora)?;
         for block in &self.blocks {
             pixels = block.forward(&pixels, context, lora)?;
         }
-        add(&linear(&pixels, &self.proj_out)?, x)
+        add(&self.proj_out.forward(&pixels, lora)?, x)
     }
 
     /// As [`forward`](Self::forward), as far as memory is concerned.
     pub(super) fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
-        let mut pixels = t.linear(&t.norm(x), &self.proj_in);
+        let mut pixels = self.proj_in.trace(t, &t.norm(x));
         for block in &self.blocks {
             pixels = block.trace(t, &pixels, context);
         }
-        t.joined(&[&t.linear(&pixels, &self.proj_out), x], x.dims())
+        t.joined(&[&self.proj_out.trace(t, &pixels), x], x.dims())
     }
 
     /// The layers an adapter may change.
     pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
-        self.blocks.iter().flat_map(|b| [&b.attn1, &b.attn2]).flat_map(|a| a.adaptable()).map(|a| &a.layer)
+        let blocks = self.blocks.iter().flat_map(TransformerBlock::adaptable);
+        blocks.chain([&self.proj_in, &self.proj_out]).map(AdaptableLinear::layer)
     }
 }

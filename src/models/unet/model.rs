@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use super::step::{self, Shared, Step, StepOfSize};
 use super::text_time::TextTime;
 use super::timestep;
+use crate::choice::Targets;
 use crate::kernels::{
     Activation, Conv2d, GroupNorm, Linear, Padding, Storage, add, conv2d, group_norm, linear, on_workers, silu,
 };
@@ -79,10 +80,11 @@ impl UNet2DConditionModel {
         self.dtype
     }
 
-    /// The layers an adapter can change, sorted by name: `to_q`, `to_k`, `to_v` and `to_out.0` of every attention.
+    /// The layers that an adapter with these targets changes, sorted by name.
     #[must_use]
-    pub fn adaptable_layers(&self) -> Vec<AdaptableLayer> {
-        let mut modules: Vec<AdaptableLayer> = self.steps.iter().flat_map(Step::adaptable_layers).cloned().collect();
+    pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
+        let layers = self.steps.iter().flat_map(Step::adaptable_layers).filter(|layer| layer.is_in(targets));
+        let mut modules: Vec<AdaptableLayer> = layers.cloned().collect();
         modules.sort();
         modules
     }

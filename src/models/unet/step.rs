@@ -22,6 +22,12 @@ pub(in crate::models) struct Shared {
     pub(super) context: Tensor,
 }
 
+impl steps::Shared for Shared {
+    fn tensors(&self) -> Vec<&Tensor> {
+        vec![&self.time, &self.context]
+    }
+}
+
 /// One step from feature map to feature map.
 #[derive(Debug)]
 pub(super) struct Step {
@@ -71,6 +77,15 @@ impl steps::Step for StepOfSize<'_> {
                     None => Ok(h),
                 }
             }
+        }
+    }
+
+    fn depends_on(&self, shared: &Shared) -> bool {
+        match &self.step.kind {
+            Kind::Block { transformer, .. } => {
+                shared.time.track_op() || (transformer.is_some() && shared.context.track_op())
+            }
+            Kind::Downsample(_) | Kind::Upsample(_) => false,
         }
     }
 

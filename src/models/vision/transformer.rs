@@ -8,6 +8,7 @@ use super::positions::{Resampling, resized};
 use crate::kernels::{LayerNorm, Linear, layer_norm, linear};
 use crate::models::block::{self, Block, BlockNames};
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
@@ -68,7 +69,10 @@ impl VisionTransformer {
         let at = root.at("vision_model");
         at.ignore("embeddings.position_ids");
         let (width, eps, grid) = (config.block.width, config.block.eps, config.grid());
-        let block = |i| Block::new(&at.at("encoder.layers").at(i), &block::CLIP, &config.block);
+        let block = |i| {
+            let at = at.at("encoder.layers").at(i);
+            Block::new(&at, &block::CLIP, &config.block, at.name())
+        };
         let project = |dim| root.linear("visual_projection", width, dim, false);
         Ok(Self {
             patch_size: config.patch_size,
@@ -97,7 +101,10 @@ impl VisionTransformer {
         let at = if inner.has("layernorm.weight") { &inner } else { root };
         ["pooler.dense.weight", "pooler.dense.bias", "embeddings.mask_token"].into_iter().for_each(|n| at.ignore(n));
         let (width, grid, count) = (config.block.width, config.grid(), config.registers);
-        let block = |i| Block::new(&at.at("encoder.layer").at(i), names, &config.block);
+        let block = |i| {
+            let at = at.at("encoder.layer").at(i);
+            Block::new(&at, names, &config.block, at.name())
+        };
         let embeddings = at.at("embeddings");
         let registers = || embeddings.tensor("register_tokens", &[1, count, width]);
         Ok(Self {
@@ -142,7 +149,7 @@ impl VisionTransformer {
         // Only the first token is used, so the last block computes no other.
         if let Some((last, others)) = self.blocks.split_last() {
             for block in others {
-                x = block.forward(&x, false)?;
+                x = block.forward(&x, false, &LoraSet::empty())?;
             }
             x = last.first_token(&x)?;
         }

@@ -17,8 +17,11 @@ pub(super) fn drawing(settings: &Settings) -> Drawing {
         model: name,
         model_is_path,
         dtype: model.dtype.to_string(),
-        sampler: images.sampler.to_string(),
-        steps: images.steps,
+        sampler: images.sampling.sampler.to_string(),
+        steps: images.sampling.steps,
+        timestep_spacing: images.sampling.timestep_spacing,
+        sigmas: images.sampling.sigmas,
+        reading: images.reading,
         guidance_scale: images.guidance_scale,
         negative_prompt: images.negative_prompt.clone(),
         lora_scale: settings.generate.lora_scale,
@@ -72,7 +75,7 @@ mod tests {
     fn what_draws_an_image_is_known() {
         let settings = crate::report::collect::test_settings();
         let drawing = drawing(&settings);
-        assert_eq!(drawing.sampler, settings.generate.images.sampler.to_string());
+        assert_eq!(drawing.sampler, settings.generate.images.sampling.sampler.to_string());
         assert!(drawing.steps > 0 && !drawing.model.is_empty() && !drawing.model.starts_with('/'), "{drawing:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::{PromptOptions, Sigmas, Spacing};
+
 /// What draws the images of a cell again, together with their prompts and seeds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drawing {
@@ -15,6 +17,15 @@ pub struct Drawing {
     pub sampler: String,
     /// Sampler steps.
     pub steps: usize,
+    /// How the steps are spread, if not as the model says.
+    #[serde(default)]
+    pub timestep_spacing: Spacing,
+    /// The noise levels, if not those of the timesteps.
+    #[serde(default)]
+    pub sigmas: Sigmas,
+    /// How the prompts are read.
+    #[serde(default)]
+    pub reading: PromptOptions,
     /// How strongly the images follow the prompt.
     pub guidance_scale: f64,
     /// What the images should not show.

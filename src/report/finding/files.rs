@@ -105,8 +105,15 @@ fn differences(judged: &Judged<'_>) -> Vec<u8> {
     out.bytes()
 }
 
-/// Everything, as JSON.
+/// The text of `verdict.json`.
 fn verdict(judged: &Judged<'_>) -> Vec<u8> {
+    let mut text = serde_json::to_string_pretty(&verdict_json(judged)).unwrap_or_default();
+    text.push('\n');
+    text.into_bytes()
+}
+
+/// Everything, as JSON.
+pub(super) fn verdict_json(judged: &Judged<'_>) -> Value {
     let axes = (judged.study.axes.iter().enumerate()).map(|(i, axis)| {
         let named = judged.axes.get(i);
         let values = named.map(|a| a.values.clone()).unwrap_or_default();
@@ -127,7 +134,7 @@ fn verdict(judged: &Judged<'_>) -> Vec<u8> {
         Direction::Higher => "higher",
         Direction::Lower => "lower",
     };
-    let all = json!({
+    json!({
         "question": judged.question.name(),
         "direction": direction,
         "blind": blind::is_blind(judged.data),
@@ -137,10 +144,7 @@ fn verdict(judged: &Judged<'_>) -> Vec<u8> {
         "axes": axes.collect::<Vec<_>>(),
         "conditions": conditions.collect::<Vec<_>>(),
         "verdict": value(&judged.verdict),
-    });
-    let mut text = serde_json::to_string_pretty(&all).unwrap_or_default();
-    text.push('\n');
-    text.into_bytes()
+    })
 }
 
 /// Plain data as JSON.

@@ -1,5 +1,6 @@
 //! The command that makes an image of the report again.
 
+use crate::choice::{PromptOptions, Sigmas, Spacing};
 use crate::report::data::{CellData, Picture};
 use crate::report::naming::words::quoted;
 
@@ -21,6 +22,18 @@ pub(crate) fn beginning(cell: &CellData, with_adapter: bool, size: (u32, u32)) -
         format!("--width={}", size.0),
         format!("--height={}", size.1),
     ];
+    if drawing.timestep_spacing != Spacing::Model {
+        words.push(format!("--spacing={}", drawing.timestep_spacing));
+    }
+    if drawing.sigmas != Sigmas::Model {
+        words.push(format!("--sigmas={}", drawing.sigmas));
+    }
+    let PromptOptions { clip_skip, long_prompts, prompt_weights } = drawing.reading;
+    if clip_skip > 0 {
+        words.push(format!("--clip-skip={clip_skip}"));
+    }
+    words.extend(long_prompts.then(|| "--long-prompts".to_owned()));
+    words.extend(prompt_weights.then(|| "--prompt-weights".to_owned()));
     if !drawing.negative_prompt.is_empty() {
         words.push(format!("--negative-prompt={}", drawing.negative_prompt));
     }

@@ -8,7 +8,9 @@ use candle_core::{Result, Tensor};
 
 use super::arithmetic::{combine, scale};
 use super::grid::{self, Grid};
+use super::levels;
 use super::method::{Layout, Method, NoiseSource};
+use crate::choice::Sigmas;
 use crate::sampling::schedule::{FinalSigma, NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// Noise levels and the last prediction of the clean latents.
@@ -22,24 +24,25 @@ struct Dpm {
     previous: Option<Tensor>,
 }
 
-/// DPM-Solver++(2M) in so many steps.
-pub(super) fn plain(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    layout(schedule, grid(schedule, steps), false)
+/// DPM-Solver++(2M) in so many steps, at these noise levels.
+pub(super) fn plain(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Layout {
+    layout(schedule, any_grid(schedule, steps, sigmas), false)
 }
 
 /// Its stochastic form in so many steps: the same for the diffusion's SDE instead of its ODE.
-pub(super) fn stochastic(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    layout(schedule, grid(schedule, steps), true)
-}
-
-/// The same on the noise levels of Karras et al.
-pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    layout(schedule, grid::karras(schedule, steps), false)
+pub(super) fn stochastic(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Layout {
+    layout(schedule, any_grid(schedule, steps, sigmas), true)
 }
 
 fn layout(schedule: &NoiseSchedule, Grid { timesteps, sigmas }: Grid, stochastic: bool) -> Layout {
     let method = Box::new(Dpm::new(schedule, sigmas.clone(), stochastic));
     Layout { timesteps, init_noise_sigma: 1.0, sigmas, divides_by_distance: true, method }
+}
+
+/// Timesteps and noise levels. Of a cosine schedule, the timesteps of Karras' levels are cut, not rounded.
+fn any_grid(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Grid {
+    let other = levels::of_the_whole_range(schedule, sigmas, steps, !schedule.sampler().cosine);
+    other.unwrap_or_else(|| grid(schedule, steps))
 }
 
 /// Timesteps and noise levels of the multistep solvers: one step more is laid out and its last timestep dropped.

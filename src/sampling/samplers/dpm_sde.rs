@@ -12,8 +12,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::arithmetic::{combine, scale};
-use super::grid;
 use super::method::{Layout, Method, NoiseSource};
+use super::{grid, levels};
+use crate::choice::Sigmas;
 use crate::sampling::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// Noise levels, and what the first call of a step leaves for the second.
@@ -32,8 +33,8 @@ struct Begun {
     noise: Tensor,
 }
 
-/// DPM-Solver++ (SDE) in so many steps: `2 · steps − 1` calls.
-pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
+/// DPM-Solver++ (SDE) in so many steps, at these noise levels: `2 · steps − 1` calls.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Result<Layout> {
     if schedule.prediction_type == PredictionType::Sample {
         bail!("dpm++sde is not defined for models that predict the sample; use dpm++2m");
     }
@@ -43,10 +44,10 @@ pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
         TimestepSpacing::Trailing => grid::trailing(total, steps),
         TimestepSpacing::Linspace => grid::linspace((total - 1) as f64, steps).into_iter().rev().collect(),
     };
-    let of_timesteps: Vec<f32> =
+    let known: Vec<f32> =
         schedule.unscaled_alphas_cumprod().iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect();
-    let logs: Vec<f32> = of_timesteps.iter().map(|sigma| sigma.ln()).collect();
-    let levels: Vec<f64> = first.iter().map(|t| grid::level(&of_timesteps, *t)).collect();
+    let logs: Vec<f32> = known.iter().map(|sigma| sigma.ln()).collect();
+    let (first, levels) = levels::of_timesteps(&known, sigmas, first);
     let middle = levels.windows(2).map(|pair| grid::timestep_of((pair[0] * pair[1]).sqrt(), &logs));
     let second: Vec<f64> = middle.collect();
     let timesteps = (first.iter().enumerate())

@@ -7,8 +7,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::arithmetic::{combine, scale};
-use super::grid;
 use super::method::{Layout, Method, NoiseSource};
+use super::{grid, levels};
+use crate::choice::Sigmas;
 use crate::sampling::schedule::{NoiseSchedule, PredictionType, TimestepSpacing};
 
 /// Noise levels; nothing is remembered between steps.
@@ -19,9 +20,9 @@ struct Euler {
     ancestral: bool,
 }
 
-/// Euler's method in so many steps.
-pub(super) fn plain(schedule: &NoiseSchedule, steps: usize) -> Result<Layout> {
-    layout(schedule, grid(schedule, steps, true), false)
+/// Euler's method in so many steps, at these noise levels.
+pub(super) fn plain(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Result<Layout> {
+    layout(schedule, grid(schedule, steps, sigmas), false)
 }
 
 /// Euler's method with ancestral noise in so many steps.
@@ -29,7 +30,12 @@ pub(super) fn ancestral(schedule: &NoiseSchedule, steps: usize) -> Result<Layout
     if schedule.prediction_type == PredictionType::Sample {
         bail!("euler-a is not defined for models that predict the sample; use euler");
     }
-    layout(schedule, grid(schedule, steps, false), true)
+    let mut grid = grid(schedule, steps, Sigmas::Model);
+    // It always ends at σ = 0.
+    if let Some(last) = grid.sigmas.last_mut() {
+        *last = 0.0;
+    }
+    layout(schedule, grid, true)
 }
 
 fn layout(schedule: &NoiseSchedule, grid: grid::Grid, ancestral: bool) -> Result<Layout> {
@@ -52,13 +58,10 @@ pub(super) fn timesteps(schedule: &NoiseSchedule, steps: usize) -> Vec<f64> {
     }
 }
 
-/// Timesteps and noise levels; the ancestral sampler always ends at σ = 0.
-fn grid(schedule: &NoiseSchedule, steps: usize, may_end_at_sigma_min: bool) -> grid::Grid {
-    let timesteps = timesteps(schedule, steps);
-    let mut sigmas = grid::interpolate(schedule, &timesteps);
-    if !may_end_at_sigma_min && let Some(last) = sigmas.last_mut() {
-        *last = 0.0;
-    }
+/// Timesteps and noise levels.
+fn grid(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> grid::Grid {
+    let (timesteps, levels) = levels::of_timesteps(&schedule.sigmas(), sigmas, timesteps(schedule, steps));
+    let sigmas = levels.into_iter().map(|level| level as f32).chain([grid::last_sigma(schedule)]).collect();
     grid::Grid { timesteps: timesteps.into_iter().map(|t| t as f32).collect(), sigmas }
 }
 

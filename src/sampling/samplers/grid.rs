@@ -47,7 +47,7 @@ pub(super) fn interpolate(schedule: &NoiseSchedule, timesteps: &[f64]) -> Vec<f3
 }
 
 /// `numpy.interp(timesteps, 0..n, sigmas)`, as f32.
-pub(super) fn levels(sigmas: &[f32], timesteps: &[f64]) -> Vec<f32> {
+fn levels(sigmas: &[f32], timesteps: &[f64]) -> Vec<f32> {
     timesteps.iter().map(|t| level(sigmas, *t) as f32).collect()
 }
 
@@ -73,31 +73,11 @@ pub(super) fn init_noise_sigma(schedule: &NoiseSchedule, sigmas: &[f32]) -> f32 
 }
 
 /// The noise level after the last step.
-fn last_sigma(schedule: &NoiseSchedule) -> f32 {
+pub(super) fn last_sigma(schedule: &NoiseSchedule) -> f32 {
     match schedule.sampler().final_sigma {
         FinalSigma::Zero => 0.0,
         FinalSigma::SigmaMin => schedule.sigmas().first().copied().unwrap_or(0.0),
     }
-}
-
-/// Noise levels of Karras et al. 2022, [arXiv 2206.00364](https://arxiv.org/abs/2206.00364), eq. 5 with ρ = 7,
-/// over the whole range of the model, and the timesteps nearest to them.
-pub(super) fn karras(schedule: &NoiseSchedule, steps: usize) -> Grid {
-    const RHO: f64 = 7.0;
-    let sigmas = schedule.sigmas();
-    let logs: Vec<f32> = sigmas.iter().map(|sigma| sigma.ln()).collect();
-    let root = |sigma: f32| f64::from(sigma).powf(1.0 / RHO);
-    let (min, max) = (root(sigmas[0]), root(sigmas[sigmas.len() - 1]));
-    let levels: Vec<f64> = linspace(1.0, steps).into_iter().map(|ramp| (max + ramp * (min - max)).powf(RHO)).collect();
-    let timesteps = levels
-        .iter()
-        .map(|sigma| {
-            let t = timestep_of(*sigma, &logs);
-            (if schedule.sampler().cosine { t.trunc() } else { t.round_ties_even() }) as f32
-        })
-        .collect();
-    let sigmas = levels.into_iter().map(|sigma| sigma as f32).chain([last_sigma(schedule)]).collect();
-    Grid { timesteps, sigmas }
 }
 
 /// The timestep of a noise level, linear in log σ. `logs` ascends.

@@ -9,7 +9,8 @@ use candle_core::{Result, Tensor, bail};
 
 use super::arithmetic::{combine, scale};
 use super::method::{Layout, Method, NoiseSource};
-use super::{euler, grid};
+use super::{euler, grid, levels};
+use crate::choice::Sigmas;
 use crate::sampling::schedule::{NoiseSchedule, PredictionType};
 
 /// Noise levels, and what the first call of a step leaves for the second.
@@ -22,12 +23,12 @@ struct Heun {
     begun: Option<(Tensor, Tensor)>,
 }
 
-/// Heun's method in so many steps: `2 · steps − 1` calls.
-pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    let steps = euler::timesteps(schedule, steps);
-    let levels: Vec<f32> =
+/// Heun's method in so many steps, at these noise levels: `2 · steps − 1` calls.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Layout {
+    let known: Vec<f32> =
         schedule.unscaled_alphas_cumprod().iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect();
-    let mut sigmas = twice_but_first(&grid::levels(&levels, &steps));
+    let (steps, levels) = levels::of_timesteps(&known, sigmas, euler::timesteps(schedule, steps));
+    let mut sigmas = twice_but_first(&levels.iter().map(|level| *level as f32).collect::<Vec<_>>());
     sigmas.push(0.0);
     let timesteps = twice_but_first(&steps.iter().map(|t| *t as f32).collect::<Vec<_>>());
     let init_noise_sigma = grid::init_noise_sigma(schedule, &sigmas);
@@ -80,7 +81,7 @@ mod tests {
     use candle_core::Device;
 
     fn layout_of(steps: usize) -> Layout {
-        layout(&NoiseSchedule::new(ScheduleSettings::default()).unwrap(), steps)
+        layout(&NoiseSchedule::new(ScheduleSettings::default()).unwrap(), steps, Sigmas::Model)
     }
 
     #[test]

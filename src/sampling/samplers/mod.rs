@@ -12,14 +12,18 @@ mod euler;
 mod grid;
 mod heun;
 mod lcm;
+mod levels;
 mod method;
 mod pndm;
 mod unipc;
 
+use std::borrow::Cow;
+
 use candle_core::{Result, Tensor, bail};
 
 use super::process::Process;
-use crate::choice;
+use super::schedule::TimestepSpacing;
+use crate::choice::{self, Sampling, Sigmas, Spacing};
 use method::{Layout, Method};
 
 pub use method::NoiseSource;
@@ -35,15 +39,21 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler of `steps` steps on the model's process.
+    /// A sampler on the model's process.
     ///
     /// This is cheap: it is also how a plan finds out whether a model allows that many steps.
     ///
     /// # Errors
-    /// No steps, more steps than training timesteps, a prediction type the method is not defined for, and step counts
-    /// with which it would divide by zero.
-    pub fn new(kind: choice::Sampler, process: &Process, steps: usize) -> Result<Self> {
+    /// Settings that do not go together, no steps, more steps than training timesteps, a prediction type the method is
+    /// not defined for, and step counts with which it would divide by zero.
+    pub fn new(sampling: Sampling, process: &Process) -> Result<Self> {
+        let Sampling { sampler: kind, steps, timestep_spacing, sigmas } = sampling;
+        sampling.check().map_err(candle_core::Error::wrap)?;
         let Process::Ddpm(schedule) = process;
+        let schedule = &match spacing(timestep_spacing) {
+            Some(spacing) => Cow::Owned(schedule.spaced(spacing)),
+            None => Cow::Borrowed(schedule),
+        };
         let total = process.most_steps();
         if steps == 0 || steps > total {
             bail!("{steps} sampler steps; a model with {total} timesteps allows 1 to that");
@@ -51,16 +61,16 @@ impl Sampler {
         let Layout { timesteps, init_noise_sigma, sigmas, divides_by_distance, method } = match kind {
             choice::Sampler::Ddim => ddim::layout(schedule, steps)?,
             choice::Sampler::Pndm => pndm::layout(schedule, steps)?,
-            choice::Sampler::Euler => euler::plain(schedule, steps)?,
+            choice::Sampler::Euler => euler::plain(schedule, steps, sigmas)?,
             choice::Sampler::EulerA => euler::ancestral(schedule, steps)?,
-            choice::Sampler::DpmPp2m => dpm::plain(schedule, steps),
-            choice::Sampler::DpmPp2mKarras => dpm::karras(schedule, steps),
-            choice::Sampler::UniPc => unipc::layout(schedule, steps),
-            choice::Sampler::Heun => heun::layout(schedule, steps),
+            choice::Sampler::DpmPp2m => dpm::plain(schedule, steps, sigmas),
+            choice::Sampler::DpmPp2mKarras => dpm::plain(schedule, steps, Sigmas::Karras),
+            choice::Sampler::UniPc => unipc::layout(schedule, steps, sigmas),
+            choice::Sampler::Heun => heun::layout(schedule, steps, sigmas),
             choice::Sampler::Ddpm => ddpm::layout(schedule, steps)?,
             choice::Sampler::Lcm => lcm::layout(schedule, steps)?,
-            choice::Sampler::DpmPp2mSde => dpm::stochastic(schedule, steps),
-            choice::Sampler::DpmPpSde => dpm_sde::layout(schedule, steps)?,
+            choice::Sampler::DpmPp2mSde => dpm::stochastic(schedule, steps, sigmas),
+            choice::Sampler::DpmPpSde => dpm_sde::layout(schedule, steps, sigmas)?,
         };
         if let Some(t) = timesteps.iter().find(|t| !(0.0..total as f32).contains(*t)) {
             bail!("{steps} steps of {kind} reach timestep {t}, which the model does not have; use fewer steps");
@@ -115,6 +125,16 @@ impl Sampler {
     }
 }
 
+/// The spacing that a user asks for; `None` for the model's.
+fn spacing(wanted: Spacing) -> Option<TimestepSpacing> {
+    match wanted {
+        Spacing::Model => None,
+        Spacing::Leading => Some(TimestepSpacing::Leading),
+        Spacing::Trailing => Some(TimestepSpacing::Trailing),
+        Spacing::Linspace => Some(TimestepSpacing::Linspace),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::schedule::{
@@ -136,9 +156,9 @@ mod tests {
     #[test]
     fn impossible_step_counts_are_errors() {
         for (_, kind) in Kind::ALL.iter().copied() {
-            assert!(Sampler::new(kind, &process(), 0).is_err());
-            assert!(Sampler::new(kind, &process(), 1001).is_err());
-            assert!(Sampler::new(kind, &process(), 1).is_ok(), "{kind}");
+            assert!(Sampler::new(Sampling::new(kind, 0), &process()).is_err());
+            assert!(Sampler::new(Sampling::new(kind, 1001), &process()).is_err());
+            assert!(Sampler::new(Sampling::new(kind, 1), &process()).is_ok(), "{kind}");
         }
     }
 
@@ -187,7 +207,7 @@ mod tests {
         for process in processes() {
             for (_, kind) in Kind::ALL.iter().copied() {
                 for steps in (1..=5).chain([14, 15, 61, 498, 499, 500, 998, 999, 1000]) {
-                    let Ok(sampler) = Sampler::new(kind, &process, steps) else { continue };
+                    let Ok(sampler) = Sampler::new(Sampling::new(kind, steps), &process) else { continue };
                     let latents = run(sampler);
                     assert!(latents.iter().all(|v| v.is_finite()), "{kind} {steps} {process:?}: {latents:?}");
                 }
@@ -201,8 +221,9 @@ mod tests {
             let last = process.most_steps();
             let offset = index == 1;
             for (_, kind) in Kind::ALL.iter().copied() {
-                let allowed = (1..=last).rev().find(|steps| Sampler::new(kind, process, *steps).is_ok()).unwrap();
-                let every = (1..=allowed).all(|steps| Sampler::new(kind, process, steps).is_ok());
+                let allowed =
+                    (1..=last).rev().find(|steps| Sampler::new(Sampling::new(kind, *steps), process).is_ok()).unwrap();
+                let every = (1..=allowed).all(|steps| Sampler::new(Sampling::new(kind, steps), process).is_ok());
                 let expected = match kind {
                     // The last noise levels may lie beside the timesteps.
                     Kind::DpmPp2mKarras => last,
@@ -230,11 +251,11 @@ mod tests {
         // These divide by the signal that is left.
         let refuse = [Kind::Ddim, Kind::Ddpm, Kind::Lcm];
         for kind in refuse {
-            let error = Sampler::new(kind, &process, 10).unwrap_err().to_string();
+            let error = Sampler::new(Sampling::new(kind, 10), &process).unwrap_err().to_string();
             assert!(error.contains("pure noise"), "{error}");
         }
         for kind in Kind::ALL.iter().map(|(_, kind)| *kind).filter(|kind| !refuse.contains(kind)) {
-            let latents = run(Sampler::new(kind, &process, 10).unwrap());
+            let latents = run(Sampler::new(Sampling::new(kind, 10), &process).unwrap());
             assert!(latents.iter().all(|v| v.is_finite()), "{kind}");
         }
     }

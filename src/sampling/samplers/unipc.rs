@@ -10,7 +10,9 @@ use candle_core::{Result, Tensor};
 use super::arithmetic::{combine, scale};
 use super::dpm::{self, alpha_sigma, clean_latents, half_log_snr};
 use super::grid::Grid;
+use super::levels;
 use super::method::{Layout, Method, NoiseSource};
+use crate::choice::Sigmas;
 use crate::sampling::schedule::{NoiseSchedule, PredictionType};
 
 /// Noise levels, the last two predictions of the clean latents, and the last corrected latents.
@@ -24,9 +26,10 @@ struct UniPc {
     last: Option<(Tensor, usize)>,
 }
 
-/// UniPC in so many steps.
-pub(super) fn layout(schedule: &NoiseSchedule, steps: usize) -> Layout {
-    let Grid { timesteps, sigmas } = dpm::grid(schedule, steps);
+/// UniPC in so many steps, at these noise levels.
+pub(super) fn layout(schedule: &NoiseSchedule, steps: usize, sigmas: Sigmas) -> Layout {
+    let other = levels::of_the_whole_range(schedule, sigmas, steps, true);
+    let Grid { timesteps, sigmas } = other.unwrap_or_else(|| dpm::grid(schedule, steps));
     let prediction = schedule.prediction_type;
     let method = Box::new(UniPc { prediction, sigmas: sigmas.clone(), clean: Vec::new(), last: None });
     Layout { timesteps, init_noise_sigma: 1.0, sigmas, divides_by_distance: true, method }

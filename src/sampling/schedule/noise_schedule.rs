@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::betas::{self, BetaOutOfRange};
-use super::settings::{PredictionType, SamplerDefaults, ScheduleSettings};
+use super::settings::{PredictionType, SamplerDefaults, ScheduleSettings, TimestepSpacing};
 
 /// The forward process of DDPM with the settings a sampler takes over from the model's `scheduler_config.json`.
 ///
@@ -101,6 +101,12 @@ impl NoiseSchedule {
             *last = 1.0 / 16_777_216.0;
         }
         alphas.into_iter().map(|alpha| ((1.0 - alpha) / alpha).sqrt()).collect()
+    }
+
+    /// The same with another spacing of sampler steps.
+    pub(crate) fn spaced(&self, spacing: TimestepSpacing) -> Self {
+        let sampler = SamplerDefaults { timestep_spacing: Some(spacing), ..self.sampler.clone() };
+        Self { sampler, ..self.clone() }
     }
 
     /// What samplers take over from the model.

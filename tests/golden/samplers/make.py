@@ -1,8 +1,9 @@
 """Noise schedules and full sampler loops of diffusers with a deterministic fake model.
 
-diffusers 0.42.1, torch 2.15.0, numpy as installed with them. Run: python make.py
+diffusers 0.42.1, torch 2.15.0, numpy 2.4 (numpy 1 computes timesteps of noise levels in f32). Run: python make.py
 Writes schedules.safetensors (alphas_cumprod), loops.json (timesteps, sigmas, init sigma) and
-loops.safetensors (final latents and the shared noise).
+loops.safetensors (final latents and the shared noise); and laid_out.json with laid_out.safetensors, the same for timestep
+spacings and noise levels that are not the model's (without the levels: the latents depend on them).
 """
 
 import json
@@ -81,6 +82,25 @@ def fake_model(x, t):
     return torch.sin(x * (1.0 + s)) * 0.7 + x * (s / (s + 1.0)) * 0.5 - 0.1
 
 
+def run(scheduler, sampler, steps):
+    """The loop's initial sigma, or None where diffusers cannot do it, and its final latents."""
+    scheduler.set_timesteps(steps)
+    generator = torch.Generator("cpu").manual_seed(steps)
+    init = float(scheduler.init_noise_sigma)
+    x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
+    options = {"generator": generator} if sampler in DRAW else {}
+    if sampler == "dpm++sde":
+        scheduler.noise_sampler = Brownian(generator)
+    if len(scheduler.timesteps) > 1 and sampler != "pndm" and scheduler.timesteps[0] == scheduler.timesteps[1]:
+        # diffusers looks its first step up by timestep, takes the second of two equal ones and runs off the
+        # end; with zero SNR and Karras levels that happens at 30 steps
+        return None, None
+    for t in scheduler.timesteps:
+        output = fake_model(scheduler.scale_model_input(x, t), t)
+        x = scheduler.step(output, t, x, **options).prev_sample
+    return init, x.contiguous()
+
+
 schedules, loops, tensors = {}, [], {}
 for name, config in CONFIGS.items():
     loaded = DDPMScheduler.from_config(config)
@@ -88,29 +108,50 @@ for name, config in CONFIGS.items():
     for sampler, (cls, extra) in SAMPLERS.items():
         for steps in (1, 2, 7, 11, 13, 30):
             scheduler = cls.from_config(config, **extra)
-            scheduler.set_timesteps(steps)
-            generator = torch.Generator("cpu").manual_seed(steps)
-            x = torch.randn(SHAPE, generator=generator) * scheduler.init_noise_sigma
-            init = float(scheduler.init_noise_sigma)
-            options = {"generator": generator} if sampler in DRAW else {}
-            if sampler == "dpm++sde":
-                scheduler.noise_sampler = Brownian(generator)
-            if len(scheduler.timesteps) > 1 and sampler != "pndm" and scheduler.timesteps[0] == scheduler.timesteps[1]:
-                # diffusers looks its first step up by timestep, takes the second of two equal ones and runs off the
-                # end; with zero SNR and Karras levels that happens at 30 steps
+            init, latents = run(scheduler, sampler, steps)
+            if init is None:
                 print("left out:", name, sampler, steps)
                 continue
-            for t in scheduler.timesteps:
-                output = fake_model(scheduler.scale_model_input(x, t), t)
-                x = scheduler.step(output, t, x, **options).prev_sample
             sigmas = getattr(scheduler, "sigmas", None)
             loops.append({
                 "config": name, "sampler": sampler, "steps": steps, "init_noise_sigma": init,
                 "timesteps": [float(t) for t in scheduler.timesteps],
                 "sigmas": None if sigmas is None else [float(s) for s in sigmas],
             })
-            tensors[f"{name}/{sampler}/{steps}"] = x.contiguous()
+            tensors[f"{name}/{sampler}/{steps}"] = latents
 
 save_file(schedules, HERE / "schedules.safetensors")
 save_file(tensors, HERE / "loops.safetensors")
 (HERE / "loops.json").write_text(json.dumps({"configs": CONFIGS, "loops": loops}, separators=(",", ":")) + "\n")
+
+# What people set instead of the model's spacing and levels. The timesteps of a loop stand in the file if the levels
+# decide them; those of a spacing are in the loops above.
+WHOLE_RANGE = ("dpm++2m", "dpm++2m-sde", "unipc")
+OF_TIMESTEPS = ("euler", "heun", "dpm++sde")
+LEVELS = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigmas", "beta": "use_beta_sigmas"}
+SPACINGS = ("leading", "trailing", "linspace")
+pairs = [(s, spacing, "model") for s in SAMPLERS if s not in ("lcm", "dpm++2m-karras") for spacing in SPACINGS]
+pairs += [(s, "model", levels) for s in WHOLE_RANGE + OF_TIMESTEPS for levels in LEVELS]
+pairs += [(s, spacing, levels) for s in OF_TIMESTEPS for spacing in SPACINGS for levels in LEVELS]
+laid_out, tensors = [], {}
+for name in ("sd15", "cosine", "zero_snr"):
+    for sampler, spacing, levels in pairs:
+        cls, extra = SAMPLERS[sampler]
+        changed = dict(extra)
+        if spacing != "model":
+            changed["timestep_spacing"] = spacing
+        if levels != "model":
+            changed[LEVELS[levels]] = True
+        for steps in (1, 5, 12) if spacing == "model" else (7,):
+            scheduler = cls.from_config(CONFIGS[name], **changed)
+            init, latents = run(scheduler, sampler, steps)
+            if init is None or not torch.isfinite(latents).all():
+                print("left out:", name, sampler, spacing, levels, steps)
+                continue
+            case = {"config": name, "sampler": sampler, "spacing": spacing, "sigmas": levels, "steps": steps}
+            laid_out.append(case | {"init": init, "timesteps": [float(t) for t in scheduler.timesteps]})
+            tensors[str(len(laid_out) - 1)] = latents.flatten()
+
+rows = torch.stack([tensors[str(i)] for i in range(len(laid_out))])
+save_file({"latents": rows}, HERE / "laid_out.safetensors")
+(HERE / "laid_out.json").write_text(json.dumps(laid_out, separators=(",", ":")) + "\n")

@@ -1,0 +1,162 @@
+//! Twenty training steps against peft and torch, and the laws of a training.
+
+use runner::models::Recompute;
+use runner::models::config::LatentScale;
+use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
+use runner::training::{
+    Batch, BatchConfig, BatchSource, ProbeSet, Trainer, TrainingConfig, TrainingItem, probe_values,
+};
+
+use super::*;
+
+const STEPS: usize = 20;
+
+#[derive(serde::Deserialize)]
+struct Step {
+    loss: f64,
+    instance_loss: f64,
+    prior_loss: f64,
+    grad_norm: f64,
+}
+
+fn config(recompute: Recompute) -> TrainingConfig {
+    TrainingConfig {
+        learning_rate: LrSchedule { curve: LrCurve::Constant, peak: 1e-3, warmup_steps: 0, total_steps: STEPS },
+        optimizer: OptimizerConfig::AdamW(AdamWConfig { weight_decay: 1e-4, ..AdamWConfig::default() }),
+        max_grad_norm: 1.0,
+        prior_weight: 1.0,
+        snr_gamma: None,
+        recompute,
+    }
+}
+
+/// The batch of a step, two photos and two class images, each with its own sizes.
+fn batch(step: usize) -> Batch {
+    let seed = 100_000 + 100 * step as u64;
+    let shape = [4, 4, 6, 8];
+    let (mut times, mut sizes) = (runner::sampling::noise::TorchRng::new(seed + 3), Vec::new());
+    let mut draws = runner::sampling::noise::TorchRng::new(seed + 5);
+    for _ in 0..4 {
+        sizes.push([(); 6].map(|()| draws.below(1500) as f32));
+    }
+    let (context, pooled) = (there(&randn(seed + 2, &[4, 7, 32])), there(&randn(seed + 4, &[4, 10])));
+    Batch {
+        latents: there(&(randn(seed, &shape) * 0.8).unwrap()),
+        noise: there(&randn(seed + 1, &shape)),
+        times: (0..4).map(|_| times.below(1000) as f32).collect(),
+        conditioning: conditions(&context, &pooled, &sizes),
+        photos: 2,
+        dropout_masks: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn twenty_steps_follow_peft_and_torch() {
+    let model = model();
+    let expected: Vec<Step> = serde_json::from_slice(&std::fs::read(golden("training.json")).unwrap()).unwrap();
+    for recompute in [Recompute::Nothing, Recompute::Blocks] {
+        let start = adapter(&model, 0.0);
+        let begin = joined(start.variables().map(|(_, variable)| variable.as_tensor())).copy().unwrap();
+        let mut trainer = Trainer::new(&model.denoiser, &model.process, config(recompute), start);
+        let (mut loss_error, mut norm_error) = (0f64, 0f64);
+        for (step, expected) in expected.iter().enumerate() {
+            let report = trainer.step(&[batch(step)]).unwrap();
+            let relative = |a: f64, b: f64| (a / b - 1.0).abs();
+            loss_error = loss_error
+                .max(relative(report.loss, expected.loss))
+                .max(relative(report.instance_loss, expected.instance_loss))
+                .max(relative(report.prior_loss.unwrap(), expected.prior_loss));
+            norm_error = norm_error.max(relative(report.grad_norm, expected.grad_norm));
+        }
+        let trained = joined(trainer.adapter().variables().map(|(_, variable)| variable.as_tensor()));
+        let golden = &tensors("training.safetensors")["trained"];
+        let norm = |x: &Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+        let far = norm(&(&trained - golden).unwrap()) / norm(&(golden - &begin).unwrap());
+        println!("{recompute:?}: losses {loss_error:.1e}, norms {norm_error:.1e}, the weights' change {far:.1e}");
+        let slack = if device().is_cpu() { 1. } else { 10. };
+        assert!(loss_error < 1e-5 * slack && norm_error < 1e-4 * slack, "{loss_error} {norm_error}");
+        assert!(far < 1e-3 * slack as f32, "{far}");
+    }
+}
+
+fn items(count: usize, seed: u64) -> Vec<TrainingItem> {
+    let item = |i: usize| {
+        let seed = seed + 10 * i as u64;
+        let sizes = [[1000.0 + i as f32, 900.0, 3.0 * i as f32, 0.0, 12.0, 16.0]];
+        TrainingItem {
+            mean: (randn(seed, &[4, 6, 8]) * 5.0).unwrap(),
+            std: (randn(seed + 1, &[4, 6, 8]).abs().unwrap() * 0.1).unwrap(),
+            conditioning: conditions(&there(&randn(seed + 2, &[1, 7, 32])), &there(&randn(seed + 3, &[1, 10])), &sizes),
+        }
+    };
+    (0..count).map(item).collect()
+}
+
+fn source(model: &Model, batch_size: usize, gradient_accumulation: usize) -> BatchSource {
+    let config =
+        BatchConfig { batch_size, gradient_accumulation, dropout: 0.2, latents: LatentScale::new(0.130_25), seed: 3 };
+    let layers = model.denoiser.adaptable_layers(Targets::default());
+    BatchSource::new(config, &model.process, items(3, 500), items(2, 900), layers, device()).unwrap()
+}
+
+#[test]
+fn samples_keep_their_sizes_in_batches() {
+    let model = model();
+    let batch = source(&model, 2, 1).batches(0).unwrap().remove(0);
+    let sizes = batch.conditioning.sizes.unwrap().to_vec2::<f32>().unwrap();
+    let mut own: Vec<f32> = sizes.iter().map(|row| row[0]).collect();
+    assert!(sizes.iter().all(|row| row[2] == 3.0 * (row[0] - 1000.0)), "{sizes:?}");
+    own.dedup();
+    assert_eq!(own.len(), 4, "photos and class images differ: {sizes:?}");
+}
+
+#[test]
+fn accumulated_passes_average_to_the_batch() {
+    let model = model();
+    let trainer = Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1));
+    let large = trainer.gradients(&source(&model, 4, 1).batches(1).unwrap()).unwrap();
+    for (batch_size, passes) in [(2, 2), (1, 4)] {
+        let small = trainer.gradients(&source(&model, batch_size, passes).batches(1).unwrap()).unwrap();
+        assert!((small.loss / large.loss - 1.0).abs() < 1e-6);
+        assert!(error(&joined(small.tensors.values()), &joined(large.tensors.values())) < 2e-5);
+    }
+}
+
+#[test]
+fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
+    let model = model();
+    let source = source(&model, 1, 1);
+    let new = || Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1));
+    let train = |trainer: &mut Trainer<'_>, steps: usize| {
+        for _ in 0..steps {
+            trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap();
+        }
+    };
+    let (mut whole, mut first, mut second) = (new(), new(), new());
+    train(&mut whole, 4);
+    train(&mut first, 2);
+    second.load_state(&first.save_state().unwrap()).unwrap();
+    train(&mut second, 2);
+    assert_eq!(second.save_state().unwrap(), whole.save_state().unwrap());
+}
+
+#[test]
+fn the_probe_values_do_not_depend_on_the_batch_size() {
+    if !device().is_cpu() {
+        return;
+    }
+    let model = model();
+    let set = ProbeSet::new(items(3, 100), 2, &model.process, LatentScale::new(0.130_25), 1);
+    let values = |batch_size| {
+        probe_values(&model.denoiser, &model.process, &set, &LoraSet::empty(), batch_size, device()).unwrap()
+    };
+    assert_eq!(values(1), values(4));
+    // The sizes count.
+    let one_size = items(3, 100).into_iter().map(|item| {
+        let sizes = Some(Tensor::zeros((1, 6), DType::F32, device()).unwrap());
+        TrainingItem { conditioning: Conditioning { sizes, ..item.conditioning }, ..item }
+    });
+    let other = ProbeSet::new(one_size.collect(), 2, &model.process, LatentScale::new(0.130_25), 1);
+    let other = probe_values(&model.denoiser, &model.process, &other, &LoraSet::empty(), 1, device()).unwrap();
+    assert!(values(1).iter().zip(&other).all(|(a, b)| a != b));
+}
