@@ -262,6 +262,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn more_work_needs_more_memory() {
+        let model = model(Family::Sd1, CPU, Dtype::Bf16, false);
+        let base = step(256, Recompute::Nothing);
+        let bytes = |sizes: TrainSizes| model.step(sizes).unwrap();
+        let of = |adapter: Adapters| bytes(TrainSizes { adapter, ..base });
+        let more = [
+            bytes(TrainSizes { batch: 2, ..base }),
+            bytes(TrainSizes { pixels: (256, 320), ..base }),
+            bytes(TrainSizes { passes: 2, ..base }),
+            of(Adapters { rank: 64, ..base.adapter }),
+            of(Adapters { targets: Targets::All, ..base.adapter }),
+            of(Adapters { dropout: true, ..base.adapter }),
+            of(Adapters { kind: AdapterKind::Loha, ..base.adapter }),
+        ];
+        assert!(more.iter().all(|more| *more > bytes(base)), "{more:?} {}", bytes(base));
+        assert!(bytes(TrainSizes { recompute: Recompute::Blocks, ..base }) < bytes(base));
+        let draw = |pixels, adapter| {
+            model.draw(DrawSizes { pixels: (pixels, pixels), wanted: 1, guided: true, adapter }).unwrap()
+        };
+        assert!(draw(768, None) > draw(512, None));
+        // Images of more than 768 pixels are decoded in tiles.
+        assert!(draw(1024, None) < draw(512, None) + 3 * (draw(768, None) - draw(512, None)));
+    }
+
+    #[test]
+    fn a_pass_has_the_shapes_of_the_network() {
+        let model = model(Family::Sdxl, CPU, Dtype::F32, false);
+        let t = model.trace(None);
+        let prediction = model.denoiser.0.trace(&t, Pass { batch: 3, sides: (24, 20), tokens: 77 }).unwrap();
+        assert_eq!(prediction.dims(), [3, 24, 20, 4]);
+        assert_eq!(model.vae.0.trace_decode(&t, (192, 160)).dims(), [1, 192, 160, 3]);
+        assert_eq!(model.vae.0.trace_encode(&t, (192, 160)).dims(), [1, 24, 20, 8]);
+    }
+
     /// Prints what docs/performance.md says of Stable Diffusion XL, and holds it to what the program promises.
     #[test]
     fn sdxl_fits() {
