@@ -196,7 +196,7 @@ impl GenerateArgs {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
             let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;
-            sum = sum.plus(set).or_exit(Exit::Experiment)?;
+            sum = sum.plus(set);
         }
         Ok(sum)
     }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use super::adaptable::AdaptableLayer;
 use super::at_once::at_once_on;
 use super::families::Family;
 use super::gradients::Recompute;
@@ -145,9 +146,12 @@ impl ModelMemory {
         let adapter = t.meter().hold(4 * self.adapter_numbers(sizes.adapter));
         let pictures = t.meter().hold((3 * images * sizes.pixels.0 * sizes.pixels.1) as u64);
         self.denoiser.0.trace(&t, Pass { batch, sides, tokens: PROMPT_TOKENS })?;
-        self.vae.0.trace_decode(&t, sizes.pixels);
-        drop((adapter, pictures));
-        Ok(self.weights() + t.meter().most().max(self.reading()))
+        drop(adapter);
+        let decoding = self.trace(None);
+        self.vae.0.trace_decode(&decoding, sizes.pixels);
+        drop(pictures);
+        let most = t.meter().most().max(decoding.meter().most());
+        Ok(self.weights() + most.max(self.reading()))
     }
 
     /// Training an adapter. The autoencoder is freed before; then prompts are encoded, and the
@@ -205,9 +209,15 @@ impl ModelMemory {
     fn adapter_numbers(&self, adapter: Option<Adapters>) -> u64 {
         let Some(Adapters { kind, targets, rank, .. }) = adapter else { return 0 };
         let layers = self.denoiser.0.adaptable_layers(targets);
-        let pair: usize = layers.iter().map(|layer| rank * (layer.in_features + layer.out_features)).sum();
-        // Two pairs, whose products are multiplied.
-        pair as u64 * if kind == AdapterKind::Loha { 2 } else { 1 }
+        let window = |layer: &AdaptableLayer| layer.window.map_or(1, |(height, width)| height * width);
+        let pair = |layer: &AdaptableLayer| rank * (layer.in_features * window(layer) + layer.out_features);
+        let pairs = layers.iter().map(pair).sum::<usize>() as u64;
+        match kind {
+            // The lengths of DoRA, and what LoKr saves, are not worth a word.
+            AdapterKind::Lora | AdapterKind::Dora | AdapterKind::Lokr => pairs,
+            // Two pairs, whose products are multiplied.
+            AdapterKind::Loha => 2 * pairs,
+        }
     }
 
     fn trace(&self, adapter: Option<Adapters>) -> Trace {

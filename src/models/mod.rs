@@ -4,6 +4,7 @@
 //! and the tensors or keys at fault.
 
 pub mod adaptable;
+mod adaptable_conv;
 mod adaptable_linear;
 pub mod at_once;
 mod block;
@@ -13,6 +14,7 @@ pub mod delta;
 pub mod denoiser;
 pub mod families;
 mod fit;
+mod frozen;
 pub mod gradients;
 pub mod layers;
 pub mod lora_set;

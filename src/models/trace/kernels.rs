@@ -54,6 +54,22 @@ impl Trace {
         self.call(&[batch, to.0, to.1, output], &[x], Reads::Shapes, call, lasting)
     }
 
+    /// A frozen convolution with what an adapter, if there is one, adds to it: a convolution to `rank` channels, and a
+    /// product. Other kinds than a LoRA are taken as one.
+    pub(crate) fn adapted_conv(&self, x: &Map, layer: &Conv2d, about: &AdaptableLayer) -> Map {
+        let y = self.conv(x, layer);
+        let Some(adapters) = self.adapters.filter(|adapters| about.is_in(adapters.targets)) else { return y };
+        let (output, input, side) = layer.sizes();
+        let variable = |numbers: usize| (Lasting::default(), Some((self.new_id(), 4 * numbers as u64)));
+        let dims = y.with_channels(adapters.rank);
+        let none = CallBytes::default();
+        let down = variable(adapters.rank * input * side * side);
+        let hidden = self.with_variables(&dims, &[x], Reads::Arguments, none, down);
+        let up = variable(output * adapters.rank);
+        let added = self.with_variables(y.dims(), &[&hidden], Reads::Arguments, none, up);
+        self.joined(&[&y, &added], y.dims())
+    }
+
     /// Attention. `dtype`: the type that products are rounded to where the processor can.
     pub(crate) fn attention(&self, [q, k, v]: [&Map; 3], heads: usize, dtype: DType) -> Map {
         let batch = q.dims().first().copied().unwrap_or(1).max(1);
