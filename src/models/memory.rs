@@ -61,6 +61,8 @@ pub struct TrainSizes {
     pub recompute: Recompute,
     /// Photos and class images, whose latents are all in memory.
     pub items: usize,
+    /// Samples on which the probe loss is measured.
+    pub probed: usize,
 }
 
 /// The sizes of drawing.
@@ -70,10 +72,12 @@ pub struct DrawSizes {
     pub pixels: (usize, usize),
     /// Images at once, as the user wants them.
     pub wanted: usize,
+    /// Images of one prompt: more do not go together.
+    pub images: usize,
     /// Whether there is guidance, which takes two samples for an image.
     pub guided: bool,
-    /// The adapter, if there is one.
-    pub adapter: Option<Adapters>,
+    /// The training whose adapter is used, if there is one.
+    pub adapter: Option<TrainSizes>,
 }
 
 impl ModelMemory {
@@ -140,10 +144,11 @@ impl ModelMemory {
     /// A network that cannot be walked through.
     pub fn draw(&self, sizes: DrawSizes) -> candle_core::Result<u64> {
         let sides = self.sides(sizes.pixels);
-        let images = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.wanted);
+        let images = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.wanted).min(sizes.images.max(1));
         let batch = if sizes.guided { 2 * images } else { images };
-        let t = self.trace(sizes.adapter);
-        let adapter = t.meter().hold(4 * self.adapter_numbers(sizes.adapter));
+        let adapter = sizes.adapter.map(|training| training.adapter);
+        let t = self.trace(adapter);
+        let adapter = t.meter().hold(4 * self.adapter_numbers(adapter));
         let pictures = t.meter().hold((3 * images * sizes.pixels.0 * sizes.pixels.1) as u64);
         self.denoiser.0.trace(&t, Pass { batch, sides, tokens: PROMPT_TOKENS })?;
         drop(adapter);
@@ -151,7 +156,7 @@ impl ModelMemory {
         self.vae.0.trace_decode(&decoding, sizes.pixels);
         drop(pictures);
         let most = t.meter().most().max(decoding.meter().most());
-        Ok(self.weights() + most.max(self.reading()))
+        Ok(self.weights() + self.left_by(sizes.adapter)? + most.max(self.reading()))
     }
 
     /// Training an adapter. The autoencoder is freed before; then prompts are encoded, and the
@@ -161,38 +166,46 @@ impl ModelMemory {
     /// A network that cannot be walked through.
     pub fn train(&self, sizes: TrainSizes) -> candle_core::Result<u64> {
         let prompts = self.denoiser.1.bytes + self.text_weights() + self.reading();
-        Ok(self.step(sizes)?.max(prompts))
+        Ok(self.step(sizes)?.0.max(prompts))
     }
 
-    /// The steps of a training, with the denoiser alone.
-    fn step(&self, sizes: TrainSizes) -> candle_core::Result<u64> {
+    /// The steps of a training, with the denoiser alone, and what stays in memory afterwards besides the weights: turned
+    /// copies, and the scratch of threads.
+    fn step(&self, sizes: TrainSizes) -> candle_core::Result<(u64, u64)> {
         let sides = self.sides(sizes.pixels);
         let t = self.trace(Some(sizes.adapter));
         let adapter = 4 * self.adapter_numbers(Some(sizes.adapter));
         let sums = if sizes.passes > 1 { 2 } else { 0 };
-        t.meter().keep(adapter * (1 + sizes.moments + sums) as u64);
         // Mean and standard deviation of four channels each, f32.
-        t.meter().keep((sizes.items * 2 * 4 * 4 * sides.0 * sides.1) as u64);
+        let items = (sizes.items * 2 * 4 * 4 * sides.0 * sides.1) as u64;
+        let own = adapter * (1 + sizes.moments + sums) as u64 + items;
+        t.meter().keep(own);
         let pass = Pass { batch: sizes.batch, sides, tokens: PROMPT_TOKENS };
         // The probe loss is measured before and between the steps.
-        let probed = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.batch);
+        let probed = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.batch).min(sizes.probed.max(1));
         self.denoiser.0.trace(&t, Pass { batch: probed, ..pass })?;
         let gradients = self.denoiser.0.trace_gradients(&t, pass, sizes.recompute)?;
         drop(gradients);
-        Ok(self.denoiser.1.bytes + t.meter().most())
+        Ok((self.denoiser.1.bytes + t.meter().most(), t.meter().now() - own))
     }
 
-    /// Predictions without gradients, with all networks loaded.
+    /// Predictions without gradients, with all networks loaded; the samples stand for images.
     ///
     /// # Errors
     /// A network that cannot be walked through.
-    pub fn probe(&self, pixels: (usize, usize), wanted: usize, adapter: Option<Adapters>) -> candle_core::Result<u64> {
-        let sides = self.sides(pixels);
+    pub fn probe(&self, sizes: DrawSizes) -> candle_core::Result<u64> {
+        let sides = self.sides(sizes.pixels);
+        let adapter = sizes.adapter.map(|training| training.adapter);
         let t = self.trace(adapter);
         t.meter().keep(4 * self.adapter_numbers(adapter));
-        let batch = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, wanted);
+        let batch = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.wanted).min(sizes.images.max(1));
         self.denoiser.0.trace(&t, Pass { batch, sides, tokens: PROMPT_TOKENS })?;
-        Ok(self.weights() + t.meter().most().max(self.reading()))
+        Ok(self.weights() + self.left_by(sizes.adapter)? + t.meter().most().max(self.reading()))
+    }
+
+    /// What the training before left in memory.
+    fn left_by(&self, training: Option<TrainSizes>) -> candle_core::Result<u64> {
+        training.map_or(Ok(0), |sizes| Ok(self.step(sizes)?.1))
     }
 
     /// Encoding a prompt, and loading the text encoders.
@@ -245,7 +258,16 @@ mod tests {
     fn step(pixels: usize, recompute: Recompute) -> TrainSizes {
         let targets = Targets::Attention;
         let adapter = Adapters { kind: AdapterKind::Lora, targets, rank: 4, dropout: false };
-        TrainSizes { pixels: (pixels, pixels), batch: 1, passes: 1, adapter, moments: 2, recompute, items: 1 }
+        TrainSizes {
+            pixels: (pixels, pixels),
+            batch: 1,
+            passes: 1,
+            adapter,
+            moments: 2,
+            recompute,
+            items: 1,
+            probed: 1,
+        }
     }
 
     /// What was measured at the size of Stable Diffusion 1.5 with 2 threads (docs/performance.md), in GB.
@@ -266,7 +288,7 @@ mod tests {
             (Dtype::Bf16, true, again, 2.09),
         ] {
             let model = model(Family::Sd1, CPU, dtype, low_memory);
-            let predicted = model.step(step(512, recompute)).unwrap() as f64 / 1e9;
+            let predicted = model.step(step(512, recompute)).unwrap().0 as f64 / 1e9;
             println!("{dtype:?}, low memory {low_memory}, {recompute:?}: {predicted:.2} for {measured} GB");
             assert!((predicted / measured - 1.0).abs() < 0.15, "{predicted} for {measured}");
         }
@@ -276,7 +298,7 @@ mod tests {
     fn more_work_needs_more_memory() {
         let model = model(Family::Sd1, CPU, Dtype::Bf16, false);
         let base = step(256, Recompute::Nothing);
-        let bytes = |sizes: TrainSizes| model.step(sizes).unwrap();
+        let bytes = |sizes: TrainSizes| model.step(sizes).unwrap().0;
         let of = |adapter: Adapters| bytes(TrainSizes { adapter, ..base });
         let more = [
             bytes(TrainSizes { batch: 2, ..base }),
@@ -290,7 +312,7 @@ mod tests {
         assert!(more.iter().all(|more| *more > bytes(base)), "{more:?} {}", bytes(base));
         assert!(bytes(TrainSizes { recompute: Recompute::Blocks, ..base }) < bytes(base));
         let draw = |pixels, adapter| {
-            model.draw(DrawSizes { pixels: (pixels, pixels), wanted: 1, guided: true, adapter }).unwrap()
+            model.draw(DrawSizes { pixels: (pixels, pixels), wanted: 1, images: 1, guided: true, adapter }).unwrap()
         };
         assert!(draw(768, None) > draw(512, None));
         // Images of more than 768 pixels are decoded in tiles.
@@ -316,9 +338,9 @@ mod tests {
                 for dtype in [Dtype::F32, Dtype::Bf16, Dtype::Int8] {
                     let model = model(family, Machine { device, threads: 2 }, dtype, false);
                     let side = if family == Family::Sdxl { 1024 } else { 512 };
-                    let draw = DrawSizes { pixels: (side, side), wanted: 1, guided: true, adapter: None };
+                    let draw = DrawSizes { pixels: (side, side), wanted: 1, images: 1, guided: true, adapter: None };
                     let [plain, again] = [Recompute::Nothing, Recompute::Blocks]
-                        .map(|recompute| gigabytes(model.step(step(side, recompute)).unwrap()));
+                        .map(|recompute| gigabytes(model.step(step(side, recompute)).unwrap().0));
                     let trained = gigabytes(model.train(step(side, Recompute::Blocks)).unwrap());
                     let drawn = gigabytes(model.draw(draw).unwrap());
                     let encoded = gigabytes(model.encode((side, side), 0));

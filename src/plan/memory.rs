@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{Job, Plan};
-use crate::choice::{AdapterKind, DeviceClass, Targets};
+use crate::choice::{DeviceClass, Targets};
 use crate::experiment::settings::{ImageRecipe, Optimizer};
 use crate::kernels::Machine;
 use crate::models::memory::{Adapters, DrawSizes, ModelMemory, TrainSizes};
@@ -67,7 +67,7 @@ impl Models<'_> {
     }
 
     fn judge(&mut self, plan: &Plan, job: &Job) -> Option<u64> {
-        let adapter = || used_adapter(plan, job);
+        let trained = || trained(plan, job);
         match &job.inputs {
             Inputs::Prepare(inputs) => {
                 let side = inputs.dataset.resolution;
@@ -87,12 +87,14 @@ impl Models<'_> {
             }
             Inputs::Train(inputs) => self.of(&inputs.model)?.train(training(plan, job, inputs)).ok(),
             Inputs::Generate(inputs) => {
-                let sizes = drawing(&inputs.generate.images, inputs.hints.batch_size, adapter());
+                let sizes = drawing(&inputs.generate.images, inputs.hints.batch_size, trained());
                 self.of(&inputs.model)?.draw(sizes).ok()
             }
             Inputs::Probe(inputs) => {
                 let side = inputs.dataset.resolution;
-                self.of(&inputs.model)?.probe((side, side), inputs.hints.batch_size, adapter()).ok()
+                let (wanted, images) = (inputs.hints.batch_size, inputs.evaluate.probe_timesteps);
+                let sizes = DrawSizes { pixels: (side, side), wanted, images, guided: false, adapter: trained() };
+                self.of(&inputs.model)?.probe(sizes).ok()
             }
             Inputs::Features(inputs) => {
                 // The base model stays loaded.
@@ -104,8 +106,9 @@ impl Models<'_> {
     }
 }
 
-fn drawing(recipe: &ImageRecipe, wanted: usize, adapter: Option<Adapters>) -> DrawSizes {
-    DrawSizes { pixels: (recipe.height, recipe.width), wanted, guided: recipe.guidance_scale > 1.0, adapter }
+fn drawing(recipe: &ImageRecipe, wanted: usize, adapter: Option<TrainSizes>) -> DrawSizes {
+    let (pixels, images) = ((recipe.height, recipe.width), recipe.seeds.len());
+    DrawSizes { pixels, wanted, images, guided: recipe.guidance_scale > 1.0, adapter }
 }
 
 fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
@@ -128,18 +131,19 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
         },
         recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
         items: inputs.photos.len() + inputs.held_out.len() + class_images,
+        probed: inputs.evaluate.probe_photos.min(inputs.photos.len()) * inputs.evaluate.probe_timesteps,
     }
 }
 
 fn of_recipe(inputs: &Train) -> Adapters {
     let recipe = &inputs.train.recipe;
-    Adapters { kind: recipe.adapter, targets: Targets::Attention, rank: recipe.rank, dropout: recipe.dropout > 0.0 }
+    let (targets, dropout) = (Targets::Attention, recipe.dropout > 0.0);
+    Adapters { kind: recipe.adapter, targets, rank: recipe.rank, dropout }
 }
 
-/// The adapter that a job uses: that of its training, without dropout.
-fn used_adapter(plan: &Plan, job: &Job) -> Option<Adapters> {
+/// The training that a job needs.
+fn trained(plan: &Plan, job: &Job) -> Option<TrainSizes> {
     let train = job.needs.iter().map(|need| &plan.jobs[*need]).find(|need| need.stage == Stage::Train)?;
     let Inputs::Train(inputs) = &train.inputs else { return None };
-    let adapter = of_recipe(inputs);
-    Some(Adapters { kind: AdapterKind::Lora, dropout: false, ..adapter })
+    Some(training(plan, train, inputs))
 }

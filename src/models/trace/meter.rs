@@ -34,6 +34,11 @@ impl Meter {
         self.0.most.set(self.0.most.get().max(now));
     }
 
+    /// The bytes that are held.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.now.get()
+    }
+
     /// The most bytes that were held at once.
     pub(crate) fn most(&self) -> u64 {
         self.0.most.get()
