@@ -22,27 +22,17 @@ pub struct MemoryFacts {
     pub encoders: BTreeMap<String, u64>,
 }
 
-/// The program itself with its libraries, before it loads anything.
-const PROGRAM: u64 = 24_000_000;
-/// What the C library's allocator holds besides what was asked for, in percent.
-const GAPS: u64 = 4;
-
 /// The bytes that each job of the plan holds at most, in the order of the jobs. `None` where nobody can tell: for a
 /// model that is not here, on Metal, and for a job without a model.
 ///
-/// On a CPU it is the memory of the process. On a GPU it is what the program asks for; the driver needs some 0.5 GB
-/// besides.
+/// On a CPU it is the memory of the process, on a GPU what the process takes of the GPU's.
 #[must_use]
 pub fn memory(plan: &Plan, facts: &MemoryFacts) -> Vec<Option<u64>> {
     if facts.machine.device == DeviceClass::Metal {
         return vec![None; plan.jobs.len()];
     }
     let mut models = Models { facts, known: Vec::new() };
-    let most = plan.jobs.iter().map(|job| {
-        let bytes = models.judge(plan, job)?;
-        Some(if facts.machine.is_cpu() { PROGRAM + bytes + bytes / 100 * GAPS } else { bytes })
-    });
-    most.collect()
+    plan.jobs.iter().map(|job| Some(facts.machine.process(models.judge(plan, job)?))).collect()
 }
 
 /// The models of a plan, each sketched once.

@@ -14,6 +14,7 @@ use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
 use crate::choice::Targets;
+use crate::kernels;
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -29,6 +30,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let items = Items::gather(model, wanted, ctx)?;
     // And so are all prompts.
     model.prompts.release();
+    kernels::release_freed_memory();
     let probes = ProbeCurve::new(model, wanted, &items);
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
