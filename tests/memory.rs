@@ -64,7 +64,7 @@ impl Size {
     }
 }
 
-fn study(folder: &Path, case: &Case) {
+fn study(folder: &Path, model: &Path, pixels: usize) {
     let text = format!(
         "name = \"size\"\n[model]\nbase = {:?}\ndevice = \"cpu\"\n[subject]\nidentifier = \"aawxbc\"\n\
          class = \"figurine\"\nname = \"boy\"\n[dataset]\nimages = {:?}\nsize = 1\nheld_out = 0\nresolution = {}\n\
@@ -72,9 +72,9 @@ fn study(folder: &Path, case: &Case) {
          [train.prior_preservation]\nimages = 0\n[generate]\nsampler = \"ddim\"\nsteps = 1\nseeds = [0, 1]\n\
          prompts = [\"a {{identifier}} {{class}}\"]\n[evaluate]\nprobe_timesteps = 1\nprobe_photos = 1\n\
          drift_prompts = []\n",
-        case.size.folder(),
+        model,
         root().join("experiments/data/shinchan/00.jpg"),
-        case.pixels,
+        pixels,
     );
     fs::write(folder.join("size.toml"), text).unwrap();
 }
@@ -125,7 +125,7 @@ fn compare(cases: &[Case]) {
     println!("| model | pixels | settings | stage | predicted | measured | ratio |");
     for case in cases {
         let folder = tempfile::tempdir().unwrap();
-        study(folder.path(), case);
+        study(folder.path(), &case.size.folder(), case.pixels);
         let (predicted, measured) = (predicted(folder.path(), case.settings), measured(folder.path(), case.settings));
         for (stage, bytes) in &predicted {
             let Some(peak) = measured.get(stage) else { continue };
@@ -143,6 +143,31 @@ fn compare(cases: &[Case]) {
         }
     }
     assert!(far.is_empty(), "predictions that are off by more than 15 %:\n{}", far.join("\n"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_fit_is_refused_before_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    study(folder.path(), &root().join("experiments/models/toyworld"), 128);
+    let limited = |arguments: &[&str]| {
+        let output = std::process::Command::new("sh")
+            .args(["-c", "ulimit -v 4194304; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_runner")])
+            .args(arguments)
+            .args(["size.toml", "--set", "train.batch_size=1000"])
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = limited(&["plan"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("a run would refuse here: train") && told.contains("train.batch_size = 1"), "{told}");
+    let (code, told) = limited(&["run"]);
+    assert_eq!(code, Some(96), "{told}");
+    assert!(told.contains("needs about") && told.contains("train.gradient_checkpointing = true"), "{told}");
+    assert!(!folder.path().join("reports/.store/prepare").exists(), "work began");
 }
 
 #[test]
