@@ -131,9 +131,11 @@ fn of_recipe(inputs: &Train) -> Adapters {
     Adapters { kind: recipe.adapter, targets, rank: recipe.rank, dropout }
 }
 
-/// The training that a job needs.
+/// The training that a job needs, or else one of its cells, which came before in this process.
 fn trained(plan: &Plan, job: &Job) -> Option<TrainSizes> {
-    let train = job.needs.iter().map(|need| &plan.jobs[*need]).find(|need| need.stage == Stage::Train)?;
+    let is_near = |other: &&Job| other.stage == Stage::Train && other.cells.iter().any(|cell| job.cells.contains(cell));
+    let needed = job.needs.iter().map(|need| &plan.jobs[*need]).find(|need| need.stage == Stage::Train);
+    let train = needed.or_else(|| plan.jobs.iter().find(is_near))?;
     let Inputs::Train(inputs) = &train.inputs else { return None };
     Some(training(plan, train, inputs))
 }

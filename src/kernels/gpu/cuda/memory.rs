@@ -25,7 +25,6 @@ pub(crate) fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
 
 /// The bytes that are free, and all there are, for every process together. `None` if the driver does not say.
 pub(crate) fn free_and_total(device: &CudaDevice) -> Option<(u64, u64)> {
-    device.cuda_stream().context().bind_to_thread().ok()?;
-    let (free, total) = result::mem_get_info().ok()?;
+    let (free, total) = device.cuda_stream().context().mem_get_info().ok()?;
     Some((free as u64, total as u64))
 }
