@@ -52,6 +52,9 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
         });
         emit_json(&value)?;
     } else {
+        for (sources, model) in &study.models {
+            emit(&plain_text(&format!("{}: {}\n", sources.base.name(), model.about())))?;
+        }
         emit(&plain_text(&plan::table(&study.plan, &statuses, &estimate, &memory)))?;
     }
     Ok(Exit::Done)

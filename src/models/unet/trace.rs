@@ -97,11 +97,11 @@ impl UNet2DConditionModel {
         let time = t.map(&[batch, 4 * config.blocks[0].channels]);
         let x = t.map(&[batch, height, width, config.in_channels]);
         let context = t.map(&[batch, tokens, config.cross_attention_dim]);
-        (t.conv(&x, &self.conv_in), Shared { time, context })
+        (self.conv_in.trace(t, &x), Shared { time, context })
     }
 
     fn trace_leave(&self, t: &Trace, x: &Map) -> Map {
-        t.conv(&t.norm(x), &self.conv_out)
+        self.conv_out.trace(t, &t.norm(x))
     }
 }
 
