@@ -127,7 +127,7 @@ fn choices() {
 
     study.toml:7:9: `model.dtype` cannot be "fp16"
      7 | dtype = "fp16"
-       |         ^^^^^^ expected f32, bf16 or f16
+       |         ^^^^^^ expected f32, bf16, f16 or int8
        = did you mean `f16`?
 
     study.toml:8:10: `model.device` cannot be "gpu"
