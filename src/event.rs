@@ -61,6 +61,13 @@ pub enum Event {
         job: JobName,
         seconds: f64,
     },
+    /// A training came to a rung of the race, at `done` of `total` steps, and waits for others; or it was stopped there.
+    JobPaused {
+        #[serde(flatten)]
+        job: JobName,
+        done: u64,
+        total: u64,
+    },
     /// A job failed; the cells that need it are failed, the others go on.
     JobFailed {
         #[serde(flatten)]
@@ -97,7 +104,14 @@ pub enum Event {
     /// The command ends with this error: nothing more comes.
     Failed { message: String },
     /// The run is over.
-    RunFinished { done: usize, failed: usize, skipped: usize, seconds: f64 },
+    RunFinished {
+        done: usize,
+        failed: usize,
+        skipped: usize,
+        #[serde(default)]
+        raced: usize,
+        seconds: f64,
+    },
 }
 
 /// Whoever wants to hear the events.

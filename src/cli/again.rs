@@ -9,6 +9,12 @@ pub(super) fn again() -> String {
     quoted(std::env::args_os().map(|word| plain_text(&word.to_string_lossy())))
 }
 
+/// The same, without the race.
+pub(super) fn unraced() -> String {
+    let words = std::env::args_os().map(|word| plain_text(&word.to_string_lossy()));
+    quoted(words.chain(["--set", "race.rungs=[]"].map(str::to_owned)))
+}
+
 /// Joins words so that a shell takes them apart again.
 pub(super) fn quoted(words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();

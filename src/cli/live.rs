@@ -101,7 +101,7 @@ impl Observer for LivePage<'_> {
                     self.page(&mut state);
                 }
             }
-            Event::JobFinished { job, .. } | Event::JobFailed { job, .. } => {
+            Event::JobFinished { job, .. } | Event::JobPaused { job, .. } | Event::JobFailed { job, .. } => {
                 state.running.remove(&job.worker);
                 if is_due(state.last, now, Duration::ZERO) {
                     self.page(&mut state);

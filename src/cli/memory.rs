@@ -50,7 +50,9 @@ impl Observer for LastWords<'_> {
     fn observe(&self, event: &Event) {
         match event {
             Event::JobStarted { job, .. } => prepare(&format!("at {} {}", job.stage, job.label)),
-            Event::JobFinished { .. } | Event::JobFailed { .. } => prepare("between two jobs"),
+            Event::JobFinished { .. } | Event::JobPaused { .. } | Event::JobFailed { .. } => {
+                prepare("between two jobs")
+            }
             _ => {}
         }
         self.0.observe(event);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use candle_core::Device;
 use clap::Args;
 
-use super::again::again;
+use super::again::{again, unraced};
 use super::browser;
 use super::devices::Devices;
 use super::exit::{Exit, Failure, OrExit as _};
@@ -24,7 +24,7 @@ use crate::report::data::Live;
 use crate::report::{self, Extras, Owner};
 use crate::store::Store;
 use crate::study::{Resolved, Study};
-use crate::text::{plain_name, plain_text};
+use crate::text::{count, plain_name, plain_text};
 use crate::worker::Stages;
 use crate::worker::device;
 
@@ -189,6 +189,10 @@ pub fn finish(summary: &Summary, session: &Session) -> Exit {
     let mut text = tell_failed(summary, session);
     if let Some(reason) = &summary.report_error {
         text += &format!("{} the report was not written: {}\n", paint.red("error:"), plain_text(reason));
+    }
+    if !summary.raced.is_empty() {
+        let cells = count(summary.raced.len(), "cell");
+        text += &format!("the race stopped {cells}; to finish them all the same:\n  {}\n", unraced());
     }
     if summary.stopped {
         text += &format!("stopped; nothing is lost. To go on:\n  {}\n", again());

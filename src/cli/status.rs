@@ -18,7 +18,7 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Show how far each cell is: done, working, begun, failed or to do, stage by stage
+/// Show how far each cell is: done, working, begun, failed, stopped or to do, stage by stage
 ///
 /// A result that is stored and cannot be used is "damaged". Also works while another runner is at it. Changes nothing.
 #[derive(Debug, Args)]
@@ -48,9 +48,10 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
             let mut stages = serde_json::Map::new();
             for (stage, &job) in cell.jobs.iter() {
                 let reason = match &statuses[job] {
-                    JobStatus::Failed { reason } | JobStatus::Damaged { reason } | JobStatus::Todo { reason } => {
-                        Some(reason)
-                    }
+                    JobStatus::Failed { reason }
+                    | JobStatus::Damaged { reason }
+                    | JobStatus::Raced { reason }
+                    | JobStatus::Todo { reason } => Some(reason),
                     JobStatus::Cached => None,
                 };
                 // Of several jobs of a stage, the first that is not done speaks for it.
@@ -93,6 +94,7 @@ fn word(store: &Store, job: &plan::Job, status: &JobStatus) -> &'static str {
         (_, Attempt::Working) => "working",
         (JobStatus::Failed { .. }, _) => "failed",
         (JobStatus::Damaged { .. }, _) => "damaged",
+        (JobStatus::Raced { .. }, _) => "stopped",
         (JobStatus::Todo { .. }, Attempt::Begun) => "begun",
         (JobStatus::Todo { .. }, Attempt::None) => "to do",
     }
@@ -128,7 +130,8 @@ fn text(plan: &Plan, statuses: &[JobStatus], words: &[&str]) -> String {
         let (word, reason) = match status {
             JobStatus::Failed { reason } => ("failed", reason),
             JobStatus::Damaged { reason } => ("damaged", reason),
-            JobStatus::Cached | JobStatus::Todo { .. } => continue,
+            JobStatus::Raced { reason } if job.stage == Stage::Train => ("stopped", reason),
+            JobStatus::Cached | JobStatus::Raced { .. } | JobStatus::Todo { .. } => continue,
         };
         out += &format!("\n{word}: {} {}: {}\n", job.stage, plain_name(&job.label), plain_text(reason));
     }

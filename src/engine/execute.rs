@@ -27,7 +27,8 @@ impl Run<'_> {
     ) -> anyhow::Result<Summary> {
         let begun = Instant::now();
         let statuses = plan::status(self.plan, self.store)?;
-        let todo = statuses.iter().filter(|status| **status != JobStatus::Cached).count();
+        let is_open = |status: &&JobStatus| !matches!(status, JobStatus::Cached | JobStatus::Raced { .. });
+        let todo = statuses.iter().filter(is_open).count();
         self.observer.observe(&Event::RunStarted {
             name: self.plan.name.clone(),
             cells: self.plan.cells.len(),
@@ -52,6 +53,7 @@ impl Run<'_> {
             done: summary.done.len(),
             failed: summary.failed.len(),
             skipped: summary.skipped.len(),
+            raced: summary.raced.len(),
             seconds: begun.elapsed().as_secs_f64(),
         });
         Ok(summary)

@@ -9,6 +9,7 @@ mod order;
 mod panics;
 mod patience;
 mod progress;
+mod race;
 mod ready;
 mod run;
 mod terms;

@@ -4,6 +4,7 @@ use super::{
     advice::{less_memory, with_advice},
     order::{Order, longest_first, longest_paths},
     panics,
+    race::Racing,
     ready::{CellState, JobState, cell_state, drop_hopeless, is_needed, ready},
     run::{Run, Summary},
 };
@@ -55,6 +56,7 @@ pub(super) struct Progress<'a> {
     out_of_time: bool,
     begun: usize,
     todo: usize,
+    race: Option<Racing<'a>>,
 }
 
 impl<'a> Progress<'a> {
@@ -79,6 +81,7 @@ impl<'a> Progress<'a> {
             out_of_time: false,
             begun: 0,
             todo,
+            race: Racing::new(run.plan, run.store),
         };
         new.judge();
         Ok(new)
@@ -120,9 +123,14 @@ impl<'a> Progress<'a> {
 
     /// The first job that can begin now, claimed.
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
+        self.race()?;
         drop_hopeless(self.run.plan, &mut self.states);
-        let mut busy = false;
+        let (mut busy, mut waits) = (false, false);
         for index in self.ready() {
+            if self.waits(index)? {
+                waits = true;
+                continue;
+            }
             let job = self.job(index);
             if !self.run.terms.allow(job) {
                 match self.run.store.find(job.stage, &job.key)? {
@@ -161,7 +169,35 @@ impl<'a> Progress<'a> {
                 Claim::Busy => {}
             }
         }
+        // The last training may have come to the rung meanwhile, in another process.
+        if waits && !busy && self.race()? {
+            return self.next();
+        }
         Ok(if busy { Next::Wait } else { Next::Nothing })
+    }
+
+    /// Lets the race go on, and leaves out the trainings that it stopped unless they are finished all the same. Returns
+    /// whether anything was decided.
+    fn race(&mut self) -> anyhow::Result<bool> {
+        let Some(race) = &mut self.race else { return Ok(false) };
+        let news = race.advance(&self.states)?;
+        for message in &news {
+            self.run.observer.observe(&Event::Note { message: message.clone() });
+        }
+        for index in race.stopped().collect::<Vec<_>>() {
+            let job = self.job(index);
+            if self.states[index] == JobState::Pending && self.run.store.find(job.stage, &job.key)?.is_none() {
+                self.states[index] = JobState::Raced;
+            }
+        }
+        Ok(!news.is_empty())
+    }
+
+    /// Whether a job waits at a rung of the race, unfinished.
+    fn waits(&mut self, index: usize) -> anyhow::Result<bool> {
+        let job = self.job(index);
+        let Some(race) = &mut self.race else { return Ok(false) };
+        Ok(race.waits(index)? && self.run.store.find(job.stage, &job.key)?.is_none())
     }
 
     /// The failure that another process recorded since this run began: the job is not tried again at once.
@@ -195,7 +231,7 @@ impl<'a> Progress<'a> {
         self.begun += 1;
         let reason = match &self.statuses[index] {
             JobStatus::Cached => "the stored result is gone or damaged".to_owned(),
-            JobStatus::Todo { reason } | JobStatus::Damaged { reason } => reason.clone(),
+            JobStatus::Todo { reason } | JobStatus::Damaged { reason } | JobStatus::Raced { reason } => reason.clone(),
             JobStatus::Failed { reason } => format!("failed last time: {reason}"),
         };
         let name = self.name(index);
@@ -207,7 +243,8 @@ impl<'a> Progress<'a> {
         let begun = Instant::now();
         let needs: Vec<&Artifact> = job.needs.iter().filter_map(|&need| self.artifacts[need].as_ref()).collect();
         let (observer, stop) = (self.run.observer, self.run.stop);
-        let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop };
+        let until = self.race.as_ref().and_then(|race| race.until(index));
+        let context = Context { job: &name, workspace: &workspace, needs: &needs, observer, stop, until };
         let result = panics::catch(|| worker.execute(job, &context)).unwrap_or_else(|bug| Err(StageError::Failed(bug)));
         let seconds = begun.elapsed().as_secs_f64();
         let output = match result {
@@ -220,7 +257,7 @@ impl<'a> Progress<'a> {
                     return Ok(());
                 }
                 workspace.end_attempt(seconds)?;
-                if !matches!(error, StageError::Stopped) {
+                if !matches!(error, StageError::Stopped | StageError::Paused(_)) {
                     worker.reset();
                 }
                 return self.not_done(index, error);
@@ -246,6 +283,10 @@ impl<'a> Progress<'a> {
         let job = self.job(index);
         match error {
             StageError::Stopped => self.run.stop.stop(),
+            StageError::Paused(done) => {
+                let total = self.settings(job).train.recipe.steps as u64;
+                self.tell(&Event::JobPaused { job: self.name(index), done, total });
+            }
             StageError::Fatal(error) => {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }

@@ -13,8 +13,10 @@ pub(super) enum JobState {
     Done,
     /// It failed.
     Failed,
-    /// A job it needs failed, or all its cells did.
+    /// A job it needs failed or was stopped, or all its cells were.
     Dropped,
+    /// The race stopped this training.
+    Raced,
 }
 
 /// What is known of a cell during the run.
@@ -24,7 +26,9 @@ pub(super) enum CellState {
     Done,
     /// This job of it failed first.
     Failed(usize),
-    /// Neither.
+    /// The race stopped its training.
+    Raced,
+    /// None of these.
     Open,
 }
 
@@ -34,6 +38,7 @@ pub(super) fn cell_state(plan: &Plan, states: &[JobState], cell: usize) -> CellS
     match jobs().find(|&job| states[job] == JobState::Failed) {
         Some(job) => CellState::Failed(job),
         None if jobs().all(|job| states[job] == JobState::Done) => CellState::Done,
+        None if jobs().any(|job| states[job] == JobState::Raced) => CellState::Raced,
         None => CellState::Open,
     }
 }
@@ -42,8 +47,8 @@ pub(super) fn cell_state(plan: &Plan, states: &[JobState], cell: usize) -> CellS
 pub(super) fn drop_hopeless(plan: &Plan, states: &mut [JobState]) {
     // A job stands after the jobs it needs: one pass is enough.
     for (index, job) in plan.jobs.iter().enumerate() {
-        let failed = |need: &usize| matches!(states[*need], JobState::Failed | JobState::Dropped);
-        let is_lost = |cell: &usize| matches!(cell_state(plan, states, *cell), CellState::Failed(_));
+        let failed = |need: &usize| matches!(states[*need], JobState::Failed | JobState::Dropped | JobState::Raced);
+        let is_lost = |cell: &usize| matches!(cell_state(plan, states, *cell), CellState::Failed(_) | CellState::Raced);
         if states[index] == JobState::Pending && (job.needs.iter().any(failed) || job.cells.iter().all(is_lost)) {
             states[index] = JobState::Dropped;
         }

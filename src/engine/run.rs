@@ -35,6 +35,8 @@ pub struct Summary {
     pub done: Vec<String>,
     /// The cells that failed.
     pub failed: Vec<FailedCell>,
+    /// Labels of the cells that the race stopped.
+    pub raced: Vec<String>,
     /// Labels of the cells that were not finished: stopped, or `max_fail` reached.
     pub skipped: Vec<String>,
     /// The jobs that the run was allowed to do and that could not begin, because nobody makes what they need.
@@ -68,6 +70,7 @@ impl Summary {
                     let reason = reasons[job].clone().unwrap_or_default();
                     summary.failed.push(FailedCell { label, stage: plan.jobs[job].stage, reason });
                 }
+                CellState::Raced => summary.raced.push(label),
                 CellState::Open => summary.skipped.push(label),
             }
         }

@@ -30,6 +30,7 @@ mod prior_preservation;
 mod problem;
 mod problems;
 mod prompt;
+mod race;
 mod range;
 mod reader;
 mod render;

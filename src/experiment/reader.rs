@@ -189,6 +189,29 @@ impl Reader<'_> {
         }
         items
     }
+
+    /// A list of numbers, or a single one; each with its origin.
+    pub(super) fn numbers(&mut self, key: &str, example: &str) -> Option<Vec<(f64, Origin)>> {
+        let Entry { value, origin, .. } = self.required(key, example)?;
+        let number = |value: &toml::Value| match value {
+            toml::Value::Float(number) if number.is_finite() => Some(*number),
+            #[allow(clippy::cast_precision_loss)] // settings are far below 2^53
+            toml::Value::Integer(number) => Some(*number as f64),
+            _ => None,
+        };
+        if let Some(number) = number(&value) {
+            return Some(vec![(number, origin)]);
+        }
+        let items = value.as_array().map(|items| {
+            let item = |(i, item)| Some((number(item)?, origin.item(i)));
+            items.iter().enumerate().map(item).collect::<Option<Vec<_>>>()
+        });
+        let items = items.flatten();
+        if items.is_none() {
+            self.wrong(key, &value, &origin, "a list of numbers");
+        }
+        items
+    }
 }
 
 /// The text of a value. On the command line `8` may be meant as a text, so there the typed characters are the text.

@@ -4,7 +4,7 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::settings::{Dataset, Settings, Train};
 use super::subject::Subject;
-use super::{dataset, evaluate, generate, heading, model, subject, train};
+use super::{dataset, evaluate, generate, heading, model, race, subject, train};
 
 /// Reads every section, so that every problem is found.
 pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Settings)> {
@@ -21,6 +21,9 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
     }
     let generate = generate::read(reader, &words, dataset.as_ref().map(|d| d.resolution), train.as_ref());
     let evaluate = evaluate::read(reader, &words, dataset.as_ref().map(|d| d.held_out));
+    let held_out = dataset.as_ref().map(|d| d.held_out);
+    let probe = evaluate.as_ref().map(|e| &e.probe);
+    let race = race::read(reader, train.as_ref().map(|t| t.recipe.steps), held_out, probe);
     let (name, title) = heading?;
     let settings = Settings {
         model: model?,
@@ -29,6 +32,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
         train: train?,
         generate: generate?,
         evaluate: evaluate?,
+        race: race?,
     };
     Some((name, title, settings))
 }

@@ -14,6 +14,7 @@ pub use super::model::Model;
 pub use super::model_sources::ModelSources;
 pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
+pub use super::race::Race;
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
 pub use crate::choice::{
@@ -36,4 +37,7 @@ pub struct Settings {
     pub generate: Generate,
     /// `[evaluate]`
     pub evaluate: Evaluate,
+    /// `[race]`, if there is a race.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Race>,
 }

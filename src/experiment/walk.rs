@@ -10,7 +10,7 @@ use super::value::{same, shown};
 pub(super) const MAX_CELLS: usize = 10_000;
 
 /// Settings that a sweep cannot change, and why.
-const NOT_SWEPT: [(&str, &str); 8] = [
+const NOT_SWEPT: [(&str, &str); 10] = [
     ("name", "all cells share one report"),
     ("title", "all cells share one report"),
     ("model.device", "the device is where the study runs, not what it studies"),
@@ -19,6 +19,8 @@ const NOT_SWEPT: [(&str, &str); 8] = [
     ("train.checkpoint_every", "it never changes a result"),
     ("evaluate.encoders", "all cells must be measured by the same encoders"),
     ("evaluate.question", "a study has one question"),
+    ("race.rungs", "all cells run one race"),
+    ("race.stop_values", "all cells run one race"),
 ];
 
 /// One setting and the values it takes.

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::history::History;
+use super::race::{self, RaceCost};
 use super::status::JobStatus;
 use super::types::{Job, Plan};
 use crate::stage::{KeyInputs, Stage, about};
@@ -23,14 +24,19 @@ pub struct Estimate {
     pub known: usize,
     /// How many jobs are to do besides.
     pub unknown: usize,
+    /// Training steps with a race; seconds and bytes are those at worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceCost>,
 }
 
 /// Judges the jobs that are not cached.
 #[must_use]
 pub fn estimate(plan: &Plan, statuses: &[JobStatus], store: &Store) -> Estimate {
     let mut history = History::of(store);
-    let mut sum = Estimate::default();
-    for (job, _) in plan.jobs.iter().zip(statuses).filter(|(_, status)| **status != JobStatus::Cached) {
+    let race = plan.race.as_ref().map(|field| RaceCost::of(field, &race::stored(field, store)));
+    let mut sum = Estimate { race, ..Estimate::default() };
+    let is_open = |status: &JobStatus| !matches!(status, JobStatus::Cached | JobStatus::Raced { .. });
+    for (job, _) in plan.jobs.iter().zip(statuses).filter(|(_, status)| is_open(status)) {
         match judge(plan, job, &mut history) {
             Some((seconds, bytes)) => {
                 sum.seconds += seconds;

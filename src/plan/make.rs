@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::division::{check_photos, divide};
 use super::facts::Facts;
 use super::notices;
+use super::race::{Field, Runner};
 use super::types::{Cell, Job, Plan};
 use crate::experiment::settings::EncoderChoice;
 use crate::experiment::{Experiment, Place, Problem, Problems, Settings, label};
@@ -58,7 +59,18 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     }
     name_jobs(&mut plan);
     plan.notices = notices::gather(experiment, facts);
+    plan.race = race(&plan);
+    plan.notices.extend(plan.race.as_ref().and_then(Field::cannot_stop));
     Ok(plan)
+}
+
+/// The race between the conditions of a plan.
+fn race(plan: &Plan) -> Option<Field> {
+    fn runner(cell: &Cell) -> Runner<'_> {
+        let Cell { assignments, settings, jobs, .. } = cell;
+        Runner { assignments, settings, jobs }
+    }
+    Field::of(plan.cells.iter().map(runner), |job| &plan.jobs[job].key)
 }
 
 /// The encoders of a cell; those that were not looked up are left out.

@@ -15,6 +15,7 @@ mod make;
 mod memory;
 mod notices;
 mod prompts;
+pub mod race;
 mod readings;
 mod reason;
 mod show;

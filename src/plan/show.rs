@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{estimate::Estimate, status::JobStatus, types::Plan};
+use super::{estimate::Estimate, race::RaceCost, status::JobStatus, types::Plan};
 use crate::stage::Stage;
 use crate::text::{self, count, plain_name, rough_bytes, rough_duration};
 
@@ -32,12 +32,17 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate, memory: &
     }));
     out += &text::table(&rows);
     let cached = statuses.iter().filter(|status| **status == JobStatus::Cached).count();
-    let todo = statuses.len() - cached;
-    let _ = writeln!(out, "\n{}: {cached} cached, {todo} to do", count(statuses.len(), "job"));
+    let raced = statuses.iter().filter(|status| matches!(status, JobStatus::Raced { .. })).count();
+    let todo = statuses.len() - cached - raced;
+    let stopped = if raced == 0 { String::new() } else { format!(", {raced} stopped by the race") };
+    let _ = writeln!(out, "\n{}: {cached} cached, {todo} to do{stopped}", count(statuses.len(), "job"));
     if todo > 0 {
         let _ = writeln!(out, "{}", cost(estimate));
     }
     out += &memory_line(plan, memory).unwrap_or_default();
+    if let Some(race) = &estimate.race {
+        let _ = writeln!(out, "{}", race_cost(race));
+    }
     out
 }
 
@@ -98,12 +103,13 @@ fn state(status: &JobStatus) -> (&'static str, &str) {
     match status {
         JobStatus::Cached => ("cached", ""),
         JobStatus::Todo { reason } | JobStatus::Damaged { reason } => ("to do", reason),
+        JobStatus::Raced { reason } => ("stopped", reason),
         JobStatus::Failed { reason } => ("failed", reason),
     }
 }
 
 fn cost(estimate: &Estimate) -> String {
-    let Estimate { seconds, bytes, known, unknown } = estimate;
+    let Estimate { seconds, bytes, known, unknown, .. } = estimate;
     let unknown_jobs = count(*unknown, "job");
     match (known, unknown) {
         (0, _) => "time and disk unknown: nothing like it was made here before".to_owned(),
@@ -119,13 +125,27 @@ fn cost(estimate: &Estimate) -> String {
     }
 }
 
+fn race_cost(race: &RaceCost) -> String {
+    let RaceCost { worst, expected, best } = race;
+    let share = |steps: &u64| *steps as f64 / (*worst).max(1) as f64 * 100.0;
+    if best == worst {
+        return format!("race: {worst} training steps; nothing more can be stopped");
+    }
+    format!(
+        "race: at worst {worst} training steps, if nothing is stopped; {expected} ({:.0} %) if half of what may be \
+         stopped is stopped at each rung; at best {best} ({:.0} %)",
+        share(expected),
+        share(best)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn costs_are_honest() {
-        let estimate = |seconds, bytes, known, unknown| cost(&Estimate { seconds, bytes, known, unknown });
+        let estimate = |seconds, bytes, known, unknown| cost(&Estimate { seconds, bytes, known, unknown, race: None });
         assert_eq!(estimate(0.0, 0, 0, 3), "time and disk unknown: nothing like it was made here before");
         assert_eq!(estimate(0.2, 10, 1, 0), "about 1 s and 1 kB");
         assert_eq!(estimate(600.0, 12_300_000, 2, 1), "about 10 min and 12 MB for 2 jobs, unknown for 1 job");

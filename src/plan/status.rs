@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::history::History;
+use super::race;
 use super::reason::{NOT_MADE_YET, reason};
 use super::types::{Job, Plan};
-use crate::stage::Key;
+use crate::stage::{Key, Stage};
 use crate::store::{Found, Store, StoreError};
 
 /// The state of one job in a store.
@@ -24,6 +25,11 @@ pub enum JobStatus {
     /// The result is in the store and cannot be used: it will be made again.
     Damaged {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The race stopped its training, or the trainings of all its cells: it is not made.
+    Raced {
+        /// When and why.
         reason: String,
     },
     /// The last attempt failed; it will be tried again.
@@ -59,5 +65,27 @@ pub fn status(plan: &Plan, store: &Store) -> Result<Vec<JobStatus>, StoreError> 
             Some(old) => reason(&inputs, &old.inputs, &plan.photo_names),
         })
     };
-    plan.jobs.iter().map(one).collect()
+    let mut statuses = plan.jobs.iter().map(one).collect::<Result<Vec<_>, StoreError>>()?;
+    mark_raced(plan, store, &mut statuses);
+    Ok(statuses)
+}
+
+/// Marks what the race leaves out. What is there all the same stays as it is.
+fn mark_raced(plan: &Plan, store: &Store, statuses: &mut [JobStatus]) {
+    let Some(field) = &plan.race else { return };
+    let course = race::stored(field, store);
+    for (e, entrant) in field.entrants.iter().enumerate() {
+        if let Some(reason) = course.why(field, e)
+            && statuses[entrant.job] != JobStatus::Cached
+        {
+            statuses[entrant.job] = JobStatus::Raced { reason };
+        }
+    }
+    let raced = |statuses: &[JobStatus], job: usize| matches!(statuses[job], JobStatus::Raced { .. });
+    for (index, job) in plan.jobs.iter().enumerate().filter(|(_, job)| job.stage != Stage::Train) {
+        let lost = |cell: &usize| plan.cells[*cell].jobs.one(Stage::Train).is_some_and(|t| raced(statuses, *t));
+        if statuses[index] != JobStatus::Cached && job.cells.iter().all(lost) {
+            statuses[index] = JobStatus::Raced { reason: "its training was stopped by the race".to_owned() };
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What a plan consists of.
 
+use super::race::Field;
 use crate::{
     experiment::Settings,
     stage::{ByStage, Inputs, Key, Stage},
@@ -23,6 +24,8 @@ pub struct Plan {
     pub photo_names: BTreeMap<String, String>,
     /// What the user should know before trusting the results, each a plain sentence; told by plan, run and report.
     pub notices: Vec<String>,
+    /// The race between its conditions, if there is one.
+    pub race: Option<Field>,
 }
 
 /// One combination of the sweep.
@@ -65,7 +68,9 @@ impl Plan {
     /// The plan of some of its cells, by index; jobs keep their order and labels.
     #[must_use]
     pub fn only(self, selected: &[usize]) -> Self {
-        let Self { name, title, file, cells, jobs, photo_names, notices } = self;
+        let Self { name, title, file, cells, jobs, photo_names, notices, race } = self;
+        // A part of the conditions would decide otherwise than all of them.
+        let race = race.filter(|_| (0..cells.len()).all(|index| selected.contains(&index)));
         let mut new_cell = BTreeMap::new();
         let mut new_job = BTreeMap::new();
         let chosen = |index: &usize| selected.contains(index);
@@ -87,6 +92,6 @@ impl Plan {
             cell
         };
         let cells = cells.into_iter().enumerate().filter(|(index, _)| chosen(index)).map(|(_, cell)| renumber(cell));
-        Self { name, title, file, cells: cells.collect(), jobs: kept, photo_names, notices }
+        Self { name, title, file, cells: cells.collect(), jobs: kept, photo_names, notices, race }
     }
 }

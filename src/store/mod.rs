@@ -5,6 +5,7 @@
 //! <root>/.work/<stage>-<key>[.<token>]/                work in progress, kept between attempts
 //! <root>/.locks/<stage>-<key>/<number>                 who has the right to work, and its heartbeat
 //! <root>/.failed/<stage>-<key>.json                    why the last attempt failed
+//! <root>/.race/<name>                                  what a race decided at a rung
 //! <root>/.trash/                                       on its way out
 //! <root>/.in-use/                                      everyone who works here; `clean` wants to be alone
 //! ```
@@ -24,6 +25,7 @@ mod lookup;
 mod manifest;
 mod measure;
 mod name;
+mod notes;
 mod places;
 mod stored;
 mod unfinished;

@@ -155,6 +155,10 @@ impl State {
                 self.info(&format!("{} {} in {}", paint.green("done"), self.title(job), duration(*seconds)));
                 self.study_moved(now);
             }
+            Event::JobPaused { job, done, total } => {
+                self.jobs.remove(&Task::of(job));
+                self.info(&format!("paused {} at a rung of the race, step {done} of {total}", title(job)));
+            }
             Event::JobFailed { job, reason, cells } => {
                 self.jobs.remove(&Task::of(job));
                 self.line(&format!("{} {}: {}", paint.red("failed"), self.title(job), plain_text(reason)));
@@ -197,7 +201,9 @@ impl State {
                 self.line(&format!("{} {how}", paint.yellow(&format!("{signal}:"))));
             }
             Event::ReportWritten { folder } => self.report = Some(folder.clone()),
-            Event::RunFinished { done, failed, skipped, seconds } => self.finished(*done, *failed, *skipped, *seconds),
+            Event::RunFinished { done, failed, skipped, raced, seconds } => {
+                self.finished([*done, *failed, *skipped, *raced], *seconds);
+            }
         }
     }
 
@@ -246,11 +252,14 @@ impl State {
         }
     }
 
-    fn finished(&mut self, done: usize, failed: usize, skipped: usize, seconds: f64) {
+    fn finished(&mut self, [done, failed, skipped, raced]: [usize; 4], seconds: f64) {
         self.jobs.clear();
         let mut parts = vec![format!("{} done", count(done, "cell"))];
         if failed > 0 {
             parts.push(self.paint.red(&format!("{failed} failed")));
+        }
+        if raced > 0 {
+            parts.push(format!("{raced} stopped by the race"));
         }
         if skipped > 0 {
             parts.push(format!("{skipped} not finished"));

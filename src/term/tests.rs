@@ -81,7 +81,7 @@ fn events() -> Vec<Event> {
         Event::JobFailed { job: generate(), reason: "out of memory".into(), cells: vec![label(), "b".into()] },
         Event::Warning { message: "odd".into() },
         Event::ReportWritten { folder: "reports/shinchan".into() },
-        Event::RunFinished { done: 0, failed: 1, skipped: 2, seconds: 130.0 },
+        Event::RunFinished { done: 0, failed: 1, skipped: 2, raced: 0, seconds: 130.0 },
     ]
 }
 

@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub observer: &'a dyn Observer,
     /// Asked between steps: when set, checkpoint and return [`StageError::Stopped`].
     pub stop: &'a StopFlag,
+    /// The optimizer step after which a training pauses: checkpoint and return [`StageError::Paused`].
+    pub until: Option<u64>,
 }
 
 impl<'a> Context<'a> {

@@ -8,6 +8,9 @@ pub enum StageError {
     /// The stop flag was seen and a checkpoint is written.
     #[error("stopped")]
     Stopped,
+    /// A training came to the step until which it may go, and a checkpoint is written.
+    #[error("paused at step {0}")]
+    Paused(u64),
     /// This job cannot be done, e.g. a loss is not finite; the other cells go on. The reason is for the user.
     #[error("{0}")]
     Failed(String),

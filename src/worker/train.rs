@@ -72,7 +72,8 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
             ctx.workspace.write(&file, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
         }
         let stop = ctx.stop.is_set() && !done;
-        let kept = stop || done || due(report.step, wanted.hints.checkpoint_every);
+        let pause = ctx.until.is_some_and(|until| report.step >= until) && !done;
+        let kept = stop || pause || done || due(report.step, wanted.hints.checkpoint_every);
         if kept {
             ctx.workspace.write(CHECKPOINT, &log.checkpoint(&trainer.save_state()?)?)?;
         }
@@ -81,6 +82,9 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         }
         if stop {
             return Err(StageError::Stopped);
+        }
+        if pause {
+            return Err(StageError::Paused(report.step));
         }
     }
     log.write(ctx.workspace)?;

@@ -21,6 +21,7 @@ use std::{
 mod cells;
 mod damage;
 mod kills;
+mod race;
 mod terms;
 mod workers;
 

@@ -57,6 +57,10 @@ impl Merged {
                 self.over.insert(job.job);
                 Some(Event::JobFinished { job: named(job), seconds })
             }
+            Event::JobPaused { job, done, total } => {
+                self.ended(worker);
+                Some(Event::JobPaused { job: named(job), done, total })
+            }
             Event::JobFailed { job, reason, cells } => {
                 if self.running(worker) == Some(job.job) {
                     self.ended(worker);

@@ -90,6 +90,7 @@ impl Watched<'_> {
             done: summary.done.len(),
             failed: summary.failed.len(),
             skipped: summary.skipped.len(),
+            raced: summary.raced.len(),
             seconds: begun.elapsed().as_secs_f64(),
         });
         Ok(summary)
@@ -98,7 +99,8 @@ impl Watched<'_> {
     /// How many jobs are not done.
     fn todo(&self) -> anyhow::Result<usize> {
         let statuses = plan::status(self.plan, self.store)?;
-        Ok(statuses.iter().filter(|status| **status != JobStatus::Cached).count())
+        let is_open = |status: &&JobStatus| !matches!(status, JobStatus::Cached | JobStatus::Raced { .. });
+        Ok(statuses.iter().filter(is_open).count())
     }
 
     /// Starts every worker, and waits until all have ended.
@@ -132,6 +134,9 @@ impl Watched<'_> {
     fn drop_damaged(&self) -> anyhow::Result<bool> {
         let mut found = false;
         for (job, status) in self.plan.jobs.iter().zip(plan::status(self.plan, self.store)?) {
+            if matches!(status, JobStatus::Raced { .. }) {
+                continue;
+            }
             found |= status != JobStatus::Cached || self.store.drop_damaged(job.stage, &job.key)?;
         }
         Ok(found)
@@ -144,6 +149,7 @@ impl Watched<'_> {
             reasons[index] = merged.failed.get(&index).cloned();
             states.push(match status {
                 JobStatus::Cached => JobState::Done,
+                JobStatus::Raced { .. } => JobState::Raced,
                 _ if reasons[index].is_some() => JobState::Failed,
                 _ => JobState::Pending,
             });

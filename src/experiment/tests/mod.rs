@@ -4,6 +4,7 @@ mod encoders;
 mod grid;
 mod layers;
 mod messages;
+mod race;
 
 use tempfile::TempDir;
 

@@ -77,11 +77,12 @@ pub struct Noise {
 /// Judges a study.
 #[must_use]
 pub fn judge(study: &Study) -> Verdict {
-    Verdict { omnibus: permutation(&study.table()), ..judge_without_permutation(study) }
+    Verdict { omnibus: permutation(&study.table()), ..judge_pairs(study) }
 }
 
 /// Everything but the permutation, which takes most of the time and which nothing else depends on.
-pub(super) fn judge_without_permutation(study: &Study) -> Verdict {
+#[must_use]
+pub fn judge_pairs(study: &Study) -> Verdict {
     let table = study.table();
     let scores: Vec<Option<Estimate>> = table.iter().map(|row| Estimate::of(row.iter().copied().flatten())).collect();
     let comparison = Comparison::new(table);

@@ -46,7 +46,7 @@ pub use differences::{Call, Difference};
 pub use enough::Enough;
 pub use estimate::Estimate;
 pub use gains::Gain;
-pub use judge::{ConditionVerdict, Noise, Verdict, judge};
+pub use judge::{ConditionVerdict, Noise, Verdict, judge, judge_pairs};
 pub use permutation::Omnibus;
 pub use settle::Settle;
 pub use study::{Axis, Condition, Direction, Study};

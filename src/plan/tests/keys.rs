@@ -45,6 +45,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.lr_cycles=3", vec![]),
         ("train.lr_power=2.0", vec![]),
         ("dataset.seed=0", vec![]),
+        ("race.rungs=[0.25]", vec![]),
+        ("race.stop_values=true", vec![]),
         ("dataset.images=other-photos", vec![]),
         ("dataset.captions=true", vec![Train, Generate, Evaluate, Probe]),
         // In some.

@@ -3,5 +3,6 @@
 mod cells;
 mod keys;
 mod notices;
+mod race;
 mod stored;
 mod study;

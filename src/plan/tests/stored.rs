@@ -16,7 +16,10 @@ fn commit(store: &Store, plan: &Plan, index: usize, seconds: f64) {
 fn reasons(plan: &Plan, store: &Store) -> Vec<String> {
     let said = |status: &JobStatus| match status {
         JobStatus::Cached => "cached".to_owned(),
-        JobStatus::Todo { reason } | JobStatus::Damaged { reason } | JobStatus::Failed { reason } => reason.clone(),
+        JobStatus::Todo { reason }
+        | JobStatus::Damaged { reason }
+        | JobStatus::Raced { reason }
+        | JobStatus::Failed { reason } => reason.clone(),
     };
     status(plan, store).unwrap().iter().map(said).collect()
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::experiment::sentence;
 use crate::plan::{Cell, Job, Plan};
 use crate::records::features::FeatureSet;
-use crate::report::data::{Live, Problem, StudyData};
+use crate::report::data::{Live, Problem, ProblemKind, StudyData};
 use crate::report::error::ReportError;
 use crate::report::naming::words;
 use crate::stage::Stage;
@@ -23,7 +23,12 @@ pub(super) enum State {
 }
 
 /// Looks a job up.
-pub(super) fn state(job: &Job, store: &Store, live: Option<&Live>) -> Result<State, ReportError> {
+pub(super) fn state(
+    job: &Job,
+    store: &Store,
+    live: Option<&Live>,
+    raced: Option<String>,
+) -> Result<State, ReportError> {
     match store.look(job.stage, &job.key)? {
         Found::Done(artifact) => Ok(State::Done(artifact)),
         Found::Damaged(_) => {
@@ -32,7 +37,10 @@ pub(super) fn state(job: &Job, store: &Store, live: Option<&Live>) -> Result<Sta
         }
         Found::Missing => Ok(match store.failure(job.stage, &job.key)? {
             Some(failure) => State::Failed(sentence(&failure.reason)),
-            None => State::Missing(unfinished::why(job, store, live)?),
+            None => State::Missing(match raced {
+                Some(reason) => reason,
+                None => unfinished::why(job, store, live)?,
+            }),
         }),
     }
 }
@@ -91,6 +99,10 @@ impl<'p> Collector<'p> {
         let blocked = |job: usize| self.plan.jobs[job].needs.iter().any(|n| self.artifact(*n).is_none());
         let mut problems: Vec<Problem> =
             own.into_iter().filter(|j| !blocked(*j)).filter_map(|j| self.problem(j)).collect();
+        // What the race stopped explains everything that is missing, and so does a failure.
+        if problems.iter().any(|p| p.kind() == ProblemKind::Raced) {
+            problems.retain(|p| matches!(p.kind(), ProblemKind::Raced | ProblemKind::Failed | ProblemKind::Diverged));
+        }
         // A failure explains more than what was not run because of it.
         problems.sort_by_key(|p| !p.failed);
         problems

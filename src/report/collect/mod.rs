@@ -10,6 +10,7 @@ mod images;
 mod photos;
 mod probes;
 mod provenance;
+mod race;
 mod settings;
 mod study;
 #[cfg(test)]

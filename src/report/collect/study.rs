@@ -9,7 +9,7 @@ use crate::stage::Stage;
 use crate::store::Store;
 
 use super::collector::{Collector, state};
-use super::{costs, provenance, settings};
+use super::{costs, provenance, race, settings};
 
 /// Reads everything the report shows; a missing or failed piece becomes a problem of its cells. `live` is the run that
 /// is going on.
@@ -17,7 +17,9 @@ use super::{costs, provenance, settings};
 /// # Errors
 /// The store cannot be read, or a stored list does not say what it should.
 pub fn collect(plan: &Plan, store: &Store, live: Option<&Live>) -> Result<StudyData, ReportError> {
-    let states = plan.jobs.iter().map(|job| state(job, store, live)).collect::<Result<Vec<_>, _>>()?;
+    let course = race::course(plan, store);
+    let of_job = |(index, job)| state(job, store, live, race::why(course.as_ref(), index));
+    let states = plan.jobs.iter().enumerate().map(of_job).collect::<Result<Vec<_>, _>>()?;
     let mut c = Collector::new(plan, store, &states);
     c.data.name.clone_from(&plan.name);
     c.data.title.clone_from(&plan.title);
@@ -27,6 +29,7 @@ pub fn collect(plan: &Plan, store: &Store, live: Option<&Live>) -> Result<StudyD
     (c.data.fixed, c.data.derived) = settings::shared(plan, &c.data.axes);
     c.data.settings_json = settings::json(plan);
     c.data.record = Record::of(plan).to_json();
+    c.data.race = race::race(course.as_ref(), &|job| c.artifact(job).is_some());
     c.data.provenance = provenance::provenance(plan);
     c.data.costs = costs::costs(plan, &states);
     c.data.live = live.map(|live| with_cells(live, plan));

@@ -7,7 +7,7 @@ use super::drawing::Drawing;
 use super::likeness::Likeness;
 use super::picture::{Picture, find};
 use super::probes::Probes;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use super::setting::Setting;
 use crate::measures::record::Values;
 use crate::records::images::Group;
@@ -119,12 +119,13 @@ impl CellData {
         .map(|(_, loss)| loss)
     }
 
-    /// How far it came, in a word: `done`, `failed` or `not run`.
+    /// How far it came, in a word: `done`, `failed`, `stopped` (by the race) or `not run`.
     #[must_use]
     pub fn state(&self) -> &'static str {
         match self.problems.first() {
             None => "done",
             Some(problem) if problem.failed => "failed",
+            Some(problem) if problem.kind() == ProblemKind::Raced => "stopped",
             Some(_) => "not run",
         }
     }

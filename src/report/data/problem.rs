@@ -8,6 +8,9 @@ use crate::stage::Stage;
 /// reasons as words, so this is the one place that reads a kind out of them.
 const DIVERGED: &str = "is not finite";
 
+/// What the reason of a training begins with that the race stopped.
+const RACED: &str = crate::plan::race::STOPPED;
+
 /// Why something is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -24,6 +27,8 @@ pub struct Problem {
 pub enum ProblemKind {
     /// It has not been run.
     Waiting,
+    /// The race stopped it.
+    Raced,
     /// The training left what a training can be; to try again changes nothing.
     Diverged,
     /// Anything else that can fail; to try again may help.
@@ -35,6 +40,7 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> ProblemKind {
         match self.failed {
+            false if self.reason.starts_with(RACED) => ProblemKind::Raced,
             false => ProblemKind::Waiting,
             true if self.stage == Stage::Train && self.reason.contains(DIVERGED) => ProblemKind::Diverged,
             true => ProblemKind::Failed,

@@ -7,6 +7,8 @@ use super::cost::Cost;
 use super::likeness::EncoderData;
 use super::live::Live;
 use super::picture::{ImageSet, PhotoData};
+use super::problem::ProblemKind;
+use super::race::Race;
 use super::setting::{Axis, Setting};
 use super::vote::Vote;
 use crate::choice::Question;
@@ -54,6 +56,9 @@ pub struct StudyData {
     /// Settings and jobs for programs, the text of `study.json`; empty if the report has none.
     #[serde(default)]
     pub record: String,
+    /// What the race did, if there was one.
+    #[serde(default)]
+    pub race: Option<Race>,
     /// What people answered who compared its images without knowing which is which.
     #[serde(default)]
     pub votes: Vec<Vote>,
@@ -109,9 +114,16 @@ impl StudyData {
         self.cells.iter().filter(|c| c.problems.iter().any(|p| p.failed)).count()
     }
 
-    /// How many cells are neither complete nor failed.
+    /// How many cells the race stopped.
+    #[must_use]
+    pub fn raced_cells(&self) -> usize {
+        let raced = |c: &&CellData| c.problems.iter().any(|p| p.kind() == ProblemKind::Raced);
+        self.cells.iter().filter(|c| c.problems.iter().all(|p| !p.failed)).filter(raced).count()
+    }
+
+    /// How many cells are neither complete nor failed nor stopped by the race.
     #[must_use]
     pub fn waiting_cells(&self) -> usize {
-        self.cells.len() - self.complete_cells() - self.failed_cells()
+        self.cells.len() - self.complete_cells() - self.failed_cells() - self.raced_cells()
     }
 }

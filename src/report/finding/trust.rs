@@ -133,6 +133,7 @@ fn counts(judged: &Judged<'_>) -> Vec<String> {
         say(diverged, "diverged (their learning rate is too high) and count in no mean"),
         say(of(ProblemKind::Failed), "failed"),
         say(of(ProblemKind::Waiting), "are not finished"),
+        say(of(ProblemKind::Raced), "were stopped by the race and count in no mean"),
     ]
     .into_iter()
     .flatten()

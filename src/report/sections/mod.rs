@@ -17,6 +17,7 @@ mod numbers;
 mod photos;
 mod problems;
 mod provenance;
+mod race;
 mod section;
 mod settings;
 mod use_it;
@@ -41,6 +42,7 @@ const SECTIONS: &[Make] = &[
     class_images::section,
     drift::section,
     compare::section,
+    race::section,
     problems::section,
     settings::section,
     provenance::section,

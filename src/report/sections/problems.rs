@@ -56,7 +56,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
 fn rows(data: &StudyData) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for cell in &data.cells {
-        for problem in &cell.problems {
+        // What the race stopped stands in its own section.
+        for problem in cell.problems.iter().filter(|problem| problem.kind() != ProblemKind::Raced) {
             let same = |row: &&mut Row<'_>| {
                 let known = row.problem;
                 (known.stage, known.failed, known.cause()) == (problem.stage, problem.failed, problem.cause())

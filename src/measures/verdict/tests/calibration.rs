@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::super::judge::judge_without_permutation;
+use super::super::judge::judge_pairs;
 use super::super::power::power;
 use super::super::*;
 use crate::measures::random::Random;
@@ -75,7 +75,7 @@ fn shares<const N: usize>(
 ) -> [f64; N] {
     let add = |a: [f64; N], b: [f64; N]| std::array::from_fn(|i| a[i] + b[i]);
     let one = |number: usize| {
-        let verdict = judge_without_permutation(&of(number as u64 * 1_000_003 + seed));
+        let verdict = judge_pairs(&of(number as u64 * 1_000_003 + seed));
         holds.map(|holds| holds(&verdict))
     };
     (0..studies).into_par_iter().map(one).reduce(|| [0.0; N], add).map(|sum| sum / studies as f64)

@@ -1,0 +1,48 @@
+//! The rule of the race: laws, and how often it is right on made-up studies of which the truth is known.
+
+mod rule;
+mod simulated;
+
+use std::collections::BTreeMap;
+
+use super::field::{Entrant, Field};
+use super::{Course, Curve, Decision, decide};
+use crate::stage::{KeyInputs, Stage};
+
+/// A field of these conditions, each trained with so many seeds.
+fn field(conditions: &[&[(&str, &str)]], repeats: usize, steps: u64, rungs: &[u64]) -> Field {
+    let own = |of: &&[(&str, &str)]| -> BTreeMap<String, String> {
+        of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let entrants = (0..conditions.len() * repeats).map(|i| Entrant {
+        job: i,
+        key: KeyInputs::new().with("training", i).key(Stage::Train),
+        condition: i / repeats,
+        repeat: i % repeats,
+        steps,
+        rungs: rungs.to_vec(),
+    });
+    Field {
+        rungs: rungs.len(),
+        stop_values: false,
+        entrants: entrants.collect(),
+        conditions: conditions.iter().map(own).collect(),
+        repeats,
+    }
+}
+
+/// A whole race without a store: every training shows its curve. Returns the course and the steps that were made.
+fn run(field: &Field, curves: &[Curve]) -> (Course, u64) {
+    let mut course = Course::default();
+    while let Some(rung) = course.next_rung(field) {
+        let alive = course.alive(field);
+        let shown: Vec<_> =
+            field.entrants.iter().zip(curves).map(|(e, curve)| curve.at(e.rungs[rung], e.steps)).collect();
+        course.decisions.push(decide(field, rung, &alive, &shown));
+    }
+    let made = |entrant: &Entrant| {
+        course.stopped_at(entrant.condition).map_or(entrant.steps, |d: &Decision| entrant.rungs[d.rung])
+    };
+    let steps = field.entrants.iter().map(made).sum();
+    (course, steps)
+}
