@@ -60,10 +60,13 @@ pub fn generate(
     let sampler = || Sampler::new(request.sampling, &model.process);
     let calls = sampler()?.timesteps().len();
     let guided = request.guidance_scale > 1.0;
-    let mut prompts = vec![model.encode_prompt(request.prompt, lora)?];
-    if guided {
-        prompts.insert(0, model.encode_negative(request.negative_prompt, lora)?);
-    }
+    let prompts = if guided {
+        let both = [request.prompt, request.negative_prompt];
+        let [shown, hidden] = model.prompts.encode_both(both, &request.reading, lora, &model.device)?;
+        vec![hidden, shown]
+    } else {
+        vec![model.prompts.encode(request.prompt, &request.reading, lora, &model.device)?]
+    };
     let sizes = ImageSizes::drawn(height, width);
     let conditions = prompts.iter().map(|prompt| model.denoiser.conditions(prompt, sizes)).collect::<Result<_>>()?;
     let mut run = Run {

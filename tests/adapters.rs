@@ -98,6 +98,7 @@ fn names_of_other_programs_are_translated_or_refused() {
             name: to_q.to_owned(),
             in_features: 8,
             out_features: 6,
+            window: None,
             tokens: Tokens::Grid(0),
             role: Role::Attention,
         };

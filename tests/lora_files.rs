@@ -56,11 +56,12 @@ fn bytes_of(tensors: &[(&str, &[usize])]) -> Vec<u8> {
 fn adapter(modules: &[AdaptableLayer]) -> Adapter {
     let adapter = Adapter::init(AdapterKind::Lora, modules, 3, 2.0, 11, &Device::Cpu).unwrap();
     let other = Adapter::init(AdapterKind::Lora, modules, 3, 2.0, 12, &Device::Cpu).unwrap();
-    for (name, pair) in &adapter.modules {
-        let numbers = other.modules[name][0].flatten_all().unwrap();
-        let (out, rank) = pair[1].dims2().unwrap();
+    for (name, module) in &adapter.modules {
+        let numbers = other.modules[name].tensors["down"].flatten_all().unwrap();
+        let up = &module.tensors["up"];
+        let (out, rank) = up.dims2().unwrap();
         let numbers = numbers.repeat(3).unwrap().narrow(0, 0, out * rank).unwrap();
-        pair[1].set(&numbers.reshape((out, rank)).unwrap()).unwrap();
+        up.set(&numbers.reshape((out, rank)).unwrap()).unwrap();
     }
     adapter
 }
@@ -142,9 +143,8 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
     let mut weights =
         candle_core::safetensors::load(folder.join("diffusion_pytorch_model.safetensors"), &Device::Cpu).unwrap();
     for (name, delta) in adapter.frozen_set(1.0).unwrap().iter() {
-        let pair = delta.pair().unwrap();
-        let update = (pair.up.matmul(&pair.down).unwrap() * pair.scale).unwrap();
         let weight = weights.get_mut(&format!("{name}.weight")).unwrap();
+        let update = delta.update().unwrap().reshape(weight.dims()).unwrap();
         *weight = (weight.to_dtype(DType::F32).unwrap() + update).unwrap();
     }
     let merged =
@@ -200,6 +200,7 @@ fn tensors_that_would_not_be_applied_are_named() {
         name: "mid_block.attentions.0.transformer_blocks.0.attn1.to_q".into(),
         in_features: 8,
         out_features: 6,
+        window: None,
         tokens: Tokens::Grid(2),
         role: Role::Attention,
     };
@@ -274,6 +275,7 @@ fn numbers_that_are_not_finite_and_odd_alphas_are_refused() {
         name: "mid_block.to_q".into(),
         in_features: 2,
         out_features: 2,
+        window: None,
         tokens: Tokens::Context,
         role: Role::Attention,
     };
@@ -288,7 +290,7 @@ fn numbers_that_are_not_finite_and_odd_alphas_are_refused() {
     };
     let scale = |name: &str, up: f32, alpha: &[f32]| {
         let set = load(&write(name, &file(up, alpha)), std::slice::from_ref(&module), 0.5, &Device::Cpu);
-        set.map(|set| set.get("mid_block.to_q").unwrap().scale).map_err(|e| e.to_string())
+        set.map(|set| set.get("mid_block.to_q")[0].factor()).map_err(|e| e.to_string())
     };
     assert_eq!(scale("alpha.safetensors", 1.0, &[8.0]), Ok(2.0));
     assert_eq!(scale("alpha.safetensors", 1.0, &[0.0]), Ok(0.5));
@@ -325,11 +327,10 @@ fn inspect_needs_no_model() {
     let summary = inspect(&write("norms.safetensors", &save_kohya(&adapter, &BTreeMap::new()).unwrap())).unwrap();
     let module = &summary.modules[3];
     let set = adapter.frozen_set(1.0).unwrap();
-    let pair = set.get(&module.name).unwrap().pair().unwrap();
-    let update = (pair.up.matmul(&pair.down).unwrap() * pair.scale).unwrap();
+    let update = set.get(&module.name)[0].update().unwrap();
     let norm = update.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
     assert!((module.update_norm / f64::from(norm) - 1.0).abs() < 1e-5);
-    assert_eq!((module.rank, module.alpha), (3, 2.0));
+    assert_eq!((module.rank, module.alpha), (Some(3), Some(2.0)));
 
     let incomplete = inspect(&write(
         "half.safetensors",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
-use runner::choice::{Sampler as Kind, Sampling, Spacing};
+use runner::choice::{Sampler as Kind, Sampling, Sigmas, Spacing};
 use runner::models::config::scheduler;
 use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
@@ -108,7 +108,14 @@ fn loops_with_other_spacings_and_levels_equal_diffusers() {
         let error = got.iter().zip(expected).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / size;
         let entry = worst.entry((format!("{kind} {sigmas}"), case.config.clone())).or_default();
         *entry = entry.max(error);
-        println!("{label} {error:.1e}");
+        let allowed = match (case.config.as_str(), kind) {
+            // Where the first level is 2·10⁴, diffusers' Heun itself is up to 1e-2 away from what it gives in f64.
+            ("cosine", Kind::Heun) if sigmas != Sigmas::Model => 3e-2,
+            ("zero_snr", Kind::Euler | Kind::EulerA) => 1e-3,
+            (_, Kind::Heun | Kind::DpmPpSde) => 3e-5,
+            _ => 1e-5,
+        };
+        assert!(error <= allowed, "{label}: relative error {error:e}");
     }
     for ((sampler, config), error) in worst {
         println!("{sampler:25} {config:10} {error:.1e}");

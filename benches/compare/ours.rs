@@ -18,14 +18,14 @@ use std::{
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use clap::Parser;
-use runner::adapter::Adapter;
+use runner::adapter::{Adapter, Module};
 use runner::choice::AdapterKind;
 use runner::kernels::{Dense, Packing, Storage};
 use runner::models::AutoencoderKl;
 use runner::models::LoraSet;
 use runner::models::UNet2DConditionModel;
 use runner::models::config::UNetConfig;
-use runner::models::{Conditioning, LossAndGradients, Recompute};
+use runner::models::{AdaptableLayer, Conditioning, LossAndGradients, Recompute, Role, Tokens};
 use runner::models::{Network, Parts};
 use runner::training::optimizer::{AdamWConfig, Optimizer, OptimizerConfig, clip_factor, gradient_norm};
 
@@ -239,10 +239,17 @@ fn adapter(inputs: &HashMap<String, Tensor>) -> Result<Adapter> {
     let mut modules = BTreeMap::new();
     for (name, down) in inputs.iter().filter_map(|(name, down)| Some((name.strip_suffix(".down")?, down))) {
         let up = &inputs[&format!("{name}.up")];
-        modules.insert(name.to_owned(), vec![Var::from_tensor(down)?, Var::from_tensor(up)?]);
+        let tensors = BTreeMap::from([("down", Var::from_tensor(down)?), ("up", Var::from_tensor(up)?)]);
+        modules.insert(name.to_owned(), Module { layer: layer(name, down, up)?, tensors });
     }
-    let rank = modules.values().next().map_or(1, |variables| variables[0].dims()[0]);
+    let rank = modules.values().next().map_or(1, |module| module.tensors["down"].dims()[0]);
     Ok(Adapter { kind: AdapterKind::Lora, rank, alpha: rank as f64, modules })
+}
+
+fn layer(name: &str, down: &Tensor, up: &Tensor) -> Result<AdaptableLayer> {
+    let (in_features, out_features) = (down.dim(1)?, up.dim(0)?);
+    let (tokens, role) = (Tokens::Context, Role::Attention);
+    Ok(AdaptableLayer { name: name.to_owned(), in_features, out_features, window: None, tokens, role })
 }
 
 fn mean_square(x: &Tensor) -> Result<f64> {

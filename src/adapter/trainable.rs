@@ -1,7 +1,8 @@
 //! The trainable weights of an adapter.
 
 use crate::choice::AdapterKind;
-use crate::models::delta::{about, tensor_names};
+use crate::models::delta::about::Beginning;
+use crate::models::delta::kinds::begin;
 use crate::models::{AdaptableLayer, Delta, LoraSet};
 use crate::sampling::noise::{TorchRng, derive};
 use candle_core::{Device, Result, Tensor, Var};
@@ -16,17 +17,45 @@ pub struct Adapter {
     pub rank: usize,
     /// The update is multiplied with `alpha / rank`.
     pub alpha: f64,
-    /// Module name → its trainable tensors in the order of the kind's names (A, B for a LoRA), in order of name. They
-    /// are f32 whatever the dtype of the base model.
-    pub modules: BTreeMap<String, Vec<Var>>,
+    /// Module name → the module, in order of name.
+    pub modules: BTreeMap<String, Module>,
+}
+
+/// The trainable tensors of one module.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The layer that they change.
+    pub layer: AdaptableLayer,
+    /// By name (`down`, `up` for a LoRA), in order of name. They are f32 whatever the dtype of the base model.
+    pub tensors: BTreeMap<&'static str, Var>,
 }
 
 impl Adapter {
-    /// A new adapter that changes nothing yet.
+    /// A new adapter that changes nothing yet, of a kind that need not know the layers' weights.
     ///
     /// Each module's tensors are drawn on the host from a stream of its own, seeded by `seed` and the module's name, so
     /// a module starts the same whatever other modules there are.
+    ///
+    /// # Errors
+    /// A rank of 0; a kind that begins with the weights' norms.
     pub fn init(
+        kind: AdapterKind,
+        modules: &[AdaptableLayer],
+        rank: usize,
+        alpha: f64,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::init_with(&BTreeMap::new(), kind, modules, rank, alpha, seed, device)
+    }
+
+    /// The same for any kind. `norms` has the Euclidean norms of the weights of each output, `(out)`, of every module
+    /// by name; DoRA begins with them.
+    ///
+    /// # Errors
+    /// A rank of 0; norms that are not known and needed.
+    pub fn init_with(
+        norms: &BTreeMap<String, Tensor>,
         kind: AdapterKind,
         modules: &[AdaptableLayer],
         rank: usize,
@@ -39,42 +68,47 @@ impl Adapter {
         }
         let modules = modules
             .iter()
-            .map(|module| {
-                let mut rng = TorchRng::new(derive(seed, &format!("adapter/{}", module.name), 0, 0));
-                let tensors = (about(kind).begin)(module, rank, &mut rng)?;
-                let variables = tensors.iter().map(|tensor| Var::from_tensor(&tensor.to_device(device)?));
-                Ok((module.name.clone(), variables.collect::<Result<_>>()?))
+            .map(|layer| {
+                let mut rng = TorchRng::new(derive(seed, &format!("adapter/{}", layer.name), 0, 0));
+                let mut beginning = Beginning { layer, rank, rng: &mut rng };
+                let tensors = begin(kind, &mut beginning, norms.get(&layer.name))?;
+                let variable = |tensor: Tensor| Var::from_tensor(&tensor.to_device(device)?);
+                let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, variable(tensor)?)));
+                let module = Module { layer: layer.clone(), tensors: tensors.collect::<Result<_>>()? };
+                Ok((layer.name.clone(), module))
             })
             .collect::<Result<_>>()?;
         Ok(Self { kind, rank, alpha, modules })
     }
 
-    /// Every trainable tensor as (`<module>.<tensor>`, variable), sorted by module, in the order of the kind's names.
+    /// Every trainable tensor as (`<module>.<tensor>`, variable), sorted by module and name.
     ///
     /// The order in which norms are summed and states are saved.
     pub fn variables(&self) -> impl Iterator<Item = (String, &Var)> {
-        self.modules.iter().flat_map(|(layer, variables)| tensor_names(self.kind, layer).zip(variables))
+        let of_module = |(layer, module): (&'_ String, &'_ Module)| {
+            let names = module.tensors.keys().map(|name| format!("{layer}.{name}"));
+            names.collect::<Vec<_>>()
+        };
+        let names = self.modules.iter().flat_map(of_module);
+        names.zip(self.modules.values().flat_map(|module| module.tensors.values()))
     }
 
     /// The adapter as a forward pass of training uses it: gradients reach its tensors.
     #[must_use]
     pub fn tracked_set(&self) -> LoraSet {
-        let delta = |variables: &Vec<Var>| self.delta(variables.iter().map(|v| v.as_tensor().clone()).collect(), 1.0);
-        self.modules.iter().map(|(name, variables)| (name.clone(), delta(variables))).collect()
+        let tracked = |module: &Module| module.tensors.iter().map(|(name, v)| (*name, v.as_tensor().clone())).collect();
+        let delta = |module: &Module| Delta::new(self.kind, tracked(module), self.scale());
+        self.modules.iter().map(|(name, module)| (name.clone(), delta(module))).collect()
     }
 
     /// The adapter for inference, `strength` times as strong as trained. No gradients; the tensors are copies,
     /// so later training does not change the set.
     pub fn frozen_set(&self, strength: f64) -> Result<LoraSet> {
-        let delta = |variables: &Vec<Var>| -> Result<Delta> {
-            let copies = variables.iter().map(|variable| Ok(variable.as_tensor().copy()?.detach()));
-            Ok(self.delta(copies.collect::<Result<_>>()?, strength))
+        let delta = |module: &Module| -> Result<Delta> {
+            let copies = module.tensors.iter().map(|(name, v)| Ok((*name, v.as_tensor().copy()?.detach())));
+            Ok(Delta::new(self.kind, copies.collect::<Result<_>>()?, self.scale()).at(strength))
         };
-        self.modules.iter().map(|(name, variables)| Ok((name.clone(), delta(variables)?))).collect()
-    }
-
-    fn delta(&self, tensors: Vec<Tensor>, strength: f64) -> Delta {
-        Delta { kind: self.kind, tensors, scale: self.scale() * strength, dropout_mask: None }
+        self.modules.iter().map(|(name, module)| Ok((name.clone(), delta(module)?))).collect()
     }
 
     /// `alpha / rank`.
@@ -106,6 +140,7 @@ mod tests {
                         name: format!("{block}.transformer_blocks.0.{attention}.{layer}"),
                         in_features: input,
                         out_features: width,
+                        window: None,
                         tokens: if input == 768 { Tokens::Context } else { Tokens::Grid(0) },
                         role: Role::Attention,
                     });
@@ -136,14 +171,15 @@ mod tests {
             name: "m".into(),
             in_features: 4096,
             out_features: 3,
+            window: None,
             tokens: Tokens::Context,
             role: Role::Attention,
         };
         let adapter = Adapter::init(AdapterKind::Lora, &[module], 8, 8.0, 1, &Device::Cpu).unwrap();
-        let a = values(&adapter.modules["m"][0]);
+        let a = values(&adapter.modules["m"].tensors["down"]);
         let variance = a.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / a.len() as f64;
         assert!((variance.sqrt() * 8.0 - 1.0).abs() < 0.02, "{variance}");
-        assert!(values(&adapter.modules["m"][1]).iter().all(|x| *x == 0.0));
+        assert!(values(&adapter.modules["m"].tensors["up"]).iter().all(|x| *x == 0.0));
     }
 
     #[test]
@@ -152,9 +188,9 @@ mod tests {
         let all = Adapter::init(AdapterKind::Lora, &modules[..4], 2, 2.0, 5, &Device::Cpu).unwrap();
         let one = Adapter::init(AdapterKind::Lora, &modules[3..4], 2, 2.0, 5, &Device::Cpu).unwrap();
         let name = &modules[3].name;
-        assert_eq!(values(&all.modules[name][0]), values(&one.modules[name][0]));
+        assert_eq!(values(&all.modules[name].tensors["down"]), values(&one.modules[name].tensors["down"]));
         let other = Adapter::init(AdapterKind::Lora, &modules[3..4], 2, 2.0, 6, &Device::Cpu).unwrap();
-        assert_ne!(values(&one.modules[name][0]), values(&other.modules[name][0]));
-        assert_ne!(values(&all.modules[name][0]), values(&all.modules[&modules[0].name][0]));
+        assert_ne!(values(&one.modules[name].tensors["down"]), values(&other.modules[name].tensors["down"]));
+        assert_ne!(values(&all.modules[name].tensors["down"]), values(&all.modules[&modules[0].name].tensors["down"]));
     }
 }

@@ -10,11 +10,16 @@ pub enum AdapterKind {
     Lora,
     /// The products of two pairs of small matrices, multiplied number by number, are added to the weight.
     Loha,
+    /// The Kronecker product of two small matrices is added to the weight.
+    Lokr,
+    /// A LoRA, and the changed weight of each output gets a length that is trained, too.
+    Dora,
 }
 
 impl Choice for AdapterKind {
     const NOUN: &'static str = "adapter";
-    const ALL: &'static [(&'static str, Self)] = &[("lora", Self::Lora), ("loha", Self::Loha)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("lora", Self::Lora), ("loha", Self::Loha), ("lokr", Self::Lokr), ("dora", Self::Dora)];
 }
 
 written_as_word!(AdapterKind);
@@ -26,6 +31,8 @@ impl AdapterKind {
         match self {
             Self::Lora => "LoRA",
             Self::Loha => "LoHa",
+            Self::Lokr => "LoKr",
+            Self::Dora => "DoRA",
         }
     }
 

@@ -31,6 +31,7 @@ fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session
     let base = args.find_model(session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampling(), &base.summary.process).or_exit(Exit::Usage)?;
+    args.check_clip_skip(base.summary.most_clip_skip)?;
     let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
     Drawing { args, base, device, width, height, lora, session }.execute(images)
 }

@@ -21,7 +21,7 @@ use crate::experiment::settings::Base;
 use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
 use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
-use crate::plan::too_long;
+use crate::plan::{plain_weight, too_long};
 use crate::study::StudyError;
 use crate::worker::{Access, BaseModel};
 
@@ -156,6 +156,15 @@ impl GenerateArgs {
         PromptOptions { clip_skip: usize::from(clip_skip), long_prompts, prompt_weights }
     }
 
+    /// Checks `--clip-skip` against what the model's text encoders have.
+    pub(super) fn check_clip_skip(&self, most: usize) -> Result<(), Failure> {
+        if usize::from(self.clip_skip) <= most {
+            return Ok(());
+        }
+        let error = anyhow::anyhow!("--clip-skip {}: this model allows at most {most}; 1 is usual", self.clip_skip);
+        Err(Failure::new(Exit::Usage, error))
+    }
+
     /// Finds the base model, downloads what is missing of it, and tells its warnings.
     pub(super) fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
         let base = base(&self.model)?;
@@ -173,8 +182,13 @@ impl GenerateArgs {
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
         let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
-        let too_long = used.iter().filter_map(|(name, text)| too_long(name, text, &base.tokenizer()?.read(text)));
-        base.warnings().iter().cloned().chain(too_long).collect()
+        let options = self.reading();
+        let cut = |(name, text): &(&str, &String)| {
+            too_long(name, text, &base.tokenizer()?.read(text, &options), Some("--long-prompts"))
+        };
+        let weights = |(name, text): &(&str, &String)| plain_weight(name, text, &options, Some("--prompt-weights"));
+        let prompts = used.iter().filter_map(cut).chain(used.iter().filter_map(weights));
+        base.warnings().iter().cloned().chain(prompts).collect()
     }
 
     /// Width and height, checked against what the model can do.
@@ -196,7 +210,7 @@ impl GenerateArgs {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
             let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;
-            sum = sum.plus(set).or_exit(Exit::Experiment)?;
+            sum = sum.plus(set);
         }
         Ok(sum)
     }
@@ -251,6 +265,8 @@ mod tests {
     fn seeds_and_sizes_are_checked() {
         assert_eq!(args(&["--seed", "5", "--count", "3"]).seeds().ok(), Some(5..=7));
         assert!(args(&["--seed", &u64::MAX.to_string(), "--count", "2"]).seeds().is_err());
+        assert!(args(&["--clip-skip", "1"]).check_clip_skip(1).is_ok());
+        assert!(args(&["--clip-skip", "2"]).check_clip_skip(1).is_err());
         assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
         assert!(args(&["--width", "100"]).size(128, 32).is_err());
         assert!(base("no/such/thing/here").is_err());

@@ -101,7 +101,9 @@ fn text(summary: &Summary, layers: bool) -> String {
             let of_tensor = |(name, norm): (&String, &f64)| format!("{} {norm:.4}", name.trim_end_matches("_norm"));
             let norms: Vec<String> = m.norms.iter().map(of_tensor).collect();
             let mut row = vec![m.part.to_owned(), shown(&m.name), m.in_features.to_string()];
-            row.extend([m.out_features.to_string(), m.rank.to_string(), m.alpha.to_string()]);
+            let or_whole = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            let (rank, alpha) = (m.rank.map(|rank| rank.to_string()), m.alpha.map(|alpha| alpha.to_string()));
+            row.extend([m.out_features.to_string(), or_whole(rank), or_whole(alpha)]);
             row.extend([format!("{:.4}", m.update_norm), norms.join(", ")]);
             row
         }));

@@ -52,6 +52,7 @@ pub use ops::join::{add, add_to_pixels, concatenate};
 pub use ops::linear::linear;
 pub use ops::lora::lora_linear;
 pub use ops::norm::{group_norm, group_norm_by, group_statistics, layer_norm};
+pub use ops::trained::{Window, trained_conv2d, trained_linear};
 pub use ops::upsample::upsample_nearest_2x;
 pub use simd::dispatch::multiplies_bf16;
 pub use simd::level::{UnknownInstructions, instruction_sets};

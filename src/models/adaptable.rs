@@ -2,15 +2,18 @@
 
 use crate::choice::Targets;
 
-/// A linear layer that an adapter can change. The network makes it where it builds the layer.
+/// A linear layer or a convolution that an adapter can change. The network makes it where it builds the layer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AdaptableLayer {
     /// Path in the network with dots, e.g. `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`.
     pub name: String,
-    /// Width of the layer's input.
+    /// Width of the layer's input: channels of a convolution.
     pub in_features: usize,
     /// Width of the layer's output.
     pub out_features: usize,
+    /// Height and width of a convolution's window. A 1×1 convolution is computed as a linear layer, but files have four
+    /// dimensions for its matrices. `None` for a linear layer.
+    pub window: Option<(usize, usize)>,
     /// What the layer's input consists of.
     pub tokens: Tokens,
     /// What the layer does in the network.
@@ -45,6 +48,8 @@ pub enum Role {
 pub enum Tokens {
     /// The tokens of the prompt.
     Context,
+    /// One vector for each sample, e.g. the embedding of the time.
+    Single,
     /// The places of a feature map. Its sides are those of the latents, halved this many times and rounded up each
     /// time.
     Grid(usize),
@@ -56,6 +61,7 @@ impl Tokens {
     pub fn count(self, (height, width): (usize, usize), context: usize) -> usize {
         match self {
             Self::Context => context,
+            Self::Single => 1,
             Self::Grid(level) => {
                 let side = |length: usize| (0..level).fold(length, |length, _| length.div_ceil(2));
                 side(height) * side(width)
@@ -71,7 +77,7 @@ mod tests {
     #[test]
     fn tokens_follow_the_latents_and_the_prompt() {
         let count = |tokens: Tokens| tokens.count((64, 45), 77);
-        assert_eq!(count(Tokens::Context), 77);
+        assert_eq!((count(Tokens::Context), count(Tokens::Single)), (77, 1));
         assert_eq!([0, 1, 2, 3].map(|level| count(Tokens::Grid(level))), [64 * 45, 32 * 23, 16 * 12, 8 * 6]);
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::adaptable::{AdaptableLayer, Role, Tokens};
+use super::frozen::Frozen;
 use super::layers::Layers;
 use super::lora_set::LoraSet;
 use crate::kernels::Linear;
@@ -38,12 +39,24 @@ impl AdaptableLinear {
     /// A layer with these weights, which adapters call `name`.
     pub(super) fn named(name: String, (input, output): (Input, usize), weights: Linear) -> Self {
         let Input { width, tokens, role } = input;
-        Self { layer: AdaptableLayer { name, in_features: width, out_features: output, tokens, role }, weights }
+        let window = None;
+        Self { layer: AdaptableLayer { name, in_features: width, out_features: output, window, tokens, role }, weights }
+    }
+
+    /// The same as a 1×1 convolution, which it is in files.
+    pub(super) fn as_convolution(mut self) -> Self {
+        self.layer.window = Some((1, 1));
+        self
     }
 
     /// `x` `(..., in)` → `(..., out)`, with what the adapter adds.
     pub(super) fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         lora.linear(&self.layer.name, x, &self.weights)
+    }
+
+    /// The layer as adapters see it, and its weights.
+    pub(super) fn adaptable(&self) -> (&AdaptableLayer, Frozen<'_>) {
+        (&self.layer, Frozen::Linear(&self.weights))
     }
 
     /// The layer as adapters see it.

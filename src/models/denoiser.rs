@@ -1,5 +1,7 @@
 //! The network that predicts, as pipeline and training see it: one variant per kind of network.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Result, Tensor};
 
 use super::adaptable::AdaptableLayer;
@@ -61,6 +63,17 @@ impl Denoiser {
     pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
         match self {
             Self::UNet(unet) => unet.adaptable_layers(targets),
+        }
+    }
+
+    /// The Euclidean norms of the weights of each output, `(out)` f32, of the layers that an adapter with these targets
+    /// changes, by name.
+    ///
+    /// # Errors
+    /// A full device.
+    pub fn weight_norms(&self, targets: Targets) -> Result<BTreeMap<String, Tensor>> {
+        match self {
+            Self::UNet(unet) => unet.weight_norms(targets),
         }
     }
 

@@ -9,6 +9,8 @@ use super::tokenizer::PROMPT_TOKENS;
 pub(super) struct Fit<'a> {
     pub(super) denoiser: DenoiserSizes,
     pub(super) vae: &'a VaeConfig,
+    /// Layers of the shallowest text encoder.
+    pub(super) text_layers: usize,
 }
 
 /// Compares the sizes of the parts.
@@ -36,6 +38,7 @@ pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
         let given = pooled.map_or("none".to_owned(), |width| format!("one of width {width}"));
         return Err(format!("the UNet wants a pooled output of width {wanted}, the text encoders give {given}"));
     }
+    let text_layers = texts.iter().map(|(_, config)| config.layers).min().unwrap_or_default();
     for (part, config) in texts {
         if config.positions < PROMPT_TOKENS {
             return Err(format!("the text encoder takes {} tokens, not {PROMPT_TOKENS}", config.positions));
@@ -52,5 +55,5 @@ pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
             return Err(format!("the tokenizer of {} {end}", part.data.folder));
         }
     }
-    Ok(Fit { denoiser, vae })
+    Ok(Fit { denoiser, vae, text_layers })
 }

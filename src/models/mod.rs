@@ -4,6 +4,7 @@
 //! and the tensors or keys at fault.
 
 pub mod adaptable;
+mod adaptable_conv;
 mod adaptable_linear;
 pub mod at_once;
 mod block;
@@ -11,8 +12,10 @@ pub mod conditioning;
 pub mod config;
 pub mod delta;
 pub mod denoiser;
+mod emphasis;
 pub mod families;
 mod fit;
+mod frozen;
 pub mod gradients;
 pub mod layers;
 pub mod lora_set;
@@ -50,7 +53,7 @@ pub use parts::Parts;
 pub use prompt_encoder::{PromptEncoder, TextEncoder, TextOutput};
 pub use summary::ModelSummary;
 pub use text_encoder::ClipTextModel;
-pub use tokenizer::{Reading, Tokenizer};
+pub use tokenizer::{Chunk, Reading, Tokenizer};
 pub use trained_text::TrainedText;
 pub use unet::UNet2DConditionModel;
 pub use vae::AutoencoderKl;

@@ -10,6 +10,7 @@ use super::lora_set::LoraSet;
 use super::on_demand::OnDemand;
 use super::prompt_encoder::PromptEncoder;
 use super::vae::AutoencoderKl;
+use crate::choice::PromptOptions;
 use crate::sampling::process::Process;
 
 /// A loaded text-to-image model. All weights are frozen. The text encoders and the VAE are loaded on first use.
@@ -39,20 +40,12 @@ impl Model {
         at_once(&self.device, width * height / self.vae_config.scale().pow(2), wanted)
     }
 
-    /// What a prompt becomes, as one sample: tokens `(1, 77, D)` in the activations' type on the model's device. `lora`
-    /// is added to the layers of the text encoders that it names.
+    /// What a prompt becomes in a training, as one sample: tokens `(1, 77, D)` in the activations' type on the model's
+    /// device. `lora` is added to the layers of the text encoders that it names.
     ///
     /// # Errors
     /// A full device.
     pub fn encode_prompt(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
-        self.prompts.encode(prompt, lora, &self.device)
-    }
-
-    /// The same for a prompt of what images should not show.
-    ///
-    /// # Errors
-    /// A full device.
-    pub fn encode_negative(&self, prompt: &str, lora: &LoraSet) -> candle_core::Result<Conditioning> {
-        self.prompts.encode_negative(prompt, lora, &self.device)
+        self.prompts.encode(prompt, &PromptOptions::default(), lora, &self.device)
     }
 }

@@ -70,7 +70,7 @@ fn recompute_steps<N: Steps>(
     let mut adapted = BTreeSet::new();
     let last = network.walk(first, |visit| {
         let value = visit.forward(&frozen_shared, &frozen)?;
-        let has_adapter = visit.step.adaptable_layers().any(|layer| lora.get(&layer.name).is_some());
+        let has_adapter = visit.step.adaptable_layers().any(|layer| !lora.get(&layer.name).is_empty());
         if has_adapter || visit.step.depends_on(shared) || visit.inputs.iter().any(|input| adapted.contains(&input.id))
         {
             adapted.insert(visit.result_id());
@@ -99,7 +99,8 @@ fn recompute_steps<N: Steps>(
         let (again, recording) = record(|| visit.step.forward(&values, shared, lora))?;
         let mut gradients = recording.backward_from(&again, &gradient)?;
         drop((again, gradient));
-        let here = visit.step.adaptable_layers().filter_map(|m| Some((m.name.as_str(), lora.get(&m.name)?)));
+        let layers = visit.step.adaptable_layers();
+        let here = layers.flat_map(|layer| lora.get(&layer.name).iter().map(|delta| (layer.name.as_str(), delta)));
         sum.take(&mut gradients, here);
         for (tensor, old) in trainable.iter().zip(&mut by_shared) {
             *old = match (old.take(), gradients.remove(tensor)) {

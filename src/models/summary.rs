@@ -20,6 +20,8 @@ pub struct ModelSummary {
     pub prediction_type: PredictionType,
     /// Width of the tokens that the denoiser attends to.
     pub cross_attention_dim: usize,
+    /// The most last layers of its text encoders that may be left out.
+    pub most_clip_skip: usize,
     /// Folder of each part, and the numbers in its tensors.
     pub part_parameters: Vec<(&'static str, u64)>,
     /// How latents become noise; samplers are laid out on it.

@@ -110,7 +110,16 @@ impl ClipTextModel {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn adapted(&self, ids: &Tensor, lora: &LoraSet) -> Result<Tensor> {
-        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..self.layers.len(), lora)?, &self.final_norm))
+        self.normed(ids, 0, lora)
+    }
+
+    /// [`hidden`](Self::hidden) with the final layer norm.
+    ///
+    /// # Errors
+    /// As [`hidden`](Self::hidden).
+    pub fn normed(&self, ids: &Tensor, skip: usize, lora: &LoraSet) -> Result<Tensor> {
+        let kept = self.all_but(skip)?;
+        on_workers(|| layer_norm(&self.layers(self.embed(ids)?, 0..kept, lora)?, &self.final_norm))
     }
 
     /// `ids` `(B,T)` u32 → `(B,T,D)`, the output of the last layer but `skip` without the final layer norm (0: that of

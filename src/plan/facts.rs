@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::prompts;
+use super::readings::Readings;
+use crate::choice::PromptOptions;
 use crate::experiment::Experiment;
 use crate::experiment::settings::Base;
 use crate::models::Reading;
@@ -23,7 +25,7 @@ pub struct Facts {
     /// What the user should know of each encoder's files, by its name, each a plain sentence.
     pub encoder_warnings: BTreeMap<String, Vec<String>>,
     /// How each base model reads the prompts that it gets, by prompt.
-    pub readings: BTreeMap<Base, BTreeMap<String, Reading>>,
+    pub readings: BTreeMap<Base, Readings>,
     /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.
     pub device_class: String,
 }
@@ -48,16 +50,22 @@ impl Facts {
     }
 
     /// Has every prompt of the study read by its base model's tokenizer, each once.
-    pub fn read_prompts(&mut self, experiment: &Experiment, read: &dyn Fn(&Base, &str) -> Option<Reading>) {
+    pub fn read_prompts(
+        &mut self,
+        experiment: &Experiment,
+        read: &dyn Fn(&Base, &str, &PromptOptions) -> Option<Reading>,
+    ) {
         for cell in experiment.cells() {
             let base = &cell.settings.model.base;
             let scan = self.photos.get(&cell.settings.dataset.images);
             let known = self.readings.entry(base.clone()).or_default();
-            for prompt in prompts::of(&cell.settings, scan).into_iter().flat_map(|list| list.prompts) {
-                if !known.contains_key(&*prompt)
-                    && let Some(reading) = read(base, &prompt)
-                {
-                    known.insert(prompt.into_owned(), reading);
+            for list in prompts::of(&cell.settings, scan) {
+                for prompt in list.prompts {
+                    if known.get(&prompt, &list.options).is_none()
+                        && let Some(reading) = read(base, &prompt, &list.options)
+                    {
+                        known.insert(prompt.into_owned(), &list.options, reading);
+                    }
                 }
             }
         }

@@ -11,6 +11,7 @@ use super::class_words::with_class_word;
 use super::key::{Key, KeyInputs};
 use super::name::Stage;
 use crate::experiment::settings::Purpose;
+use crate::text::weighted::without_weights;
 
 /// What the stage says about itself.
 pub(super) const ABOUT: About = About {
@@ -75,7 +76,14 @@ impl Features {
             _ => (prompts + drift) * seeds,
         };
         let reads_texts = of == Stage::Baseline && is_main && encoder.is_for(Purpose::Prompt);
-        let text = |prompt: &String| with_class_word(prompt, &cell.settings.subject);
+        // Brackets and numbers that weight words say nothing to an image encoder.
+        let text = |prompt: &String| {
+            let subject = &cell.settings.subject;
+            match generate.images.reading.prompt_weights {
+                true => with_class_word(&without_weights(prompt), subject),
+                false => with_class_word(prompt, subject),
+            }
+        };
         Self {
             device: cell.device_class.to_owned(),
             encoder: encoder.hash.to_owned(),

@@ -23,6 +23,7 @@
 
 mod absent;
 mod class;
+mod clip_skip;
 mod encoders;
 mod error;
 mod lock;

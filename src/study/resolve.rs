@@ -12,7 +12,7 @@ use super::lookup::Lookup;
 use super::memories::Memories;
 use super::models::Models;
 use super::read::Study;
-use super::{class, sampler_steps, sizes};
+use super::{class, clip_skip, sampler_steps, sizes};
 use crate::choice::DeviceClass;
 use crate::experiment::Source;
 use crate::experiment::settings::Base;
@@ -73,10 +73,13 @@ impl Study {
         for (base, model) in &models.found {
             facts.base_warnings.insert(base.clone(), model.warnings().to_vec());
         }
-        facts.read_prompts(experiment, &|base, prompt| Some(models.found.get(base)?.tokenizer()?.read(prompt)));
+        facts.read_prompts(experiment, &|base, prompt, options| {
+            Some(models.found.get(base)?.tokenizer()?.read(prompt, options))
+        });
         memories.keep();
         sizes::check(experiment, &models.found)?;
         sampler_steps::check(experiment, &models.found)?;
+        clip_skip::check(experiment, &models.found)?;
         let device_class = match lookup.device_class {
             Some(class) => class,
             None => class::choose(&self, &facts, &Store::reader(lookup.store))?,

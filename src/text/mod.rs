@@ -3,6 +3,7 @@
 mod paint;
 mod quantity;
 mod table;
+pub mod weighted;
 mod words;
 
 pub use paint::Paint;

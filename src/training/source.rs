@@ -175,6 +175,7 @@ mod tests {
             name: name.into(),
             in_features: 6,
             out_features: 6,
+            window: None,
             tokens,
             role: Role::Attention,
         };

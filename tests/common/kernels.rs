@@ -4,9 +4,9 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use runner::kernels::{
-    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, add, add_to_pixels, attention_in, concatenate,
-    conv2d, geglu, gelu_erf, group_norm, layer_norm, linear, lora_linear, multiplies_bf16, quick_gelu, reference, silu,
-    upsample_nearest_2x,
+    Activation, Conv2d, GroupNorm, LayerNorm, Linear, LoraPair, Padding, Window, add, add_to_pixels, attention_in,
+    concatenate, conv2d, geglu, gelu_erf, group_norm, layer_norm, linear, lora_linear, multiplies_bf16, quick_gelu,
+    reference, silu, trained_conv2d, trained_linear, upsample_nearest_2x,
 };
 
 use crate::device::device;
@@ -208,6 +208,48 @@ fn convolutions(cases: &mut Vec<Case>) {
     }
 }
 
+/// Layers whose weights get a gradient, too.
+fn trained(cases: &mut Vec<Case>) {
+    for (batch, tokens, columns, out) in [(1, 1, 1, 1), (2, 3, 5, 18), (3, 50, 129, 7)] {
+        if too_slow(batch * tokens * columns * out) {
+            continue;
+        }
+        let inputs = vec![numbers(&[batch, tokens, columns], 3), scaled(&[out, columns], 4, columns)];
+        cases.push(case(
+            format!("trained linear {batch}×{tokens}×{columns} to {out}"),
+            inputs,
+            1,
+            |x| trained_linear(&x[0], &x[1], 0.7),
+            |x| x[0].broadcast_matmul(&x[1].to_dtype(x[0].dtype())?.t()?)? * 0.7,
+        ));
+    }
+    let asymmetric = Padding { bottom: 1, right: 1, ..Padding::same(0) };
+    for (batch, height, width, channels, out, kernel, stride, padding) in [
+        (1, 3, 4, 5, 2, 3, 1, Padding::same(1)),
+        (2, 7, 6, 20, 4, 3, 1, Padding::same(1)),
+        (3, 8, 5, 9, 17, 3, 2, Padding::same(1)),
+        (2, 7, 8, 6, 3, 3, 2, asymmetric),
+        (2, 5, 4, 6, 3, 1, 1, Padding::same(0)),
+    ] {
+        if too_slow(batch * height * width * channels * out * kernel * kernel) {
+            continue;
+        }
+        let weight = scaled(&[out, channels, kernel, kernel], 4, channels * kernel * kernel);
+        cases.push(case(
+            format!("trained conv {batch}×{height}×{width}×{channels} to {out}, kernel {kernel}, stride {stride}"),
+            vec![numbers(&[batch, height, width, channels], 3), weight],
+            1,
+            move |x| trained_conv2d(&x[0], &x[1], 0.7, Window { stride, padding }),
+            move |x| {
+                let padded = x[0].pad_with_zeros(1, padding.top, padding.bottom)?;
+                let padded = padded.pad_with_zeros(2, padding.left, padding.right)?.permute((0, 3, 1, 2))?;
+                let y = padded.contiguous()?.conv2d(&x[1].to_dtype(x[0].dtype())?, 0, stride, 1, 1)?;
+                y.permute((0, 2, 3, 1))?.contiguous()? * 0.7
+            },
+        ));
+    }
+}
+
 fn attentions(cases: &mut Vec<Case>) {
     for (batch, queries, keys, heads, dim, causal) in [
         (1, 1, 1, 1, 1, false),
@@ -325,6 +367,7 @@ pub(crate) fn cases() -> Vec<Case> {
     products(&mut cases);
     int8(&mut cases);
     convolutions(&mut cases);
+    trained(&mut cases);
     attentions(&mut cases);
     norms_and_activations(&mut cases);
     joins(&mut cases);

@@ -1,5 +1,6 @@
 //! The outputs of the networks.
 
+use runner::choice::PromptOptions;
 use runner::models::PromptEncoder;
 use runner::models::families::{PromptRules, TextStates};
 
@@ -104,10 +105,10 @@ fn the_tokens_of_two_text_encoders_are_joined() {
     let encoders = || load("sd1", DType::F32).0.prompts.encoders;
     let rules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
     let one = PromptEncoder { encoders: encoders(), rules }
-        .encode("a red house", &LoraSet::empty(), device())
+        .encode("a red house", &PromptOptions::default(), &LoraSet::empty(), device())
         .unwrap()
         .tokens;
     let two = PromptEncoder { encoders: encoders().into_iter().chain(encoders()).collect(), rules };
-    let two = two.encode("a red house", &LoraSet::empty(), device()).unwrap().tokens;
+    let two = two.encode("a red house", &PromptOptions::default(), &LoraSet::empty(), device()).unwrap().tokens;
     assert_eq!(numbers(&two), numbers(&Tensor::cat(&[&one, &one], 2).unwrap()));
 }

@@ -1,5 +1,6 @@
 //! Token ids, conditions, predictions and gradients.
 
+use runner::choice::PromptOptions;
 use runner::models::{ImageSizes, Recompute};
 
 use super::*;
@@ -20,10 +21,16 @@ fn prompts_become_what_diffusers_makes_of_them() {
     close("tokens", &both.tokens, &golden["context"], 1e-5);
     close("pooled output", both.pooled.as_ref().unwrap(), &golden["pooled"], 1e-5);
 
-    let negative = model.encode_negative("", &LoraSet::empty()).unwrap();
+    let negative_of = |prompt| {
+        let options = PromptOptions::default();
+        let [_, negative] =
+            model.prompts.encode_both([PROMPTS[0], prompt], &options, &LoraSet::empty(), device()).unwrap();
+        negative
+    };
+    let negative = negative_of("");
     assert_eq!(negative.shapes(), each[1].shapes());
     assert!(negative.tensors().iter().all(|(_, tensor)| numbers(tensor).iter().all(|x| *x == 0.0)));
-    let said = model.encode_negative(PROMPTS[0], &LoraSet::empty()).unwrap();
+    let said = negative_of(PROMPTS[0]);
     assert_eq!(numbers(&said.tokens), numbers(&each[0].tokens), "only an empty prompt becomes zeros");
 }
 

@@ -120,7 +120,7 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
     assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
     assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
 
-    let down = &trainer.adapter().modules[&module][0];
+    let down = &trainer.adapter().modules[&module].tensors["down"];
     down.set(&(down.as_tensor() * f64::INFINITY).unwrap()).unwrap();
     let error = trainer.step(&source.batches(1).unwrap()).unwrap_err().to_string();
     assert!(error.contains("step 2") && error.contains(&module), "{error}");

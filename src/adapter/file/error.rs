@@ -50,13 +50,24 @@ pub enum LoraFileError {
     },
 }
 
-/// Tensors of an adapter file that cannot be applied, sorted by name, each with its reason.
+/// Tensors of an adapter file that cannot be applied, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotApplied {
     /// How many tensors the file has.
     pub of: usize,
-    /// Tensor name and reason.
-    pub tensors: Vec<(String, String)>,
+    /// Those that cannot be applied.
+    pub tensors: Vec<Refused>,
+}
+
+/// A tensor that cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// At most this many tensors are printed; the count is always exact.
@@ -76,8 +87,8 @@ pub(super) fn shortened(text: &str) -> String {
 impl fmt::Display for NotApplied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} tensors cannot be applied to this model:", self.tensors.len(), self.of)?;
-        for (name, reason) in self.tensors.iter().take(SHOWN) {
-            write!(f, "\n  {}: {}", shortened(name), shortened(reason))?;
+        for Refused { name, shape, reason } in self.tensors.iter().take(SHOWN) {
+            write!(f, "\n  {} {}: {}", shortened(name), shortened(&format!("{shape:?}")), shortened(reason))?;
         }
         if self.tensors.len() > SHOWN {
             write!(f, "\n  … and {} more", self.tensors.len() - SHOWN)?;

@@ -6,7 +6,7 @@ use super::module::FileDelta;
 use super::names;
 use super::parsed::read;
 use crate::choice::AdapterKind;
-use crate::models::Delta;
+use crate::models::delta::lora;
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,10 +16,16 @@ use std::path::Path;
 pub struct Summary {
     /// Naming of the tensors, e.g. `diffusers`; more than one for a mixed file.
     pub formats: Vec<&'static str>,
-    /// The kinds of adapters that occur: `lora`, `loha`.
+    /// The kinds of adapters that occur: `lora`, `loha`, `lokr`, `dora`.
     pub kinds: BTreeSet<AdapterKind>,
+    /// What people call what occurs, e.g. `LoRA of convolutions (LoCon)`.
+    pub titles: BTreeSet<&'static str>,
+    /// The types of the numbers, e.g. `F16`.
+    pub types: BTreeSet<String>,
     /// Ranks that occur.
     pub ranks: Vec<usize>,
+    /// Alphas that occur, in order.
+    pub alphas: Vec<f64>,
     /// The layers, UNet first, by name.
     pub modules: Vec<ModuleSummary>,
     /// Numbers in all tensors, without alphas.
@@ -43,17 +49,18 @@ pub struct ModuleSummary {
     pub in_features: usize,
     /// Width of the layer's output.
     pub out_features: usize,
-    /// Inner width.
-    pub rank: usize,
-    /// Scale numerator.
-    pub alpha: f64,
+    /// Inner width; `None` for a whole update.
+    pub rank: Option<usize>,
+    /// Scale numerator; `None` for a whole update.
+    pub alpha: Option<f64>,
     /// `<tensor>_norm` of each tensor, in order of name → its Euclidean norm: `down_norm`, `up_norm` for a LoRA.
     #[serde(flatten)]
     pub norms: BTreeMap<String, f64>,
     /// Numbers in its tensors.
     #[serde(skip)]
     pub parameters: u64,
-    /// Euclidean (Frobenius) norm of the whole update.
+    /// Euclidean (Frobenius) norm of the whole update. Lengths (DoRA) are not in it: they change the base model's
+    /// weights, which are not in the file.
     pub update_norm: f64,
 }
 
@@ -63,23 +70,32 @@ pub struct ModuleSummary {
 /// A file that cannot be read or is no safetensors file.
 pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let parsed = read(path)?;
-    let (mut modules, mut other_tensors) = (Vec::new(), parsed.rejected.clone());
+    let pair = |name: &String, reason: &str| (name.clone(), reason.to_owned());
+    let mut other_tensors: Vec<_> = parsed.rejected.iter().map(|other| pair(&other.name, &other.reason)).collect();
+    let (mut modules, mut titles) = (Vec::new(), BTreeSet::new());
     for ((part, name), raw) in &parsed.modules {
         let dotted = names::with_dots(name);
-        match raw.delta(&dotted, &parsed.alphas) {
+        match raw.delta(&dotted, &parsed.config(*part)) {
             Ok(delta) => {
                 let name = names::layer(*part, name).unwrap_or(dotted);
                 let error = |source| LoraFileError::Tensor { path: path.to_owned(), source };
+                titles.insert(delta.title());
                 modules.push(module(*part, name, &delta).map_err(error)?);
             }
-            Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| (tensor.clone(), reason.clone()))),
+            Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| pair(tensor, &reason))),
         }
     }
     other_tensors.sort();
+    let mut alphas: Vec<f64> = modules.iter().filter_map(|module: &ModuleSummary| module.alpha).collect();
+    alphas.sort_by(f64::total_cmp);
+    alphas.dedup();
     Ok(Summary {
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
         kinds: modules.iter().map(|m| m.kind).collect(),
-        ranks: modules.iter().map(|m| m.rank).collect::<BTreeSet<_>>().into_iter().collect(),
+        titles,
+        types: parsed.types,
+        ranks: modules.iter().filter_map(|m| m.rank).collect::<BTreeSet<_>>().into_iter().collect(),
+        alphas,
         parameters: modules.iter().map(|m| m.parameters).sum(),
         modules,
         metadata: parsed.metadata,
@@ -88,30 +104,29 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
 }
 
 fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<ModuleSummary> {
-    let tensors = delta.matrices()?;
-    let tensors = tensors.iter().map(|tensor| tensor.to_dtype(DType::F64)).collect::<candle_core::Result<Vec<_>>>()?;
+    let wide = delta.tensors.iter().map(|(name, tensor)| Ok((*name, tensor.to_dtype(DType::F64)?)));
+    let tensors: BTreeMap<_, _> = wide.collect::<candle_core::Result<_>>()?;
     let norm = |t: &Tensor| -> candle_core::Result<f64> { Ok(t.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt()) };
-    let names = delta.about().tensors.iter().map(|names| format!("{}_norm", names.name));
-    let norms = names.zip(&tensors).map(|(name, tensor)| Ok((name, norm(tensor)?)));
+    let norms = tensors.iter().map(|(name, tensor)| Ok((format!("{name}_norm"), norm(tensor)?)));
     let norms = norms.collect::<candle_core::Result<_>>()?;
-    let (height, width) = delta.shape.window;
-    let parameters = tensors.iter().map(|tensor| tensor.elem_count() as u64).sum();
-    let whole = Delta { kind: delta.kind, tensors, scale: 1.0, dropout_mask: None }.pair()?;
+    let update_norm = match delta.kind {
+        AdapterKind::Lora | AdapterKind::Dora => {
+            let (down, up) = lora::plain(&tensors)?;
+            product_norm(&up, &down.flatten_from(1)?)?
+        }
+        AdapterKind::Loha | AdapterKind::Lokr => norm(&(delta.about().update)(&tensors)?)?,
+    };
     Ok(ModuleSummary {
-        part: match part {
-            Part::Unet => "unet",
-            Part::TextEncoder => "text_encoder",
-            Part::TextEncoder2 => "text_encoder_2",
-        },
+        part: part.name(),
         name,
         kind: delta.kind,
-        in_features: delta.shape.input * height * width,
+        in_features: delta.shape.columns(),
         out_features: delta.shape.output,
         rank: delta.shape.rank,
         alpha: delta.alpha,
         norms,
-        parameters,
-        update_norm: delta.scale.abs() * product_norm(&whole.up, &whole.down)?,
+        parameters: tensors.values().map(|tensor| tensor.elem_count() as u64).sum(),
+        update_norm: delta.scale.abs() * update_norm,
     })
 }
 

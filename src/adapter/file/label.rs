@@ -67,6 +67,11 @@ impl BaseLabel {
         entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
+    /// The family that metadata names.
+    pub(super) fn family(metadata: &BTreeMap<String, String>) -> Option<Family> {
+        [VERSION, V2, ARCHITECTURE].iter().find_map(|key| family_of_word(key, metadata.get(*key)?))
+    }
+
     /// Completes the metadata of a file whose tensors show `family`: what contradicts them goes, what is missing is
     /// added. Without a family, and without a word of one in the metadata, nothing is claimed.
     pub(super) fn complete(metadata: &mut BTreeMap<String, String>, family: Option<Family>) {
@@ -80,7 +85,7 @@ impl BaseLabel {
                 }
             }
         }
-        let family = family.or_else(|| [VERSION, V2, ARCHITECTURE].iter().find_map(|key| said(metadata, *key)));
+        let family = family.or_else(|| Self::family(metadata));
         let Some(family) = family else { return };
         for (key, value) in (Self { family, v_prediction: predicts_v(metadata) }).metadata() {
             metadata.entry(key).or_insert(value);

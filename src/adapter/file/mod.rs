@@ -1,10 +1,11 @@
-//! Adapter files: diffusers, peft and kohya (which ComfyUI and A1111 read).
+//! Adapter files: diffusers, peft, kohya (which ComfyUI and A1111 read), LyCORIS and OneTrainer.
 //!
-//! Loading is strict: a tensor of the file that would not change the model is an error, never a warning.
+//! Loading is strict: a tensor of the file that would not change the model is an error, unless the user asks to go on.
 
-mod alphas;
 mod convert;
 mod error;
+mod fp8;
+mod hashes;
 mod inspect;
 mod key;
 mod label;
@@ -12,11 +13,14 @@ mod load;
 mod module;
 mod names;
 mod parsed;
+mod peft_config;
+mod peft_metadata;
 mod save;
+mod write;
 
-pub use convert::{Format, convert};
-pub use error::LoraFileError;
+pub use convert::{Conversion, Format, convert, convert_with};
+pub use error::{LoraFileError, NotApplied, Refused};
 pub use inspect::{ModuleSummary, Summary, inspect};
 pub use label::BaseLabel;
-pub use load::{load, load_bytes};
+pub use load::{load, load_bytes, load_partly};
 pub use save::{save_diffusers, save_kohya};

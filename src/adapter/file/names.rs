@@ -121,6 +121,35 @@ fn translated(name: &str) -> Option<String> {
     Some(tensor.strip_suffix(".weight")?.to_owned())
 }
 
+/// The original code's name of a UNet's layer, as sd-scripts uses it for Stable Diffusion XL, from diffusers' name.
+/// `None`: it is no layer's name.
+pub(super) fn original(name: &str) -> Option<String> {
+    const WHOLE: [&str; 6] =
+        ["input_blocks.0.0", "out.2", "time_embed.0", "time_embed.2", "label_emb.0.0", "label_emb.0.2"];
+    const INSIDE: [&str; 6] = ["in_layers.2", "out_layers.3", "emb_layers.1", "skip_connection", "op", "conv"];
+    // What is behind a transformer's name is the same in both.
+    let (head, inner) = match name.split_once(".transformer_blocks.") {
+        Some((head, inner)) => (format!("{head}.proj_in"), format!("transformer_blocks.{inner}")),
+        None => (name.to_owned(), "proj_in".to_owned()),
+    };
+    let is = |candidate: &String| translated(candidate).as_deref() == Some(head.as_str());
+    if let Some(whole) = WHOLE.iter().map(|whole| (*whole).to_owned()).find(is) {
+        return Some(whole);
+    }
+    let middle = (0..3).map(|item| format!("middle_block.{item}"));
+    // The second item first: it is the upsampler behind a transformer.
+    let halves = ["input_blocks", "output_blocks"].into_iter().flat_map(|half| {
+        (0..MOST_BLOCKS).flat_map(move |block| [0, 2, 1].map(|item| format!("{half}.{block}.{item}")))
+    });
+    let places: Vec<String> = middle.chain(halves).collect();
+    let inside = |place: &String| INSIDE.iter().map(|layer| format!("{place}.{layer}")).find(is);
+    let projection = |place: &String| {
+        let of_transformer = ["proj_in", "proj_out"].iter().map(|layer| format!("{place}.{layer}")).find(is)?;
+        Some(if inner == "proj_in" { of_transformer } else { format!("{place}.{inner}") })
+    };
+    places.iter().find_map(|place| inside(place).or_else(|| projection(place)))
+}
+
 fn is_unet_layer(parts: &[&str]) -> bool {
     match parts {
         ["conv_in" | "conv_out"] | ["time_embedding" | "add_embedding", "linear_1" | "linear_2"] => true,
@@ -220,6 +249,33 @@ mod tests {
             assert_eq!(layer(Part::Unet, original).as_deref(), Some(ours), "{original}");
             assert_eq!(layer(Part::Unet, &with_underscores(original)).as_deref(), Some(ours), "{original}");
         }
+    }
+
+    #[test]
+    fn names_of_sdxl_go_back_to_the_original_code() {
+        for original_name in [
+            "input_blocks.0.0",
+            "input_blocks.1.0.in_layers.2",
+            "input_blocks.3.0.op",
+            "input_blocks.4.1.proj_in",
+            "input_blocks.5.1.proj_out",
+            "input_blocks.8.1.transformer_blocks.9.attn2.to_out.0",
+            "input_blocks.7.0.skip_connection",
+            "middle_block.0.out_layers.3",
+            "middle_block.1.transformer_blocks.0.ff.net.0.proj",
+            "middle_block.2.emb_layers.1",
+            "output_blocks.2.2.conv",
+            "output_blocks.5.2.conv",
+            "output_blocks.3.1.transformer_blocks.1.attn1.to_q",
+            "output_blocks.8.0.in_layers.2",
+            "time_embed.2",
+            "label_emb.0.0",
+            "out.2",
+        ] {
+            let ours = layer(Part::Unet, original_name).expect(original_name);
+            assert_eq!(original(&ours).as_deref(), Some(original_name), "{ours}");
+        }
+        assert_eq!(original("a.to_q"), None);
     }
 
     #[test]

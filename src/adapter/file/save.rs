@@ -1,54 +1,87 @@
 //! Writing adapter files.
 
-use super::names::with_underscores;
-use crate::adapter::Adapter;
-use crate::models::delta::about;
+use super::hashes;
+use super::key::Part;
+use super::label::BaseLabel;
+use super::module::FileDelta;
+use super::write::{Deltas, Writer};
+use crate::adapter::{Adapter, Module};
+use crate::choice::AdapterKind;
 use crate::models::delta::about::About;
+use crate::models::delta::kinds::about;
+use crate::models::families::Family;
 use crate::tensors::tensor_file;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The bytes of `pytorch_lora_weights.safetensors`, with the names diffusers' `train_dreambooth_lora.py` writes.
 ///
 /// That format has no alpha: readers take alpha = rank. So one tensor (B of a LoRA) is multiplied with
 /// `alpha / rank` first.
 pub fn save_diffusers(adapter: &Adapter) -> Result<Vec<u8>> {
-    let mut tensors = BTreeMap::new();
-    let about = about(adapter.kind);
-    for (layer, variables) in &adapter.modules {
-        for (place, (names, variable)) in about.tensors.iter().zip(variables).enumerate() {
-            let scale = if place == about.scaled { adapter.scale() } else { 1.0 };
-            let [ending, _] = names.diffusers;
-            tensors.insert(format!("unet.{layer}.{ending}"), scaled(variable.as_tensor(), scale)?);
-        }
-    }
-    tensor_file::write(&tensors, &BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
+    let writer = Writer { path: Path::new("pytorch_lora_weights.safetensors") };
+    let (tensors, mut metadata) = writer.diffusers(&deltas(adapter)?).map_err(candle_core::Error::wrap)?;
+    metadata.insert("format".to_owned(), "pt".to_owned());
+    tensor_file::write(&tensors, &metadata)
 }
 
-/// The bytes of a file for kohya's sd-scripts, ComfyUI and A1111: underscored names and an alpha per module.
+/// The bytes of a file for kohya's sd-scripts, ComfyUI and A1111: underscored names, an alpha per module, and hashes.
 ///
 /// `metadata` (the base model's, see [`super::BaseLabel`], and e.g. `modelspec.trigger_phrase`) is added to, and wins
 /// over, the entries readers expect.
 pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-    let mut tensors = BTreeMap::new();
-    let about = about(adapter.kind);
-    for (layer, variables) in &adapter.modules {
-        let layer = format!("lora_unet_{}", with_underscores(layer));
-        tensors.insert(format!("{layer}.alpha"), Tensor::new(adapter.alpha as f32, &Device::Cpu)?);
-        for (names, variable) in about.tensors.iter().zip(variables) {
-            tensors.insert(format!("{layer}.{}", names.kohya), variable.as_tensor().detach());
-        }
-    }
-    let mut all = kohya_metadata(about, &adapter.rank.to_string(), &adapter.alpha.to_string());
+    let sdxl = BaseLabel::family(metadata) == Some(Family::Sdxl);
+    let writer = Writer { path: Path::new("kohya.safetensors") };
+    let first = if sdxl { "lora_te1" } else { "lora_te" };
+    let tensors = writer.kohya(&deltas(adapter)?, first, sdxl).map_err(candle_core::Error::wrap)?;
+    let mut all = kohya_metadata(adapter.kind, &adapter.rank.to_string(), &adapter.alpha.to_string());
     all.extend(metadata.iter().map(|(k, v)| (k.clone(), v.clone())));
+    all.extend(hashes::of(&tensors, &all)?);
     tensor_file::write(&tensors, &all)
+}
+
+/// What the adapter adds to each layer, as a file has it.
+fn deltas(adapter: &Adapter) -> Result<Deltas> {
+    let about = about(adapter.kind);
+    let delta = |module: &Module| -> Result<FileDelta> {
+        let tensors = module.tensors.iter().map(|(name, variable)| {
+            let tensor = variable.as_tensor().detach();
+            Ok((*name, of_file(about, module, name, &tensor)?))
+        });
+        let tensors: BTreeMap<_, _> = tensors.collect::<Result<_>>()?;
+        let matrices = tensors.iter().filter(|(name, _)| about.names(name).is_some());
+        let shape = match (about.shape)(&matrices.map(|(name, tensor)| (*name, tensor.dims())).collect()) {
+            Ok(shape) => shape,
+            Err(reason) => bail!("{}: {reason}", module.layer.name),
+        };
+        Ok(FileDelta { kind: adapter.kind, tensors, shape, alpha: Some(adapter.alpha), scale: adapter.scale() })
+    };
+    let part = |name: &str| {
+        let of = |part: &Part| Some((*part, name.strip_prefix(part.name())?.strip_prefix('.')?.to_owned()));
+        Part::ALL.iter().rev().find_map(of).unwrap_or((Part::Unet, name.to_owned()))
+    };
+    adapter.modules.iter().map(|(name, module)| Ok((part(name), delta(module)?))).collect()
+}
+
+/// The tensor in the shape of files: matrices of convolutions have four dimensions.
+fn of_file(about: &About, module: &Module, name: &str, tensor: &Tensor) -> Result<Tensor> {
+    match tensor.dims() {
+        [rows, columns] if module.layer.window.is_some() && about.square.contains(&name) => {
+            tensor.reshape((*rows, *columns, 1, 1))
+        }
+        _ => Ok(tensor.clone()),
+    }
 }
 
 /// The keys of sd-scripts' `SS_METADATA_MINIMUM_KEYS` (library/train_util.py) and of
 /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that depend neither on the training nor on the base
 /// model. No dates: the same training gives the same bytes.
-pub(super) fn kohya_metadata(about: &About, dim: &str, alpha: &str) -> BTreeMap<String, String> {
-    let (module, arguments) = about.kohya;
+pub(super) fn kohya_metadata(kind: AdapterKind, dim: &str, alpha: &str) -> BTreeMap<String, String> {
+    let (module, arguments) = match kind {
+        AdapterKind::Dora => ("lycoris.kohya", r#"{"algo": "lora", "dora_wd": "True"}"#),
+        kind => about(kind).kohya,
+    };
     [
         ("ss_network_module", module),
         ("ss_network_dim", dim),
@@ -59,9 +92,4 @@ pub(super) fn kohya_metadata(about: &About, dim: &str, alpha: &str) -> BTreeMap<
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into()
-}
-
-/// `tensor · factor` in the tensor's dtype; the same bits if the factor is 1.
-pub(super) fn scaled(tensor: &Tensor, factor: f64) -> Result<Tensor> {
-    if factor == 1.0 { Ok(tensor.detach()) } else { tensor.detach().affine(factor, 0.0) }
 }

@@ -2,6 +2,7 @@
 //! `docs/autodiff.md` says why there are two, and how to add a kernel.
 
 pub(crate) mod apply;
+pub(crate) mod attach;
 pub(crate) mod composed;
 pub(crate) mod frozen;
 pub(crate) mod recording;

@@ -1,6 +1,6 @@
 //! The frozen weights of a fully connected layer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -17,6 +17,7 @@ pub struct Linear {
     out_features: usize,
     weight: Weight,
     bias: Option<Tensor>,
+    norms: Arc<OnceLock<Tensor>>,
 }
 
 /// CPU weights are kept in their storage dtype, and only in the order in which the product reads them.
@@ -78,7 +79,7 @@ impl Linear {
         } else {
             Weight::Plain(weight.detach())
         };
-        Ok(Self { in_features, out_features, weight, bias })
+        Ok(Self { in_features, out_features, weight, bias, norms: Arc::default() })
     }
 
     /// Like [`Linear::new`], with the weight as 8-bit integers: each output channel has a factor, its largest absolute
@@ -97,7 +98,7 @@ impl Linear {
         } else {
             Weight::Int8(Int8Weight::new(rows, device)?)
         };
-        Ok(Self { in_features, out_features, weight, bias })
+        Ok(Self { in_features, out_features, weight, bias, norms: Arc::default() })
     }
 
     /// The number of input channels.
@@ -161,4 +162,18 @@ impl Linear {
     pub(crate) fn bias(&self, dtype: DType) -> Result<Option<Tensor>> {
         self.bias.as_ref().map(|b| b.to_dtype(dtype)).transpose()
     }
+
+    /// The Euclidean norm of the weights of each output, `(out)` f32. Computed once.
+    pub(crate) fn norms(&self) -> Result<Tensor> {
+        norms(&self.norms, || self.weight(DType::F32))
+    }
+}
+
+/// The norms of the rows of a weight `(out, ...)`, which are computed if they are not known.
+pub(super) fn norms(known: &OnceLock<Tensor>, weight: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+    if let Some(norms) = known.get() {
+        return Ok(norms.clone());
+    }
+    let norms = weight()?.flatten_from(1)?.sqr()?.sum(1)?.sqrt()?;
+    Ok(known.get_or_init(|| norms).clone())
 }

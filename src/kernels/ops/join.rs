@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor, bail};
 
 use super::path::Path;
+use crate::kernels::autodiff::composed::composed;
 use crate::kernels::cpu::custom_ops::join as cpu;
 #[cfg(feature = "cuda")]
 use crate::kernels::gpu::cuda::join as cuda;
@@ -29,9 +30,10 @@ pub fn add_to_pixels(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     if (*first, *last) != (batch, channels) {
         bail!("add to pixels: {:?} to {:?}", y.dims(), x.dims());
     }
-    // The fast kernels give no gradient of `y`: it would need a sum of its own, and no model asks for it.
+    // The fast kernels give no gradient of `y`, which needs a sum of its own: only adapters of the time's projections
+    // ask for it.
     if y.track_op() {
-        return reference::add_to_pixels(x, y);
+        return composed(&[x, y], || reference::add_to_pixels(x, y));
     }
     match Path::of(x, &[y]) {
         Path::Cpu => cpu::add_to_pixels(x, y),

@@ -9,4 +9,5 @@ pub(crate) mod linear;
 pub(crate) mod lora;
 pub(crate) mod norm;
 mod path;
+pub(crate) mod trained;
 pub(crate) mod upsample;

@@ -1,48 +1,98 @@
 //! What an adapter adds to one layer, as data, and what each kind of adapter says about itself.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
 use candle_core::{Result, Tensor};
 
 use super::shape::Shape;
 use crate::choice::AdapterKind;
-use crate::kernels::{Linear, LoraPair};
 use crate::models::adaptable::AdaptableLayer;
+use crate::models::frozen::Frozen;
 use crate::sampling::noise::TorchRng;
+
+/// Tensors by their names in the program, e.g. `down` and `up`.
+pub type Tensors = BTreeMap<&'static str, Tensor>;
+
+/// Shapes by the same names.
+pub(crate) type Shapes<'a> = BTreeMap<&'static str, &'a [usize]>;
+
+/// The lengths that the rows of the changed weight have, `(out)`.
+pub(crate) const MAGNITUDE: &str = "magnitude";
+/// The lengths that its columns have, `(in)`.
+pub(crate) const INPUT_MAGNITUDE: &str = "input_magnitude";
 
 /// What an adapter adds to one layer.
 #[derive(Clone, Debug)]
 pub struct Delta {
     /// Which kind of adapter it is.
     pub kind: AdapterKind,
-    /// The tensors, f32, in the order of the kind's names.
-    pub tensors: Vec<Tensor>,
-    /// `alpha / rank`, times the strength that the user chose.
+    /// The tensors, f32. With `magnitude` `(out)` or `input_magnitude` `(in)` the changed weight gets these lengths.
+    pub tensors: Tensors,
+    /// `alpha / rank`.
     pub scale: f64,
+    /// How strong the user wants it: the part of the way from the frozen weight to the changed one.
+    pub strength: f64,
     /// The dropout mask, which the layer's input is multiplied with before the adapter sees it: 0 where the input is
     /// dropped, `1 / (keep probability)` elsewhere. It has the batch, the channels and the size of the input; the
     /// dimensions of the tokens may be flattened. `None` outside training.
     pub dropout_mask: Option<Tensor>,
+    /// The factors that give the changed weight its lengths, where they stay the same.
+    pub(super) factors: Arc<OnceLock<Tensor>>,
+}
+
+impl Delta {
+    /// A change at full strength, without dropout. `scale` is `alpha / rank`.
+    #[must_use]
+    pub fn new(kind: AdapterKind, tensors: Tensors, scale: f64) -> Self {
+        Self { kind, tensors, scale, strength: 1.0, dropout_mask: None, factors: Arc::default() }
+    }
+
+    /// The same at another strength.
+    #[must_use]
+    pub fn at(self, strength: f64) -> Self {
+        Self { strength, ..self }
+    }
+
+    /// What the update is multiplied with where no lengths are given: `alpha / rank`, times the strength.
+    #[must_use]
+    pub fn factor(&self) -> f64 {
+        self.scale * self.strength
+    }
+}
+
+/// What a kind's first tensors depend on.
+pub(crate) struct Beginning<'a> {
+    pub(crate) layer: &'a AdaptableLayer,
+    pub(crate) rank: usize,
+    pub(crate) rng: &'a mut TorchRng,
 }
 
 /// Everything that the program needs to know about a kind of adapter.
 pub(crate) struct About {
-    /// What people call the kind, e.g. `LoRA`.
-    pub(crate) title: &'static str,
-    /// The names of its tensors, in order.
+    /// Its tensors; not all of them need be there.
     pub(crate) tensors: &'static [TensorNames],
-    /// Which tensor has the layer's input, in channels, as its second dimension.
-    pub(crate) input: usize,
-    /// Which tensor takes the scale in a file that has no alpha.
-    pub(crate) scaled: usize,
+    /// Tensors that take the scale in a file that has no alpha: the first of them that is there.
+    pub(crate) scaled: &'static [&'static str],
+    /// Tensors that have four dimensions in files of a 1×1 convolution.
+    pub(crate) square: &'static [&'static str],
     /// kohya's `ss_network_module` and `ss_network_args`.
     pub(crate) kohya: (&'static str, &'static str),
-    /// The tensors before the first step for a layer and a rank, f32 on the CPU. They must change nothing yet.
-    pub(crate) begin: fn(&AdaptableLayer, usize, &mut TorchRng) -> Result<Vec<Tensor>>,
-    /// The layer with what the adapter adds to it: `x` `(..., in)` → `(..., out)`.
-    pub(crate) linear: fn(&Delta, &Tensor, &Linear) -> Result<Tensor>,
-    /// The same change as a pair of matrices, without a dropout mask.
-    pub(crate) pair: fn(&Delta) -> Result<LoraPair>,
-    /// What tensors of these shapes, in the order of the names, fit; or why they do not fit each other.
-    pub(crate) shape: fn(&[&[usize]]) -> std::result::Result<Shape, String>,
+    /// The tensors before the first step, f32 on the CPU. They must change nothing yet.
+    pub(crate) begin: fn(&mut Beginning<'_>) -> Result<Tensors>,
+    /// What the update gives for `x`, times a scale.
+    pub(crate) added: fn(&Tensors, &Tensor, Frozen<'_>, f64) -> Result<Tensor>,
+    /// The update without its scale: the numbers of `(out, in)` or `(out, in, height, width)`, in this order.
+    pub(crate) update: fn(&Tensors) -> Result<Tensor>,
+    /// What tensors of these shapes fit; or why they do not fit each other.
+    pub(crate) shape: fn(&Shapes<'_>) -> std::result::Result<Shape, String>,
+}
+
+impl About {
+    /// The names of one of the tensors.
+    pub(crate) fn names(&self, tensor: &str) -> Option<&'static TensorNames> {
+        self.tensors.iter().find(|names| names.name == tensor)
+    }
 }
 
 /// The names of one tensor of a kind of adapter.
@@ -51,8 +101,9 @@ pub(crate) struct TensorNames {
     pub(crate) name: &'static str,
     /// What it is, for messages, e.g. `the down (A) matrix`.
     pub(crate) noun: &'static str,
-    /// The end of its name in diffusers' files: of a UNet's layer, of a text encoder's layer.
-    pub(crate) diffusers: [&'static str; 2],
+    /// The end of its name in diffusers' files: of a UNet's layer, of a text encoder's layer. `None`: it cannot be
+    /// written there.
+    pub(crate) diffusers: Option<[&'static str; 2]>,
     /// The end of its name in kohya's files.
     pub(crate) kohya: &'static str,
     /// Every end of a name by which a file may call it, with the naming that this is.

@@ -1,5 +1,7 @@
 //! The shapes of an adapter's tensors, and which layers they fit.
 
+use super::about::{About, Shapes};
+
 /// A larger matrix is no adapter's: 64 million numbers, 256 MB in f32. What is computed from an adapter's tensors takes
 /// memory in proportion to it.
 const MOST_NUMBERS: usize = 1 << 26;
@@ -7,14 +9,27 @@ const MOST_NUMBERS: usize = 1 << 26;
 /// What the tensors of one layer fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// The inner width.
-    pub(crate) rank: usize,
-    /// Channels of the layer's input.
+    /// The inner width; `None` where the update has none.
+    pub(crate) rank: Option<usize>,
+    /// Channels of the layer's input; times height and width of the window where the tensors do not show those.
     pub(crate) input: usize,
     /// Channels of the layer's output.
     pub(crate) output: usize,
     /// Height and width of a convolution's window; 1 × 1 is as good as a linear layer.
     pub(crate) window: (usize, usize),
+}
+
+impl Shape {
+    /// Numbers in the weights of one output.
+    pub(crate) fn columns(&self) -> usize {
+        self.input * self.window.0 * self.window.1
+    }
+}
+
+/// The shape of a tensor without which there is no update.
+pub(super) fn need<'a>(about: &About, shapes: &Shapes<'a>, tensor: &str) -> Result<&'a [usize], String> {
+    let noun = about.names(tensor).map_or(tensor, |names| names.noun);
+    shapes.get(tensor).copied().ok_or_else(|| format!("its partner, {noun}, is missing"))
 }
 
 /// Refuses a shape that no adapter's matrix has: it must have two dimensions, or the four of a convolution, and not too
@@ -31,8 +46,8 @@ pub(super) fn check_matrix(shape: &[usize]) -> Result<(), String> {
 }
 
 /// Refuses shapes of which one holds no numbers.
-pub(super) fn check_filled(shapes: &[&[usize]]) -> Result<(), String> {
-    match shapes.iter().find(|shape| shape.contains(&0)) {
+pub(super) fn check_filled<'a>(mut shapes: impl Iterator<Item = &'a [usize]>) -> Result<(), String> {
+    match shapes.find(|shape| shape.contains(&0)) {
         Some(empty) => Err(format!("has shape {empty:?}, which holds no numbers")),
         None => Ok(()),
     }

@@ -10,6 +10,19 @@ pub struct PromptRules {
     pub zeros_if_empty: bool,
 }
 
+impl PromptRules {
+    /// How many last layers of a text encoder may be left out, beside those that the family never uses; at least one
+    /// layer stays.
+    #[must_use]
+    pub fn most_clip_skip(&self, layers: usize) -> usize {
+        let used = match self.states {
+            TextStates::Last => layers,
+            TextStates::Penultimate => layers.saturating_sub(1),
+        };
+        used.saturating_sub(1)
+    }
+}
+
 /// Which states of a text encoder a denoiser attends to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextStates {

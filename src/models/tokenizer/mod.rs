@@ -15,14 +15,22 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{Model, SplitDelimiterBehavior};
 
+use crate::choice::PromptOptions;
 use crate::tensors::LoadError;
 use crate::tensors::texts::Texts;
+use crate::text::weighted::{self, Part};
+use chunks::Token;
 use files::{Files, OLDER};
 
+mod chunks;
 mod files;
 
+pub use chunks::Chunk;
 pub(crate) use files::NAMES;
 pub use files::PROMPT_TOKENS;
+
+/// Tokens of a chunk without its two markers.
+const CHUNK_TOKENS: usize = PROMPT_TOKENS - 2;
 
 const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
@@ -47,6 +55,8 @@ pub struct Tokenizer {
     end: u32,
     pad: u32,
     unknown: u32,
+    /// The comma as a word of its own, if the vocabulary has it.
+    comma: Option<u32>,
     warnings: Vec<String>,
     /// Whether the older files say more than the others.
     older_matter: bool,
@@ -101,7 +111,8 @@ impl Tokenizer {
         let (begin, end) = (id(&files.special.begin.content)?, id(&files.special.end.content)?);
         let pad = id(&files.special.pad.content)?;
         let unknown = id(&files.special.unknown.content)?;
-        Ok(Self { inner, begin, end, pad, unknown, warnings: files.warnings, older_matter })
+        let comma = inner.token_to_id(",</w>");
+        Ok(Self { inner, begin, end, pad, unknown, comma, warnings: files.warnings, older_matter })
     }
 
     /// What the user should know of the tokenizer's files, each a plain sentence.
@@ -123,7 +134,7 @@ impl Tokenizer {
 
     fn frame(&self, pieces: &[u32]) -> Vec<u32> {
         let mut ids = vec![self.begin];
-        ids.extend(pieces.iter().take(PROMPT_TOKENS - 2));
+        ids.extend(pieces.iter().take(CHUNK_TOKENS));
         ids.push(self.end);
         ids.resize(PROMPT_TOKENS, self.pad);
         ids
@@ -136,21 +147,63 @@ impl Tokenizer {
         self.pieces(prompt).len() + 2
     }
 
-    /// What the model gets to see of `prompt`.
+    /// What the model gets to see of `prompt`, read with these options.
     #[must_use]
-    pub fn read(&self, prompt: &str) -> Reading {
-        let pieces = self.pieces(prompt);
-        // A token may begin or end between the bytes of one letter.
-        let letter = |at: usize| (0..=at.min(prompt.len())).rev().find(|at| prompt.is_char_boundary(*at)).unwrap_or(0);
-        let place = |(start, end): (usize, usize)| (letter(start), prompt.get(letter(start)..end).unwrap_or_default());
-        let seen = pieces.get_ids().iter().zip(pieces.get_offsets()).take(PROMPT_TOKENS - 2);
-        let strange = seen.filter(|(id, _)| **id == self.unknown).map(|(_, offsets)| place(*offsets).1);
-        Reading {
-            ids: self.frame(pieces.get_ids()),
-            cut: pieces.get_offsets().get(PROMPT_TOKENS - 2).map(|offsets| place(*offsets).0),
-            // Somebody may really write `<|endoftext|>`.
-            unknown: strange.filter(|text| !text.contains("<|")).map(str::to_owned).collect(),
+    pub fn read(&self, prompt: &str, options: &PromptOptions) -> Reading {
+        let parts = weighted::parts(prompt, options.prompt_weights, options.long_prompts);
+        let tokens = self.tokens(&parts);
+        let strange = |token: &&Token| token.id == Some(self.unknown);
+        let text = |token: &Token| prompt.get(token.begin..token.end).unwrap_or_default();
+        let mut chunks = chunks::of(&tokens, self.comma);
+        let mut cut = None;
+        if !options.long_prompts {
+            cut = tokens.get(CHUNK_TOKENS).map(|token| token.begin);
+            chunks = vec![tokens.into_iter().take(CHUNK_TOKENS).collect()];
         }
+        // Somebody may really write `<|endoftext|>`.
+        let unknown = chunks.iter().flatten().filter(strange).map(text).filter(|text| !text.contains("<|"));
+        Reading {
+            unknown: unknown.map(str::to_owned).collect(),
+            cut,
+            chunks: chunks.iter().map(|tokens| self.chunk(tokens)).collect(),
+        }
+    }
+
+    /// A chunk without a prompt, as it fills up shorter prompts of a batch.
+    #[must_use]
+    pub fn empty_chunk(&self) -> Chunk {
+        self.chunk(&[])
+    }
+
+    fn chunk(&self, tokens: &[Token]) -> Chunk {
+        let ids: Vec<u32> = tokens.iter().filter_map(|token| token.id).collect();
+        let mut weights = vec![1.0; PROMPT_TOKENS];
+        for (weight, token) in weights[1..].iter_mut().zip(tokens) {
+            *weight = token.weight;
+        }
+        Chunk { ids: self.frame(&ids), weights }
+    }
+
+    /// The tokens of the parts of a prompt, each part read alone, as A1111 does it.
+    fn tokens(&self, parts: &[Part]) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        for part in parts {
+            if part.is_break() {
+                tokens.push(Token { id: None, weight: 1.0, begin: part.place(0), end: part.place(0) });
+                continue;
+            }
+            // A token may begin or end between the bytes of one letter.
+            let letter = |at: usize| (0..=at.min(part.text.len())).rev().find(|at| part.text.is_char_boundary(*at));
+            let pieces = self.pieces(&part.text);
+            for (id, (begin, end)) in pieces.get_ids().iter().zip(pieces.get_offsets()) {
+                let begin = letter(*begin).unwrap_or_default();
+                // The last letter's place, because brackets may stand behind it.
+                let last = part.text.get(begin..*end).and_then(|text| text.char_indices().next_back());
+                let end = last.map_or(part.place(begin), |(at, c)| part.place(begin + at) + c.len_utf8());
+                tokens.push(Token { id: Some(*id), weight: part.weight as f32, begin: part.place(begin), end });
+            }
+        }
+        tokens
     }
 
     /// The largest id that [`encode`](Self::encode) can return; the text encoder must have more rows than this.
@@ -166,11 +219,11 @@ impl Tokenizer {
     }
 }
 
-/// What a model sees of a prompt. Two prompts with the same ids give the same images.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a model sees of a prompt. Two prompts with the same chunks give the same images.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// As [`Tokenizer::encode`] gives them.
-    pub ids: Vec<u32>,
+    /// What the text encoder gets, one after the other.
+    pub chunks: Vec<Chunk>,
     /// Where in the prompt (in bytes) the part begins that does not fit and is not seen.
     pub cut: Option<usize>,
     /// What the vocabulary has no token for; small vocabularies lack letters.

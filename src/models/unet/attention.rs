@@ -5,6 +5,7 @@ use candle_core::{DType, Result, Tensor};
 use crate::kernels::{Activation, GroupNorm, LayerNorm, add, attention_in, geglu, group_norm, layer_norm};
 use crate::models::adaptable::{AdaptableLayer, Role, Tokens};
 use crate::models::adaptable_linear::{AdaptableLinear, Input};
+use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
 use crate::tensors::LoadError;
@@ -143,7 +144,8 @@ impl Transformer {
                 false => at.pointwise(name, width, width)?,
             };
             let input = Input { role: Role::Other, ..size.places() };
-            Ok::<_, LoadError>(AdaptableLinear::named(at.at(name).name().to_owned(), (input, width), weights))
+            let layer = AdaptableLinear::named(at.at(name).name().to_owned(), (input, width), weights);
+            Ok::<_, LoadError>(if size.linear_projection { layer } else { layer.as_convolution() })
         };
         Ok(Self {
             norm: at.group_norm("norm", width, size.groups, TRANSFORMER_GROUP_NORM_EPS)?,
@@ -164,9 +166,9 @@ impl Transformer {
         add(&self.proj_out.forward(&pixels, lora)?, x)
     }
 
-    /// The layers an adapter may change.
-    pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
+    /// The layers an adapter may change, and their weights.
+    pub(super) fn adaptable(&self) -> impl Iterator<Item = (&AdaptableLayer, Frozen<'_>)> {
         let blocks = self.blocks.iter().flat_map(TransformerBlock::adaptable);
-        blocks.chain([&self.proj_in, &self.proj_out]).map(AdaptableLinear::layer)
+        blocks.chain([&self.proj_in, &self.proj_out]).map(AdaptableLinear::adaptable)
     }
 }

@@ -3,6 +3,8 @@
 //! Frozen: gradients go to adapters only. What lies before the first adapter builds no graph, because
 //! neither latents nor prompt are tracked there.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::step::{self, Shared, Step, StepOfSize};
@@ -83,10 +85,21 @@ impl UNet2DConditionModel {
     /// The layers that an adapter with these targets changes, sorted by name.
     #[must_use]
     pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
-        let layers = self.steps.iter().flat_map(Step::adaptable_layers).filter(|layer| layer.is_in(targets));
+        let layers = self.steps.iter().flat_map(Step::adaptable).map(|(layer, _)| layer);
+        let layers = layers.filter(|layer| layer.is_in(targets));
         let mut modules: Vec<AdaptableLayer> = layers.cloned().collect();
         modules.sort();
         modules
+    }
+
+    /// The Euclidean norms of the weights of each output, `(out)` f32, of the layers that an adapter with these targets
+    /// changes, by name.
+    ///
+    /// # Errors
+    /// A full device.
+    pub fn weight_norms(&self, targets: Targets) -> Result<BTreeMap<String, Tensor>> {
+        let layers = self.steps.iter().flat_map(Step::adaptable).filter(|(layer, _)| layer.is_in(targets));
+        layers.map(|(layer, frozen)| Ok((layer.name.clone(), frozen.norms()?))).collect()
     }
 
     /// The prediction `(B,4,h,w)` f32 for noisy `latents` `(B,4,h,w)`, one timestep (0 to 999, may be

@@ -6,6 +6,7 @@ use super::attention::{Transformer, TransformerSize};
 use crate::kernels::{Padding, concatenate};
 use crate::models::adaptable::AdaptableLayer;
 use crate::models::config::UNetConfig;
+use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
 use crate::models::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
@@ -66,11 +67,11 @@ impl steps::Step for StepOfSize<'_> {
     fn forward(&self, inputs: &[&Tensor], shared: &Shared, lora: &LoraSet) -> Result<Tensor> {
         let (x, skip) = (inputs[0], inputs.get(1));
         match &self.step.kind {
-            Kind::Downsample(layer) => layer.forward(x),
-            Kind::Upsample(layer) => layer.forward(x, self.size),
+            Kind::Downsample(layer) => layer.adapted(x, lora),
+            Kind::Upsample(layer) => layer.adapted(x, self.size, lora),
             Kind::Block { resnet, transformer } => {
                 let joined = skip.map(|skip| concatenate(x, skip)).transpose()?;
-                let h = resnet.forward(joined.as_ref().unwrap_or(x), Some(&shared.time))?;
+                let h = resnet.adapted(joined.as_ref().unwrap_or(x), &shared.time, lora)?;
                 match transformer {
                     Some(transformer) => transformer.forward(&h, &shared.context, lora),
                     None => Ok(h),
@@ -89,18 +90,20 @@ impl steps::Step for StepOfSize<'_> {
     }
 
     fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
-        self.step.adaptable_layers()
+        self.step.adaptable().map(|(layer, _)| layer)
     }
 }
 
 impl Step {
-    /// The layers that an adapter can change in this step.
-    pub(super) fn adaptable_layers(&self) -> impl Iterator<Item = &AdaptableLayer> {
-        let transformer = match &self.kind {
-            Kind::Block { transformer, .. } => transformer.as_deref(),
-            _ => None,
+    /// The layers that an adapter can change in this step, and their weights.
+    pub(super) fn adaptable(&self) -> impl Iterator<Item = (&AdaptableLayer, Frozen<'_>)> {
+        let (block, transformer, change) = match &self.kind {
+            Kind::Block { resnet, transformer } => (Some(resnet), transformer.as_deref(), None),
+            Kind::Downsample(layer) => (None, None, Some(layer.adaptable())),
+            Kind::Upsample(layer) => (None, None, Some(layer.adaptable())),
         };
-        transformer.into_iter().flat_map(Transformer::adaptable_layers)
+        let block = block.into_iter().flat_map(|block| block.adaptable());
+        block.chain(transformer.into_iter().flat_map(Transformer::adaptable)).chain(change)
     }
 }
 
@@ -137,8 +140,8 @@ pub(super) fn walk<'a>(
 /// <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/unets/unet_2d_condition.py#L170>
 pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec<Step>, LoadError> {
     let time = Some(4 * config.blocks[0].channels);
-    let resnet = |input, output, at: &Layers| {
-        let size = ResnetSize { input, output, groups: config.groups, eps: config.norm_eps, time };
+    let resnet = |level, input, output, at: &Layers| {
+        let size = ResnetSize { input, output, groups: config.groups, eps: config.norm_eps, time, level };
         ResnetBlock::new(size, at).map(Box::new)
     };
     let transformer = |level: usize, at: &Layers| {
@@ -164,24 +167,24 @@ pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec
     for (i, block) in config.blocks.iter().enumerate() {
         let at = at.at("down_blocks").at(i);
         for j in 0..block.layers {
-            let resnet = resnet(width, block.channels, &at.at("resnets").at(j))?;
+            let resnet = resnet(i, width, block.channels, &at.at("resnets").at(j))?;
             width = block.channels;
             let transformer = if block.attention { transformer(i, &at.at("attentions").at(j))? } else { None };
             steps.push(Step { path: Path::Down, kind: Kind::Block { resnet, transformer } });
             kept.push(width);
         }
         if i < last {
-            let layer = Downsample::new(width, Padding::same(1), &at.at("downsamplers.0"))?;
+            let layer = Downsample::new(width, Padding::same(1), i, &at.at("downsamplers.0"))?;
             steps.push(Step { path: Path::Down, kind: Kind::Downsample(layer) });
             kept.push(width);
         }
     }
 
     let middle = at.at("mid_block");
-    let first = resnet(width, width, &middle.at("resnets.0"))?;
+    let first = resnet(last, width, width, &middle.at("resnets.0"))?;
     let attention = transformer(last, &middle.at("attentions.0"))?;
     steps.push(Step { path: Path::Middle, kind: Kind::Block { resnet: first, transformer: attention } });
-    let second = resnet(width, width, &middle.at("resnets.1"))?;
+    let second = resnet(last, width, width, &middle.at("resnets.1"))?;
     steps.push(Step { path: Path::Middle, kind: Kind::Block { resnet: second, transformer: None } });
 
     for i in 0..=last {
@@ -190,14 +193,14 @@ pub(super) fn build(config: &UNetConfig, at: &Layers) -> std::result::Result<Vec
         for j in 0..=block.layers {
             // Down and up have as many blocks as things kept, by construction.
             let skip = kept.pop().unwrap_or(0);
-            let resnet = resnet(width + skip, block.channels, &at.at("resnets").at(j))?;
+            let resnet = resnet(last - i, width + skip, block.channels, &at.at("resnets").at(j))?;
             width = block.channels;
             let attention =
                 if config.up_attention[i] { transformer(last - i, &at.at("attentions").at(j))? } else { None };
             steps.push(Step { path: Path::Up, kind: Kind::Block { resnet, transformer: attention } });
         }
         if i < last {
-            let layer = Upsample::new(width, &at.at("upsamplers.0"))?;
+            let layer = Upsample::new(width, last - i - 1, &at.at("upsamplers.0"))?;
             steps.push(Step { path: Path::Up, kind: Kind::Upsample(layer) });
         }
     }

@@ -28,11 +28,11 @@ impl Middle {
 
     /// `(B,H,W,C)` → the same shape.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = self.first.forward(x, None)?;
+        let mut x = self.first.forward(x)?;
         if let Some(attention) = &self.attention {
             x = attention.forward(&x)?;
         }
-        self.second.forward(&x, None)
+        self.second.forward(&x)
     }
 }
 

@@ -37,7 +37,7 @@ impl Decoder {
         for (i, channels) in config.channels.iter().rev().enumerate() {
             let at = at.at("up_blocks");
             // In the files, the upsampling belongs to the level before.
-            let up = i.checked_sub(1).map(|i| Upsample::new(width, &at.at(i).at("upsamplers.0"))).transpose()?;
+            let up = i.checked_sub(1).map(|i| Upsample::new(width, 0, &at.at(i).at("upsamplers.0"))).transpose()?;
             let mut resnets = Vec::new();
             for j in 0..=config.layers {
                 resnets.push(ResnetBlock::new(resnet_size(width, *channels, config), &at.at(i).at("resnets").at(j))?);
@@ -79,7 +79,7 @@ impl Level {
             None => x,
         };
         for resnet in &self.resnets {
-            x = resnet.forward_with(norm, &x, None)?;
+            x = resnet.forward_with(norm, &x)?;
         }
         Ok(x)
     }

@@ -44,7 +44,7 @@ impl Encoder {
                 width = *channels;
             }
             let last = i + 1 == config.channels.len();
-            let down = (!last).then(|| Downsample::new(width, PADDING, &at.at("downsamplers.0"))).transpose()?;
+            let down = (!last).then(|| Downsample::new(width, PADDING, 0, &at.at("downsamplers.0"))).transpose()?;
             levels.push(Level { resnets, down });
         }
         Ok(Self {
@@ -78,7 +78,7 @@ impl Encoder {
 impl Level {
     fn forward(&self, norm: Norm<'_>, mut x: Tensor) -> Result<Tensor> {
         for resnet in &self.resnets {
-            x = resnet.forward_with(norm, &x, None)?;
+            x = resnet.forward_with(norm, &x)?;
         }
         match &self.down {
             Some(down) => down.forward(&x),

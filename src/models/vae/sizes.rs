@@ -12,5 +12,5 @@ pub(super) const TILED: usize = 2;
 
 /// A residual block's sizes in the VAE.
 pub(super) fn resnet_size(input: usize, output: usize, config: &VaeConfig) -> ResnetSize {
-    ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None }
+    ResnetSize { input, output, groups: config.groups, eps: GROUP_NORM_EPS, time: None, level: 0 }
 }

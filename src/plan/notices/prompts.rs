@@ -1,18 +1,18 @@
 //! Prompts that a model does not read as they stand.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::listed::listed;
+use crate::choice::PromptOptions;
 use crate::experiment::{Experiment, Settings};
 use crate::models::Reading;
 use crate::plan::facts::Facts;
-use crate::plan::prompts::{self, PromptList, beginning, too_long};
+use crate::plan::prompts::{self, PromptList, beginning, plain_weight, too_long};
+use crate::plan::readings::Readings;
 
 /// This many cut prompts of one setting are told one by one.
 const MOST: usize = 5;
-
-type Readings = BTreeMap<String, Reading>;
 
 /// Everything about the prompts of all cells, each sentence once.
 pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
@@ -25,6 +25,7 @@ pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
         let mut told = identifier(settings, readings);
         for list in &lists {
             told.extend(cut(list, settings, readings));
+            told.extend(unread_weights(list));
             if list.drawn {
                 told.extend(equal(list, readings));
             }
@@ -40,8 +41,9 @@ pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
 fn cut(list: &PromptList<'_>, settings: &Settings, readings: &Readings) -> Vec<String> {
     let identifier = settings.subject.identifier.to_lowercase();
     let sentence = |prompt: &Cow<'_, str>| {
-        let reading = readings.get(&**prompt)?;
-        let text = too_long(&in_quotes(list.name), prompt, reading)?;
+        let reading = readings.get(prompt, &list.options)?;
+        let setting = list.of_images.then_some("`generate.long_prompts = true`");
+        let text = too_long(&in_quotes(list.name), prompt, reading, setting)?;
         let seen = prompt.get(..reading.cut?)?;
         let has = |text: &str| !identifier.is_empty() && text.to_lowercase().contains(&identifier);
         let lost = has(prompt) && !has(seen);
@@ -52,36 +54,52 @@ fn cut(list: &PromptList<'_>, settings: &Settings, readings: &Readings) -> Vec<S
     let mut sentences: Vec<(bool, String)> = list.prompts.iter().filter_map(sentence).collect();
     // Those without the identifier are the worst.
     sentences.sort_by_key(|(lost, _)| !lost);
+    let sentences = sentences.into_iter().map(|(_, text)| text).collect();
+    few(sentences, |more| format!("{more} more of {} are cut off in the same way.", in_quotes(list.name)))
+}
+
+/// Prompts with weights that are not read as weights.
+fn unread_weights(list: &PromptList<'_>) -> Vec<String> {
+    let name = in_quotes(list.name);
+    let setting = list.of_images.then_some("`generate.prompt_weights = true`");
+    let sentence = |prompt: &Cow<'_, str>| plain_weight(&name, prompt, &list.options, setting);
+    let sentences = list.prompts.iter().filter_map(sentence).collect();
+    few(sentences, |more| format!("{more} more of {name} have weights that are read in the same way."))
+}
+
+/// The first sentences, and one about how many more there are.
+fn few(mut sentences: Vec<String>, rest: impl Fn(usize) -> String) -> Vec<String> {
     let more = sentences.len().saturating_sub(MOST);
-    let mut told: Vec<String> = sentences.into_iter().take(MOST).map(|(_, text)| text).collect();
-    if more > 0 {
-        told.push(format!("{more} more of {} are cut off in the same way.", in_quotes(list.name)));
-    }
-    told
+    sentences.truncate(MOST);
+    sentences.extend((more > 0).then(|| rest(more)));
+    sentences
 }
 
 /// Prompts of one list that are the same to the model.
 fn equal(list: &PromptList<'_>, readings: &Readings) -> Vec<String> {
-    let mut groups: BTreeMap<&[u32], Vec<&str>> = BTreeMap::new();
+    let mut groups: Vec<(&Reading, Vec<&str>)> = Vec::new();
     for prompt in &list.prompts {
-        if let Some(reading) = readings.get(&**prompt) {
-            groups.entry(&reading.ids).or_default().push(prompt);
+        let Some(reading) = readings.get(prompt, &list.options) else { continue };
+        match groups.iter_mut().find(|(known, _)| known.chunks == reading.chunks) {
+            Some((_, prompts)) => prompts.push(prompt),
+            None => groups.push((reading, vec![prompt])),
         }
     }
-    let several = groups.into_values().filter(|prompts| prompts.len() > 1);
-    several.filter_map(|prompts| same(&prompts, list.name, readings)).collect()
+    let several = groups.into_iter().map(|(_, prompts)| prompts).filter(|prompts| prompts.len() > 1);
+    several.filter_map(|prompts| same(&prompts, list, readings)).collect()
 }
 
-fn same(prompts: &[&str], name: &str, readings: &Readings) -> Option<String> {
-    let why = if prompts.iter().any(|prompt| readings.get(*prompt).is_some_and(|r| r.cut.is_some())) {
+fn same(prompts: &[&str], list: &PromptList<'_>, readings: &Readings) -> Option<String> {
+    let readings: Vec<&Reading> = prompts.iter().filter_map(|prompt| readings.get(prompt, &list.options)).collect();
+    let why = if readings.iter().any(|reading| reading.cut.is_some()) {
         "what differs is cut off"
-    } else if prompts.iter().any(|prompt| readings.get(*prompt).is_some_and(|r| !r.unknown.is_empty())) {
+    } else if readings.iter().any(|reading| !reading.unknown.is_empty()) {
         "its tokenizer does not know what differs"
     } else {
         "letter case and spaces do not count"
     };
     let names = listed(prompts.iter().map(|prompt| beginning(prompt)).collect())?;
-    let name = in_quotes(name);
+    let name = in_quotes(list.name);
     Some(format!("These prompts of {name} are the same to the model ({why}) and give the same images: {names}."))
 }
 
@@ -90,8 +108,12 @@ fn unknown(list: &PromptList<'_>, readings: &Readings) -> Option<String> {
     if list.name == "subject.identifier" {
         return None;
     }
-    let pieces: BTreeSet<&String> =
-        list.prompts.iter().filter_map(|prompt| readings.get(&**prompt)).flat_map(|reading| &reading.unknown).collect();
+    let pieces: BTreeSet<&String> = list
+        .prompts
+        .iter()
+        .filter_map(|prompt| readings.get(prompt, &list.options))
+        .flat_map(|reading| &reading.unknown)
+        .collect();
     let names = listed(pieces.into_iter().map(|piece| format!("\"{piece}\"")).collect())?;
     let name = in_quotes(list.name);
     Some(format!("The model's tokenizer does not know these parts of {name} and reads them all as the same: {names}."))
@@ -100,7 +122,7 @@ fn unknown(list: &PromptList<'_>, readings: &Readings) -> Option<String> {
 /// An identifier that means nothing to the model.
 fn identifier(settings: &Settings, readings: &Readings) -> Vec<String> {
     let word = &settings.subject.identifier;
-    let unread = readings.get(word).is_some_and(|reading| !reading.unknown.is_empty());
+    let unread = readings.get(word, &PromptOptions::default()).is_some_and(|reading| !reading.unknown.is_empty());
     let text = format!(
         "The model's tokenizer does not know all of the identifier \"{word}\": other words it does not know are the \
          same to it. Letters from a to z are known to each tokenizer."
@@ -112,7 +134,8 @@ fn identifier(settings: &Settings, readings: &Readings) -> Vec<String> {
 fn same_as_class(settings: &Settings, readings: &Readings) -> Option<String> {
     let prior = settings.train.prior_preservation.as_ref()?;
     let (instance, class) = (&settings.train.recipe.instance_prompt, &prior.images.class_prompt);
-    if readings.get(instance)?.ids != readings.get(class)?.ids {
+    let read = |prompt| Some(&readings.get(prompt, &PromptOptions::default())?.chunks);
+    if read(instance)? != read(class)? {
         return None;
     }
     Some(format!(
@@ -131,12 +154,15 @@ fn in_quotes(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Chunk;
 
     fn list<'a>(prompts: &[&'a str]) -> PromptList<'a> {
         PromptList {
             name: "generate.prompts",
             drawn: true,
             prompts: prompts.iter().map(|p| Cow::Borrowed(*p)).collect(),
+            options: PromptOptions::default(),
+            of_images: true,
         }
     }
 
@@ -145,11 +171,15 @@ mod tests {
         let words: Vec<&str> = prompt.split(' ').collect();
         let ids = words.iter().take(3).map(|word| u32::from(blake3::hash(word.as_bytes()).as_bytes()[0])).collect();
         let cut = (words.len() > 3).then(|| words[..3].join(" ").len() + 1);
-        Reading { ids, cut, unknown: Vec::new() }
+        Reading { chunks: vec![Chunk { ids, weights: Vec::new() }], cut, unknown: Vec::new() }
     }
 
     fn readings(prompts: &[&str]) -> Readings {
-        prompts.iter().map(|prompt| ((*prompt).to_owned(), read(prompt))).collect()
+        let mut readings = Readings::default();
+        for prompt in prompts {
+            readings.insert((*prompt).to_owned(), &PromptOptions::default(), read(prompt));
+        }
+        readings
     }
 
     #[test]
@@ -168,8 +198,26 @@ mod tests {
 
     #[test]
     fn the_part_that_is_cut_off_is_quoted() {
-        let text = too_long("`generate.prompts`", "a b c on the beach", &read("a b c on the beach")).unwrap();
-        assert!(text.contains("cut off: \"on the beach\"."), "{text}");
-        assert_eq!(too_long("x", "a b c", &read("a b c")), None);
+        let prompt = "a b c on the beach";
+        let text = too_long("`generate.prompts`", prompt, &read(prompt), None).unwrap();
+        assert!(text.ends_with("cut off: \"on the beach\"."), "{text}");
+        let text = too_long("`generate.prompts`", prompt, &read(prompt), Some("--long-prompts")).unwrap();
+        assert!(text.ends_with("--long-prompts reads it to its end."), "{text}");
+        assert_eq!(too_long("x", "a b c", &read("a b c"), None), None);
+    }
+
+    #[test]
+    fn weights_that_are_not_read_are_told() {
+        let prompts: Vec<String> = (0..7).map(|i| format!("a (red:1.{i}) hat")).collect();
+        let prompts: Vec<&str> = prompts.iter().map(String::as_str).chain(["a (red) hat"]).collect();
+        let told = unread_weights(&list(&prompts));
+        assert_eq!(told.len(), MOST + 1, "{told:?}");
+        assert!(told[0].contains("has \"(red:1.0)\", which the model reads with brackets and number"), "{}", told[0]);
+        assert!(told[0].ends_with("`generate.prompt_weights = true` makes a weight of it."), "{}", told[0]);
+        assert!(told[MOST].starts_with("2 more of `generate.prompts`"), "{}", told[MOST]);
+        let options = PromptOptions { prompt_weights: true, ..PromptOptions::default() };
+        assert!(unread_weights(&PromptList { options, ..list(&prompts) }).is_empty());
+        let training = PromptList { of_images: false, ..list(&prompts[..1]) };
+        assert!(unread_weights(&training)[0].ends_with("a training does not weight words."));
     }
 }

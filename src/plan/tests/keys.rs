@@ -104,6 +104,15 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("generate.sampler=ddim", images.clone()),
         ("generate.steps=10", images.clone()),
         ("generate.guidance_scale=5", images.clone()),
+        ("generate.timestep_spacing=trailing", images.clone()),
+        // The usual sampler lays them out on the whole range, so that both cannot be set.
+        ("generate.sigmas=karras", images.clone()),
+        ("generate.clip_skip=1", images.clone()),
+        ("generate.long_prompts=true", images.clone()),
+        ("generate.prompt_weights=true", images.clone()),
+        ("generate.clip_skip=0", vec![]),
+        ("generate.sigmas=model", vec![]),
+        ("generate.timestep_spacing=model", vec![]),
         ("generate.negative_prompt=blurry", images.clone()),
     ];
     let mut study = Study::new(12);

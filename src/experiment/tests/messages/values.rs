@@ -97,6 +97,22 @@ fn resolution() {
 }
 
 #[test]
+fn samplers_without_noise_levels() {
+    assert_snapshot!(errors("[generate]\nsampler = \"ddim\"\nsigmas = \"karras\""), @r#"
+    study.toml:4:10: `generate.sigmas`: ddim does not work on noise levels, so that they cannot be karras
+     4 | sigmas = "karras"
+       |          ^^^^^^^^
+       = euler, heun, dpm++2m, dpm++2m-sde, dpm++sde and unipc do; in a sweep, `[[exclude]]` drops the combination
+    "#);
+    assert_snapshot!(errors("[generate]\ntimestep_spacing = \"trailing\"\nsigmas = \"beta\""), @r#"
+    study.toml:3:20: `generate.timestep_spacing`: the beta noise levels of dpm++2m decide its timesteps, so that trailing spacing changes nothing
+     3 | timestep_spacing = "trailing"
+       |                    ^^^^^^^^^^
+       = set the spacing or the noise levels, not both; in a sweep, `[[exclude]]` drops the combination
+    "#);
+}
+
+#[test]
 fn choices() {
     assert_snapshot!(errors("[train]\nlr_scheduler = \"cosin\"\n[generate]\nsampler = \"dpm\"\n[model]\ndtype = \"fp16\"\ndevice = \"gpu\"\n[dataset]\ncrop = 'centre'"), @r#"
     study.toml:3:16: `train.lr_scheduler` cannot be "cosin"

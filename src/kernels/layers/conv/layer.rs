@@ -1,12 +1,13 @@
 //! The layer: checks, the choice of a storage, and access to the weight in any order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use super::geometry::{Geometry, Padding};
 use super::packed::PackedConv;
 use super::plain::{PlainConv, turned};
+use crate::kernels::layers::linear::norms;
 use crate::kernels::layers::storage::Packing;
 
 /// The frozen weights of a convolution with one group and dilation 1.
@@ -18,6 +19,7 @@ pub struct Conv2d {
     bias: Option<Tensor>,
     stride: usize,
     padding: Padding,
+    norms: Arc<OnceLock<Tensor>>,
 }
 
 /// CPU weights are kept in their storage dtype, and only in the order in which the product reads them.
@@ -57,7 +59,17 @@ impl Conv2d {
         } else {
             Weight::Plain(Arc::new(PlainConv::new(&weight)?))
         };
-        Ok(Self { dims, weight, bias, stride, padding })
+        Ok(Self { dims, weight, bias, stride, padding, norms: Arc::default() })
+    }
+
+    /// The shape of the weight, `(out, in, kernel height, kernel width)`.
+    pub(crate) fn dims(&self) -> [usize; 4] {
+        self.dims
+    }
+
+    /// The Euclidean norm of the weights of each output, `(out)` f32. Computed once.
+    pub(crate) fn norms(&self) -> Result<Tensor> {
+        norms(&self.norms, || self.weight(DType::F32))
     }
 
     /// Kernel height and width in pixels.

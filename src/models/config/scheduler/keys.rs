@@ -94,6 +94,10 @@ fn of_samplers() -> [(&'static str, Vec<Value>); 11] {
     ]
 }
 
+/// Keys that ask for noise levels, and the word of `generate.sigmas` for them.
+const SIGMAS: [(&str, &str); 3] =
+    [("use_karras_sigmas", "karras"), ("use_exponential_sigmas", "exponential"), ("use_beta_sigmas", "beta")];
+
 fn allowed(value: &Value, allowed: &[Value]) -> bool {
     allowed.iter().any(|a| a == value || (a.as_f64().is_some() && a.as_f64() == value.as_f64()))
 }
@@ -138,7 +142,10 @@ pub(super) fn warnings(fields: &Fields, betas: &BetaSchedule) -> Vec<String> {
     }
     for (key, values) in of_samplers() {
         if let Some(value) = fields.some(key).filter(|value| !allowed(value, &values)) {
-            let why = "the sampler that the experiment names decides instead";
+            let why = match SIGMAS.iter().find(|(theirs, _)| *theirs == key) {
+                Some((_, word)) => format!("`generate.sigmas = \"{word}\"` does"),
+                None => "the sampler that the experiment names decides instead".to_owned(),
+            };
             tell(format!("says `{key}` is {}; that is not used: {why}.", shown(value)));
         }
     }
