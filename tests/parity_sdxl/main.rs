@@ -19,6 +19,7 @@ use sdxl::{golden, randn};
 
 mod images;
 mod real_sizes;
+mod text;
 mod training;
 mod values;
 
