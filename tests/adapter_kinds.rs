@@ -183,6 +183,7 @@ fn merged_unmerged_saved_and_converted_adapters_predict_the_same() {
     let (unet, inputs) = (unet(), tensors("models/sd1.safetensors"));
     let layers = unet.adaptable_layers(Targets::All);
     let base = predict(&unet, &inputs, &LoraSet::empty());
+    let mut ours = BTreeMap::new();
     for kind in KINDS {
         let adapter = trained(&unet, kind);
         let live = predict(&unet, &inputs, &adapter.frozen_set(1.0).unwrap());
@@ -208,7 +209,10 @@ fn merged_unmerged_saved_and_converted_adapters_predict_the_same() {
         let bytes = |path: &PathBuf| std::fs::read(path).unwrap();
         assert!(convert(&again, Format::Diffusers).unwrap() == bytes(&back), "{kind}");
         assert!(bytes(&again) == bytes(&to_kohya), "{kind}");
+        ours.insert(kind.to_string(), live);
     }
+    // For check_files.py.
+    write("ours.safetensors", &tensor_file::write(&ours, &BTreeMap::new()).unwrap());
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Model {
 
     fn find(&self) -> anyhow::Result<BaseModel> {
         let access = Access { offline: true, observer: &|_: &Event| {}, stop: &StopFlag::new() };
-        BaseModel::find(&Base::Folder(self.0.path().to_owned()), &mut HashCache::none(), access)
+        BaseModel::find(&Base::Folder(self.0.path().to_owned()).into(), &mut HashCache::none(), access)
     }
 
     /// Changes a key of a JSON file for as long as `check` runs.

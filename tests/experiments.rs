@@ -23,7 +23,7 @@ fn photos(number: u8) -> tempfile::TempDir {
 }
 
 fn make(experiment: &Experiment) -> Plan {
-    let bases = experiment.cells().iter().map(|cell| (cell.settings.model.base.clone(), "base".to_owned()));
+    let bases = experiment.cells().iter().map(|cell| (cell.settings.model.sources(), "base".to_owned()));
     let photos = Facts::gather(experiment, &mut Memory::default()).unwrap();
     let facts = Facts { base_hashes: bases.collect(), device_class: "cpu".to_owned(), ..photos };
     plan::make(experiment, &facts).unwrap_or_else(|problems| panic!("{problems}"))

@@ -52,6 +52,30 @@ impl Choice for Sampler {
 
 written_as_word!(Sampler);
 
+/// What noise levels that are not those of the timesteps are laid out on.
+pub(super) enum Levels {
+    /// The sampler does not work on them.
+    None,
+    /// It always has those of Karras et al.
+    Karras,
+    /// From the first to the last level of the model.
+    WholeRange,
+    /// From the level of the first timestep that is visited to that of the last.
+    OfTimesteps,
+}
+
+impl Sampler {
+    /// Where noise levels that are not those of the timesteps lie.
+    pub(super) fn levels(self) -> Levels {
+        match self {
+            Self::Ddim | Self::Pndm | Self::EulerA | Self::Ddpm | Self::Lcm => Levels::None,
+            Self::DpmPp2mKarras => Levels::Karras,
+            Self::DpmPp2m | Self::DpmPp2mSde | Self::UniPc => Levels::WholeRange,
+            Self::Euler | Self::Heun | Self::DpmPpSde => Levels::OfTimesteps,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sampler::Sampler;
+use super::sampler::{Levels, Sampler};
 use super::sigmas::Sigmas;
 use super::spacing::Spacing;
 use super::words::is_default;
@@ -83,29 +83,6 @@ impl Sampling {
                 )
             }
             (Levels::None | Levels::Karras | Levels::WholeRange | Levels::OfTimesteps, _) => Ok(()),
-        }
-    }
-}
-
-/// What noise levels that are not those of the timesteps are laid out on.
-enum Levels {
-    /// The sampler does not work on them.
-    None,
-    /// It always has those of Karras et al.
-    Karras,
-    /// From the first to the last level of the model.
-    WholeRange,
-    /// From the level of the first timestep that is visited to that of the last.
-    OfTimesteps,
-}
-
-impl Sampler {
-    fn levels(self) -> Levels {
-        match self {
-            Self::Ddim | Self::Pndm | Self::EulerA | Self::Ddpm | Self::Lcm => Levels::None,
-            Self::DpmPp2mKarras => Levels::Karras,
-            Self::DpmPp2m | Self::DpmPp2mSde | Self::UniPc => Levels::WholeRange,
-            Self::Euler | Self::Heun | Self::DpmPpSde => Levels::OfTimesteps,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{
     exit::{Exit, Failure},
+    model_arg::PartArgs,
     options::{OutputArgs, ReportsDir},
     output::{emit, emit_json},
+    session::Session,
 };
 use crate::hub::Hub;
 use crate::kernels::instruction_sets;
@@ -16,10 +18,17 @@ use std::path::{Path, PathBuf};
 ///
 /// Nothing is changed and the network is not used.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  runner doctor\n\nResult: a table; a line that begins with ! names a problem.")]
+#[command(
+    after_help = "Examples:\n  runner doctor\n  runner doctor --model model.safetensors\n\nResult: a table; a line that begins with ! names a problem."
+)]
 pub struct DoctorArgs {
     #[command(flatten)]
     reports: ReportsDir,
+    /// Say what a model is and whether it can be used: a diffusers folder, a .safetensors checkpoint or a Hub id
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    #[command(flatten)]
+    parts: PartArgs,
 }
 
 /// One line of the answer.
@@ -65,6 +74,17 @@ pub(super) fn execute(args: &DoctorArgs, output: &OutputArgs) -> Result<Exit, Fa
             .filter(|name| *name != "HF_ENDPOINT" || fault.is_none())
             .filter_map(|name| Some(fact(name, std::env::var_os(name)?.to_string_lossy()))),
     );
+    if let Some(model) = &args.model {
+        let session = Session::start(output)?;
+        // Nothing is downloaded: what is missing is said.
+        match args.parts.find(model, true, &session) {
+            Ok(found) => {
+                facts.push(fact("model", found.about()));
+                facts.extend(found.warnings().iter().map(|warning| fact("model", warning)));
+            }
+            Err(failure) => facts.push(problem("model", failure.message().unwrap_or_else(|| model.clone()))),
+        }
+    }
     if output.json() {
         let members =
             facts.iter().map(|f| (f.name.to_owned(), serde_json::json!({"value": f.value, "problem": f.problem})));

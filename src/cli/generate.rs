@@ -32,7 +32,7 @@ fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
     Sampler::new(args.sampling(), &base.summary.process).or_exit(Exit::Usage)?;
     args.check_clip_skip(base.summary.most_clip_skip)?;
-    let lora = args.adapters(&base.summary.adaptable_layers, &device)?;
+    let lora = args.adapters(&base.summary.adaptable_layers, &device, session.output.error_paint())?;
     Drawing { args, base, device, width, height, lora, session }.execute(images)
 }
 

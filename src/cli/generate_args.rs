@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
@@ -11,19 +11,18 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use super::exit::{Exit, Failure, OrExit as _};
 use super::image_output::{ImageOutput, may_make_folder};
 use super::lora_arg::LoraArg;
+use super::model_arg::PartArgs;
 use super::options::words;
 use super::output::{may_write, warn};
 use super::session::Session;
-use super::study::failure;
-use crate::adapter::file;
-use crate::choice::{self, Dtype, ModelId, PromptOptions, Sampling, Sigmas, Spacing};
-use crate::experiment::settings::Base;
+use crate::adapter::file::{self, LoraFileError};
+use crate::choice::{self, Dtype, PromptOptions, Sampling, Sigmas, Spacing};
+use crate::event::Event;
 use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
-use crate::hashing::HashCache;
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::{plain_weight, too_long};
-use crate::study::StudyError;
-use crate::worker::{Access, BaseModel};
+use crate::text::Paint;
+use crate::worker::BaseModel;
 
 /// As for `generate.steps` in an experiment.
 const STEPS: RangeInclusive<i64> = 1..=MAX_SAMPLER_STEPS as i64;
@@ -50,6 +49,8 @@ pub struct GenerateArgs {
     /// A diffusers folder, a .safetensors checkpoint or a Hub id (owner/name or owner/name@revision)
     #[arg(long, value_name = "MODEL")]
     pub(super) model: String,
+    #[command(flatten)]
+    parts: PartArgs,
     /// What the images should show
     #[arg(long, value_name = "TEXT")]
     pub(super) prompt: String,
@@ -59,6 +60,9 @@ pub struct GenerateArgs {
     /// An adapter in a diffusers, peft or kohya format, and how strong; repeat to combine
     #[arg(long, value_name = "FILE[:SCALE]", value_parser = LoraArg::parse)]
     pub(super) lora: Vec<LoraArg>,
+    /// Go on if a part of an adapter cannot be applied, and say what was left out
+    #[arg(long)]
+    pub(super) allow_partial: bool,
     /// Seed of the first image, as for torch.Generator("cpu")
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -68,7 +72,8 @@ pub struct GenerateArgs {
     /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     pub(super) guidance_scale: f64,
-    /// How noise becomes an image
+    /// How noise becomes an image. The noise of dpm++sde is not that of diffusers: the same seed gives another image
+    /// there
     #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
     pub(super) sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps
@@ -167,13 +172,10 @@ impl GenerateArgs {
 
     /// Finds the base model, downloads what is missing of it, and tells its warnings.
     pub(super) fn find_model(&self, session: &Session) -> Result<BaseModel, Failure> {
-        let base = base(&self.model)?;
-        let Session { terminal, stop, output } = session;
-        let access = Access { offline: self.offline, observer: &**terminal, stop };
-        let found = BaseModel::find(&base, &mut HashCache::none(), access);
-        let base = found.map_err(|error| failure(StudyError::Model(error), output))?;
+        let base = self.parts.find(&self.model, self.offline, session)?;
+        session.tell(&Event::Note { message: format!("{}: {}", self.model, base.about()) });
         for warning in self.warnings(&base) {
-            warn(output.error_paint(), &warning);
+            warn(session.output.error_paint(), &warning);
         }
         Ok(base)
     }
@@ -205,32 +207,36 @@ impl GenerateArgs {
         Ok((pick("width", self.width)?, pick("height", self.height)?))
     }
 
-    /// All adapters as one. A file with a tensor that would not be applied is refused.
-    pub(super) fn adapters(&self, modules: &[AdaptableLayer], device: &Device) -> Result<LoraSet, Failure> {
+    /// All adapters as one. A file with a tensor that would not be applied is refused, unless the user goes on.
+    pub(super) fn adapters(
+        &self,
+        modules: &[AdaptableLayer],
+        device: &Device,
+        paint: Paint,
+    ) -> Result<LoraSet, Failure> {
         let mut sum = LoraSet::empty();
         for LoraArg { file, scale } in &self.lora {
-            let set = file::load(file, modules, *scale, device).or_exit(Exit::Experiment)?;
+            let (set, left_out) = if self.allow_partial {
+                file::load_partly(file, modules, *scale, device).or_exit(Exit::Experiment)?
+            } else {
+                let hint = "--allow-partial goes on without them";
+                (file::load(file, modules, *scale, device).map_err(|error| partial(error, hint))?, None)
+            };
+            if let Some(left_out) = left_out {
+                warn(paint, &format!("{}: {left_out}", file.display()));
+            }
             sum = sum.plus(set);
         }
         Ok(sum)
     }
 }
 
-/// A path that exists, or a Hub id.
-fn base(text: &str) -> Result<Base, Failure> {
-    let path = Path::new(text);
-    if path.is_dir() {
-        return Ok(Base::Folder(path.to_path_buf()));
-    }
-    if path.is_file() {
-        return Ok(Base::File(path.to_path_buf()));
-    }
-    let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())));
-    if text.parse::<ModelId>().is_ok() {
-        return Ok(Base::Hub { id: id.to_owned(), revision });
-    }
-    let error = anyhow::anyhow!("--model {text}: there is no such folder or file, and it is not a Hub id (owner/name)");
-    Err(Failure::new(Exit::Experiment, error))
+/// The failure of a file that cannot be applied as a whole, with what to do.
+pub(super) fn partial(error: LoraFileError, hint: &str) -> Failure {
+    let some = matches!(&error, LoraFileError::NotApplied { tensors, .. } if tensors.tensors.len() < tensors.of);
+    let error = anyhow::Error::new(error);
+    let error = if some { anyhow::anyhow!("{error}\n{hint}") } else { error };
+    Failure::new(Exit::Experiment, error)
 }
 
 fn parse_guidance(text: &str) -> Result<f64, String> {
@@ -269,7 +275,6 @@ mod tests {
         assert!(args(&["--clip-skip", "2"]).check_clip_skip(1).is_err());
         assert_eq!(args(&["--width", "96"]).size(128, 32).ok(), Some((96, 128)));
         assert!(args(&["--width", "100"]).size(128, 32).is_err());
-        assert!(base("no/such/thing/here").is_err());
     }
 
     #[test]

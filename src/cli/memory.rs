@@ -39,7 +39,7 @@ fn shortage(study: &Resolved, device: &Device) -> Option<String> {
     let left = store::available_memory_bytes()?;
     let weights = study.plan.cells.iter().filter_map(|cell| {
         let model = &cell.settings.model;
-        let summary = &study.models.get(&model.base)?.summary;
+        let summary = &study.models.get(&model.sources())?.summary;
         let bytes = match model.dtype {
             Dtype::F32 => 4,
             Dtype::Bf16 | Dtype::F16 => 2,

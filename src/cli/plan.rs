@@ -38,6 +38,9 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     if output.json() {
         emit_json(&plan::json(&study.plan, &statuses, &estimate))?;
     } else {
+        for (sources, model) in &study.models {
+            emit(&plain_text(&format!("{}: {}\n", sources.base.name(), model.about())))?;
+        }
         emit(&plain_text(&plan::table(&study.plan, &statuses, &estimate)))?;
     }
     Ok(Exit::Done)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Base, hub_id, looks_like_a_path};
+use super::base::{Base, hub_id, looks_like_a_path};
 use super::paths::{missing, resolve};
 use super::problem::Problem;
 use super::reader::Reader;

@@ -23,8 +23,8 @@ pub fn flat(settings: &Settings) -> Vec<(String, String)> {
 
 fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
     match value {
-        // The base is a tagged value; people know it by the setting's name.
-        Value::Object(map) if prefix == "model.base" => {
+        // These are tagged values; people know them by the setting's name.
+        Value::Object(map) if ["model.base", "model.vae", "model.text_encoders"].contains(&prefix) => {
             out.push((prefix.to_owned(), map.values().map(base_text).collect::<Vec<_>>().join(" ")));
         }
         Value::Object(map) => {

@@ -7,6 +7,7 @@
 //! messages. All problems are collected and told at once ([`Problems`]).
 
 pub mod axis;
+mod base;
 mod bounds;
 mod dataset;
 mod defaults;
@@ -21,6 +22,7 @@ mod image_recipe;
 mod layer;
 mod layers;
 mod model;
+mod model_sources;
 mod node;
 mod optimizer;
 mod paths;

@@ -4,12 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::base::Base;
 pub use super::dataset::Dataset;
 pub use super::encoders::EncoderChoice;
 pub use super::evaluate::{Evaluate, Probe};
 pub use super::generate::Generate;
 pub use super::image_recipe::ImageRecipe;
-pub use super::model::{Base, Model};
+pub use super::model::Model;
+pub use super::model_sources::ModelSources;
 pub use super::optimizer::OptimizerRecipe;
 pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;

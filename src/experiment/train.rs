@@ -181,13 +181,16 @@ fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usiz
 
 /// `None` if the adapter has no dropout and the file asks for it.
 fn refuse_dropout(reader: &mut Reader<'_>, adapter: Option<AdapterKind>, dropout: Option<f64>) -> Option<()> {
-    let (Some(AdapterKind::Loha), Some(dropout)) = (adapter, dropout) else { return Some(()) };
+    let (Some(kind @ (AdapterKind::Loha | AdapterKind::Lokr)), Some(dropout)) = (adapter, dropout) else {
+        return Some(());
+    };
     if dropout == 0.0 {
         return Some(());
     }
-    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"loha\"`");
+    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"{kind}\"`");
     let problem = Problem::error(reader.place("train.dropout"), message);
-    reader.push(problem.expected("0: neither peft nor LyCORIS has this dropout for a LoHa"));
+    let expected = format!("0: neither peft nor LyCORIS has this dropout for a {}", kind.title());
+    reader.push(problem.expected(expected));
     None
 }
 

@@ -1,6 +1,7 @@
 //! Files that are written as a whole, and files of others that are read with care.
 
 mod atomic;
+pub mod pickle;
 pub mod plain_file;
 
 pub use atomic::{FileError, TEMP_PREFIX, sync_folder, write_atomic};

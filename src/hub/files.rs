@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::path::Path;
 
 use super::{names, sound};
+use crate::files::pickle::is_pickle;
 use crate::tensors::texts::small_text;
-use crate::tensors::{ModelFolder, ModelPart, in_folder};
+use crate::tensors::{ModelFolder, ModelPart, VARIANTS, in_folder};
 
 /// The kind of folder that `model_index.json` names. What is there alone does not tell it: a model with two text
 /// encoders, of which one is not there yet, looks like a whole one with one.
@@ -37,9 +38,9 @@ fn lacking(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
             missing.push(format!("{folder}/vocab.json and {folder}/merges.txt"));
         }
     }
-    for ModelPart { folder, stem, .. } in model.parts {
-        if weight_files(folder, stem).iter().all(|name| !has(name)) {
-            missing.push(in_folder(folder, &format!("{stem}.safetensors")));
+    for part in model.parts {
+        if part.weights().iter().all(|(name, _)| !has(name)) {
+            missing.push(in_folder(part.folder, &format!("{}.safetensors", part.stem)));
         }
     }
     missing
@@ -49,15 +50,11 @@ fn lacking(model: &ModelFolder, has: &dyn Fn(&str) -> bool) -> Vec<String> {
 pub(super) fn pickles(kinds: &[&ModelFolder], listed: &[String]) -> Vec<String> {
     let has = |name: &str| listed.iter().any(|n| n == name);
     let Some(model) = fitting(kinds, &has) else { return Vec::new() };
-    let is_pickle = |name: &str| {
-        let extension = Path::new(name).extension().and_then(|end| end.to_str());
-        extension.is_some_and(|end| ["bin", "pt", "pth", "ckpt"].contains(&end))
-    };
     let of = |part: &ModelPart| -> Vec<String> {
         let folder = |name: &String| name.rsplit_once('/').map_or("", |(folder, _)| folder) == part.folder;
-        listed.iter().filter(|name| folder(name) && is_pickle(name)).cloned().collect()
+        listed.iter().filter(|name| folder(name) && is_pickle(Path::new(name))).cloned().collect()
     };
-    let lacks = |part: &&ModelPart| weight_files(part.folder, part.stem).iter().all(|name| !has(name));
+    let lacks = |part: &&ModelPart| part.weights().iter().all(|(name, _)| !has(name));
     let found: Vec<Vec<String>> = model.parts.iter().filter(lacks).map(of).collect();
     let only = found.len() == lacking(model, &has).len() && found.iter().all(|files| !files.is_empty());
     if only { found.concat() } else { Vec::new() }
@@ -74,7 +71,7 @@ pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     );
     names.extend(model.optional.iter().map(|name| (*name).to_owned()));
     // Of the weights the first that is there is the one that is opened.
-    let first = |part: &ModelPart| weight_files(part.folder, part.stem).into_iter().find(|name| there(name));
+    let first = |part: &ModelPart| part.weights().into_iter().map(|(name, _)| name).find(|name| there(name));
     names.extend(model.parts.iter().filter_map(first));
     names.retain(|name| there(name));
     for list in names.clone().iter().filter(|name| name.contains(".safetensors.index.")) {
@@ -91,32 +88,19 @@ pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     lacking
 }
 
-/// The names a component's weights can have, in order of preference: full precision before fp16, one file
-/// before shards.
-fn weight_files(folder: &str, stem: &str) -> [String; 4] {
-    [".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json"]
-        .map(|end| in_folder(folder, &format!("{stem}{end}")))
-}
-
 /// The files to download of those the repository lists: sorted, each a plain relative path.
 pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'a str> {
     let has = |name: &str| listed.iter().any(|n| n == name);
     let Some(model) = fitting(kinds, &has) else { return Vec::new() };
     let configs = model.configs();
     let mut chosen: Vec<&'a str> = Vec::new();
-    for ModelPart { folder, stem, .. } in model.parts {
-        let Some(first) = weight_files(folder, stem).into_iter().position(|name| has(&name)) else { continue };
-        let name = &weight_files(folder, stem)[first];
-        chosen.extend(listed.iter().map(String::as_str).filter(|n| n == name));
-        // The shards are `<stem>-00001-of-00002.safetensors`, with `.fp16` in front of the number or the end for a
-        // variant.
-        let (sharded, half) = (first % 2 == 1, first >= 2);
-        chosen.extend(listed.iter().map(String::as_str).filter(|n| {
-            sharded
-                && n.strip_prefix(&in_folder(folder, stem))
-                    .is_some_and(|rest| rest.ends_with(".safetensors") && rest.contains("-of-"))
-                && n.contains(".fp16") == half
-        }));
+    for part in model.parts {
+        let Some((first, variant)) = part.weights().into_iter().find(|(name, _)| has(name)) else { continue };
+        chosen.extend(listed.iter().map(String::as_str).filter(|name| *name == first));
+        if first.ends_with(".json") {
+            let beginning = in_folder(part.folder, part.stem);
+            chosen.extend(listed.iter().map(String::as_str).filter(|name| is_shard(name, &beginning, variant)));
+        }
     }
     chosen.extend(listed.iter().map(String::as_str).filter(|name| {
         let tokenizer = name.split_once('/').is_some_and(|(folder, file)| {
@@ -128,6 +112,16 @@ pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'
     chosen.sort_unstable();
     chosen.dedup();
     chosen
+}
+
+/// Whether a file is a shard of these weights: `<stem>-00001-of-00002.safetensors`, with the variant in front of the
+/// number or of the end.
+fn is_shard(name: &str, beginning: &str, variant: Option<&str>) -> bool {
+    let Some(rest) = name.strip_prefix(beginning).and_then(|rest| rest.strip_suffix(".safetensors")) else {
+        return false;
+    };
+    let of = |variant: &str| rest.starts_with(&format!(".{variant}-")) || rest.ends_with(&format!(".{variant}"));
+    rest.contains("-of-") && VARIANTS.iter().all(|known| of(known) == (variant == Some(*known)))
 }
 
 /// At most one folder deep, nothing hidden, no way out of the snapshot.

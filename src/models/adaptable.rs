@@ -27,7 +27,7 @@ impl AdaptableLayer {
         match targets {
             Targets::Attention => self.role == Role::Attention,
             Targets::AttentionFeedForward => matches!(self.role, Role::Attention | Role::FeedForward),
-            Targets::All => true,
+            Targets::All => self.role != Role::Edge,
         }
     }
 }
@@ -39,8 +39,10 @@ pub enum Role {
     Attention,
     /// One of the two linear layers behind an attention.
     FeedForward,
-    /// Anything else: the projections around a transformer, and convolutions.
+    /// Anything else inside the blocks: the projections around a transformer, of the time, and convolutions.
     Other,
+    /// Before or behind the blocks: no training here changes it, but adapters of other programs may.
+    Edge,
 }
 
 /// What a layer's input `(B, tokens, in)` consists of.

@@ -43,6 +43,12 @@ impl AdaptableConv {
         Ok(Self { layer, weights: at.conv(name, (input, output), kernel, stride, padding)? })
     }
 
+    /// The same before or behind the blocks of the network.
+    pub(super) fn at_edge(mut self) -> Self {
+        self.layer.role = Role::Edge;
+        self
+    }
+
     /// `x` `(B, H, W, in)` → `(B, H', W', out)`, with what the adapter adds.
     pub(super) fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         lora.conv2d(&self.layer.name, x, &self.weights)

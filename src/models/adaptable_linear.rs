@@ -59,11 +59,6 @@ impl AdaptableLinear {
         (&self.layer, Frozen::Linear(&self.weights))
     }
 
-    /// The layer as adapters see it.
-    pub(super) fn layer(&self) -> &AdaptableLayer {
-        &self.layer
-    }
-
     /// How the weights are stored.
     pub(super) fn dtype(&self) -> DType {
         self.weights.dtype()

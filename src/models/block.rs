@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::adaptable::{AdaptableLayer, Role, Tokens};
 use super::adaptable_linear::{AdaptableLinear, Input};
+use super::frozen::Frozen;
 use super::layers::Layers;
 use super::lora_set::LoraSet;
 use crate::kernels::{LayerNorm, add, attention, gelu_erf, layer_norm, quick_gelu};
@@ -132,8 +133,8 @@ impl Block {
         add(&self.fc2.forward(&h, lora)?, &x)
     }
 
-    /// The layers that an adapter can change.
-    pub(crate) fn adaptable_layers(&self) -> [&AdaptableLayer; 6] {
-        [&self.q, &self.k, &self.v, &self.out, &self.fc1, &self.fc2].map(AdaptableLinear::layer)
+    /// The layers that an adapter can change, and their weights.
+    pub(crate) fn adaptable(&self) -> [(&AdaptableLayer, Frozen<'_>); 6] {
+        [&self.q, &self.k, &self.v, &self.out, &self.fc1, &self.fc2].map(AdaptableLinear::adaptable)
     }
 }

@@ -3,6 +3,7 @@
 //! Models return `candle_core::Result`; loading returns [`LoadError`](crate::tensors::LoadError), which names the file
 //! and the tensors or keys at fault.
 
+pub mod about;
 pub mod adaptable;
 mod adaptable_conv;
 mod adaptable_linear;
@@ -12,6 +13,7 @@ pub mod conditioning;
 pub mod config;
 pub mod delta;
 pub mod denoiser;
+pub mod elsewhere;
 mod emphasis;
 pub mod families;
 mod fit;
@@ -43,6 +45,7 @@ pub use adaptable::{AdaptableLayer, Role, Tokens};
 pub use conditioning::{Conditioning, ImageSizes};
 pub use delta::Delta;
 pub use denoiser::Denoiser;
+pub use elsewhere::Elsewhere;
 pub use gradients::{ConditionGradients, LossAndGradients, Recompute};
 pub use lora_set::LoraSet;
 pub use model::Model;

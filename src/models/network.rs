@@ -122,10 +122,13 @@ impl Network {
         let (size, adaptable_layers) = match self {
             Self::UNet(config) => {
                 let (unet, size) = check(weights, |at| UNet2DConditionModel::new(config, at))?;
-                (size, unet.adaptable_layers(Targets::All))
+                (size, unet.every_adaptable_layer())
             }
             Self::Vae(config) => (check(weights, |at| AutoencoderKl::new(config, at))?.1, Vec::new()),
-            Self::ClipText(config) => (check(weights, |at| ClipTextModel::new(config, at))?.1, Vec::new()),
+            Self::ClipText(config) => {
+                let (text, size) = check(weights, |at| ClipTextModel::new(config, at))?;
+                (size, text.adaptable_layers(Targets::All))
+            }
         };
         Ok(Checked { parameters: size.parameters, adaptable_layers })
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::about::About;
 use super::config::{self, ModelIndex};
+use super::elsewhere::Elsewhere;
 use super::network::Network;
 use super::part::Part;
 use super::parts::Parts;
-use super::single_file::{self, FindModel};
+use super::single_file;
 use super::tokenizer;
 use crate::tensors::texts::Texts;
 use crate::tensors::{LoadError, ModelFolder, ModelPart, Weights};
@@ -19,22 +21,37 @@ impl Parts {
     /// # Errors
     /// Names what is missing or not supported.
     pub fn open(model: &Path) -> Result<Self, LoadError> {
-        Self::open_with(model, &|_| None)
+        Self::open_with(model, &Elsewhere::default())
     }
 
-    /// The same; a checkpoint in one file may also take its vocabulary from a model that `find` knows by its Hub id.
+    /// The same with some parts from elsewhere.
     ///
     /// # Errors
     /// Names what is missing or not supported.
-    pub fn open_with(model: &Path, find: FindModel<'_>) -> Result<Self, LoadError> {
-        if model.is_file() { single_file::open(model, find) } else { Self::from_folder(model) }
+    pub fn open_with(model: &Path, elsewhere: &Elsewhere<'_>) -> Result<Self, LoadError> {
+        if model.is_file() {
+            return single_file::open(model, elsewhere);
+        }
+        let mut parts = Self::from_folder(model)?;
+        let own_vae = parts.parts.iter().find_map(|part| part.network.vae().cloned());
+        for part in &mut parts.parts {
+            let Some(taken) = elsewhere.part(part.data, &part.network, own_vae.as_ref())? else { continue };
+            // What was read of the model's own part does not count any more.
+            let replaced = [Some(part.data.folder), part.data.tokenizer];
+            let own = |name: &str| replaced.contains(&name.split_once('/').map(|(folder, _)| folder));
+            parts.texts.retain(|name, _| !own(name));
+            parts.texts.extend(taken.texts);
+            parts.warnings.extend(taken.warnings);
+            *part = taken.part;
+        }
+        Ok(parts)
     }
 
     /// Opens a folder as diffusers' `save_pretrained` writes it.
     ///
     /// # Errors
     /// Names what is missing or not supported.
-    pub fn from_folder(folder: &Path) -> Result<Self, LoadError> {
+    fn from_folder(folder: &Path) -> Result<Self, LoadError> {
         let index = Texts::of(folder, &[ModelFolder::INDEX])?;
         let Some(text) = index.get(ModelFolder::INDEX)? else {
             let wanted = ModelFolder::INDEX.to_owned();
@@ -66,6 +83,15 @@ impl Parts {
             let weights = Weights::open_folder(&folder.join(data.folder), data.stem)?;
             parts.push(Part { data: *data, network, weights, tokenizer });
         }
-        Ok(Self { source: folder.to_owned(), folder: layout, parts, prompts, process, texts: hashes, warnings })
+        Ok(Self {
+            source: folder.to_owned(),
+            folder: layout,
+            parts,
+            prompts,
+            process,
+            texts: hashes,
+            warnings,
+            about: About::of_folder(),
+        })
     }
 }

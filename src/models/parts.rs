@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use super::about::About;
+use super::adaptable::AdaptableLayer;
 use super::families::PromptRules;
 use super::fit::fit;
 use super::model::Model;
@@ -36,9 +38,18 @@ pub struct Parts {
     pub texts: BTreeMap<String, blake3::Hash>,
     /// What the user should know of the model's configurations, each a plain sentence.
     pub warnings: Vec<String>,
+    /// What the files are, for [`about`](Self::about).
+    pub about: About,
 }
 
 impl Parts {
+    /// What the model is, in one line.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let own = |part: &Part| part.weights.files().all(|file| file.starts_with(&self.source));
+        self.about.line(&self.parts, &self.process, &own)
+    }
+
     /// The part with that folder, e.g. `unet`.
     #[must_use]
     pub fn part(&self, folder: &str) -> Option<&Part> {
@@ -91,7 +102,12 @@ impl Parts {
         for part in &self.parts {
             let checked = part.network.check(&part.weights)?;
             part_parameters.push((part.data.folder, checked.parameters));
-            adaptable_layers.extend(checked.adaptable_layers);
+            // The denoiser's layers have no prefix, those of a text encoder have its folder's name.
+            let layers = checked.adaptable_layers.into_iter();
+            adaptable_layers.extend(layers.map(|layer| match part.network.text_encoder() {
+                Some(_) => AdaptableLayer { name: format!("{}.{}", part.data.folder, layer.name), ..layer },
+                None => layer,
+            }));
         }
         Ok(ModelSummary {
             latent_channels: fit.vae.latent_channels,

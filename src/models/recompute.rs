@@ -56,11 +56,13 @@ fn recompute_steps<N: Steps>(
     lora: &LoraSet,
     loss: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<LossAndGradients> {
-    let (first, frozen_shared) = network.enter(latents, times, &conditioning.detached()?)?;
     let frozen = lora.detached();
+    let (first, frozen_shared) = network.enter(latents, times, &conditioning.detached()?, &frozen)?;
     // What all steps share depends on the conditions. If these are trainable, it is computed once more, recorded.
     let (shared, entering) = match conditioning.is_tracked() {
-        true => record(|| Ok(network.enter(latents, times, conditioning)?.1)).map(|(s, r)| (Some(s), Some(r)))?,
+        true => {
+            record(|| Ok(network.enter(latents, times, conditioning, &frozen)?.1)).map(|(s, r)| (Some(s), Some(r)))?
+        }
         false => (None, None),
     };
     let shared = shared.as_ref().unwrap_or(&frozen_shared);
@@ -83,7 +85,7 @@ fn recompute_steps<N: Steps>(
     // Gradients of the loss by the feature maps that the backward pass has not reached yet.
     let mut by_map = BTreeMap::new();
     let result = tracked(&last, &adapted)?;
-    let (prediction, recording) = record(|| network.leave(&result))?;
+    let (prediction, recording) = record(|| network.leave(&result, &frozen))?;
     let loss = loss(&prediction)?;
     collect(&mut by_map, &mut recording.backward(&loss)?, &[(last.id, result.clone())])?;
     drop((prediction, last, result));

@@ -16,11 +16,17 @@ pub(super) trait Steps {
     where
         Self: 'a;
 
-    /// The first feature map, and what all steps share. No adapter acts here.
+    /// The first feature map, and what all steps share, with what an adapter without gradients adds here.
     ///
     /// # Errors
     /// Shapes that do not agree, a full device.
-    fn enter(&self, latents: &Tensor, times: &[f32], conditioning: &Conditioning) -> Result<(Tensor, Self::Shared)>;
+    fn enter(
+        &self,
+        latents: &Tensor,
+        times: &[f32],
+        conditioning: &Conditioning,
+        lora: &LoraSet,
+    ) -> Result<(Tensor, Self::Shared)>;
 
     /// Goes through the steps in order and gives each its inputs; `apply` computes the step's result. Returns the last
     /// result.
@@ -33,11 +39,11 @@ pub(super) trait Steps {
         apply: impl FnMut(Visit<Self::Step<'a>>) -> Result<Tensor>,
     ) -> Result<FeatureMap>;
 
-    /// From the last feature map to the prediction `(B, C, h, w)` f32. No adapter acts here.
+    /// From the last feature map to the prediction `(B, C, h, w)` f32, with what an adapter without gradients adds here.
     ///
     /// # Errors
     /// A full device.
-    fn leave(&self, last: &Tensor) -> Result<Tensor>;
+    fn leave(&self, last: &Tensor, lora: &LoraSet) -> Result<Tensor>;
 }
 
 /// What every step of a network sees.
@@ -105,7 +111,7 @@ pub(super) fn forward<N: Steps>(
     conditioning: &Conditioning,
     lora: &LoraSet,
 ) -> Result<Tensor> {
-    let (first, shared) = network.enter(latents, times, conditioning)?;
+    let (first, shared) = network.enter(latents, times, conditioning, lora)?;
     let last = network.walk(first, |visit| visit.forward(&shared, lora))?;
-    network.leave(&last.value)
+    network.leave(&last.value, lora)
 }

@@ -1,5 +1,7 @@
 //! The prompt's encoder, transformers' `CLIPTextModel` and `CLIPTextModelWithProjection`.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Result, Tensor, bail};
 
 use crate::choice::Targets;
@@ -89,10 +91,20 @@ impl ClipTextModel {
     /// e.g. `text_model.encoder.layers.0.self_attn.q_proj`.
     #[must_use]
     pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
-        let layers = self.layers.iter().flat_map(Block::adaptable_layers);
+        let layers = self.layers.iter().flat_map(Block::adaptable).map(|(layer, _)| layer);
         let mut layers: Vec<AdaptableLayer> = layers.filter(|layer| layer.is_in(targets)).cloned().collect();
         layers.sort();
         layers
+    }
+
+    /// The Euclidean norms of the weights of each output, `(out)` f32, of the layers that an adapter with these targets
+    /// changes, by the same names.
+    ///
+    /// # Errors
+    /// A full device.
+    pub fn weight_norms(&self, targets: Targets) -> Result<BTreeMap<String, Tensor>> {
+        let layers = self.layers.iter().flat_map(Block::adaptable).filter(|(layer, _)| layer.is_in(targets));
+        layers.map(|(layer, frozen)| Ok((layer.name.clone(), frozen.norms()?))).collect()
     }
 
     /// `ids` `(B,T)` u32, `T` at most 77 → `(B,T,D)`, the last hidden state after the final layer norm, in the

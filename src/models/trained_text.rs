@@ -5,6 +5,7 @@
 //! computing its steps again, treats it as one more thing to differentiate by. Then the recordings are run backwards
 //! from the gradients that the denoiser found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
@@ -50,6 +51,20 @@ impl TrainedText {
         let mut layers: Vec<AdaptableLayer> = self.encoders.iter().flat_map(of_encoder).collect();
         layers.sort();
         layers
+    }
+
+    /// The Euclidean norms of the weights of each output, `(out)` f32, of the layers that an adapter with these targets
+    /// changes, by the same names.
+    ///
+    /// # Errors
+    /// A full device.
+    pub fn weight_norms(&self, targets: Targets) -> Result<BTreeMap<String, Tensor>> {
+        let mut norms = BTreeMap::new();
+        for (name, network) in &self.encoders {
+            let of_network = network.weight_norms(targets)?.into_iter();
+            norms.extend(of_network.map(|(layer, of_layer)| (format!("{name}.{layer}"), of_layer)));
+        }
+        Ok(norms)
     }
 
     /// What prompts become, from their token ids `(B, T)` u32 for each text encoder, with what `lora` adds.

@@ -20,7 +20,7 @@ pub(super) struct Upright {
 
 /// What a file says in its metadata.
 #[derive(Default)]
-struct Sources<'a> {
+struct ModelSources<'a> {
     exif: Option<Cow<'a, [u8]>>,
     /// ImageMagick's texts in PNG files; they count if there is no EXIF.
     profile: Option<Vec<u8>>,
@@ -34,10 +34,12 @@ pub(super) fn of(bytes: &[u8], format: Format) -> Upright {
         Format::Jpeg => jpeg_sources(bytes),
         Format::Png => png_sources(bytes),
         Format::Webp => webp_sources(bytes),
-        Format::Tiff => {
-            Sources { exif: Some(Cow::Borrowed(bytes)), xmp: exif::xmp(bytes).map(Cow::Borrowed), ..Sources::default() }
-        }
-        Format::Bmp | Format::Gif => Sources::default(),
+        Format::Tiff => ModelSources {
+            exif: Some(Cow::Borrowed(bytes)),
+            xmp: exif::xmp(bytes).map(Cow::Borrowed),
+            ..ModelSources::default()
+        },
+        Format::Bmp | Format::Gif => ModelSources::default(),
     };
     let tag = |block: &[u8]| exif::orientation(strip(strip(block)));
     let own = sources.exif.as_deref().map_or(Tag::Absent, tag);
@@ -67,8 +69,8 @@ fn strip(block: &[u8]) -> &[u8] {
 const XMP_IN_JPEG: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// EXIF of more than 64 kB lies in several segments. If there are several XMP packets, the last one counts.
-fn jpeg_sources(bytes: &[u8]) -> Sources<'_> {
-    let mut sources = Sources::default();
+fn jpeg_sources(bytes: &[u8]) -> ModelSources<'_> {
+    let mut sources = ModelSources::default();
     // Segments after the first scan are not part of the header.
     let headers = jpeg::segments(bytes).take_while(|segment| segment.marker != 0xda);
     for segment in headers.filter(|segment| segment.marker == 0xe1) {
@@ -84,11 +86,11 @@ fn jpeg_sources(bytes: &[u8]) -> Sources<'_> {
     sources
 }
 
-fn png_sources(bytes: &[u8]) -> Sources<'_> {
+fn png_sources(bytes: &[u8]) -> ModelSources<'_> {
     let wanted = |keyword: &[u8]| {
         keyword == b"exif" || keyword == b"XML:com.adobe.xmp" || keyword.starts_with(b"Raw profile type ")
     };
-    let mut sources = Sources::default();
+    let mut sources = ModelSources::default();
     let mut rare_xmp = None;
     let mut app1 = None;
     for (kind, data) in png_text::chunks(bytes) {
@@ -116,10 +118,10 @@ fn png_sources(bytes: &[u8]) -> Sources<'_> {
 
 /// The chunks of a RIFF container: <https://developers.google.com/speed/webp/docs/riff_container>. Metadata count if
 /// the flags of the first chunk announce them, as in libwebp.
-fn webp_sources(bytes: &[u8]) -> Sources<'_> {
+fn webp_sources(bytes: &[u8]) -> ModelSources<'_> {
     const EXIF: u8 = 8;
     const XMP: u8 = 4;
-    let mut sources = Sources::default();
+    let mut sources = ModelSources::default();
     let mut flags = 0;
     let mut rest = bytes.get(12..).unwrap_or_default();
     while let Some((kind, after)) = rest.split_first_chunk::<4>() {

@@ -7,7 +7,7 @@ use super::prompts;
 use super::readings::Readings;
 use crate::choice::PromptOptions;
 use crate::experiment::Experiment;
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, ModelSources};
 use crate::models::Reading;
 use crate::photos::{self, Memory, PhotoError, Scan};
 
@@ -17,15 +17,15 @@ pub struct Facts {
     /// What lies in the photo folders, by `dataset.images`.
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// Content hash of each base model.
-    pub base_hashes: BTreeMap<Base, String>,
+    pub base_hashes: BTreeMap<ModelSources, String>,
     /// What the user should know of each base model's files, each a plain sentence.
-    pub base_warnings: BTreeMap<Base, Vec<String>>,
+    pub base_warnings: BTreeMap<ModelSources, Vec<String>>,
     /// Content hash of each image encoder.
     pub encoder_hashes: BTreeMap<Base, String>,
     /// What the user should know of each encoder's files, by its name, each a plain sentence.
     pub encoder_warnings: BTreeMap<String, Vec<String>>,
     /// How each base model reads the prompts that it gets, by prompt.
-    pub readings: BTreeMap<Base, Readings>,
+    pub readings: BTreeMap<ModelSources, Readings>,
     /// `cpu`, `cuda` or `metal`: results are reproducible within a class of devices.
     pub device_class: String,
 }
@@ -53,16 +53,16 @@ impl Facts {
     pub fn read_prompts(
         &mut self,
         experiment: &Experiment,
-        read: &dyn Fn(&Base, &str, &PromptOptions) -> Option<Reading>,
+        read: &dyn Fn(&ModelSources, &str, &PromptOptions) -> Option<Reading>,
     ) {
         for cell in experiment.cells() {
-            let base = &cell.settings.model.base;
+            let base = cell.settings.model.sources();
             let scan = self.photos.get(&cell.settings.dataset.images);
             let known = self.readings.entry(base.clone()).or_default();
             for list in prompts::of(&cell.settings, scan) {
                 for prompt in list.prompts {
                     if known.get(&prompt, &list.options).is_none()
-                        && let Some(reading) = read(base, &prompt, &list.options)
+                        && let Some(reading) = read(&base, &prompt, &list.options)
                     {
                         known.insert(prompt.into_owned(), &list.options, reading);
                     }

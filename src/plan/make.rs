@@ -30,7 +30,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
     for (index, cell) in experiment.cells().iter().enumerate() {
         let dataset = &cell.settings.dataset;
         let (Some(scan), Some(base_hash)) =
-            (facts.photos.get(&dataset.images), facts.base_hashes.get(&cell.settings.model.base))
+            (facts.photos.get(&dataset.images), facts.base_hashes.get(&cell.settings.model.sources()))
         else {
             let place = Place::Path(experiment.file.clone());
             return Err(Problem::error(place, "photos or base model were not looked up").into());

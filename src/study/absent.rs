@@ -24,14 +24,29 @@ impl AbsentModel {
     }
 }
 
+/// What the cache lacks of a model.
+pub(super) struct Lack {
+    /// `owner/name@revision`
+    id: String,
+    /// In a plain sentence.
+    pub(super) text: String,
+}
+
+impl Lack {
+    /// Whether it is that model.
+    pub(super) fn is_about(&self, base: &Base) -> bool {
+        matches!(base, Base::Hub { id, .. } if self.id.split('@').next() == Some(id))
+    }
+}
+
 /// What the cache lacks, if that is why a model was not found.
-pub(super) fn missing_files(error: &anyhow::Error) -> Option<String> {
+pub(super) fn missing_files(error: &anyhow::Error) -> Option<Lack> {
     error.chain().find_map(|cause| match cause.downcast_ref() {
-        Some(HubError::Offline { id, cache, missing }) => Some(format!(
-            "{id} is not complete in the Hub cache {}; a run would download {}",
-            cache.display(),
-            missing.join(", ")
-        )),
+        Some(HubError::Offline { id, cache, missing }) => {
+            let (cache, files) = (cache.display(), missing.join(", "));
+            let text = format!("{id} is not complete in the Hub cache {cache}; a run would download {files}");
+            Some(Lack { id: id.clone(), text })
+        }
         _ => None,
     })
 }

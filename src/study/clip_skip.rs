@@ -6,10 +6,13 @@ use crate::experiment::{Experiment, Problem, Problems, settings};
 use crate::worker::BaseModel;
 
 /// Checks every cell's `generate.clip_skip`; each that is too large is told once.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(
+    experiment: &Experiment,
+    models: &BTreeMap<settings::ModelSources, BaseModel>,
+) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
-        let Some(model) = models.get(&cell.settings.model.base) else { continue };
+        let Some(model) = models.get(&cell.settings.model.sources()) else { continue };
         let most = model.summary.most_clip_skip;
         let skip = cell.settings.generate.images.reading.clip_skip;
         if skip > most {

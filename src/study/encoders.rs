@@ -31,15 +31,16 @@ impl Encoders {
             let missing = found.as_ref().err().and_then(missing_files);
             let hash = match missing.filter(|_| lookup.hub == HubAccess::CacheOrAbsent) {
                 Some(message) => {
-                    let known = memories.model(&choice.model);
-                    let absent = AbsentModel { base: choice.model.clone(), known: known.is_some(), message };
+                    let known = memories.model(&choice.model.clone().into());
+                    let absent =
+                        AbsentModel { base: choice.model.clone(), known: known.is_some(), message: message.text };
                     let hash = known.unwrap_or_else(|| absent.stand_in());
                     encoders.absent.push(absent);
                     hash
                 }
                 None => {
                     let encoder = found?;
-                    memories.note_model(&choice.model, &encoder.hash);
+                    memories.note_model(&choice.model.clone().into(), &encoder.hash);
                     let hash = encoder.hash.clone();
                     encoders.found.insert(choice.model.clone(), encoder);
                     hash

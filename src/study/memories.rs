@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, ModelSources};
 use crate::files::{plain_file, write_atomic};
 use crate::hashing::HashCache;
 use crate::photos::Memory;
@@ -47,13 +47,13 @@ impl Memories {
     }
 
     /// The hash that a model of the Hub had when it was last seen.
-    pub(super) fn model(&self, base: &Base) -> Option<String> {
-        self.models.get(&name(base)?).cloned()
+    pub(super) fn model(&self, sources: &ModelSources) -> Option<String> {
+        self.models.get(&name(sources)?).cloned()
     }
 
     /// Remembers the hash of a model of the Hub; other models are where the experiment file says or nowhere.
-    pub(super) fn note_model(&mut self, base: &Base, hash: &str) {
-        if let Some(name) = name(base) {
+    pub(super) fn note_model(&mut self, sources: &ModelSources, hash: &str) {
+        if let Some(name) = name(sources) {
             self.models_changed |= self.models.insert(name, hash.to_owned()).as_deref() != Some(hash);
         }
     }
@@ -78,12 +78,20 @@ impl Memories {
     }
 }
 
-/// `owner/name@revision` of a model of the Hub.
-fn name(base: &Base) -> Option<String> {
-    match base {
+/// `owner/name@revision` of a model of the Hub, with those of the parts that come from elsewhere.
+fn name(sources: &ModelSources) -> Option<String> {
+    let one = |base: &Base| match base {
         Base::Hub { id, revision } => Some(format!("{id}@{}", revision.as_deref().unwrap_or("main"))),
         Base::Folder(_) | Base::File(_) => None,
+    };
+    let ModelSources { base, vae, text_encoders } = sources;
+    let mut name = one(base)?;
+    for (what, part) in [("vae", vae), ("text_encoders", text_encoders)] {
+        if let Some(part) = part {
+            name = format!("{name} {what} {}", one(part)?);
+        }
     }
+    Some(name)
 }
 
 #[cfg(test)]
@@ -111,7 +119,9 @@ mod tests {
     #[test]
     fn the_hash_of_a_hub_model_is_remembered() {
         let store = tempfile::tempdir().unwrap();
-        let base = |revision: Option<&str>| Base::Hub { id: "a/b".into(), revision: revision.map(str::to_owned) };
+        let base = |revision: Option<&str>| -> ModelSources {
+            Base::Hub { id: "a/b".into(), revision: revision.map(str::to_owned) }.into()
+        };
         let hash = blake3::hash(b"model").to_hex().to_string();
         let mut memories = Memories::open(store.path());
         memories.note_model(&base(None), &hash);

@@ -15,7 +15,7 @@ use super::read::Study;
 use super::{class, clip_skip, sampler_steps, sizes};
 use crate::choice::DeviceClass;
 use crate::experiment::Source;
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, ModelSources};
 use crate::photos::Scan;
 use crate::plan::{self, Facts, JobStatus, Plan};
 use crate::stage::Inputs;
@@ -34,7 +34,7 @@ pub struct Resolved {
     /// The file and all that it extends.
     pub sources: Vec<Arc<Source>>,
     /// Hashes of the base models, by setting; stand-ins for those that are absent and not known.
-    pub base_hashes: BTreeMap<Base, String>,
+    pub base_hashes: BTreeMap<ModelSources, String>,
     /// Hashes of the encoders.
     pub encoder_hashes: BTreeMap<Base, String>,
     /// The class of devices it is planned for.
@@ -42,7 +42,7 @@ pub struct Resolved {
     /// What lies in the photo folders, by `dataset.images`.
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// The base models that were found.
-    pub models: BTreeMap<Base, BaseModel>,
+    pub models: BTreeMap<ModelSources, BaseModel>,
     /// The encoders that were found.
     pub encoders: BTreeMap<Base, FoundEncoder>,
     /// The base models and encoders that were not, with `HubAccess::CacheOrAbsent`.
@@ -112,7 +112,8 @@ impl Resolved {
             file: &self.file,
             sources: &self.sources,
             plan: &self.whole,
-            models: [&self.base_hashes, &self.encoder_hashes],
+            base_models: &self.base_hashes,
+            encoders: &self.encoder_hashes,
             photos: &self.photos,
         })
     }
@@ -133,8 +134,9 @@ impl Resolved {
         let unknown = self.unknown_models();
         for (job, status) in self.plan.jobs.iter().zip(&mut statuses) {
             let JobStatus::Todo { reason } = status else { continue };
-            let mut bases = job.cells.iter().map(|&cell| &self.plan.cells[cell].settings.model.base);
-            if bases.any(|base| unknown.iter().any(|model| model.base == *base)) {
+            let sources = |&cell: &usize| self.plan.cells[cell].settings.model.sources();
+            let lacks = |base: &Base| unknown.iter().any(|model| model.base == *base);
+            if job.cells.iter().any(|cell| sources(cell).all().any(lacks)) {
                 *reason = "the base model is not downloaded yet".to_owned();
             } else if let Inputs::Features(features) = &job.inputs
                 && unknown.iter().any(|model| model.stand_in() == features.encoder)

@@ -8,10 +8,13 @@ use crate::worker::BaseModel;
 use std::collections::BTreeMap;
 
 /// Checks every cell's sampler; each impossible one is told once.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<settings::Base, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(
+    experiment: &Experiment,
+    models: &BTreeMap<settings::ModelSources, BaseModel>,
+) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
-        let Some(model) = models.get(&cell.settings.model.base) else { continue };
+        let Some(model) = models.get(&cell.settings.model.sources()) else { continue };
         let generate = &cell.settings.generate;
         let class_images = cell.settings.train.prior_preservation.as_ref();
         let uses = std::iter::once(("generate", generate.images.sampling))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::experiment::settings::Base;
+use crate::experiment::settings::ModelSources;
 use crate::experiment::{Experiment, Problem, Problems};
 use crate::worker::BaseModel;
 
@@ -10,11 +10,11 @@ use crate::worker::BaseModel;
 ///
 /// # Errors
 /// Every size that does not fit, with the nearest ones that do.
-pub(super) fn check(experiment: &Experiment, models: &BTreeMap<Base, BaseModel>) -> Result<(), Problems> {
+pub(super) fn check(experiment: &Experiment, models: &BTreeMap<ModelSources, BaseModel>) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (index, cell) in experiment.cells().iter().enumerate() {
         let settings = &cell.settings;
-        let Some(model) = models.get(&settings.model.base) else { continue };
+        let Some(model) = models.get(&settings.model.sources()) else { continue };
         let multiple = model.summary.unet_multiple.max(1);
         let sizes = [
             ("dataset.resolution", settings.dataset.resolution),

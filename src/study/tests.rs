@@ -89,3 +89,22 @@ fn hashes_of_weights_are_remembered() {
     assert!(text.contains("toyworld/unet/diffusion_pytorch_model.safetensors"), "{text}");
     assert_eq!(base(&resolve(&file, &[], Some(DeviceClass::Cpu))), first);
 }
+
+#[test]
+fn a_vae_from_elsewhere_makes_another_model() {
+    let (_folder, file) = project();
+    let vae = |text: &str| format!("model.vae=\"{}/{text}\"", env!("CARGO_MANIFEST_DIR"));
+    let base = |set: &[&str]| {
+        let resolved = resolve(&file, set, Some(DeviceClass::Cpu));
+        let model = resolved.models.values().next().unwrap().about();
+        (resolved.whole.jobs[0].inputs.key_inputs().0["model.base"].clone(), model)
+    };
+    let (own, line) = base(&[]);
+    assert!(line.contains("in a diffusers folder") && !line.contains("with the VAE"), "{line}");
+    let (other, line) = base(&[&vae("tests/golden/models/sd1/vae")]);
+    assert!(line.contains("with the VAE of") && line.contains("sd1/vae"), "{line}");
+    assert_ne!(other, own);
+    // The same content is the same model, wherever it lies.
+    assert_eq!(base(&[&vae("tests/golden/models/sd1")]).0, other);
+    assert_eq!(base(&[&vae("experiments/models/toyworld")]).0, own);
+}

@@ -14,6 +14,14 @@ pub struct ModelPart {
 }
 
 impl ModelPart {
+    /// The names that its weights can have, relative to the model's folder, with the variant of each (`fp16`), in the
+    /// order of preference.
+    #[must_use]
+    pub fn weights(&self) -> Vec<(String, Option<&'static str>)> {
+        let names = weight_names(self.stem).into_iter();
+        names.map(|(name, variant)| (in_folder(self.folder, &name), variant)).collect()
+    }
+
     /// The name of its configuration, relative to the model's folder.
     #[must_use]
     pub fn config(&self) -> String {
@@ -54,6 +62,26 @@ impl ModelFolder {
         self.parts.iter().filter_map(|part| part.tokenizer)
     }
 }
+
+/// The names that weights can have in their folder, with the variant of each, in the order of preference: full precision
+/// before half, one file before a list of shards. diffusers writes the list of a variant as
+/// `<stem>.safetensors.index.fp16.json`; some repositories have `<stem>.fp16.safetensors.index.json`.
+#[must_use]
+pub fn weight_names(stem: &str) -> Vec<(String, Option<&'static str>)> {
+    let mut names = vec![(format!("{stem}.safetensors"), None), (format!("{stem}.safetensors.index.json"), None)];
+    for variant in VARIANTS {
+        let ends = [
+            format!("{variant}.safetensors"),
+            format!("safetensors.index.{variant}.json"),
+            format!("{variant}.safetensors.index.json"),
+        ];
+        names.extend(ends.map(|end| (format!("{stem}.{end}"), Some(variant))));
+    }
+    names
+}
+
+/// The variants of weights that are read where there are no others.
+pub const VARIANTS: [&str; 2] = ["fp16", "bf16"];
 
 /// The path of a file in a folder of the model; an empty folder is the model's own.
 #[must_use]

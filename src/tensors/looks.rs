@@ -1,14 +1,17 @@
 //! Files that are something else than their name says, told by how they begin.
 
+use std::path::Path;
+
+use crate::files::pickle::convert_file;
+
 /// What people have instead of a model file or a configuration, and what to do about it; `None` if `bytes`, the
-/// beginning of a file, look like none of these.
-pub(crate) fn looks_like(bytes: &[u8]) -> Option<String> {
+/// beginning of `file`, look like none of these.
+pub(crate) fn looks_like(bytes: &[u8], file: &Path) -> Option<String> {
     let starts = |magics: &[&[u8]]| magics.iter().any(|magic| bytes.starts_with(magic));
     let text: String = bytes.iter().take(512).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
     let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || "\u{ef}\u{bb}\u{bf}".contains(c));
     let again = "download it again";
-    let pickle = "which can run any code when it is opened: look for the .safetensors version of the model, or \
-                  convert it with a program you trust";
+    let pickle = || format!("which can run any code when it is opened: {}", convert_file(file));
     Some(if bytes.is_empty() {
         format!("it is empty; {again}")
     } else if bytes.len() >= 8 && bytes.iter().take(64).all(|byte| *byte == 0) {
@@ -26,13 +29,13 @@ pub(crate) fn looks_like(bytes: &[u8]) -> Option<String> {
     } else if let Some(message) = server_message(bytes) {
         format!("it is the message of a server instead of the file (\"{message}\"): check the address and {again}")
     } else if starts(&[b"PK\x03\x04", b"PK\x05\x06"]) {
-        format!("it is a ZIP archive, or a PyTorch file (a pickle), {pickle}")
+        format!("it is a ZIP archive, or a PyTorch file (a pickle), {}", pickle())
     } else if bytes.len() > 2
         && bytes[0] == 0x80
         && (2..=5).contains(&bytes[1])
         && bytes[2..].iter().take(6).any(|b| *b != 0)
     {
-        format!("it is a Python pickle (.ckpt, .pt, .bin), {pickle}")
+        format!("it is a Python pickle (.ckpt, .pt, .bin), {}", pickle())
     } else if starts(&[b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"BZh", b"Rar!"])
         || bytes.get(257..262) == Some(b"ustar")
     {
@@ -99,7 +102,7 @@ mod tests {
             (b"\x28\xb5\x2f\xfd\0\0\0\0", "unpack"),
         ];
         for (bytes, what) in cases {
-            let said = looks_like(bytes).unwrap_or_else(|| panic!("{what}"));
+            let said = looks_like(bytes, Path::new("model.ckpt")).unwrap_or_else(|| panic!("{what}"));
             assert!(said.contains(what), "{what}: {said}");
         }
     }
@@ -110,7 +113,7 @@ mod tests {
         weights.extend(b"{\"__metadata__\":{\"format\":\"pt\"}");
         let texts: [&[u8]; 4] = [b"{}", b"{\n  \"_class_name\": \"x\"", b"#version: 0.2\ni n\n", b"{\"vocab\": {}"];
         for good in texts.into_iter().chain([weights.as_slice()]) {
-            assert_eq!(looks_like(good), None);
+            assert_eq!(looks_like(good, Path::new("model.safetensors")), None);
         }
     }
 }

@@ -10,5 +10,5 @@ pub mod unique_names;
 pub mod weights;
 
 pub use error::{LoadError, TensorProblems};
-pub use folder::{ModelFolder, ModelPart, in_folder};
+pub use folder::{ModelFolder, ModelPart, VARIANTS, in_folder, weight_names};
 pub use weights::Weights;

@@ -81,7 +81,7 @@ pub(crate) fn small_text(file: &Path) -> Result<String, LoadError> {
 
 fn text<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
     let invalid = |reason: String| LoadError::Invalid { file: file.to_owned(), reason };
-    if let Some(what) = looks_like(bytes) {
+    if let Some(what) = looks_like(bytes, file) {
         return Err(invalid(what));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| invalid("it is not text in UTF-8".to_owned()))?;

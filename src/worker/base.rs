@@ -1,15 +1,11 @@
 //! The base model of a study: found on disk or on the Hub, checked, and hashed by content.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 
 use super::locate::{Access, combined, locate};
-use crate::experiment::settings::{Base, Dtype};
+use crate::experiment::settings::{Dtype, ModelSources};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
 use crate::kernels::{Dense, Packing, Storage};
@@ -17,6 +13,7 @@ use crate::models::Model;
 use crate::models::ModelSummary;
 use crate::models::Parts;
 use crate::models::Tokenizer;
+use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
 use crate::models::families::FOLDERS;
 
 /// A model that is there and whole; its weights are not loaded yet.
@@ -38,9 +35,14 @@ impl BaseModel {
     ///
     /// # Errors
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
-    pub fn find(base: &Base, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
+    pub fn find(sources: &ModelSources, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
+        let ModelSources { base, vae, text_encoders } = sources;
         let path = locate(base, &FOLDERS, access)?;
-        let mut parts = parts(&path)?;
+        let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
+        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &FOLDERS, access)).transpose()?;
+        let find = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
+        let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref(), find: &find };
+        let mut parts = Parts::open_with(&path, &elsewhere)?;
         let summary = parts.check()?;
         let mut files = BTreeMap::new();
         let mut hashes = Vec::new();
@@ -70,6 +72,12 @@ impl BaseModel {
         self.parts.tokenizer()
     }
 
+    /// What it is, in one line.
+    #[must_use]
+    pub fn about(&self) -> String {
+        self.parts.about()
+    }
+
     /// What the user should know of the model's files, each a plain sentence.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -86,9 +94,4 @@ pub(super) fn storage(dtype: Dtype, low_memory: bool) -> Storage {
         Dtype::Int8 => (candle_core::DType::BF16, Dense::Int8),
     };
     Storage { dtype, packing: if low_memory { Packing::Small } else { Packing::Fast }, dense }
-}
-
-fn parts(path: &Path) -> Result<Parts> {
-    let cached = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
-    Ok(if path.is_dir() { Parts::from_folder(path)? } else { Parts::open_with(path, &cached)? })
 }

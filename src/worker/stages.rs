@@ -8,7 +8,7 @@ use super::{
     base::BaseModel, baseline, class_images, context::Context, device, encoder::FoundEncoder, error::StageError,
     evaluate, features, generate, interface::Output, interface::Worker, prepare, probe, train,
 };
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, ModelSources};
 use crate::models::Model;
 use crate::models::vision::Encoder;
 use crate::photos::Scan;
@@ -28,7 +28,7 @@ impl Stages {
     pub fn new(
         device: Device,
         photos: BTreeMap<Vec<PathBuf>, Scan>,
-        models: BTreeMap<Base, BaseModel>,
+        models: BTreeMap<ModelSources, BaseModel>,
         encoders: BTreeMap<Base, FoundEncoder>,
     ) -> Self {
         let models = Models { device, found: models, encoders, loaded: None, loaded_encoders: BTreeMap::new() };
@@ -67,7 +67,7 @@ impl Worker for Stages {
 #[derive(Debug)]
 struct Models {
     device: Device,
-    found: BTreeMap<Base, BaseModel>,
+    found: BTreeMap<ModelSources, BaseModel>,
     encoders: BTreeMap<Base, FoundEncoder>,
     loaded: Option<(ModelInputs, Model)>,
     /// By hash.

@@ -13,7 +13,7 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::choice::Targets;
+use crate::choice::{AdapterKind, Targets};
 use crate::models::Model;
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -32,7 +32,12 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let source = batch_source(model, wanted, items)?;
     let recipe = &wanted.train.recipe;
     let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    let adapter = Adapter::init(recipe.adapter, &layers, recipe.rank, recipe.alpha, recipe.seed, &model.device)?;
+    let norms = match recipe.adapter {
+        AdapterKind::Dora => model.denoiser.weight_norms(Targets::Attention)?,
+        AdapterKind::Lora | AdapterKind::Loha | AdapterKind::Lokr => BTreeMap::new(),
+    };
+    let (rank, alpha, seed) = (recipe.rank, recipe.alpha, recipe.seed);
+    let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
 
     let mut log = resume(&mut trainer, wanted, ctx)?;
@@ -146,6 +151,8 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
         ("ss_batch_size_per_device", train.batch_size.to_string()),
         ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
         ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
+        ("modelspec.resolution", format!("{0}x{0}", wanted.dataset.resolution)),
+        ("modelspec.title", wanted.subject.identifier.clone()),
         ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()

@@ -17,7 +17,9 @@ use runner::choice::{AdapterKind, Targets};
 use runner::models::{Conditioning, LoraSet, Model, Parts};
 use sdxl::{golden, randn};
 
+mod dialects;
 mod images;
+mod prompts;
 mod real_sizes;
 mod text;
 mod training;

@@ -92,7 +92,7 @@ pub fn convert_with(path: &Path, how: Conversion) -> Result<(Vec<u8>, Option<Not
             // Read from the tensors, so better than what the file says.
             metadata
                 .extend([("ss_network_dim".to_owned(), dim.clone()), ("ss_network_alpha".to_owned(), alpha.clone())]);
-            for (key, value) in kohya_metadata(kind, &dim, &alpha) {
+            for (key, value) in kohya_metadata(kind, family, &dim, &alpha) {
                 metadata.entry(key).or_insert(value);
             }
             BaseLabel::complete(&mut metadata, family);

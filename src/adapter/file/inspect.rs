@@ -2,11 +2,14 @@
 
 use super::error::LoraFileError;
 use super::key::Part;
+use super::label::{BaseLabel, family_of_layers};
 use super::module::FileDelta;
 use super::names;
 use super::parsed::read;
+use super::training;
 use crate::choice::AdapterKind;
 use crate::models::delta::lora;
+use crate::models::delta::tucker::tucker;
 use candle_core::{DType, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,6 +29,12 @@ pub struct Summary {
     pub ranks: Vec<usize>,
     /// Alphas that occur, in order.
     pub alphas: Vec<f64>,
+    /// The family of base models that the shapes show, or else the metadata names.
+    pub family: Option<&'static str>,
+    /// What the metadata says of the training: what it is, and the file's word.
+    pub training: Vec<(&'static str, String)>,
+    /// The Euclidean norm of all updates of a block, by its name, e.g. `down_blocks.1` or `text_encoder`.
+    pub blocks: BTreeMap<String, f64>,
     /// The layers, UNet first, by name.
     pub modules: Vec<ModuleSummary>,
     /// Numbers in all tensors, without alphas.
@@ -73,6 +82,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let pair = |name: &String, reason: &str| (name.clone(), reason.to_owned());
     let mut other_tensors: Vec<_> = parsed.rejected.iter().map(|other| pair(&other.name, &other.reason)).collect();
     let (mut modules, mut titles) = (Vec::new(), BTreeSet::new());
+    let mut shapes = Vec::new();
     for ((part, name), raw) in &parsed.modules {
         let dotted = names::with_dots(name);
         match raw.delta(&dotted, &parsed.config(*part)) {
@@ -80,6 +90,7 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
                 let name = names::layer(*part, name).unwrap_or(dotted);
                 let error = |source| LoraFileError::Tensor { path: path.to_owned(), source };
                 titles.insert(delta.title());
+                shapes.push((*part, name.clone(), delta.input_shape().to_vec()));
                 modules.push(module(*part, name, &delta).map_err(error)?);
             }
             Err(reason) => other_tensors.extend(raw.tensor_names().map(|tensor| pair(tensor, &reason))),
@@ -89,7 +100,11 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     let mut alphas: Vec<f64> = modules.iter().filter_map(|module: &ModuleSummary| module.alpha).collect();
     alphas.sort_by(f64::total_cmp);
     alphas.dedup();
+    let shown = family_of_layers(shapes.iter().map(|(part, name, dims)| (*part, name.as_str(), dims.as_slice())));
     Ok(Summary {
+        family: shown.or_else(|| BaseLabel::family(&parsed.metadata)).map(|family| family.data().name),
+        training: training::facts(&parsed.metadata),
+        blocks: blocks(&modules),
         formats: parsed.namings.iter().map(|naming| naming.name()).collect(),
         kinds: modules.iter().map(|m| m.kind).collect(),
         titles,
@@ -103,6 +118,21 @@ pub fn inspect(path: &Path) -> Result<Summary, LoraFileError> {
     })
 }
 
+/// The norms of all updates of each block.
+fn blocks(modules: &[ModuleSummary]) -> BTreeMap<String, f64> {
+    let mut squares = BTreeMap::<String, f64>::new();
+    for module in modules {
+        let mut words = module.name.split('.');
+        let block = match (module.part, words.next(), words.next()) {
+            ("unet", Some(head @ ("down_blocks" | "up_blocks")), Some(number)) => format!("{head}.{number}"),
+            ("unet", Some(head), _) => head.to_owned(),
+            (part, ..) => part.to_owned(),
+        };
+        *squares.entry(block).or_default() += module.update_norm.powi(2);
+    }
+    squares.into_iter().map(|(block, square)| (block, square.sqrt())).collect()
+}
+
 fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<ModuleSummary> {
     let wide = delta.tensors.iter().map(|(name, tensor)| Ok((*name, tensor.to_dtype(DType::F64)?)));
     let tensors: BTreeMap<_, _> = wide.collect::<candle_core::Result<_>>()?;
@@ -114,7 +144,16 @@ fn module(part: Part, name: String, delta: &FileDelta) -> candle_core::Result<Mo
             let (down, up) = lora::plain(&tensors)?;
             product_norm(&up, &down.flatten_from(1)?)?
         }
-        AdapterKind::Loha | AdapterKind::Lokr => norm(&(delta.about().update)(&tensors)?)?,
+        AdapterKind::Loha => norm(&(delta.about().update)(&tensors)?)?,
+        // The norm of a Kronecker product is the product of the norms.
+        AdapterKind::Lokr => {
+            let half = |whole: &str, [a, b]: [&str; 2]| match (tensors.get(whole), tensors.get("t2")) {
+                (Some(whole), _) => norm(whole),
+                (None, Some(core)) if whole == "w2" => norm(&tucker(core, &tensors[a], &tensors[b])?),
+                (None, _) => product_norm(&tensors[a], &tensors[b].flatten_from(1)?),
+            };
+            half("w1", ["w1_a", "w1_b"])? * half("w2", ["w2_a", "w2_b"])?
+        }
     };
     Ok(ModuleSummary {
         part: part.name(),

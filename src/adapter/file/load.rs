@@ -56,6 +56,25 @@ pub fn load_partly(
     }
 }
 
+/// How a file and a model fit.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Fit {
+    /// Layers of the model that the file changes.
+    pub layers: usize,
+    /// What cannot be applied.
+    #[serde(skip)]
+    pub left_out: Option<NotApplied>,
+}
+
+/// Compares a file with a model, module by module.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn fit(path: &Path, modules: &[AdaptableLayer]) -> Result<Fit, LoraFileError> {
+    let (set, left_out) = apply(&read(path)?, path, modules, 1.0, &Device::Cpu)?;
+    Ok(Fit { layers: set.len(), left_out })
+}
+
 fn strict(
     parsed: &Parsed,
     path: &Path,

@@ -16,11 +16,14 @@ mod parsed;
 mod peft_config;
 mod peft_metadata;
 mod save;
+mod thumbnail;
+mod training;
 mod write;
 
 pub use convert::{Conversion, Format, convert, convert_with};
 pub use error::{LoraFileError, NotApplied, Refused};
 pub use inspect::{ModuleSummary, Summary, inspect};
 pub use label::BaseLabel;
-pub use load::{load, load_bytes, load_partly};
+pub use load::{Fit, fit, load, load_bytes, load_partly};
 pub use save::{save_diffusers, save_kohya};
+pub use thumbnail::{Thumbnail, thumbnail};

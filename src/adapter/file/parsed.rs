@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path) -> Result<Parsed, LoraFileError> {
     let invalid = |reason: String| LoraFileError::Invalid { path: path.to_owned(), reason };
     // The JSON of a header begins at byte 8, which is so in no other kind of file.
     if bytes.get(8) != Some(&b'{')
-        && let Some(what) = looks_like(bytes.get(..512).unwrap_or(&bytes))
+        && let Some(what) = looks_like(bytes.get(..512).unwrap_or(&bytes), path)
     {
         return Err(invalid(what));
     }

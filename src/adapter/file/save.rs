@@ -31,11 +31,12 @@ pub fn save_diffusers(adapter: &Adapter) -> Result<Vec<u8>> {
 /// `metadata` (the base model's, see [`super::BaseLabel`], and e.g. `modelspec.trigger_phrase`) is added to, and wins
 /// over, the entries readers expect.
 pub fn save_kohya(adapter: &Adapter, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
-    let sdxl = BaseLabel::family(metadata) == Some(Family::Sdxl);
+    let family = BaseLabel::family(metadata);
+    let sdxl = family == Some(Family::Sdxl);
     let writer = Writer { path: Path::new("kohya.safetensors") };
     let first = if sdxl { "lora_te1" } else { "lora_te" };
     let tensors = writer.kohya(&deltas(adapter)?, first, sdxl).map_err(candle_core::Error::wrap)?;
-    let mut all = kohya_metadata(adapter.kind, &adapter.rank.to_string(), &adapter.alpha.to_string());
+    let mut all = kohya_metadata(adapter.kind, family, &adapter.rank.to_string(), &adapter.alpha.to_string());
     all.extend(metadata.iter().map(|(k, v)| (k.clone(), v.clone())));
     all.extend(hashes::of(&tensors, &all)?);
     tensor_file::write(&tensors, &all)
@@ -77,10 +78,20 @@ fn of_file(about: &About, module: &Module, name: &str, tensor: &Tensor) -> Resul
 /// The keys of sd-scripts' `SS_METADATA_MINIMUM_KEYS` (library/train_util.py) and of
 /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that depend neither on the training nor on the base
 /// model. No dates: the same training gives the same bytes.
-pub(super) fn kohya_metadata(kind: AdapterKind, dim: &str, alpha: &str) -> BTreeMap<String, String> {
+pub(super) fn kohya_metadata(
+    kind: AdapterKind,
+    family: Option<Family>,
+    dim: &str,
+    alpha: &str,
+) -> BTreeMap<String, String> {
     let (module, arguments) = match kind {
         AdapterKind::Dora => ("lycoris.kohya", r#"{"algo": "lora", "dora_wd": "True"}"#),
         kind => about(kind).kohya,
+    };
+    // Whose names the layers have.
+    let implementation = match family {
+        Some(Family::Sdxl) => "https://github.com/Stability-AI/generative-models",
+        Some(Family::Sd1 | Family::Sd2) | None => "diffusers",
     };
     [
         ("ss_network_module", module),
@@ -88,7 +99,7 @@ pub(super) fn kohya_metadata(kind: AdapterKind, dim: &str, alpha: &str) -> BTree
         ("ss_network_alpha", alpha),
         ("ss_network_args", arguments),
         ("modelspec.sai_model_spec", "1.0.1"),
-        ("modelspec.implementation", "diffusers"),
+        ("modelspec.implementation", implementation),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into()

@@ -2,7 +2,7 @@
 //!
 //! Known keys whose value would change the computation are checked by name against the values implemented here. Keys
 //! that nobody knows are allowed, because every diffusers release adds some; the user is told of them (`unread`).
-//! Sources: `register_to_config` of `UNet2DConditionModel` and `AutoencoderKL` (diffusers 0.42),
+//! ModelSources: `register_to_config` of `UNet2DConditionModel` and `AutoencoderKL` (diffusers 0.42),
 //! `CLIPTextConfig` (transformers 5.23).
 
 mod file;

@@ -12,6 +12,6 @@ mod lokr;
 pub(crate) mod lora;
 mod magnitude;
 pub(crate) mod shape;
-mod tucker;
+pub(crate) mod tucker;
 
 pub use about::{Delta, Tensors};

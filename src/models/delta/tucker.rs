@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 /// `W[p, r, …] = Σ core[i, j, …] · a[i, p] · b[j, r]`: core `(r, r, height, width)`, `a` `(r, out)`, `b` `(r, in)` to
 /// `(out, in, height, width)`. LyCORIS's `rebuild_tucker`.
-pub(super) fn tucker(core: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(crate) fn tucker(core: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (i, j, height, width) = core.dims4()?;
     let (out, taps) = (a.dim(1)?, height * width);
     let rows = a.t()?.contiguous()?.matmul(&core.reshape((i, j * taps))?)?;

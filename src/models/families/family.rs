@@ -6,6 +6,8 @@ use crate::tensors::ModelFolder;
 /// A family of models, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct FamilyData {
+    /// What people call it.
+    pub name: &'static str,
     /// Width of the tokens that its denoiser attends to.
     pub context: usize,
     /// The files of a diffusers folder.
@@ -23,10 +25,12 @@ pub struct FamilyData {
 pub struct SingleFile {
     /// The networks in the file, in the order of the folder's parts.
     pub parts: &'static [SinglePart],
-    /// The tensor `(any, D)` that tells the family: D is the width of the context.
-    pub context: &'static str,
-    /// Whether there are checkpoints that predict v.
+    /// Whether there are checkpoints that predict v and do not say so.
     pub may_predict_v: bool,
+    /// Latents on a side of the images that models which predict v were trained on.
+    pub sample_size_v: usize,
+    /// A VAE of the Hub for files that have none.
+    pub vae: &'static str,
     /// Models of the Hub that have the family's vocabulary in their tokenizer folders.
     pub vocabularies: &'static [&'static str],
 }

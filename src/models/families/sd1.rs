@@ -1,10 +1,11 @@
 //! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CLIP_L, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
+use super::stable_diffusion::{self, CLIP_L, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    name: "Stable Diffusion 1.x",
     context: 768,
     folder: &FOLDER,
     prompts: PROMPTS,
@@ -14,8 +15,9 @@ pub(super) const DATA: FamilyData = FamilyData {
             SINGLE_VAE,
             SinglePart { config: CLIP_L, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
         ],
-        context: CONTEXT,
         may_predict_v: false,
+        sample_size_v: 64,
+        vae: "stabilityai/sd-vae-ft-mse",
         vocabularies: &[
             "stable-diffusion-v1-5/stable-diffusion-v1-5",
             "runwayml/stable-diffusion-v1-5",
@@ -36,5 +38,6 @@ const UNET: &str = r#"{
     "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2,
     "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
-    "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5
+    "attention_head_dim": 8, "cross_attention_dim": 768, "norm_num_groups": 32, "norm_eps": 1e-5,
+    "sample_size": 64
 }"#;

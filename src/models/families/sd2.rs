@@ -1,10 +1,11 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
 use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CONTEXT, FOLDER, PROMPTS, SINGLE_VAE};
+use super::stable_diffusion::{self, FOLDER, PROMPTS, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    name: "Stable Diffusion 2.x",
     context: 1024,
     folder: &FOLDER,
     prompts: PROMPTS,
@@ -14,8 +15,9 @@ pub(super) const DATA: FamilyData = FamilyData {
             SINGLE_VAE,
             SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
         ],
-        context: CONTEXT,
         may_predict_v: true,
+        sample_size_v: 96,
+        vae: "stabilityai/sd-vae-ft-mse",
         vocabularies: &["stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1-base"],
     },
     label: Label {
@@ -33,7 +35,7 @@ const UNET: &str = r#"{
     "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
     "attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "norm_num_groups": 32, "norm_eps": 1e-5,
-    "use_linear_projection": true, "upcast_attention": true
+    "use_linear_projection": true, "upcast_attention": true, "sample_size": 64
 }"#;
 
 /// OpenCLIP ViT-H/14's text encoder without its last layer, which Stable Diffusion 2 does not use.

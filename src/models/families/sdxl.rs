@@ -8,6 +8,7 @@ use crate::tensors::{ModelFolder, ModelPart};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
+    name: "Stable Diffusion XL",
     context: 2048,
     folder: &FOLDER,
     prompts: PromptRules { states: TextStates::Penultimate, zeros_if_empty: true },
@@ -22,8 +23,9 @@ pub(super) const DATA: FamilyData = FamilyData {
             },
             SinglePart { config: TEXT_2, prefix: "conditioner.embedders.1.model.", names: Names::OpenClip },
         ],
-        context: "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight",
         may_predict_v: false,
+        sample_size_v: 128,
+        vae: "madebyollin/sdxl-vae-fp16-fix",
         vocabularies: &["stabilityai/stable-diffusion-xl-base-1.0"],
     },
     label: Label {

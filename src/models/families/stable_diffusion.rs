@@ -29,9 +29,6 @@ pub(super) const FOLDER: ModelFolder = ModelFolder {
 /// What prompts become.
 pub(super) const PROMPTS: PromptRules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
 
-/// The tensor of a one-file checkpoint whose last dimension is the width of the context.
-pub(super) const CONTEXT: &str = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";
-
 /// A UNet of this configuration in a one-file checkpoint.
 pub(super) const fn unet(config: &'static str) -> SinglePart {
     SinglePart { config, prefix: "model.diffusion_model.", names: Names::LdmUNet }

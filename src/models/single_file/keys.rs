@@ -17,6 +17,12 @@ pub(crate) fn unet(name: &str, layers: usize) -> Option<String> {
             };
             Some(format!("time_embedding.{layer}.{rest}"))
         }
+        // the sizes and the pooled output of Stable Diffusion XL
+        "label_emb" => match numbered(rest)? {
+            (0, 0, rest) => Some(format!("add_embedding.linear_1.{rest}")),
+            (0, 2, rest) => Some(format!("add_embedding.linear_2.{rest}")),
+            _ => None,
+        },
         "out" => {
             let (index, rest) = rest.split_once('.')?;
             match index {
@@ -132,21 +138,32 @@ fn vae_resnet(name: &str) -> String {
     swap(name, &[("nin_shortcut.", "conv_shortcut.")]).unwrap_or_else(|| name.to_owned())
 }
 
+/// LDM's names, and those that diffusers' `convert_diffusers_to_original_stable_diffusion.py` leaves as they are.
 fn vae_attention(name: &str) -> Option<String> {
+    const NEW: [&str; 4] = ["to_q.", "to_k.", "to_v.", "to_out.0."];
+    if NEW.iter().any(|beginning| name.starts_with(beginning)) {
+        return Some(name.to_owned());
+    }
     swap(
         name,
         &[("norm.", "group_norm."), ("q.", "to_q."), ("k.", "to_k."), ("v.", "to_v."), ("proj_out.", "to_out.0.")],
     )
 }
 
+/// OpenCLIP's output projection. It multiplies from the right, so it is the transpose of diffusers' matrix.
+pub(crate) const PROJECTION: &str = "text_projection";
+
 /// A tensor of OpenCLIP's text encoder, without `cond_stage_model.model.`; only the first `layers` layers are
-/// used. `…self_attn.in_proj_weight` and `…in_proj_bias` remain to be split.
-pub(crate) fn open_clip(name: &str, layers: usize) -> Option<String> {
+/// used, and the output projection if the network is `projected`. `…self_attn.in_proj_weight` and `…in_proj_bias` remain
+/// to be split.
+pub(crate) fn open_clip(name: &str, layers: usize, projected: bool) -> Option<String> {
     match name {
         "positional_embedding" => return Some("embeddings.position_embedding.weight".to_owned()),
         "token_embedding.weight" => return Some("embeddings.token_embedding.weight".to_owned()),
-        // the output projection and the contrastive loss's temperature
-        "text_projection" | "logit_scale" => return None,
+        // diffusers' `convert_diffusers_to_original_sdxl.py` leaves name and matrix as they are.
+        PROJECTION | "text_projection.weight" => return projected.then(|| "text_projection.weight".to_owned()),
+        // the contrastive loss's temperature and a mask that every CLIP has
+        "logit_scale" | "attn_mask" => return None,
         _ => {}
     }
     if let Some(rest) = name.strip_prefix("ln_final.") {
@@ -178,7 +195,8 @@ mod tests {
     #[test]
     fn foreign_names_are_not_taken_for_ours() {
         for name in [
-            "label_emb.0.0.weight",
+            "label_emb.0.1.weight",
+            "label_emb.weight",
             "input_blocks.1.2.weight",
             "input_blocks.3.1.norm.weight",
             "output_blocks.4.2.conv.weight",
@@ -189,7 +207,9 @@ mod tests {
         for name in ["loss.logvar", "decoder.up.9.block.0.norm1.weight", "encoder.mid.block_3.norm1.weight"] {
             assert_eq!(vae(name, 4), None, "{name}");
         }
-        assert_eq!(open_clip("transformer.resblocks.23.ln_1.weight", 23), None);
-        assert_eq!(open_clip("visual.conv1.weight", 23).as_deref(), Some("visual.conv1.weight"));
+        assert_eq!(open_clip("transformer.resblocks.23.ln_1.weight", 23, false), None);
+        assert_eq!(open_clip("visual.conv1.weight", 23, false).as_deref(), Some("visual.conv1.weight"));
+        assert_eq!(open_clip("text_projection", 23, false), None);
+        assert_eq!(open_clip("text_projection", 23, true).as_deref(), Some("text_projection.weight"));
     }
 }

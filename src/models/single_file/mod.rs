@@ -1,78 +1,152 @@
-//! Single-file checkpoints of Stable Diffusion 1.x, 2.x and XL: one `.safetensors` with the key names of the
-//! original latent diffusion code (LDM), as most shared models come.
+//! Single-file checkpoints of Stable Diffusion: one `.safetensors` with the key names of the original latent diffusion
+//! code (LDM), as most shared models come.
 //!
 //! The tensors get their diffusers names; everything else is the same as for a folder. Such a file holds neither
 //! configurations, which the family has, nor a vocabulary, which must lie elsewhere.
 //! Witness for the names: [`single_file_utils.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/loaders/single_file_utils.py).
 
 mod architecture;
+mod ema;
+mod foreign;
 pub(crate) mod keys;
 mod prediction;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::config::scheduler;
-use super::families::{Family, Names, SingleFile, SinglePart};
+use super::about::About;
+use super::config::{TextConfig, scheduler};
+use super::elsewhere::{Elsewhere, FindModel};
+use super::families::{FamilyData, Names, SingleFile, SinglePart};
 use super::network::Network;
 use super::part::Part;
 use super::parts::Parts;
 use super::tokenizer;
+use crate::files::pickle::{convert_file, is_pickle};
+use crate::sampling::schedule::PredictionType;
 use crate::tensors::{LoadError, Weights};
+use ema::Ema;
 
 pub use architecture::Architecture;
 
-/// Finds the folder of a model by its Hub id, `None` if it is not on this machine.
-pub type FindModel<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
-
 /// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, or
-/// of a model of the family that `find` knows.
+/// of a model of the family that is on this machine.
 ///
 /// # Errors
-/// Files of other families (refiners, inpainting, LoRA files, pickles), with advice.
-pub fn open(file: &Path, find: FindModel<'_>) -> Result<Parts, LoadError> {
-    let architecture = architecture::architecture(file, family(file, &open_file(file)?)?)?;
-    open_as(file, &architecture, find)
+/// Files of other families and of other kinds, and files without a VAE or a text encoder that nothing stands in for,
+/// with advice.
+pub fn open(file: &Path, elsewhere: &Elsewhere<'_>) -> Result<Parts, LoadError> {
+    let (mut weights, ema) = ema::choose(open_file(file)?)?;
+    let family = foreign::family(file, &weights)?;
+    let prediction = prediction::prediction_type(file, &mut weights, family)?;
+    let architecture = architecture::architecture(file, family, prediction)?;
+    Checkpoint { file, weights, ema, prediction, architecture: &architecture, elsewhere }.parts()
 }
 
 /// Opens a checkpoint of given sizes.
 ///
 /// # Errors
 /// As [`open()`].
-pub fn open_as(file: &Path, architecture: &Architecture, find: FindModel<'_>) -> Result<Parts, LoadError> {
-    let mut weights = open_file(file)?;
-    let prediction = prediction::prediction_type(file, &mut weights, architecture)?;
-    let (process, _) = scheduler::process(&architecture::scheduler(prediction))
-        .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
-    let family = architecture.family.data();
-    let (mut parts, mut texts, mut warnings) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for ((data, single), network) in
-        family.folder.parts.iter().zip(family.single_file.parts).zip(&architecture.networks)
-    {
-        let weights = named(weights.clone(), single, network)?;
-        parts.push(Part { data: *data, network: network.clone(), weights, tokenizer: None });
+pub fn open_as(file: &Path, architecture: &Architecture, elsewhere: &Elsewhere<'_>) -> Result<Parts, LoadError> {
+    let (mut weights, ema) = ema::choose(open_file(file)?)?;
+    let prediction = prediction::prediction_type(file, &mut weights, architecture.family)?;
+    Checkpoint { file, weights, ema, prediction, architecture, elsewhere }.parts()
+}
+
+/// A checkpoint that is known for what it is.
+struct Checkpoint<'a> {
+    file: &'a Path,
+    weights: Weights,
+    ema: Ema,
+    prediction: PredictionType,
+    architecture: &'a Architecture,
+    elsewhere: &'a Elsewhere<'a>,
+}
+
+impl Checkpoint<'_> {
+    fn parts(self) -> Result<Parts, LoadError> {
+        let Self { file, weights, ema, prediction, architecture, elsewhere } = self;
+        let family = architecture.family.data();
+        let zero_snr = prediction::zero_snr(&weights, prediction);
+        let (process, _) = scheduler::process(&architecture::scheduler(prediction, zero_snr))
+            .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
+        let weights = unused::without_known(weights)?;
+        let own_vae = architecture.networks.iter().find_map(Network::vae);
+        let about = About::of_file(architecture.family, &weights, ema.said());
+        let mut warnings: Vec<String> = unused::warning(&weights, &family.single_file).into_iter().collect();
+        let (mut parts, mut texts, mut missing) = (Vec::new(), BTreeMap::new(), Vec::new());
+        for ((data, single), network) in
+            family.folder.parts.iter().zip(family.single_file.parts).zip(&architecture.networks)
+        {
+            if let Some(taken) = elsewhere.part(*data, network, own_vae)? {
+                parts.push(taken.part);
+                texts.extend(taken.texts);
+                warnings.extend(taken.warnings);
+            } else if weights.shapes().any(|(name, _)| name.starts_with(single.prefix)) {
+                let weights = named(weights.clone(), single, network)?;
+                parts.push(Part { data: *data, network: network.clone(), weights, tokenizer: None });
+            } else {
+                missing.push((network, single.prefix));
+            }
+        }
+        if !missing.is_empty() {
+            return Err(LoadError::Invalid { file: file.to_owned(), reason: lacks(&missing, family) });
+        }
+        for part in parts.iter_mut().filter(|part| part.tokenizer.is_none()) {
+            let Some(name) = part.data.tokenizer else { continue };
+            let folder = vocabulary(file, name, &family.single_file, elsewhere.find)?;
+            let tokenizer = tokenizer::open(&folder, name, &mut texts)?;
+            warnings.extend(tokenizer.warnings().iter().cloned());
+            part.tokenizer = Some(Arc::new(tokenizer));
+        }
+        let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
+        Ok(Parts { source, folder, parts, prompts, process, texts, warnings, about })
     }
-    for part in &mut parts {
-        let Some(name) = part.data.tokenizer else { continue };
-        let tokenizer = tokenizer::open(&vocabulary(file, name, &family.single_file, find)?, name, &mut texts)?;
-        warnings.extend(tokenizer.warnings().iter().cloned());
-        part.tokenizer = Some(Arc::new(tokenizer));
+}
+
+/// Which parts a file lacks, and what to do.
+fn lacks(missing: &[(&Network, &str)], family: &FamilyData) -> String {
+    let known = family.single_file.vocabularies[0];
+    let say = |(network, prefix): &(&Network, &str)| match network {
+        Network::Vae(_) => format!(
+            "it has no VAE (no tensors `{prefix}…`): set `model.vae` (or --vae) to one made for {}, a folder, a \
+             .safetensors file or a Hub id such as {}",
+            family.name, family.single_file.vae
+        ),
+        _ if network.text_encoder().is_some() => format!(
+            "it has no text encoder (no tensors `{prefix}…`): set `model.text_encoders` (or --text-encoders) to a \
+             diffusers folder or a Hub id with those of {}, such as {known}",
+            family.name
+        ),
+        _ => format!("it has no UNet (no tensors `{prefix}…`)"),
+    };
+    missing.iter().map(say).collect::<Vec<_>>().join("; ")
+}
+
+impl Ema {
+    /// What the user should know of it.
+    fn said(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Beside => Some("with EMA weights of the UNet beside the others, which are used"),
+            Self::Only => Some("with the EMA weights of the UNet only"),
+        }
     }
-    let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
-    Ok(Parts { source, folder, parts, prompts, process, texts, warnings })
 }
 
 fn open_file(file: &Path) -> Result<Weights, LoadError> {
-    let safe = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
-    if safe {
+    if !is_pickle(file) {
         return Weights::open(file);
     }
     Err(LoadError::Invalid {
         file: file.to_owned(),
-        reason: "only .safetensors checkpoints are read: .ckpt and .pt files are pickles, which can run any code when \
-                 opened; convert the file with a program you trust, or look for its .safetensors version"
-            .to_owned(),
+        reason: format!(
+            "only .safetensors checkpoints are read: .ckpt and .pt files are pickles, which can run any code when \
+             opened; {}",
+            convert_file(file)
+        ),
     })
 }
 
@@ -86,7 +160,7 @@ fn named(weights: Weights, single: &SinglePart, network: &Network) -> Result<Wei
         (Names::LdmVae, Network::Vae(config)) => {
             part(weights, single.prefix, |name| keys::vae(name, config.channels.len()))
         }
-        (Names::OpenClip, Network::ClipText(config)) => open_clip(weights, single.prefix, config.layers),
+        (Names::OpenClip, Network::ClipText(config)) => open_clip(weights, single.prefix, config),
         _ => part(weights, single.prefix, |name| Some(name.to_owned())),
     }
 }
@@ -100,52 +174,16 @@ fn part(weights: Weights, prefix: &str, new_name: impl Fn(&str) -> Option<String
     })
 }
 
-/// OpenCLIP's text encoder: one matrix for query, key and value becomes three.
-fn open_clip(weights: Weights, prefix: &str, layers: usize) -> Result<Weights, LoadError> {
-    let named = weights.rename(|name| keys::open_clip(name.strip_prefix(prefix)?, layers))?;
+/// OpenCLIP's text encoder: one matrix for query, key and value becomes three, and the projection is transposed.
+fn open_clip(weights: Weights, prefix: &str, config: &TextConfig) -> Result<Weights, LoadError> {
+    let projected = config.pooled.is_some();
+    let named = weights
+        .transpose(&format!("{prefix}{}", keys::PROJECTION))
+        .rename(|name| keys::open_clip(name.strip_prefix(prefix)?, config.layers, projected))?;
     named.split_rows(|name| {
         let (module, kind) = name.split_once(".in_proj_")?;
         Some(["q", "k", "v"].map(|part| format!("{module}.{part}_proj.{kind}")).to_vec())
     })
-}
-
-/// Tells the family by the context's width, or says why the file cannot be used.
-fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError> {
-    let refuse = |reason: &str| Err(LoadError::Invalid { file: file.to_owned(), reason: reason.to_owned() });
-    let shape = |name: &str| weights.shapes().find(|(n, _)| *n == name).map(|(_, shape)| shape.to_vec());
-    if weights.shapes().any(|(name, _)| name.contains("lora_up") || name.contains("lora_A") || name.contains("lora.up"))
-    {
-        return refuse("this is a LoRA file, not a model: give it as the adapter and a base model beside it");
-    }
-    let width = |name: &str| match shape(name).as_deref() {
-        Some([_, width]) => Some(*width),
-        _ => None,
-    };
-    let family = Family::ALL.into_iter().find(|family| {
-        let data = family.data();
-        width(data.single_file.context) == Some(data.context)
-    });
-    if family.is_none() && weights.shapes().any(|(name, _)| name.starts_with("conditioner.embedders.")) {
-        return refuse(
-            "its text encoder is that of Stable Diffusion XL, but its UNet is not that of the base model; refiners are \
-             not supported",
-        );
-    }
-    let Some(first) = shape("model.diffusion_model.input_blocks.0.0.weight") else {
-        return refuse(
-            "it has no `model.diffusion_model.` tensors, so it is not a Stable Diffusion checkpoint in one file; for a \
-             diffusers model name its folder, the one with model_index.json",
-        );
-    };
-    if first.get(1) != Some(&4) {
-        return refuse("its UNet does not take 4 channels: inpainting, depth and upscaling models are not supported");
-    }
-    match family {
-        Some(family) => Ok(family),
-        None => {
-            refuse("its UNet is none of Stable Diffusion 1.x (context 768), 2.x (context 1024) and XL (context 2048)")
-        }
-    }
 }
 
 /// The folder of a vocabulary, which is not in the file. It is called `name`, and lies beside the file or in a model of

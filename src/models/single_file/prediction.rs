@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::architecture::Architecture;
+use crate::models::families::Family;
 use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
@@ -16,11 +16,7 @@ const TELLING: &str = "model.diffusion_model.output_blocks.11.1.transformer_bloc
 ///
 /// # Errors
 /// A Stable Diffusion 2 file without that norm.
-pub(crate) fn prediction_type(
-    file: &Path,
-    weights: &mut Weights,
-    architecture: &Architecture,
-) -> Result<PredictionType, LoadError> {
+pub(crate) fn prediction_type(file: &Path, weights: &mut Weights, family: Family) -> Result<PredictionType, LoadError> {
     match weights.metadata("modelspec.prediction_type") {
         Some("v" | "v_prediction") => return Ok(PredictionType::VPrediction),
         Some("epsilon") => return Ok(PredictionType::Epsilon),
@@ -29,7 +25,7 @@ pub(crate) fn prediction_type(
     if weights.contains("v_pred") {
         return Ok(PredictionType::VPrediction);
     }
-    if !architecture.family.data().single_file.may_predict_v {
+    if !family.data().single_file.may_predict_v {
         return Ok(PredictionType::Epsilon);
     }
     let Some(bias) = weights.read_early(TELLING)? else {
@@ -48,4 +44,10 @@ pub(crate) fn prediction_type(
     let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
     let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
     Ok(if variance.sqrt() > 0.09 { PredictionType::VPrediction } else { PredictionType::Epsilon })
+}
+
+/// Whether the model was trained up to pure noise: the marker tensor `ztsnr` of v-predicting models says so (class
+/// `SDXL` of the same file of ComfyUI).
+pub(crate) fn zero_snr(weights: &Weights, prediction: PredictionType) -> bool {
+    prediction == PredictionType::VPrediction && weights.contains("ztsnr")
 }

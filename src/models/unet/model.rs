@@ -11,12 +11,13 @@ use super::step::{self, Shared, Step, StepOfSize};
 use super::text_time::TextTime;
 use super::timestep;
 use crate::choice::Targets;
-use crate::kernels::{
-    Activation, Conv2d, GroupNorm, Linear, Padding, Storage, add, conv2d, group_norm, linear, on_workers, silu,
-};
-use crate::models::adaptable::AdaptableLayer;
+use crate::kernels::{Activation, GroupNorm, Padding, Storage, add, group_norm, on_workers, silu};
+use crate::models::adaptable::{AdaptableLayer, Role, Tokens};
+use crate::models::adaptable_conv::{AdaptableConv, ConvSize};
+use crate::models::adaptable_linear::{AdaptableLinear, Input};
 use crate::models::conditioning::Conditioning;
 use crate::models::config::UNetConfig;
+use crate::models::frozen::Frozen;
 use crate::models::gradients::{LossAndGradients, Recompute};
 use crate::models::layers::{self, Layers};
 use crate::models::lora_set::LoraSet;
@@ -29,12 +30,12 @@ use crate::tensors::Weights;
 #[derive(Debug)]
 pub struct UNet2DConditionModel {
     config: UNetConfig,
-    conv_in: Conv2d,
-    time: [Linear; 2],
+    conv_in: AdaptableConv,
+    time: [AdaptableLinear; 2],
     text_time: Option<TextTime>,
     steps: Vec<Step>,
     norm_out: GroupNorm,
-    conv_out: Conv2d,
+    conv_out: AdaptableConv,
     device: Device,
     dtype: DType,
 }
@@ -55,16 +56,22 @@ impl UNet2DConditionModel {
 
     pub(crate) fn new(config: &UNetConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
         let first = config.blocks[0].channels;
+        let conv = |name, input, output| {
+            let (padding, tokens) = (Padding::same(1), Tokens::Grid(0));
+            let size = ConvSize { input, output, kernel: 3, stride: 1, padding, tokens };
+            Ok::<_, LoadError>(AdaptableConv::new(name, size, at)?.at_edge())
+        };
+        let time = |name, width| {
+            let input = Input { width, tokens: Tokens::Single, role: Role::Edge };
+            AdaptableLinear::new(name, (input, 4 * first), true, at)
+        };
         Ok(Self {
-            conv_in: at.conv("conv_in", (config.in_channels, first), 3, 1, Padding::same(1))?,
-            time: [
-                at.linear("time_embedding.linear_1", first, 4 * first, true)?,
-                at.linear("time_embedding.linear_2", 4 * first, 4 * first, true)?,
-            ],
+            conv_in: conv("conv_in", config.in_channels, first)?,
+            time: [time("time_embedding.linear_1", first)?, time("time_embedding.linear_2", 4 * first)?],
             text_time: config.text_time.map(|text_time| TextTime::new(text_time, config, at)).transpose()?,
             steps: step::build(config, at)?,
             norm_out: at.group_norm("conv_norm_out", first, config.groups, config.norm_eps)?,
-            conv_out: at.conv("conv_out", (first, config.out_channels), 3, 1, Padding::same(1))?,
+            conv_out: conv("conv_out", first, config.out_channels)?,
             device: at.device(),
             dtype: at.activation_dtype(),
             config: config.clone(),
@@ -85,11 +92,22 @@ impl UNet2DConditionModel {
     /// The layers that an adapter with these targets changes, sorted by name.
     #[must_use]
     pub fn adaptable_layers(&self, targets: Targets) -> Vec<AdaptableLayer> {
-        let layers = self.steps.iter().flat_map(Step::adaptable).map(|(layer, _)| layer);
-        let layers = layers.filter(|layer| layer.is_in(targets));
-        let mut modules: Vec<AdaptableLayer> = layers.cloned().collect();
-        modules.sort();
-        modules
+        self.every_adaptable_layer().into_iter().filter(|layer| layer.is_in(targets)).collect()
+    }
+
+    /// Every layer that an adapter of any program may change, sorted by name.
+    #[must_use]
+    pub fn every_adaptable_layer(&self) -> Vec<AdaptableLayer> {
+        let mut layers: Vec<AdaptableLayer> = self.adaptable().map(|(layer, _)| layer.clone()).collect();
+        layers.sort();
+        layers
+    }
+
+    fn adaptable(&self) -> impl Iterator<Item = (&AdaptableLayer, Frozen<'_>)> {
+        let edges = self.time.iter().map(AdaptableLinear::adaptable);
+        let edges = edges.chain([&self.conv_in, &self.conv_out].map(AdaptableConv::adaptable));
+        let edges = edges.chain(self.text_time.iter().flat_map(TextTime::adaptable));
+        self.steps.iter().flat_map(Step::adaptable).chain(edges)
     }
 
     /// The Euclidean norms of the weights of each output, `(out)` f32, of the layers that an adapter with these targets
@@ -98,7 +116,7 @@ impl UNet2DConditionModel {
     /// # Errors
     /// A full device.
     pub fn weight_norms(&self, targets: Targets) -> Result<BTreeMap<String, Tensor>> {
-        let layers = self.steps.iter().flat_map(Step::adaptable).filter(|(layer, _)| layer.is_in(targets));
+        let layers = self.adaptable().filter(|(layer, _)| layer.is_in(targets));
         layers.map(|(layer, frozen)| Ok((layer.name.clone(), frozen.norms()?))).collect()
     }
 
@@ -143,7 +161,13 @@ impl Steps for UNet2DConditionModel {
     type Step<'a> = StepOfSize<'a>;
 
     /// The first feature map is `(B,h,w,C)`; the context has the activations' type.
-    fn enter(&self, latents: &Tensor, timesteps: &[f32], conditioning: &Conditioning) -> Result<(Tensor, Shared)> {
+    fn enter(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        conditioning: &Conditioning,
+        lora: &LoraSet,
+    ) -> Result<(Tensor, Shared)> {
         let context = &conditioning.tokens;
         let (batch, channels, _, _) = latents.dims4()?;
         let (prompts, _, width) = context.dims3()?;
@@ -162,13 +186,13 @@ impl Steps for UNet2DConditionModel {
         let width = self.config.blocks[0].channels;
         let waves = timestep::sinusoids(timesteps, width, self.config.flip_sin_to_cos, self.config.freq_shift);
         let waves = Tensor::from_vec(waves, (batch, width), &self.device)?.to_dtype(self.dtype)?;
-        let mut time = linear(&silu(&linear(&waves, &self.time[0])?)?, &self.time[1])?;
+        let mut time = self.time[1].forward(&silu(&self.time[0].forward(&waves, lora)?)?, lora)?;
         if let Some(text_time) = &self.text_time {
-            time = add(&time, &text_time.forward(conditioning)?)?;
+            time = add(&time, &text_time.forward(conditioning, lora)?)?;
         }
         let x = latents.permute((0, 2, 3, 1))?.to_dtype(self.dtype)?.contiguous()?;
         let shared = Shared { time: silu(&time)?, context: context.to_dtype(self.dtype)?.contiguous()? };
-        Ok((conv2d(&x, &self.conv_in)?, shared))
+        Ok((self.conv_in.forward(&x, lora)?, shared))
     }
 
     fn walk<'a>(
@@ -179,8 +203,8 @@ impl Steps for UNet2DConditionModel {
         step::walk(&self.steps, first, apply)
     }
 
-    fn leave(&self, x: &Tensor) -> Result<Tensor> {
-        let y = conv2d(&group_norm(x, &self.norm_out, Activation::Silu)?, &self.conv_out)?;
+    fn leave(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
+        let y = self.conv_out.forward(&group_norm(x, &self.norm_out, Activation::Silu)?, lora)?;
         y.permute((0, 3, 1, 2))?.to_dtype(DType::F32)?.contiguous()
     }
 }

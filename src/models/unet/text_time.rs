@@ -3,10 +3,14 @@
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::timestep;
-use crate::kernels::{Linear, concatenate, linear, silu};
+use crate::kernels::{concatenate, silu};
+use crate::models::adaptable::{AdaptableLayer, Role, Tokens};
+use crate::models::adaptable_linear::{AdaptableLinear, Input};
 use crate::models::conditioning::Conditioning;
 use crate::models::config::{IMAGE_SIZES, TextTimeConfig, UNetConfig};
+use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
+use crate::models::lora_set::LoraSet;
 use crate::tensors::LoadError;
 
 /// diffusers' `add_time_proj` and `add_embedding`.
@@ -16,30 +20,36 @@ pub(super) struct TextTime {
     config: TextTimeConfig,
     flip_sin_to_cos: bool,
     freq_shift: f64,
-    layers: [Linear; 2],
+    layers: [AdaptableLinear; 2],
     dtype: DType,
 }
 
 impl TextTime {
     pub(super) fn new(config: TextTimeConfig, unet: &UNetConfig, at: &Layers) -> std::result::Result<Self, LoadError> {
         let width = 4 * unet.blocks[0].channels;
+        let input = |width| Input { width, tokens: Tokens::Single, role: Role::Edge };
         Ok(Self {
             config,
             flip_sin_to_cos: unet.flip_sin_to_cos,
             freq_shift: unet.freq_shift,
             layers: [
-                at.linear("add_embedding.linear_1", config.inputs(), width, true)?,
-                at.linear("add_embedding.linear_2", width, width, true)?,
+                AdaptableLinear::new("add_embedding.linear_1", (input(config.inputs()), width), true, at)?,
+                AdaptableLinear::new("add_embedding.linear_2", (input(width), width), true, at)?,
             ],
             dtype: at.activation_dtype(),
         })
+    }
+
+    /// The layers an adapter may change, and their weights.
+    pub(super) fn adaptable(&self) -> impl Iterator<Item = (&AdaptableLayer, Frozen<'_>)> {
+        self.layers.iter().map(AdaptableLinear::adaptable)
     }
 
     /// What the conditions of `B` samples add to the embeddings of their times, `(B, 4·C0)` in the activations' type.
     ///
     /// # Errors
     /// Conditions without a pooled output `(B, P)` or sizes `(B, 6)`.
-    pub(super) fn forward(&self, conditioning: &Conditioning) -> Result<Tensor> {
+    pub(super) fn forward(&self, conditioning: &Conditioning, lora: &LoraSet) -> Result<Tensor> {
         let (Some(pooled), Some(sizes)) = (&conditioning.pooled, &conditioning.sizes) else {
             bail!("the UNet wants a pooled output and image sizes beside the prompt's tokens");
         };
@@ -57,6 +67,6 @@ impl TextTime {
         let waves = Tensor::from_vec(waves, (batch, numbers * self.config.size_width), pooled.device())?;
         let pooled = pooled.to_dtype(self.dtype)?.contiguous()?;
         let inputs = concatenate(&pooled, &waves.to_dtype(self.dtype)?)?;
-        linear(&silu(&linear(&inputs, &self.layers[0])?)?, &self.layers[1])
+        self.layers[1].forward(&silu(&self.layers[0].forward(&inputs, lora)?)?, lora)
     }
 }

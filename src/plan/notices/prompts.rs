@@ -20,7 +20,7 @@ pub(super) fn gather(experiment: &Experiment, facts: &Facts) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for cell in experiment.cells() {
         let settings = &cell.settings;
-        let Some(readings) = facts.readings.get(&settings.model.base) else { continue };
+        let Some(readings) = facts.readings.get(&settings.model.sources()) else { continue };
         let lists = prompts::of(settings, facts.photos.get(&settings.dataset.images));
         let mut told = identifier(settings, readings);
         for list in &lists {

@@ -35,7 +35,10 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         // In no key.
         ("name=other", vec![]),
         ("title=other", vec![]),
+        // What counts is the content: its hash is a fact.
         ("model.base=other-model", vec![]),
+        ("model.vae=owner/name", vec![]),
+        ("model.text_encoders=owner/name", vec![]),
         ("model.device=auto", vec![]),
         ("generate.batch_size=4", vec![]),
         ("train.checkpoint_every=7", vec![]),
@@ -63,6 +66,8 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.learning_rate=2e-4", from_train.clone()),
         ("train.lr_scheduler=cosine", from_train.clone()),
         ("train.adapter=loha", from_train.clone()),
+        ("train.adapter=lokr", from_train.clone()),
+        ("train.adapter=dora", from_train.clone()),
         ("train.rank=8", from_train.clone()),
         ("train.alpha=8", from_train.clone()),
         ("train.dropout=0.1", from_train.clone()),

@@ -59,7 +59,7 @@ impl Study {
         let experiment = self.experiment(text, set);
         for cell in experiment.cells() {
             // The same content wherever the model lies.
-            self.facts.base_hashes.entry(cell.settings.model.base.clone()).or_insert_with(|| "base-hash".to_owned());
+            self.facts.base_hashes.entry(cell.settings.model.sources()).or_insert_with(|| "base-hash".to_owned());
         }
         for encoder in &experiment.settings.evaluate.encoders {
             self.facts.encoder_hashes.insert(encoder.model.clone(), format!("hash of {}", encoder.name));

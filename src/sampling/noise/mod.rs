@@ -12,7 +12,7 @@ use mt19937::Mt19937;
 /// The state of `torch.Generator("cpu")`: a Mersenne Twister and the second number of an unfinished
 /// Box-Muller pair.
 ///
-/// Sources: `aten/src/ATen/core/MT19937RNGEngine.h`, `DistributionsHelper.h` and
+/// ModelSources: `aten/src/ATen/core/MT19937RNGEngine.h`, `DistributionsHelper.h` and
 /// `native/cpu/DistributionTemplates.h` of torch 2.15. Numbers agree with torch builds for x86-64 with
 /// AVX2 (which is nearly all of them); torch itself gives numbers up to a few ulp away on other processors.
 #[derive(Clone, Debug)]

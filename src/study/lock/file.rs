@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::differences::{differences, list};
-use crate::experiment::settings::Base;
+use crate::experiment::settings::{Base, ModelSources};
 use crate::experiment::{Source, flat, without_folders};
 use crate::files::{FileError, plain_file, write_atomic};
 use crate::photos::Scan;
@@ -47,7 +47,8 @@ pub(in crate::study) struct Locked<'a> {
     pub(in crate::study) file: &'a Path,
     pub(in crate::study) sources: &'a [std::sync::Arc<Source>],
     pub(in crate::study) plan: &'a Plan,
-    pub(in crate::study) models: [&'a BTreeMap<Base, String>; 2],
+    pub(in crate::study) base_models: &'a BTreeMap<ModelSources, String>,
+    pub(in crate::study) encoders: &'a BTreeMap<Base, String>,
     pub(in crate::study) photos: &'a BTreeMap<Vec<PathBuf>, Scan>,
 }
 
@@ -95,6 +96,8 @@ impl Lock {
         let folder = study.file.parent().unwrap_or(Path::new(""));
         let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
         let seen = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let base_models = study.base_models.iter().map(|(sources, hash)| (model_name(sources), hash.clone()));
+        let encoders = study.encoders.iter().map(|(encoder, hash)| (base_name(encoder), hash.clone()));
         let versions = Stage::ALL.into_iter().map(|stage| (stage.name().to_owned(), about(stage).version));
         Self {
             format: FORMAT,
@@ -102,12 +105,7 @@ impl Lock {
             files: study.sources.iter().map(|source| (seen(&source.path), hash(source.text.as_bytes()))).collect(),
             settings: settings(study.plan),
             stages: versions.collect(),
-            models: study
-                .models
-                .iter()
-                .flat_map(|models| models.iter())
-                .map(|(b, h)| (base_name(b), h.clone()))
-                .collect(),
+            models: base_models.chain(encoders).collect(),
             photos: study.photos.iter().map(|(folders, scan)| (folders_name(folders), photos(scan, &hash))).collect(),
         }
     }
@@ -188,6 +186,13 @@ fn photos(scan: &Scan, hash: &dyn Fn(&[u8]) -> String) -> BTreeMap<String, Strin
         }
     }
     files
+}
+
+/// The model's name, with those of the parts that come from elsewhere.
+fn model_name(ModelSources { base, vae, text_encoders }: &ModelSources) -> String {
+    let part = |what: &str, part: &Option<Base>| part.as_ref().map(|part| format!(" with {what} {}", base_name(part)));
+    let parts = [part("vae", vae), part("text_encoders", text_encoders)];
+    std::iter::once(base_name(base)).chain(parts.into_iter().flatten()).collect()
 }
 
 fn base_name(base: &Base) -> String {

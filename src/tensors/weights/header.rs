@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     /// The safetensors name of the type: `F32`, `BF16`, …
     pub(crate) dtype: String,
     pub(crate) shape: Vec<usize>,
+    /// Whether the matrix lies in the file as its transpose; `shape` is that of the matrix.
+    pub(crate) transposed: bool,
     pub(crate) start: u64,
     pub(crate) bytes: u64,
 }
@@ -77,7 +79,7 @@ pub(crate) fn read_header(file: &Path, shard: usize) -> Result<Header, LoadError
     open.by_ref().take(512).read_to_end(&mut bytes).map_err(unreadable)?;
     // The JSON of a header begins at byte 8, which is so in no other kind of file.
     if bytes.get(8) != Some(&b'{')
-        && let Some(what) = looks_like(&bytes)
+        && let Some(what) = looks_like(&bytes, file)
     {
         return Err(invalid(what));
     }
@@ -136,7 +138,14 @@ pub(crate) fn read_header(file: &Path, shard: usize) -> Result<Header, LoadError
         let start = 8 + size + start;
         entries.insert(
             name,
-            Entry { shard, dtype: info.dtype, shape: info.shape, start, bytes: end - info.data_offsets.0 },
+            Entry {
+                shard,
+                dtype: info.dtype,
+                shape: info.shape,
+                transposed: false,
+                start,
+                bytes: end - info.data_offsets.0,
+            },
         );
     }
     spans.sort_unstable();

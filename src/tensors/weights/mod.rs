@@ -6,21 +6,23 @@
 //! is read is compared with the hash of the file.
 //! Format: <https://github.com/huggingface/safetensors#format>.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use serde::Deserialize;
 
+use crate::files::pickle::{convert_folder, is_pickle};
 use crate::hashing::HashedFile;
 use crate::tensors::LoadError;
-use crate::tensors::texts::small_text;
+use crate::tensors::folder::weight_names;
 use header::read_header;
 pub(crate) use header::{Entry, float_type};
+use index::Index;
 use shard::Shard;
 
 mod header;
+mod index;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -34,11 +36,6 @@ pub struct Weights {
     metadata: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, String>,
-}
-
 impl Weights {
     /// Opens one `.safetensors` file.
     ///
@@ -46,41 +43,33 @@ impl Weights {
     /// Names the file, and the expected and actual bytes where it is cut short.
     pub fn open(file: &Path) -> Result<Self, LoadError> {
         let mut weights = Self::empty(file);
-        weights.add_shard(file)?;
+        weights.add_shard(file, &|_| true)?;
         Ok(weights)
     }
 
     /// Opens the weights of a diffusers sub-folder. `stem` is `diffusion_pytorch_model` for a UNet or
-    /// a VAE and `model` for a text encoder. Tried in this order: `<stem>.safetensors`,
-    /// `<stem>.safetensors.index.json` (shards), `<stem>.fp16.safetensors`, its index.
+    /// a VAE and `model` for a text encoder. [`weight_names`] has the names that are tried.
     ///
     /// # Errors
     /// A folder with only `.bin` or `.ckpt` files is refused: a pickle can run any code.
     pub fn open_folder(folder: &Path, stem: &str) -> Result<Self, LoadError> {
-        for stem in [stem.to_owned(), format!("{stem}.fp16")] {
-            let file = folder.join(format!("{stem}.safetensors"));
+        for (name, _) in weight_names(stem) {
+            let file = folder.join(&name);
             if file.is_file() {
-                return Self::open(&file);
-            }
-            // diffusers writes `diffusion_pytorch_model.safetensors.index.fp16.json` for a variant.
-            let index = match stem.strip_suffix(".fp16") {
-                Some(plain) => format!("{plain}.safetensors.index.fp16.json"),
-                None => format!("{stem}.safetensors.index.json"),
-            };
-            let index = folder.join(index);
-            if index.is_file() {
-                return Self::open_index(&index);
+                return if name.ends_with(".json") { Self::open_index(&file) } else { Self::open(&file) };
             }
         }
-        let pickle = ["bin", "ckpt", "pt", "pth"];
         let has_pickle = std::fs::read_dir(folder)
             .map_err(|source| LoadError::Read { file: folder.to_owned(), source })?
             .flatten()
-            .any(|f| f.path().extension().is_some_and(|e| pickle.iter().any(|p| e == *p)));
+            .any(|file| is_pickle(&file.path()));
         let advice = has_pickle.then(|| {
-            "it has pickle files only, which can run any code when loaded and are never read here: save the model \
-             with `safe_serialization=True`, or use a revision that has safetensors"
-                .to_owned()
+            // The folder of a part lies in that of the model, which is what diffusers opens.
+            let model = folder.parent().filter(|model| model.join("model_index.json").is_file()).unwrap_or(folder);
+            let way_out = convert_folder(model);
+            format!(
+                "it has pickle files only, which can run any code when they are opened and are never read: {way_out}"
+            )
         });
         Err(LoadError::NotFound { folder: folder.to_owned(), wanted: format!("{stem}.safetensors"), advice })
     }
@@ -90,23 +79,31 @@ impl Weights {
     }
 
     fn open_index(index: &Path) -> Result<Self, LoadError> {
-        let invalid = |reason: String| LoadError::Invalid { file: index.to_owned(), reason };
-        let parsed: Index = serde_json::from_str(&small_text(index)?)
-            .map_err(|_| invalid("it is not JSON with a `weight_map` from the names of tensors to files".to_owned()))?;
+        let list = Index::read(index)?;
         let folder = index.parent().unwrap_or(Path::new("."));
         let mut weights = Self::empty(index);
-        for name in parsed.weight_map.values().collect::<BTreeSet<_>>() {
-            if name.contains(['/', '\\', ':']) || name == ".." || !name.ends_with(".safetensors") {
-                return Err(invalid(format!("{name:?} is not the name of a safetensors file in the same folder")));
+        for name in list.shards() {
+            let file = folder.join(name);
+            if !file.is_file() {
+                let advice = Some(format!("{} names it: download or copy it again", index.display()));
+                return Err(LoadError::NotFound { folder: folder.to_owned(), wanted: name.to_owned(), advice });
             }
-            weights.add_shard(&folder.join(name))?;
+            // Where two files have a tensor, the list says which one counts.
+            weights.add_shard(&file, &|tensor| list.shard_of(tensor).is_none_or(|shard| shard == name))?;
         }
-        Ok(weights)
+        match list.tensors().find(|(tensor, _)| !weights.contains(tensor)) {
+            None => Ok(weights),
+            Some((tensor, shard)) => Err(LoadError::Invalid {
+                file: index.to_owned(),
+                reason: format!("it says that tensor {tensor:?} is in {shard}, which does not have it"),
+            }),
+        }
     }
 
-    fn add_shard(&mut self, file: &Path) -> Result<(), LoadError> {
+    /// Adds the tensors of a file that are `wanted`.
+    fn add_shard(&mut self, file: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<(), LoadError> {
         let header = read_header(file, self.shards.len())?;
-        for (name, entry) in header.entries {
+        for (name, entry) in header.entries.into_iter().filter(|(name, _)| wanted(name)) {
             if self.entries.insert(name.clone(), entry).is_some() {
                 let reason = format!("tensor {name:?} is also in another file of the set");
                 return Err(LoadError::Invalid { file: file.to_owned(), reason });
@@ -145,7 +142,7 @@ impl Weights {
             let parts = names(name).unwrap_or_else(|| vec![name.clone()]);
             let count = parts.len();
             let rows = entry.shape.first().copied().unwrap_or(0);
-            if count > 1 && (rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
+            if count > 1 && (entry.transposed || rows == 0 || rows % count != 0 || entry.bytes % count as u64 != 0) {
                 return Err(invalid(format!("{name:?} of shape {:?} cannot be cut into {count}", entry.shape)));
             }
             for (index, part) in parts.into_iter().enumerate() {
@@ -161,6 +158,16 @@ impl Weights {
             }
         }
         Ok(Self { entries, ..self })
+    }
+
+    /// The same with one matrix, if it is there, read as the transpose of what lies in the file.
+    #[must_use]
+    pub fn transpose(mut self, name: &str) -> Self {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.shape.len() == 2) {
+            entry.shape.reverse();
+            entry.transposed = !entry.transposed;
+        }
+        self
     }
 
     /// The files the tensors lie in.
@@ -198,6 +205,15 @@ impl Weights {
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name)
+    }
+
+    /// How many tensors have which type, by its safetensors name.
+    pub(crate) fn types(&self) -> BTreeMap<&str, usize> {
+        let mut types = BTreeMap::new();
+        for entry in self.entries.values() {
+            *types.entry(entry.dtype.as_str()).or_default() += 1;
+        }
+        types
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
@@ -238,7 +254,12 @@ fn tensor(
         file: file.to_owned(),
         reason: format!("tensor {name:?} is of type {}, not a weight", entry.dtype),
     })?;
-    Tensor::from_raw_buffer(bytes, stored, &entry.shape, &Device::Cpu)
+    let mut shape = entry.shape.clone();
+    if entry.transposed {
+        shape.reverse();
+    }
+    Tensor::from_raw_buffer(bytes, stored, &shape, &Device::Cpu)
+        .and_then(|t| if entry.transposed { t.t()?.contiguous() } else { Ok(t) })
         .and_then(|t| t.to_dtype(dtype))
         .and_then(|t| t.to_device(device))
         .map_err(|source| LoadError::Tensor { file: file.to_owned(), source: Box::new(source) })

@@ -5,7 +5,7 @@ FOLDER holds prompt_parser.py, sd_hijack_clip.py and sd_emphasis.py of modules/ 
 (https://github.com/AUTOMATIC1111/stable-diffusion-webui/tree/feee37d/modules); they are run as they are.
 Uses the tiny random models of ../models. Writes parts.json (the parser's parts of awkward prompts), cases.json with
 states.safetensors (ids of every chunk; every 12th token of what the text encoder gives, and the mean square of all), and
-images.json with images.safetensors (u8).
+images.json with images.safetensors (u8); and sdxl.json with sdxl.safetensors, the same for the model of ../sdxl.
 """
 
 import importlib.util
@@ -188,6 +188,44 @@ with torch.no_grad():
         beta = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler", use_beta_sigmas=True)
         draw("beta", *plain, beta, prompt="a red house", negative_prompt="blue", sampler="dpm++2m", sigmas="beta")
 
+# Stable Diffusion XL: layers are left out as diffusers does it, whose count begins at the last layer but one; the web UI
+# has no such setting for it. Each text encoder reads the chunks with its own padding; the first one is pooled.
+spec = importlib.util.spec_from_file_location("sdxl", HERE.parent / "sdxl/make.py")
+sdxl = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sdxl)
+pipe = sdxl.pipeline(sdxl.models())
+
+
+def theirs_xl(prompt):
+    tokens, first = [], None
+    for tokenizer, network in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)):
+        wrapped = types.SimpleNamespace(tokenizer=tokenizer, transformer=network, layer="hidden", layer_idx=-2)
+        embedder = modules.sd_hijack_clip.FrozenCLIPEmbedderForSDXLWithCustomWords.__new__(
+            modules.sd_hijack_clip.FrozenCLIPEmbedderForSDXLWithCustomWords)
+        torch.nn.Module.__init__(embedder)
+        modules.sd_hijack_clip.FrozenCLIPEmbedderForSDXLWithCustomWords.__init__(embedder, wrapped, NoEmbeddings())
+        embedder.id_pad = tokenizer.pad_token_id
+        tokens.append(embedder([prompt]))
+        first = ids(embedder, prompt)[0]
+    return torch.cat(tokens, 2), pipe.text_encoder_2(torch.tensor([first]))[0]
+
+
+xl_cases, xl = [], {}
+with torch.no_grad():
+    for prompt, long, weights, skip in (
+        ("a photo of the red house", False, False, 1),
+        (LONG, True, False, 0),
+        ("a (red house:1.3) BREAK (blue:0.8) sky", True, True, 0),
+    ):
+        if skip:
+            z, _, pooled, _ = pipe.encode_prompt(prompt, clip_skip=skip, do_classifier_free_guidance=False)
+        else:
+            z, pooled = theirs_xl(prompt)
+        xl[f"{len(xl_cases)} tokens"], xl[f"{len(xl_cases)} pooled"] = z[0, ::12].contiguous(), pooled.contiguous()
+        xl_cases.append({"prompt": prompt, "long_prompts": long, "prompt_weights": weights, "clip_skip": skip})
+
+save_file(xl, HERE / "sdxl.safetensors")
+(HERE / "sdxl.json").write_text(json.dumps(xl_cases, separators=(",", ":")) + "\n")
 save_file(states, HERE / "states.safetensors")
 save_file(pictures, HERE / "images.safetensors")
 dump = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n"

@@ -44,7 +44,7 @@ fn folder_that_is_no_model() {
     assert_snapshot!(errors("[model]\nbase = \"empty-model\""), @r#"
     study.toml:3:8: the folder empty-model has no model_index.json
      3 | base = "empty-model"
-       |        ^^^^^^^^^^^^^ expected a diffusers folder
+       |        ^^^^^^^^^^^^^ expected a diffusers folder, a .safetensors file or a Hub id such as owner/name or owner/name@revision
        = give the folder of the whole pipeline, with unet, vae, text_encoder, tokenizer and scheduler
     "#);
 }
@@ -55,7 +55,7 @@ fn pickle_is_refused() {
     study.toml:3:8: weights.ckpt is not a .safetensors file
      3 | base = "weights.ckpt"
        |        ^^^^^^^^^^^^^^ expected a diffusers folder, a .safetensors file or a Hub id such as owner/name or owner/name@revision
-       = pickle files can run code when they are opened: convert it to .safetensors first
+       = pickles can run code when they are opened: look for the .safetensors version of the file, or convert it with PyTorch, which runs no code of the file this way: python -c "import torch; from safetensors.torch import save_file; w = torch.load('weights.ckpt', map_location='cpu', weights_only=True); w = w.get('state_dict', w); save_file({k: v.clone().contiguous() for k, v in w.items() if torch.is_tensor(v)}, 'weights.safetensors')"
     "#);
 }
 

@@ -1,0 +1,73 @@
+//! A model on the command line: which one, and parts of it from elsewhere.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::session::Session;
+use super::study::failure;
+use crate::choice::ModelId;
+use crate::experiment::settings::{Base, ModelSources};
+use crate::hashing::HashCache;
+use crate::study::StudyError;
+use crate::worker::{Access, BaseModel};
+
+/// Parts of a model that come from elsewhere.
+#[derive(Debug, Default, Args)]
+pub(super) struct PartArgs {
+    /// A VAE instead of the model's own: a folder, a .safetensors file or a Hub id
+    #[arg(long, value_name = "VAE")]
+    vae: Option<String>,
+    /// A diffusers folder or Hub id whose text encoders are taken instead of the model's own
+    #[arg(long, value_name = "MODEL")]
+    text_encoders: Option<String>,
+}
+
+impl PartArgs {
+    /// Finds the model, and downloads what is missing of it unless `offline`.
+    pub(super) fn find(&self, model: &str, offline: bool, session: &Session) -> Result<BaseModel, Failure> {
+        let part = |option, text: &Option<String>| text.as_deref().map(|text| base(option, text)).transpose();
+        let sources = ModelSources {
+            base: base("--model", model)?,
+            vae: part("--vae", &self.vae)?,
+            text_encoders: part("--text-encoders", &self.text_encoders)?,
+        };
+        let Session { terminal, stop, output } = session;
+        let access = Access { offline, observer: &**terminal, stop };
+        let found = BaseModel::find(&sources, &mut HashCache::none(), access);
+        found.map_err(|error| failure(StudyError::Model(error), output))
+    }
+}
+
+/// A path that exists, or a Hub id.
+fn base(option: &str, text: &str) -> Result<Base, Failure> {
+    let path = Path::new(text);
+    if path.is_dir() {
+        return Ok(Base::Folder(path.to_path_buf()));
+    }
+    if path.is_file() {
+        return Ok(Base::File(path.to_path_buf()));
+    }
+    let (id, revision) = text.split_once('@').map_or((text, None), |(id, revision)| (id, Some(revision.to_owned())));
+    if text.parse::<ModelId>().is_ok() {
+        return Ok(Base::Hub { id: id.to_owned(), revision });
+    }
+    let error =
+        anyhow::anyhow!("{option} {text}: there is no such folder or file, and it is not a Hub id (owner/name)");
+    Err(Failure::new(Exit::Experiment, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_a_path_or_an_id() {
+        assert!(base("--model", "no/such/thing/here").is_err());
+        assert!(matches!(base("--model", "src").ok(), Some(Base::Folder(_))));
+        assert!(matches!(base("--vae", "Cargo.toml").ok(), Some(Base::File(_))));
+        let hub = base("--vae", "a/b@main").ok();
+        assert_eq!(hub, Some(Base::Hub { id: "a/b".into(), revision: Some("main".into()) }));
+    }
+}
