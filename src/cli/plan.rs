@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{plan, report::Owner, store::Store, text::plain_text};
 use clap::Args;
+use serde_json::json;
 
 /// Show what a run would do: cells, jobs, what is done, why the rest is not, and what it will cost
 ///
@@ -36,7 +37,11 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
         warn(output.error_paint(), notice);
     }
     if output.json() {
-        emit_json(&plan::json(&study.plan, &statuses, &estimate))?;
+        let mut plan = plan::json(&study.plan, &statuses, &estimate);
+        let models = study.models.iter();
+        plan["models"] =
+            models.map(|(sources, model)| json!({"base": sources.base.name(), "about": model.about()})).collect();
+        emit_json(&plan)?;
     } else {
         for (sources, model) in &study.models {
             emit(&plain_text(&format!("{}: {}\n", sources.base.name(), model.about())))?;
