@@ -8,13 +8,14 @@ use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{Dtype, ModelSources};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
-use crate::kernels::{Dense, Packing, Storage};
 use crate::models::Model;
 use crate::models::ModelSummary;
+use crate::models::Network;
 use crate::models::Parts;
 use crate::models::Tokenizer;
 use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
-use crate::models::families::FOLDERS;
+use crate::models::families::{FOLDERS, TEXT_ENCODERS};
+use crate::models::storage::storage;
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl BaseModel {
         let ModelSources { base, vae, text_encoders } = sources;
         let path = locate(base, &FOLDERS, access)?;
         let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
-        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &FOLDERS, access)).transpose()?;
+        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &TEXT_ENCODERS, access)).transpose()?;
         let find = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
         let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref(), find: &find };
         let mut parts = Parts::open_with(&path, &elsewhere)?;
@@ -66,16 +67,25 @@ impl BaseModel {
         Ok(Parts::clone(&self.parts).load_checked(device, storage)?)
     }
 
+    /// Its networks: their configurations.
+    #[must_use]
+    pub fn networks(&self) -> Vec<Network> {
+        self.parts.networks().cloned().collect()
+    }
+
     /// How the model reads prompts: the tokenizer of its first text encoder.
     #[must_use]
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         self.parts.tokenizer()
     }
 
-    /// What it is, in one line.
+    /// What it is, in one line; of a model of the Hub also its commit.
     #[must_use]
     pub fn about(&self) -> String {
-        self.parts.about()
+        let is_snapshot = self.path.parent().is_some_and(|folder| folder.ends_with("snapshots"));
+        let commit = self.path.file_name().filter(|_| is_snapshot).map(|name| name.to_string_lossy());
+        let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
+        format!("{}{commit}", self.parts.about())
     }
 
     /// What the user should know of the model's files, each a plain sentence.
@@ -83,15 +93,4 @@ impl BaseModel {
     pub fn warnings(&self) -> &[String] {
         &self.parts.warnings
     }
-}
-
-/// How weights are kept with these settings.
-pub(super) fn storage(dtype: Dtype, low_memory: bool) -> Storage {
-    let (dtype, dense) = match dtype {
-        Dtype::F32 => (candle_core::DType::F32, Dense::AsOthers),
-        Dtype::Bf16 => (candle_core::DType::BF16, Dense::AsOthers),
-        Dtype::F16 => (candle_core::DType::F16, Dense::AsOthers),
-        Dtype::Int8 => (candle_core::DType::BF16, Dense::Int8),
-    };
-    Storage { dtype, packing: if low_memory { Packing::Small } else { Packing::Fast }, dense }
 }

@@ -127,7 +127,7 @@ fn choices() {
 
     study.toml:7:9: `model.dtype` cannot be "fp16"
      7 | dtype = "fp16"
-       |         ^^^^^^ expected f32, bf16 or f16
+       |         ^^^^^^ expected f32, bf16, f16 or int8
        = did you mean `f16`?
 
     study.toml:8:10: `model.device` cannot be "gpu"
@@ -185,4 +185,32 @@ fn a_loha_has_no_dropout() {
      4 | dropout = 0.1
        |           ^^^ expected 0: neither peft nor LyCORIS has this dropout for a LoHa
     "#);
+}
+
+#[test]
+fn options_of_training_that_do_not_go_together() {
+    let cases = [
+        (
+            "[train]\nlearning_rate = 1.0\n[train.optimizer]\nname = \"prodigy\"\nlora_plus_ratio = 4.0",
+            "one learning rate",
+        ),
+        (
+            "[train]\nlearning_rate = 1.0\ntext_encoder = true\ntext_encoder_learning_rate = 0.5\n[train.optimizer]\nname \
+             = \"prodigy\"",
+            "one learning rate",
+        ),
+        ("[train]\nadapter = \"loha\"\n[train.optimizer]\nlora_plus_ratio = 4.0", "LoRA+ is about the B matrix"),
+        ("[dataset]\naspect_buckets = true", "`train.prior_preservation.kind = \"output\"`"),
+    ];
+    for (text, expected) in cases {
+        let told = errors(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+    for (text, expected) in [
+        ("[train.optimizer]\nname = \"prodigy\"", "1.0 is usual with Prodigy"),
+        ("[train]\ntext_encoder_learning_rate = 1e-5", "`train.text_encoder_learning_rate` has no effect"),
+    ] {
+        let told = crate::experiment::tests::warnings(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
 }
