@@ -68,6 +68,10 @@ pub enum Event {
         reason: String,
         cells: Vec<String>,
     },
+    /// Several processes work on the study, each under one of these names.
+    WorkersStarted { workers: Vec<String> },
+    /// A worker ended before its time, e.g. because it was killed; `again`: it is started again.
+    WorkerEnded { worker: String, reason: String, again: bool },
     /// `runner generate` begins to draw this many images with a model.
     DrawingStarted { images: usize, model: String, device: String },
     /// `done` of `total` sampler steps of all images are done.
@@ -79,6 +83,9 @@ pub enum Event {
     Download { file: String, done: u64, total: u64, resumed: u64, bytes_per_second: f64 },
     /// A file of the base model cannot be had; the command ends with the reason.
     DownloadFailed { file: String },
+    /// Something went wrong that may pass, e.g. the disk is full: it is tried again in so many `seconds`, for the
+    /// `attempt`th of at most `most` times in a row.
+    Retrying { reason: String, seconds: f64, attempt: u32, most: u32 },
     /// Something the user should know that does not stop the work.
     Warning { message: String },
     /// Something worth a line, e.g. `continuing at step 120 of 400`.

@@ -9,6 +9,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use image::RgbImage;
 
 use crate::choice::{PromptOptions, Sampling};
+use crate::experiment::is_guided;
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
 use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
@@ -59,7 +60,7 @@ pub fn generate(
     }
     let sampler = || Sampler::new(request.sampling, &model.process);
     let calls = sampler()?.timesteps().len();
-    let guided = request.guidance_scale > 1.0;
+    let guided = is_guided(request.guidance_scale);
     let prompts = if guided {
         let both = [request.prompt, request.negative_prompt];
         let [shown, hidden] = model.prompts.encode_both(both, &request.reading, lora, &model.device)?;
@@ -94,7 +95,7 @@ pub fn generate(
 /// # Errors
 /// Numbers that are not finite: half precision overflowed, or an adapter was trained too far.
 fn decode_latents(model: &Model, latents: &Tensor, adapted: bool) -> Result<Vec<RgbImage>> {
-    let (vae, config) = (model.vae.get()?, &model.vae_config);
+    let (vae, config) = (&model.vae, &model.vae_config);
     let unscaled = config.latent_scale().to_vae(latents)?;
     (0..latents.dim(0)?).map(|i| to_rgb8(model, &vae.decode(&unscaled.narrow(0, i, 1)?)?, adapted)).collect()
 }

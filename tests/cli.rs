@@ -449,3 +449,24 @@ fn a_study_runs_and_is_reused() {
     assert_eq!(clean(&["--all"]).matches("removed").count(), 12);
     assert_eq!(clean(&[]), "0 B in whole/.store\n");
 }
+
+#[test]
+fn a_model_is_told_in_one_line() {
+    let dir = folder();
+    let model = common::root().join("experiments/models/toyworld");
+    let line = "a model of its own sizes in a diffusers folder, ";
+    let said = stdout(&runner(dir.path()).arg("doctor").arg("--model").arg(&model).assert().code(0));
+    assert!(said.contains(line), "{said}");
+    let vae = common::root().join("tests/golden/models/sd1/vae");
+    let other = runner(dir.path()).arg("doctor").arg("--model").arg(&model).arg("--vae").arg(&vae).assert().code(0);
+    assert!(stdout(&other).contains("with the VAE of ") && stdout(&other).contains("sd1/vae"), "{}", stdout(&other));
+    let file = study(dir.path(), "");
+    let plan = stdout(&runner(dir.path()).arg("plan").arg(&file).assert().code(0));
+    assert!(plan.contains(&format!("toyworld: {line}")), "{plan}");
+    let json = stdout(&runner(dir.path()).arg("plan").arg(&file).args(["--format", "json"]).assert().code(0));
+    let plan: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(plan["models"][0]["about"].as_str().unwrap().contains(line), "{json}");
+    std::fs::write(dir.path().join("old.ckpt"), b"\x80\x02}q\x00X\x0a").unwrap();
+    let refused = stdout(&runner(dir.path()).args(["doctor", "--model", "old.ckpt"]).assert().code(96));
+    assert!(refused.contains("! ") && refused.contains("weights_only=True"), "{refused}");
+}

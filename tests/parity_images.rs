@@ -13,11 +13,12 @@ use candle_core::{DType, Device, Tensor};
 use device::device;
 use runner::adapter::file;
 use runner::choice::{PromptOptions, Sampling, Targets};
+use runner::experiment::is_guided;
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
 
-#[derive(serde::Deserialize)]
+#[derive(Clone, serde::Deserialize)]
 struct Case {
     model: String,
     lora: bool,
@@ -124,6 +125,71 @@ fn sd2_images_equal_diffusers() {
 #[test]
 fn toyworld_images_equal_diffusers() {
     check("toyworld");
+}
+
+/// `few_steps.json`.
+#[derive(serde::Deserialize)]
+struct FewSteps {
+    schedules: BTreeMap<String, serde_json::Value>,
+    cases: Vec<FewStepsCase>,
+}
+
+#[derive(serde::Deserialize)]
+struct FewStepsCase {
+    #[serde(flatten)]
+    case: Case,
+    schedule: String,
+    /// Latents that diffusers gave to the UNet, in all steps together.
+    samples: usize,
+}
+
+/// A model of `tests/golden/models` with another schedule.
+fn rescheduled(name: &str, schedule: &serde_json::Value) -> Model {
+    let (from, folder) = (root().join("tests/golden/models").join(name), tempfile::tempdir().unwrap());
+    for part in ["unet", "vae", "text_encoder", "tokenizer", "scheduler"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in std::fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(part).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    std::fs::copy(from.join("model_index.json"), folder.path().join("model_index.json")).unwrap();
+    std::fs::write(folder.path().join("scheduler/scheduler_config.json"), schedule.to_string()).unwrap();
+    let parts = Parts::open(folder.path()).unwrap();
+    assert_eq!(parts.warnings, [""; 0]);
+    let model = parts.load(device(), DType::F32).unwrap();
+    // These are loaded when they are first used.
+    model.vae.get().unwrap();
+    model.prompts.encoders.iter().for_each(|encoder| drop(encoder.network.get().unwrap()));
+    model
+}
+
+/// Images of `tests/golden/images/few_steps.py`: SD-Turbo and Lightning in 1 to 8 steps, mostly without guidance, and
+/// zero terminal SNR.
+#[test]
+fn images_of_few_steps_equal_diffusers() {
+    let folder = root().join("tests/golden/images");
+    let FewSteps { schedules, cases } =
+        serde_json::from_slice(&std::fs::read(folder.join("few_steps.json")).unwrap()).unwrap();
+    let expected = candle_core::safetensors::load(folder.join("few_steps.safetensors"), &Device::Cpu).unwrap();
+    for (index, FewStepsCase { case, schedule, samples }) in cases.iter().enumerate() {
+        let model = rescheduled(&case.model, &schedules[schedule]);
+        let draw = |case: &Case| generate(&model, &case.request(&[case.seed], 1), &LoraSet::empty(), &mut go).unwrap();
+        let drawn = draw(case);
+        let expected = expected[&index.to_string()].flatten_all().unwrap().to_vec1::<u8>().unwrap();
+        let db = psnr(drawn[0].as_raw(), &expected);
+        let Case { sampler, steps, guidance_scale, .. } = case;
+        println!("{schedule:9} {sampler:8} {steps:2} steps, guidance {guidance_scale}: {db:.1} dB");
+        assert!(db >= 45.0, "{schedule} {sampler} {steps} steps: {db:.1} dB");
+        assert_eq!(*samples, if is_guided(*guidance_scale) { 2 * steps } else { *steps });
+        if !is_guided(*guidance_scale) {
+            // The negative prompt is not even read, and every scale without guidance is the same.
+            for guidance_scale in [0.0, 0.5, 1.0] {
+                let other = Case { guidance_scale, negative_prompt: "a blue house".to_owned(), ..case.clone() };
+                assert_eq!(draw(&other), drawn);
+            }
+        }
+    }
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn loops_with_other_spacings_and_levels_equal_diffusers() {
         let allowed = match (case.config.as_str(), kind) {
             // Where the first level is 2·10⁴, diffusers' Heun itself is up to 1e-2 away from what it gives in f64.
             ("cosine", Kind::Heun) if sigmas != Sigmas::Model => 3e-2,
+            ("cosine", Kind::UniPc) if sigmas != Sigmas::Model => 1e-4,
             ("zero_snr", Kind::Euler | Kind::EulerA) => 1e-3,
             (_, Kind::Heun | Kind::DpmPpSde) => 3e-5,
             _ => 1e-5,
@@ -120,6 +121,7 @@ fn loops_with_other_spacings_and_levels_equal_diffusers() {
     for ((sampler, config), error) in worst {
         println!("{sampler:25} {config:10} {error:.1e}");
     }
+    println!("{} loops", cases.len());
 }
 
 #[test]

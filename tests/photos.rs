@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use runner::choice::Crop;
-use runner::photos::{Memory, Photo, PhotoError, Scan, examine, load, scan};
+use runner::photos::{Cut, Memory, Photo, PhotoError, Scan, examine, load, scan};
+
+fn cut(resolution: usize, crop: Crop, seed: u64) -> Cut {
+    Cut { resolution, crop, seed, buckets: false }
+}
 
 fn golden(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/photos/inputs").join(name);
@@ -34,7 +38,7 @@ fn read(folder: &Path, bytes: &[u8]) -> Option<Result<Vec<u8>, String>> {
     let result = scan(&[folder.to_owned()], None).and_then(|mut scan| {
         examine(&mut scan, &mut Memory::default())?;
         let Some(photo) = scan.photos.first() else { return Ok(None) };
-        load(photo, 16, Crop::Center, 0).map(|image| Some(image.into_raw()))
+        load(photo, &cut(16, Crop::Center, 0)).map(|image| Some(image.into_raw()))
     });
     result.map_err(|e| e.to_string()).transpose()
 }
@@ -118,7 +122,7 @@ fn a_photo_that_changed_since_the_scan_is_not_used() {
     std::fs::write(&path, golden("rgba.png")).expect("write");
     let photo = scanned(folder.path()).remove(0);
     std::fs::write(&path, golden("grey.png")).expect("write");
-    assert!(matches!(load(&photo, 16, Crop::Center, 0), Err(PhotoError::Changed { .. })));
+    assert!(matches!(load(&photo, &cut(16, Crop::Center, 0)), Err(PhotoError::Changed { .. })));
     std::fs::remove_file(&path).expect("remove");
     let missing = examine(&mut scan_of(&[photo]), &mut Memory::default());
     assert!(matches!(missing, Err(PhotoError::Missing { .. })));
@@ -133,8 +137,8 @@ fn a_random_crop_is_a_part_of_the_photo_and_repeats() {
     // At its own height nothing is resampled, so the square must be found in the photo.
     let places: Vec<u32> = (0..6)
         .map(|seed| {
-            let square = load(&photo, 33, Crop::Random, seed).expect("loads");
-            assert_eq!(square, load(&photo, 33, Crop::Random, seed).expect("loads"));
+            let square = load(&photo, &cut(33, Crop::Random, seed)).expect("loads");
+            assert_eq!(square, load(&photo, &cut(33, Crop::Random, seed)).expect("loads"));
             let at = |x: &u32| image::imageops::crop_imm(&whole, *x, 0, 33, 33).to_image() == square;
             (0..=101 - 33).find(at).expect("a part of the photo")
         })
@@ -149,7 +153,7 @@ fn a_very_long_photo_costs_no_more_than_its_square() {
     image::RgbImage::from_pixel(60_000, 1, image::Rgb([9, 8, 7])).save(&path).expect("save");
     let photo = scanned(folder.path()).remove(0);
     // Resized as a whole it would have 512 × 30,720,000 pixels.
-    let square = load(&photo, 512, Crop::Center, 0).expect("loads");
+    let square = load(&photo, &cut(512, Crop::Center, 0)).expect("loads");
     assert!(square.pixels().all(|pixel| pixel.0 == [9, 8, 7]));
 }
 

@@ -190,7 +190,7 @@ fn same(name: &str, family: Family) {
     let file = InOneFile::new(&model, family, &checkpoint);
     let single = file.open(&Elsewhere::default()).unwrap();
     let expected = Parts::open(model.path()).unwrap();
-    assert_eq!(single.process, expected.process);
+    assert!(single.process == expected.process, "the schedules differ");
     assert_eq!(single.prompts, expected.prompts);
     assert_eq!(single.warnings, [""; 0], "what real files have is not worth a word");
     assert_eq!(run(single), run(expected.clone()), "{name}");
@@ -295,6 +295,32 @@ fn a_model_is_told_in_one_line() {
     }
     let warnings = InOneFile::new(&model, Family::Sd2, &more).open(&Elsewhere::default()).unwrap().warnings;
     assert_eq!(warnings, ["model.safetensors has 4 tensors that are not used here: `my.other`, `my.thing`, `one`, …."]);
+}
+
+/// Parts of different types, and what their configurations say of it, change no result.
+#[test]
+fn parts_may_have_different_types() {
+    let model = Tiny::new("sd1");
+    let expected = Parts::open(model.path()).unwrap();
+    let vae = model.path().join("vae");
+    let wide = tensors(&vae).into_iter().map(|(name, tensor)| (name, tensor.to_dtype(DType::F32).unwrap()));
+    let wide: BTreeMap<String, Tensor> = wide.collect();
+    std::fs::remove_file(vae.join("diffusion_pytorch_model.safetensors")).unwrap();
+    // It is found under the name of a variant, too.
+    let file = vae.join("diffusion_pytorch_model.fp16.safetensors");
+    std::fs::write(file, tensor_file::write(&wide, &BTreeMap::new()).unwrap()).unwrap();
+    for part in ["vae", "unet", "text_encoder"] {
+        let config = model.path().join(part).join("config.json");
+        let mut text: serde_json::Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+        text["torch_dtype"] = "float16".into();
+        std::fs::write(config, text.to_string()).unwrap();
+    }
+    let mixed = Parts::open(model.path()).unwrap();
+    assert!(mixed.about().ends_with("unet fp16, vae fp32, text encoder fp16"), "{}", mixed.about());
+    assert_eq!(mixed.warnings, expected.warnings);
+    // Nothing is read before it is used.
+    let expected = run(Parts::open(&golden("models/sd1")).unwrap());
+    assert_eq!(run(mixed), expected);
 }
 
 #[test]

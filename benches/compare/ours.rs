@@ -158,7 +158,7 @@ fn finish_step(done: LossAndGradients, adapter: &Adapter, optimizer: Option<&mut
         for gradient in gradients.values_mut() {
             *gradient = gradient.affine(factor, 0.0)?;
         }
-        optimizer.step(adapter.variables(), &gradients, RATE)?;
+        optimizer.step(adapter.variables(), &gradients, |_| RATE)?;
     }
     let loss = f64::from(done.loss.to_scalar::<f32>()?);
     Ok((vec![("loss", loss), ("gradient_norm", norm)], gradients))

@@ -93,6 +93,21 @@ impl Adapter {
         names.zip(self.modules.values().flat_map(|module| module.tensors.values()))
     }
 
+    /// The same adapter with other numbers: `values` gives those of a variable by its name.
+    ///
+    /// # Errors
+    /// A variable without values, or with values of another shape.
+    pub fn with_values<'v>(&self, values: impl Fn(&str) -> Option<&'v Tensor>) -> Result<Self> {
+        let of_module = |(layer, module): (&String, &Module)| {
+            let variables = module.tensors.iter().map(|(name, variable)| match values(&format!("{layer}.{name}")) {
+                Some(value) if value.dims() == variable.dims() => Ok((*name, Var::from_tensor(value)?)),
+                _ => candle_core::bail!("{layer}.{name} has no values of its shape"),
+            });
+            Ok((layer.clone(), Module { tensors: variables.collect::<Result<_>>()?, layer: module.layer.clone() }))
+        };
+        Ok(Self { modules: self.modules.iter().map(of_module).collect::<Result<_>>()?, ..self.clone() })
+    }
+
     /// The adapter as a forward pass of training uses it: gradients reach its tensors.
     #[must_use]
     pub fn tracked_set(&self) -> LoraSet {

@@ -7,13 +7,18 @@ use super::words::{Choice, written_as_word};
 pub enum Optimizer {
     /// Adam with decoupled weight decay.
     AdamW,
+    /// AdamW whose state is kept in 8 bits.
+    AdamW8bit,
     /// Steps of one size, in the direction of the sign of a running mean.
     Lion,
+    /// Adam that estimates its step size.
+    Prodigy,
 }
 
 impl Choice for Optimizer {
     const NOUN: &'static str = "optimizer";
-    const ALL: &'static [(&'static str, Self)] = &[("adamw", Self::AdamW), ("lion", Self::Lion)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("adamw", Self::AdamW), ("adamw8bit", Self::AdamW8bit), ("lion", Self::Lion), ("prodigy", Self::Prodigy)];
 }
 
 written_as_word!(Optimizer);
@@ -32,12 +37,15 @@ pub struct OptimizerDefaults {
 }
 
 impl Optimizer {
-    /// The settings of torch's AdamW and of lion-pytorch 0.2.5.
+    /// The settings of torch's AdamW, bitsandbytes' AdamW8bit, lion-pytorch 0.2.5 and prodigyopt 1.1.2.
     #[must_use]
     pub fn defaults(self) -> OptimizerDefaults {
         match self {
-            Self::AdamW => OptimizerDefaults { beta1: 0.9, beta2: 0.999, epsilon: Some(1e-8), weight_decay: 0.01 },
+            Self::AdamW | Self::AdamW8bit => {
+                OptimizerDefaults { beta1: 0.9, beta2: 0.999, epsilon: Some(1e-8), weight_decay: 0.01 }
+            }
             Self::Lion => OptimizerDefaults { beta1: 0.9, beta2: 0.99, epsilon: None, weight_decay: 0.0 },
+            Self::Prodigy => OptimizerDefaults { beta1: 0.9, beta2: 0.999, epsilon: Some(1e-8), weight_decay: 0.0 },
         }
     }
 
@@ -46,7 +54,9 @@ impl Optimizer {
     pub fn title(self) -> &'static str {
         match self {
             Self::AdamW => "AdamW",
+            Self::AdamW8bit => "AdamW8bit",
             Self::Lion => "Lion",
+            Self::Prodigy => "Prodigy",
         }
     }
 }

@@ -18,9 +18,8 @@ use std::path::{Path, PathBuf};
 ///
 /// Nothing is changed and the network is not used.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  runner doctor\n  runner doctor --model model.safetensors\n\nResult: a table; a line that begins with ! names a problem."
-)]
+#[command(after_help = "Examples:\n  runner doctor\n  runner doctor --model model.safetensors\n\n\
+                  Result: a table; a line that begins with ! names a problem.")]
 pub struct DoctorArgs {
     #[command(flatten)]
     reports: ReportsDir,

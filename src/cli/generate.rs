@@ -92,6 +92,9 @@ impl Drawing<'_> {
             if session.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let drawn = pipeline::generate(model, &request, &self.lora, &mut progress).or_exit(Exit::Experiment)?;
+        if let Some(message) = model.vae.news() {
+            session.tell(&Event::Warning { message: message.to_owned() });
+        }
         for (pixels, Image { seed, target }) in drawn.iter().zip(images) {
             let recipe = self.recipe(*seed);
             let png = image_file::encode(pixels, &recipe).or_exit(Exit::Internal)?;

@@ -18,7 +18,7 @@ use super::session::Session;
 use crate::adapter::file::{self, LoraFileError};
 use crate::choice::{self, Dtype, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::event::Event;
-use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE};
+use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE, is_guided};
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::{plain_weight, too_long};
 use crate::text::Paint;
@@ -183,7 +183,7 @@ impl GenerateArgs {
     /// What the user should know of the model and of the prompts as it reads them.
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
-        let used = if self.guidance_scale > 1.0 { &prompts[..] } else { &prompts[..1] };
+        let used = if is_guided(self.guidance_scale) { &prompts[..] } else { &prompts[..1] };
         let options = self.reading();
         let cut = |(name, text): &(&str, &String)| {
             too_long(name, text, &base.tokenizer()?.read(text, &options), Some("--long-prompts"))
@@ -284,6 +284,8 @@ mod tests {
         let drawing = Drawing {
             model: "models/toy world".into(),
             model_is_path: true,
+            vae: Some("models/my vae.safetensors".into()),
+            text_encoders: Some("owner/name".into()),
             dtype: "bf16".into(),
             sampler: "heun".into(),
             steps: 15,
@@ -305,6 +307,9 @@ mod tests {
         assert_eq!(args.sampling(), Sampling { timestep_spacing, sigmas, ..Sampling::new(args.sampler, 15) });
         assert_eq!(args.reading(), reading);
         assert_eq!((args.prompt, args.seed, args.negative_prompt), (picture.prompt, u64::MAX, "-blurred, it's".into()));
+        let part = |text: &str| Some(text.to_owned());
+        assert_eq!(args.parts.vae, part("models/my vae.safetensors"));
+        assert_eq!(args.parts.text_encoders, part("owner/name"));
         assert_eq!((args.model.as_str(), args.dtype, args.steps), ("models/toy world", Dtype::Bf16, 15));
         assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::Heun, 4.5));
 

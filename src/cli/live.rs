@@ -3,6 +3,7 @@
 //! It is written when the run begins, when a job has ended, and now and then during a job. Writing it stops the work,
 //! so it may take no more than a small share of the time.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,8 +35,10 @@ pub(super) struct LivePage<'a> {
 /// What is known of the run.
 #[derive(Default)]
 struct State {
-    running: Option<Running>,
-    pace: Pace,
+    /// What each worker is at.
+    running: BTreeMap<String, (Running, Pace)>,
+    /// How many workers there are; 0: this process alone.
+    workers: usize,
     /// When the page was written last, and how long that took.
     last: Option<(Instant, Duration)>,
 }
@@ -52,7 +55,8 @@ impl<'a> LivePage<'a> {
         let _ = engine::catch(|| {
             let seconds_left = self.seconds_left(state);
             let written = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-            (self.write)(&Live { running: state.running.clone(), seconds_left, written })
+            let running = state.running.values().next().map(|(running, _)| running.clone());
+            (self.write)(&Live { running, seconds_left, written })
         });
         let now = Instant::now();
         state.last = Some((now, now - begun));
@@ -62,15 +66,15 @@ impl<'a> LivePage<'a> {
     fn seconds_left(&self, state: &State) -> Option<f64> {
         let mut statuses = plan::status(self.plan, self.store).ok()?;
         let mut left = 0.0;
-        if let Some(running) = &state.running
-            && let Some(own) = state.pace.remaining(running.done, running.total)
-        {
+        for (running, pace) in state.running.values() {
+            let Some(own) = pace.remaining(running.done, running.total) else { continue };
             let jobs = self.plan.jobs.iter().zip(&mut statuses);
             jobs.filter(|(job, _)| is(running, job)).for_each(|(_, status)| *status = JobStatus::Cached);
             left += own;
         }
         let others = plan::estimate(self.plan, &statuses, self.store);
-        (others.unknown == 0 && left + others.seconds > 0.0).then_some(left + others.seconds)
+        left += others.seconds;
+        (others.unknown == 0 && left > 0.0).then_some(left / state.workers.max(1) as f64)
     }
 }
 
@@ -87,14 +91,18 @@ impl Observer for LivePage<'_> {
             // A run that has nothing to do writes its last page soon.
             Event::RunStarted { todo: 1.., .. } => self.page(&mut state),
             Event::JobStarted { job, .. } => state.begin(job),
-            Event::JobProgress { done, total, unit, .. } => {
-                state.progress((*done, *total), unit, now);
+            Event::WorkersStarted { workers } => state.workers = workers.len(),
+            Event::WorkerEnded { worker, .. } => {
+                state.running.remove(worker);
+            }
+            Event::JobProgress { job, done, total, unit, .. } => {
+                state.progress(job, (*done, *total), unit, now);
                 if is_due(state.last, now, EVERY) {
                     self.page(&mut state);
                 }
             }
-            Event::JobFinished { .. } | Event::JobFailed { .. } => {
-                state.running = None;
+            Event::JobFinished { job, .. } | Event::JobFailed { job, .. } => {
+                state.running.remove(&job.worker);
                 if is_due(state.last, now, Duration::ZERO) {
                     self.page(&mut state);
                 }
@@ -107,15 +115,15 @@ impl Observer for LivePage<'_> {
 impl State {
     fn begin(&mut self, job: &JobName) {
         let (stage, key) = (job.stage, job.key.clone());
-        self.running = Some(Running { stage, key, cells: Vec::new(), done: 0, total: 0, unit: String::new() });
-        self.pace = Pace::default();
+        let running = Running { stage, key, cells: Vec::new(), done: 0, total: 0, unit: String::new() };
+        self.running.insert(job.worker.clone(), (running, Pace::default()));
     }
 
-    fn progress(&mut self, (done, total): (u64, u64), unit: &str, now: Instant) {
-        let Some(running) = &mut self.running else { return };
+    fn progress(&mut self, job: &JobName, (done, total): (u64, u64), unit: &str, now: Instant) {
+        let Some((running, pace)) = self.running.get_mut(&job.worker) else { return };
         (running.done, running.total) = (done, total);
         unit.clone_into(&mut running.unit);
-        self.pace.update(done, now);
+        pace.update(done, now);
     }
 }
 

@@ -69,7 +69,7 @@ fn save(path: &PathBuf, thumbnail: Option<&Result<Thumbnail, String>>, args: &In
         Some(Ok(picture)) => picture,
     };
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    if ending.as_deref().is_some_and(|ending| ending != picture.ending && ending != "jpeg") {
+    if ending.is_some_and(|ending| ending.replace("jpeg", "jpg") != picture.ending) {
         let (format, wanted) = (picture.format, picture.ending);
         return fail(Exit::Usage, format!("its thumbnail is a {format} picture; name the file .{wanted}"));
     }

@@ -6,6 +6,7 @@ mod browser;
 mod clean;
 mod completions;
 mod defaults;
+mod devices;
 mod diff;
 mod doctor;
 mod execute;
@@ -38,6 +39,7 @@ mod signals;
 mod status;
 mod study;
 mod submit;
+mod time;
 mod work;
 
 pub use crate::engine::install_hook as install_panic_hook;

@@ -18,10 +18,10 @@ use crate::worker::{Access, BaseModel};
 pub(super) struct PartArgs {
     /// A VAE instead of the model's own: a folder, a .safetensors file or a Hub id
     #[arg(long, value_name = "VAE")]
-    vae: Option<String>,
+    pub(super) vae: Option<String>,
     /// A diffusers folder or Hub id whose text encoders are taken instead of the model's own
     #[arg(long, value_name = "MODEL")]
-    text_encoders: Option<String>,
+    pub(super) text_encoders: Option<String>,
 }
 
 impl PartArgs {

@@ -109,7 +109,7 @@ fn text(checked: &CheckedPhotos) -> String {
         vec![
             plain_name(&photo.name),
             format!("{} × {}", photo.width, photo.height),
-            percent(cropped_away(photo)),
+            percent(most_cropped(checked, photo)),
             relative_sharpness(&checked.scan, photo).map_or_else(String::new, |sharpness| format!("{sharpness:.2}")),
             worst_cut(checked, photo).map_or_else(String::new, percent),
         ]
@@ -149,6 +149,11 @@ fn kinds(findings: &[Finding]) -> Vec<Kind> {
     kinds
 }
 
+/// The largest share of a photo that a cell cuts away.
+fn most_cropped(checked: &CheckedPhotos, photo: &Photo) -> f64 {
+    checked.usages.iter().map(|usage| cropped_away(photo, usage)).fold(0.0, f64::max)
+}
+
 /// The largest share of a photo's subject that a cell cuts away; `None` without a mask.
 fn worst_cut(checked: &CheckedPhotos, photo: &Photo) -> Option<f64> {
     let lost = |usage: &Usage| subject_lost(&checked.scan, photo, usage);
@@ -163,7 +168,7 @@ fn json(checked: &CheckedPhotos) -> serde_json::Value {
             "path": photo.path.display().to_string(),
             "width": photo.width,
             "height": photo.height,
-            "cropped_away": cropped_away(photo),
+            "cropped_away": most_cropped(checked, photo),
             "sharpness": relative_sharpness(&checked.scan, photo),
             "mask": mask.map(|mask| mask.path.display().to_string()),
             "subject_share": mask.map(crate::photos::Mask::share),

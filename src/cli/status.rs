@@ -11,11 +11,12 @@ use crate::{
     engine::launcher::Queue,
     plan::{self, JobStatus, Plan},
     stage::Stage,
-    store::{Attempt, Store},
+    store::{Attempt, Store, Working},
     text::{plain_name, plain_text, table},
 };
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Show how far each cell is: done, working, begun, failed or to do, stage by stage
 ///
@@ -36,6 +37,12 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
     let queue = submit::queue(&args.planned.study.reports.reports_dir, &study.plan.name);
     let words: Vec<&str> =
         study.plan.jobs.iter().zip(&statuses).map(|(job, status)| word(&store, job, status)).collect();
+    let todo = |index: &usize| statuses[*index] != JobStatus::Cached;
+    let worker = |index: usize| {
+        let job = &study.plan.jobs[index];
+        Some((index, store.holder(job.stage, &job.key)?))
+    };
+    let workers: BTreeMap<usize, Working> = (0..study.plan.jobs.len()).filter(todo).filter_map(worker).collect();
     if output.json() {
         for cell in &study.plan.cells {
             let mut stages = serde_json::Map::new();
@@ -49,17 +56,32 @@ pub(super) fn execute(args: &StatusArgs, output: &OutputArgs) -> Result<Exit, Fa
                 // Of several jobs of a stage, the first that is not done speaks for it.
                 if stages.get(stage.name()).is_none_or(|shown| shown["state"] == DONE) {
                     let task = queue.task(stage, &study.plan.jobs[job].key);
-                    let about = json!({"state": words[job], "reason": reason, "task": task});
+                    let worker = workers.get(&job);
+                    let about = json!({"state": words[job], "reason": reason, "task": task, "worker": worker});
                     stages.insert(stage.name().to_owned(), about);
                 }
             }
             emit_json(&json!({"cell": cell.label, "stages": stages}))?;
         }
     } else {
-        emit(&(text(&study.plan, &statuses, &words) + &tasks(&study.plan, &queue)))?;
+        emit(&(text(&study.plan, &statuses, &words) + &at_work(&study.plan, &workers) + &tasks(&study.plan, &queue)))?;
     }
     let damaged = statuses.iter().any(|status| matches!(status, JobStatus::Damaged { .. }));
     Ok(if damaged { Exit::SomeFailed } else { Exit::Done })
+}
+
+/// A line for each job that somebody works on.
+fn at_work(plan: &Plan, workers: &BTreeMap<usize, Working>) -> String {
+    let line = |(index, working): (&usize, &Working)| {
+        let (job, holder) = (&plan.jobs[*index], &working.holder);
+        let (host, pid) = (&holder.process.host, holder.process.pid);
+        let device = if holder.device.is_empty() { String::new() } else { format!(" on {}", holder.device) };
+        let clock = if working.here { "" } else { ", by its own clock" };
+        let (since, alive) = (&holder.since, &working.alive);
+        let who = format!("{host}, process {pid}{device}, since {since}, last sign of life {alive}{clock}");
+        format!("\nworking: {} {}: {}\n", job.stage, plain_name(&job.label), plain_name(&who))
+    };
+    workers.iter().map(line).collect()
 }
 
 /// The word for a job whose result is in the store.

@@ -15,7 +15,7 @@ use crate::study::{HubAccess, Lock, Lookup, Resolved, Study, StudyError};
 use crate::worker::StopFlag;
 
 /// Which study, and what is different from its file.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct StudyArgs {
     /// The experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
@@ -29,7 +29,7 @@ pub(super) struct StudyArgs {
     only: Vec<String>,
     /// auto, cpu, cuda, cuda:1 or metal; the same as --set model.device=…
     #[arg(long)]
-    device: Option<String>,
+    pub(super) device: Option<String>,
     /// Never use the network, e.g. for a model of the Hub; only `run` ever does
     #[arg(long)]
     pub(super) offline: bool,

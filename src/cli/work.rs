@@ -13,7 +13,8 @@ use super::output::tell;
 use super::run::tell_failed;
 use super::session::Session;
 use super::study::StudyArgs;
-use crate::engine::{Run, Summary, Terms};
+use super::time::TimeArgs;
+use crate::engine::{Order, Run, Summary, Terms};
 use crate::plan::Job;
 use crate::stage::{Key, Stage};
 use crate::study::Resolved;
@@ -45,6 +46,8 @@ pub struct WorkArgs {
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
+    #[command(flatten)]
+    time: TimeArgs,
     /// Stop, after a checkpoint, when standard input ends: whoever started this worker has gone
     #[arg(long, hide = true)]
     until_eof: bool,
@@ -93,6 +96,8 @@ impl WorkArgs {
                 stages: self.stage.clone(),
                 only: self.job.clone(),
                 max_jobs: self.max_jobs.map(|n| n as usize),
+                order: Order::LongestFirst,
+                time: self.time.begin(session),
             },
             worker: device::name(&device),
             device: study.device_class.to_string(),

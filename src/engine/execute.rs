@@ -1,7 +1,9 @@
 //! The loop: for each job of the plan, in the store? reuse : work → commit.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::patience::{self, Patience};
 use super::progress::{Next, Progress};
 use super::run::{Run, Summary};
 use crate::event::Event;
@@ -36,7 +38,7 @@ impl Run<'_> {
         for message in &self.plan.notices {
             self.observer.observe(&Event::Warning { message: message.clone() });
         }
-        let mut progress = Progress::new(self, statuses, todo);
+        let mut progress = Progress::new(self, statuses, todo)?;
         let report_error = loop {
             self.work(&mut progress, worker)?;
             match report() {
@@ -55,22 +57,37 @@ impl Run<'_> {
         Ok(summary)
     }
 
-    /// Does one job after the other until none is left that can begin.
+    /// Does one job after the other until none is left that can begin. What may pass is waited for.
     fn work(&self, progress: &mut Progress<'_>, worker: &mut dyn Worker) -> anyhow::Result<()> {
+        let mut patience = Patience::default();
         while !progress.is_over() {
-            match progress.next()? {
-                Next::Nothing => break,
-                Next::Wait => self.sleep(),
-                Next::Reused(job) => progress.reused(job),
-                Next::Work(job, workspace) => progress.work(job, *workspace, worker)?,
+            let done = progress.next().and_then(|next| match next {
+                Next::Nothing => Ok(ControlFlow::Break(())),
+                Next::Wait => Ok(ControlFlow::Continue(self.sleep(POLL))),
+                Next::Reused(job) => Ok(ControlFlow::Continue(progress.reused(job))),
+                Next::Work(job, workspace) => {
+                    progress.work(job, *workspace, worker)?;
+                    patience.renew();
+                    Ok(ControlFlow::Continue(()))
+                }
+            });
+            match done {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(error) => {
+                    let Some((attempt, pause)) = patience.after(&error) else { return Err(error) };
+                    let (reason, most, seconds) = (format!("{error:#}"), patience::MOST, pause.as_secs_f64());
+                    self.observer.observe(&Event::Retrying { reason, seconds, attempt, most });
+                    self.sleep(pause);
+                }
             }
         }
         Ok(())
     }
 
-    /// Waits for another process, but not for long after a signal.
-    fn sleep(&self) {
-        let until = Instant::now() + POLL;
+    /// Waits, but not for long after a signal.
+    fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
         while Instant::now() < until && !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -5,15 +5,20 @@
 mod advice;
 mod execute;
 pub mod launcher;
+mod order;
 mod panics;
+mod patience;
 mod progress;
 mod ready;
 mod run;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use advice::less_memory;
+pub use order::Order;
 pub use panics::{catch, install_hook};
 pub use run::{FailedCell, Run, Summary};
-pub use terms::Terms;
+pub use terms::{Terms, TimeLimit};
+pub use watch::{Post, Watched};

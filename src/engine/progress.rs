@@ -2,16 +2,17 @@
 
 use super::{
     advice::{less_memory, with_advice},
+    order::{Order, longest_first, longest_paths},
     panics,
     ready::{CellState, JobState, cell_state, drop_hopeless, is_needed, ready},
-    run::{FailedCell, Run, Summary},
+    run::{Run, Summary},
 };
 use crate::{
     event::{Event, JobName},
     experiment::Settings,
     kernels,
-    plan::{Job, JobStatus},
-    store::{self, Artifact, Attempt, Claim, Earlier, Made, StoreError, Workspace},
+    plan::{self, Job, JobStatus},
+    store::{self, Artifact, Attempt, Claim, Earlier, Failure, Made, StoreError, Workspace},
     worker::{Context, StageError, Worker},
 };
 use anyhow::Context as _;
@@ -45,14 +46,26 @@ pub(super) struct Progress<'a> {
     waited_for: Vec<bool>,
     /// How often a job was begun because something it reads or wrote was damaged.
     repeats: Vec<u32>,
+    /// The failures that were recorded when the run began: a new one is of another process that works beside us.
+    failures: Vec<Option<Failure>>,
+    /// Seconds of each job, and of the longest path that begins with it, if they are asked for.
+    seconds: Vec<Option<f64>>,
+    paths: Vec<f64>,
+    /// Whether a job was left because it would not end in time.
+    out_of_time: bool,
     begun: usize,
     todo: usize,
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(run: &'a Run<'a>, statuses: Vec<JobStatus>, todo: usize) -> Self {
+    /// Nothing is begun yet.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub(super) fn new(run: &'a Run<'a>, statuses: Vec<JobStatus>, todo: usize) -> anyhow::Result<Self> {
         let n = statuses.len();
-        Self {
+        let failures = run.plan.jobs.iter().map(|job| run.store.failure(job.stage, &job.key));
+        let mut new = Self {
             run,
             states: vec![JobState::Pending; n],
             artifacts: vec![None; n],
@@ -60,9 +73,33 @@ impl<'a> Progress<'a> {
             statuses,
             waited_for: vec![false; n],
             repeats: vec![0; n],
+            failures: failures.collect::<Result<_, _>>()?,
+            seconds: vec![None; n],
+            paths: vec![0.0; n],
+            out_of_time: false,
             begun: 0,
             todo,
+        };
+        new.judge();
+        Ok(new)
+    }
+
+    /// Judges how long jobs take, by what is in the store by now.
+    fn judge(&mut self) {
+        if self.run.terms.need_estimates() && self.seconds.iter().any(Option::is_none) {
+            self.seconds = plan::seconds(self.run.plan, self.run.store);
+            self.paths = longest_paths(self.run.plan, &self.seconds);
         }
+    }
+
+    /// The jobs that can begin, in the order in which they are wanted.
+    fn ready(&self) -> Vec<usize> {
+        let mut jobs = ready(self.run.plan, &self.states);
+        match self.run.terms.order {
+            Order::CellByCell => {}
+            Order::LongestFirst => longest_first(&mut jobs, &self.paths),
+        }
+        jobs
     }
 
     fn job(&self, index: usize) -> &'a Job {
@@ -84,9 +121,8 @@ impl<'a> Progress<'a> {
     /// The first job that can begin now, claimed.
     pub(super) fn next(&mut self) -> anyhow::Result<Next> {
         drop_hopeless(self.run.plan, &mut self.states);
-        let ready = ready(self.run.plan, &self.states);
         let mut busy = false;
-        for index in ready {
+        for index in self.ready() {
             let job = self.job(index);
             if !self.run.terms.allow(job) {
                 match self.run.store.find(job.stage, &job.key)? {
@@ -95,6 +131,20 @@ impl<'a> Progress<'a> {
                         return Ok(Next::Reused(index));
                     }
                     None => busy |= self.is_awaited(index),
+                }
+                continue;
+            }
+            if let Some(failure) = self.failed_elsewhere(index)? {
+                self.note_failure(index, &failure.reason);
+                return self.next();
+            }
+            if self.run.terms.time.is_some_and(|time| !time.allows(self.seconds[index])) {
+                match self.run.store.find(job.stage, &job.key)? {
+                    Some(artifact) => {
+                        self.done(index, artifact);
+                        return Ok(Next::Reused(index));
+                    }
+                    None => self.out_of_time = true,
                 }
                 continue;
             }
@@ -112,6 +162,13 @@ impl<'a> Progress<'a> {
             }
         }
         Ok(if busy { Next::Wait } else { Next::Nothing })
+    }
+
+    /// The failure that another process recorded since this run began: the job is not tried again at once.
+    fn failed_elsewhere(&self, index: usize) -> Result<Option<Failure>, StoreError> {
+        let job = self.job(index);
+        let failure = self.run.store.failure(job.stage, &job.key)?;
+        Ok(failure.filter(|failure| Some(failure) != self.failures[index].as_ref()))
     }
 
     /// Whether another process makes something that a job of ours needs.
@@ -156,6 +213,12 @@ impl<'a> Progress<'a> {
         let output = match result {
             Ok(output) => output,
             Err(error) => {
+                self.states[index] = JobState::Pending;
+                if workspace.is_lost() {
+                    worker.reset();
+                    self.lost(index);
+                    return Ok(());
+                }
                 workspace.end_attempt(seconds)?;
                 if !matches!(error, StageError::Stopped) {
                     worker.reset();
@@ -164,23 +227,29 @@ impl<'a> Progress<'a> {
             }
         };
         let made = Made { seconds, device: output.device, threads: output.threads };
+        self.states[index] = JobState::Pending;
         let artifact = match workspace.commit(&made) {
+            Err(StoreError::Lost { .. }) => {
+                self.lost(index);
+                return Ok(());
+            }
             Err(error) if error.is_damage() => return self.repeat(index, &error),
             committed => committed?,
         };
         self.tell(&Event::JobFinished { job: name, seconds });
         self.done(index, artifact);
+        self.judge();
         Ok(())
     }
 
     fn not_done(&mut self, index: usize, error: StageError) -> anyhow::Result<()> {
         let job = self.job(index);
-        self.states[index] = JobState::Pending;
         match error {
             StageError::Stopped => self.run.stop.stop(),
             StageError::Fatal(error) => {
                 return Err(error).with_context(|| format!("{} {} could not go on", job.stage, job.label));
             }
+            StageError::Lost(_) => self.lost(index),
             StageError::Damaged(error) => return self.repeat(index, &error),
             StageError::Failed(reason) => {
                 self.failed(index, &with_advice(&reason, self.settings(job), &self.run.device))?
@@ -189,14 +258,31 @@ impl<'a> Progress<'a> {
         Ok(())
     }
 
+    /// Another process has the job now: it is waited for, as for any that others do.
+    fn lost(&mut self, index: usize) {
+        self.states[index] = JobState::Pending;
+        let job = self.job(index);
+        let message = format!(
+            "{} {} is left to another runner, which took it over: nothing was heard of this one for too long (was it \
+             suspended, or did the file system not answer?)",
+            job.stage, job.label
+        );
+        self.tell(&Event::Warning { message });
+    }
+
     fn failed(&mut self, index: usize, reason: &str) -> anyhow::Result<()> {
         let job = self.job(index);
         self.run.store.record_failure(job.stage, &job.key, reason)?;
+        self.note_failure(index, reason);
+        Ok(())
+    }
+
+    fn note_failure(&mut self, index: usize, reason: &str) {
+        let job = self.job(index);
         let cells = job.cells.iter().map(|&cell| self.run.plan.cells[cell].label.clone()).collect();
         self.tell(&Event::JobFailed { job: self.name(index), reason: reason.to_owned(), cells });
         self.states[index] = JobState::Failed;
         self.reasons[index] = Some(reason.to_owned());
-        Ok(())
     }
 
     /// Something that a job reads or wrote is damaged: what it needs is made again where that is the cause, then the
@@ -275,24 +361,13 @@ impl<'a> Progress<'a> {
     }
 
     pub(super) fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for (cell, state) in self.run.plan.cells.iter().zip(self.cell_states()) {
-            let label = cell.label.clone();
-            match state {
-                CellState::Done => summary.done.push(label),
-                CellState::Failed(job) => {
-                    let reason = self.reasons[job].clone().unwrap_or_default();
-                    summary.failed.push(FailedCell { label, stage: self.job(job).stage, reason });
-                }
-                CellState::Open => summary.skipped.push(label),
-            }
-        }
-        if !self.is_over() {
+        let mut summary = Summary::of(self.run.plan, &self.states, &self.reasons);
+        if !self.is_over() && !self.out_of_time {
             let pending = (0..self.states.len()).filter(|index| self.states[*index] == JobState::Pending);
             let ours = pending.map(|index| self.job(index)).filter(|job| self.run.terms.allow(job));
             summary.stuck = ours.map(|job| format!("{} {}", job.stage, job.label)).collect();
         }
-        summary.stopped = self.run.stop.is_set() && !summary.skipped.is_empty();
+        summary.stopped = (self.run.stop.is_set() || self.out_of_time) && !summary.skipped.is_empty();
         summary
     }
 }

@@ -1,5 +1,6 @@
 //! What a run needs, and how it ended.
 
+use super::ready::{CellState, JobState, cell_state};
 use super::terms::Terms;
 use crate::event::Observer;
 use crate::plan::Plan;
@@ -53,4 +54,23 @@ pub struct FailedCell {
     pub stage: Stage,
     /// Why, for the user.
     pub reason: String,
+}
+
+impl Summary {
+    /// How the cells ended, by the states of all jobs and the reasons of those that failed.
+    pub(super) fn of(plan: &Plan, states: &[JobState], reasons: &[Option<String>]) -> Self {
+        let mut summary = Self::default();
+        for (index, cell) in plan.cells.iter().enumerate() {
+            let label = cell.label.clone();
+            match cell_state(plan, states, index) {
+                CellState::Done => summary.done.push(label),
+                CellState::Failed(job) => {
+                    let reason = reasons[job].clone().unwrap_or_default();
+                    summary.failed.push(FailedCell { label, stage: plan.jobs[job].stage, reason });
+                }
+                CellState::Open => summary.skipped.push(label),
+            }
+        }
+        summary
+    }
 }

@@ -31,6 +31,12 @@ pub struct Dataset {
     pub crop: Crop,
     /// `photo.txt` beside `photo.jpg` wins over the instance prompt.
     pub captions: bool,
+    /// Half of the samples are mirror images.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub random_flip: bool,
+    /// Photos keep their shape, as far as the sides' steps allow, at about as many pixels as the square has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aspect_buckets: bool,
     /// Orders the photos: the first `size` are trained on, the last `held_out` are held out.
     pub seed: u64,
 }
@@ -44,6 +50,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
     let resolution = reader.side("dataset.resolution");
     let crop = reader.choice("dataset.crop");
     let captions = reader.flag("dataset.captions");
+    let random_flip = reader.flag("dataset.random_flip");
+    let aspect_buckets = reader.flag("dataset.aspect_buckets");
     let seed = reader.whole("dataset.seed", 0..=MAX_SEED);
     Some(Dataset {
         images: images?,
@@ -53,6 +61,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Dataset> {
         resolution: resolution?,
         crop: crop?,
         captions: captions?,
+        random_flip: random_flip?,
+        aspect_buckets: aspect_buckets?,
         seed: seed?,
     })
 }

@@ -13,6 +13,13 @@ pub const MAX_CLIP_SKIP: u64 = 100;
 /// The guidance scales that are accepted, in files and on the command line.
 pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
 
+/// Whether a guidance scale makes each step ask the denoiser twice, with the prompt and with the negative prompt.
+/// Distilled models are drawn without: with a scale of 0 (as diffusers' pages write it) or 1.
+#[must_use]
+pub fn is_guided(guidance_scale: f64) -> bool {
+    guidance_scale > 1.0
+}
+
 /// The settings that decide the images of the prompts: the same with and without the adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageRecipe {

@@ -14,13 +14,17 @@ pub struct OptimizerRecipe {
     pub name: Optimizer,
     /// Decay of the mean of the gradients.
     pub beta1: f64,
-    /// Decay of the mean of the squared gradients (AdamW), or of the mean that the next step starts from (Lion).
+    /// Decay of the mean of the squared gradients (AdamW, Prodigy), or of the mean that the next step starts from
+    /// (Lion).
     pub beta2: f64,
     /// The number added to the denominator; `None` if the optimizer does not divide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// LoRA+: the learning rate of the B matrices is so many times that of the others; `None` if it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_plus_ratio: Option<f64>,
 }
 
 /// Reads and checks the section. What the file leaves out is the optimizer's own default.
@@ -39,6 +43,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<OptimizerRecipe> {
     let epsilon = number(key, Bounds::above_to(0.0, 1.0), own.flatten());
     let decays = Bounds::from_to(0.0, 100.0);
     let weight_decay = number("train.optimizer.weight_decay", decays, defaults.map(|defaults| defaults.weight_decay));
+    let lora_plus_ratio = reader.number("train.optimizer.lora_plus_ratio", Bounds::above_to(0.0, 1000.0));
+    let lora_plus_ratio = Some(lora_plus_ratio?).filter(|ratio| *ratio != 1.0);
     let name = name?;
     let epsilon = match own? {
         Some(_) => Some(epsilon?),
@@ -50,5 +56,5 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<OptimizerRecipe> {
             None
         }
     };
-    Some(OptimizerRecipe { name, beta1: beta1?, beta2: beta2?, epsilon, weight_decay: weight_decay? })
+    Some(OptimizerRecipe { name, beta1: beta1?, beta2: beta2?, epsilon, weight_decay: weight_decay?, lora_plus_ratio })
 }

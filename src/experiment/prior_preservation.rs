@@ -1,4 +1,4 @@
-//! `[train.prior_preservation]`: class images that keep the class from turning into the subject.
+//! `[train.prior_preservation]`: what keeps the class from turning into the subject.
 
 use super::bounds::{Bounds, MAX_SEED};
 use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_SAMPLER_STEPS};
@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::{PromptOptions, Sampler, Sampling};
+use crate::choice::{PriorKind, PromptOptions, Sampler, Sampling};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,17 @@ pub struct PriorPreservation {
     pub images: ClassImages,
     /// Weight of the class loss.
     pub weight: f64,
+    /// What keeps the class: the images, or the base model's output, for which no images are made.
+    #[serde(default, skip_serializing_if = "PriorKind::is_images")]
+    pub kind: PriorKind,
+}
+
+impl PriorPreservation {
+    /// The class images, if there are any.
+    #[must_use]
+    pub fn class_images(&self) -> Option<&ClassImages> {
+        self.kind.is_images().then_some(&self.images)
+    }
 }
 
 /// The settings that decide the class images.
@@ -62,7 +73,8 @@ impl ClassImages {
     }
 }
 
-/// Reads and checks the section: `Some(None)` when it is switched off by `images = 0`.
+/// Reads and checks the section: `Some(None)` when it is switched off by `images = 0`, or by `weight = 0` where the
+/// output is kept.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     subject: &Subject,
@@ -70,6 +82,7 @@ pub(super) fn read(
 ) -> Option<Option<PriorPreservation>> {
     let key = "train.prior_preservation.class_prompt";
     let images = reader.count("train.prior_preservation.images", 0..=100_000);
+    let kind: Option<PriorKind> = reader.choice("train.prior_preservation.kind");
     let weight = reader.number("train.prior_preservation.weight", Bounds::from_to(0.0, 1000.0));
     let seed = reader.whole("train.prior_preservation.seed", 0..=MAX_SEED);
     let sampler = reader.choice("train.prior_preservation.sampler");
@@ -79,8 +92,12 @@ pub(super) fn read(
     let origin = reader.entry(key)?.origin.clone();
     let class_prompt = prompt::fill(reader, key, &text, &origin, subject);
     let (images, weight, seed, class_prompt) = (images?, weight?, seed?, class_prompt?);
-    let (sampler, steps, guidance_scale) = (sampler?, steps?, guidance_scale?);
-    if images == 0 {
+    let (kind, sampler, steps, guidance_scale) = (kind?, sampler?, steps?, guidance_scale?);
+    let off = match kind {
+        PriorKind::Images => images == 0,
+        PriorKind::Output => weight == 0.0,
+    };
+    if off {
         return Some(None);
     }
     if Some(class_prompt.as_str()) == instance_prompt {
@@ -103,5 +120,5 @@ pub(super) fn read(
         reader.push(problem.help("`images = 0` switches prior preservation off"));
     }
     let images = ClassImages { class_prompt, count: images, seed, sampler, steps, guidance_scale };
-    Some(Some(PriorPreservation { images, weight }))
+    Some(Some(PriorPreservation { images, weight, kind }))
 }

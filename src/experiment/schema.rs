@@ -9,7 +9,7 @@ use super::similar::did_you_mean;
 pub(super) const DIRECTIVES: [&str; 4] = ["extends", "sweep", "cells", "exclude"];
 
 /// Names that other trainers or earlier versions of this program use, and ours.
-const ALIASES: [(&str, &str); 30] = [
+const ALIASES: [(&str, &str); 31] = [
     ("lr", "train.learning_rate"),
     ("unet_lr", "train.learning_rate"),
     ("scheduler", "generate.sampler"),
@@ -35,6 +35,7 @@ const ALIASES: [(&str, &str); 30] = [
     ("num_inference_steps", "generate.steps"),
     ("cfg_scale", "generate.guidance_scale"),
     ("pretrained_model_name_or_path", "model.base"),
+    ("pretrained_vae_model_name_or_path", "model.vae"),
     ("precision", "model.dtype"),
     ("mixed_precision", "model.dtype"),
     ("instance_data_dir", "dataset.images"),

@@ -1,7 +1,8 @@
 //! Reads every section of one cell.
 
+use super::problem::Problem;
 use super::reader::Reader;
-use super::settings::Settings;
+use super::settings::{Dataset, Settings, Train};
 use super::subject::Subject;
 use super::{dataset, evaluate, generate, heading, model, subject, train};
 
@@ -15,6 +16,9 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
     let stand_in = || Subject { identifier: "{identifier}".into(), class: "{class}".into(), name: "{name}".into() };
     let words = subject.clone().unwrap_or_else(stand_in);
     let train = train::read(reader, &words, dataset.as_ref().map(|d| d.size));
+    if let (Some(dataset), Some(train)) = (&dataset, &train) {
+        check_shapes(reader, dataset, train)?;
+    }
     let generate = generate::read(reader, &words, dataset.as_ref().map(|d| d.resolution), train.as_ref());
     let evaluate = evaluate::read(reader, &words, dataset.as_ref().map(|d| d.held_out));
     let (name, title) = heading?;
@@ -27,4 +31,18 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
         evaluate: evaluate?,
     };
     Some((name, title, settings))
+}
+
+/// `None` if the photos keep their shapes, but are trained on beside class images, which are squares.
+fn check_shapes(reader: &mut Reader<'_>, dataset: &Dataset, train: &Train) -> Option<()> {
+    let has_images = train.prior_preservation.as_ref().is_some_and(|prior| prior.class_images().is_some());
+    if !(dataset.aspect_buckets && has_images) {
+        return Some(());
+    }
+    let key = "dataset.aspect_buckets";
+    let message = format!("`{key}` and class images do not go together: a batch has pictures of one shape");
+    let problem = Problem::error(reader.place(key), message);
+    let expected = "`train.prior_preservation.kind = \"output\"`, which needs no images, or `images = 0`";
+    reader.push(problem.expected(expected));
+    None
 }

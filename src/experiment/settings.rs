@@ -17,7 +17,8 @@ pub use super::prior_preservation::{ClassImages, PriorPreservation};
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
 pub use crate::choice::{
-    Crop, Device, Dtype, LrScheduler, Optimizer, PromptOptions, Purpose, Question, Sampler, Sampling,
+    Crop, Device, Dtype, LrScheduler, Optimizer, PriorKind, PromptOptions, Purpose, Question, Sampler, Sampling,
+    Scaling, Targets,
 };
 
 /// Everything that decides what one cell does.

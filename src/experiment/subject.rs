@@ -33,6 +33,16 @@ pub struct Subject {
     pub name: String,
 }
 
+impl Subject {
+    /// A photo's caption with the words in place of `{identifier}`, `{class}` and `{name}`. All else stays: captions
+    /// come from other programs, and braces in them may mean something else.
+    #[must_use]
+    pub fn filled(&self, caption: &str) -> String {
+        let words = [("{identifier}", &self.identifier), ("{class}", &self.class), ("{name}", &self.name)];
+        words.iter().fold(caption.to_owned(), |caption, (placeholder, word)| caption.replace(placeholder, word))
+    }
+}
+
 /// Reads and checks the section.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Subject> {
     let identifier = word(reader, "subject.identifier", "\"aawxbc\"", false);

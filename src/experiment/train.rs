@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::{AdapterKind, LrScheduler};
+use crate::choice::{AdapterKind, LrScheduler, Optimizer, Scaling, Targets};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,27 @@ pub struct TrainRecipe {
     /// Optimizer steps between the adapters that are kept beside the last one; `None` if only the last one is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_every: Option<usize>,
+    /// Which layers the adapter changes.
+    #[serde(default, skip_serializing_if = "Targets::is_attention")]
+    pub targets: Targets,
+    /// How the adapter's strength depends on its rank.
+    #[serde(default, skip_serializing_if = "Scaling::is_standard")]
+    pub scaling: Scaling,
+    /// The adapter changes the text encoders, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text_encoder: bool,
+    /// Peak learning rate of the layers of the text encoders, if they are trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_encoder_learning_rate: Option<f64>,
+    /// Deviation of the part of the noise that is one number for each channel; `None` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_offset: Option<f64>,
+    /// Decay of the running mean of the weights, which is what is kept; `None`: the weights themselves are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    /// Probability that a photo's prompt is empty; `None` if it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption_dropout: Option<f64>,
     /// Recompute activations per block in the backward pass: less memory, more time.
     pub gradient_checkpointing: bool,
     /// Seeds adapter init, data order, noise, timesteps, dropout.
@@ -79,6 +100,12 @@ impl TrainRecipe {
     #[must_use]
     pub fn keeps(&self, step: usize) -> bool {
         step > 0 && step < self.steps && self.keep_every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// The alpha that gives the adapter's strength when it is divided by the rank: what adapter files say.
+    #[must_use]
+    pub fn plain_alpha(&self) -> f64 {
+        self.scaling.alpha(self.alpha, self.rank)
     }
 }
 
@@ -108,6 +135,13 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let optimizer = optimizer::read(reader);
     let max_grad_norm = reader.number("train.max_grad_norm", Bounds::from_to(0.0, 1e6));
     let snr_gamma = reader.number("train.snr_gamma", Bounds::from_to(0.0, 1000.0));
+    let targets = reader.choice("train.targets");
+    let scaling = reader.choice("train.scaling");
+    let text_encoder = reader.flag("train.text_encoder");
+    let text_encoder_learning_rate = text_encoder_rate(reader, text_encoder, learning_rate);
+    let noise_offset = reader.number("train.noise_offset", Bounds::from_to(0.0, 1.0));
+    let ema_decay = reader.number("train.ema_decay", Bounds::from_below(0.0, 1.0));
+    let caption_dropout = reader.number("train.caption_dropout", Bounds::from_to(0.0, 1.0));
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
     let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
     let keep_every = reader.count("train.keep_every", 0..=MAX_STEPS);
@@ -116,6 +150,7 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let seed = reader.whole("train.seed", 0..=MAX_SEED);
     let prior_preservation = prior_preservation::read(reader, subject, instance_prompt.as_deref());
     refuse_dropout(reader, adapter, dropout)?;
+    check_rates(reader, optimizer.as_ref(), adapter, learning_rate, text_encoder_learning_rate.flatten())?;
     warn_of_long_warmup(reader, steps, lr_warmup_steps, lr_scheduler);
     let recipe = TrainRecipe {
         instance_prompt: instance_prompt?,
@@ -135,6 +170,13 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         max_grad_norm: max_grad_norm?,
         snr_gamma: Some(snr_gamma?).filter(|gamma| *gamma > 0.0),
         keep_every: keep_every?,
+        targets: targets?,
+        scaling: scaling?,
+        text_encoder: text_encoder?,
+        text_encoder_learning_rate: text_encoder_learning_rate?,
+        noise_offset: Some(noise_offset?).filter(|offset| *offset > 0.0),
+        ema_decay: Some(ema_decay?).filter(|decay| *decay > 0.0),
+        caption_dropout: Some(caption_dropout?).filter(|probability| *probability > 0.0),
         gradient_checkpointing: gradient_checkpointing?,
         seed: seed?,
     };
@@ -177,6 +219,63 @@ fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usiz
         return None;
     }
     usize::try_from(steps).ok()
+}
+
+/// The learning rate of the text encoders: `Some(None)` if they are not trained.
+fn text_encoder_rate(reader: &mut Reader<'_>, trained: Option<bool>, other: Option<f64>) -> Option<Option<f64>> {
+    const KEY: &str = "train.text_encoder_learning_rate";
+    let given = match reader.entry(KEY) {
+        Some(_) => Some(reader.number(KEY, Bounds::above_to(0.0, 1.0))?),
+        None => None,
+    };
+    if !trained? {
+        if given.is_some() {
+            let problem = Problem::warning(reader.place(KEY), format!("`{KEY}` has no effect"));
+            reader.push(problem.help("`train.text_encoder = true` trains the text encoders"));
+        }
+        return Some(None);
+    }
+    Some(Some(given.or(other)?))
+}
+
+/// `None` if the optimizer or the adapter cannot have different learning rates.
+fn check_rates(
+    reader: &mut Reader<'_>,
+    optimizer: Option<&OptimizerRecipe>,
+    adapter: Option<AdapterKind>,
+    rate: Option<f64>,
+    text: Option<f64>,
+) -> Option<()> {
+    const RATIO: &str = "train.optimizer.lora_plus_ratio";
+    let optimizer = optimizer?;
+    let adapter = adapter?;
+    if let Some(ratio) = optimizer.lora_plus_ratio
+        && matches!(adapter, AdapterKind::Loha | AdapterKind::Lokr)
+    {
+        let message = format!("`{RATIO}` cannot be {ratio} with `adapter = \"{adapter}\"`");
+        reader.push(Problem::error(reader.place(RATIO), message).expected("1: LoRA+ is about the B matrix of a LoRA"));
+        return None;
+    }
+    if optimizer.name != Optimizer::Prodigy {
+        return Some(());
+    }
+    for (key, given) in [
+        (RATIO, optimizer.lora_plus_ratio.is_some()),
+        ("train.text_encoder_learning_rate", text.is_some() && text != rate),
+    ] {
+        if given {
+            let message = format!("`{key}` and `optimizer.name = \"prodigy\"` do not go together");
+            let problem = Problem::error(reader.place(key), message);
+            reader.push(problem.expected("one learning rate: Prodigy estimates one step size for all weights"));
+            return None;
+        }
+    }
+    if rate.is_some_and(|rate| rate < 0.1) {
+        let key = "train.learning_rate";
+        let message = format!("`{key}` multiplies the step size that Prodigy estimates; it is small");
+        reader.push(Problem::warning(reader.place(key), message).help("1.0 is usual with Prodigy"));
+    }
+    Some(())
 }
 
 /// `None` if the adapter has no dropout and the file asks for it.

@@ -5,7 +5,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names of unfinished files begin like this; the process and a number follow.
+use super::unique;
+
+/// Names of unfinished files begin like this; the process id, a number of the process and a count follow.
 pub const TEMP_PREFIX: &str = ".tmp-";
 
 /// What could not be done with a file, and why.
@@ -36,7 +38,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     };
     fs::create_dir_all(folder).map_err(wrong("make the folder", folder))?;
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temp = folder.join(format!("{TEMP_PREFIX}{}-{n}", std::process::id()));
+    let temp = folder.join(format!("{TEMP_PREFIX}{}-{}-{n}", std::process::id(), unique::of_process()));
     let written = (|| {
         let mut file = File::create(&temp)?;
         file.write_all(bytes)?;

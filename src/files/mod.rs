@@ -3,5 +3,6 @@
 mod atomic;
 pub mod pickle;
 pub mod plain_file;
+pub mod unique;
 
 pub use atomic::{FileError, TEMP_PREFIX, sync_folder, write_atomic};

@@ -30,8 +30,8 @@ pub fn convert_file(file: &Path) -> String {
     )
 }
 
-/// What to run to have a folder with safetensors; without the end of a sentence. A folder with `model_index.json` is one
-/// of diffusers, every other one of transformers.
+/// What to run to have a folder with safetensors; without the end of a sentence. A folder with `model_index.json` is
+/// one of diffusers, every other one of transformers.
 #[must_use]
 pub fn convert_folder(folder: &Path) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();

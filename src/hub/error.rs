@@ -71,12 +71,17 @@ pub enum HubError {
         reason: String,
     },
     /// The repository has no diffusers model this program can read.
-    #[error("{id} lacks {}; a diffusers folder with safetensors files is needed", missing.join(", "))]
+    #[error(
+        "{id} lacks {}; a diffusers folder with safetensors files is needed{}",
+        missing.join(", "), one_file(checkpoints)
+    )]
     Unusable {
         /// The model.
         id: String,
         /// What it lacks.
         missing: Vec<String>,
+        /// Safetensors files that lie in no folder, which may be checkpoints in one file.
+        checkpoints: Vec<String>,
     },
     /// The repository has weights, but as pickles.
     #[error(
@@ -127,6 +132,17 @@ pub enum HubError {
         /// The model.
         id: String,
     },
+}
+
+/// What to do with a repository that has checkpoints in one file, as the rest of a sentence.
+fn one_file(checkpoints: &[String]) -> String {
+    match checkpoints {
+        [] => String::new(),
+        files => format!(
+            ". It has {}: if that is a checkpoint in one file, download it and name its path as the model",
+            files.join(", ")
+        ),
+    }
 }
 
 impl HubError {

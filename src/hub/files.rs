@@ -50,6 +50,14 @@ pub(super) fn pickles(kinds: &[&ModelFolder], listed: &[String]) -> Vec<String> 
     if only { found.concat() } else { Vec::new() }
 }
 
+/// The files that may be checkpoints in one file, sorted.
+pub(super) fn checkpoints(listed: &[String]) -> Vec<String> {
+    let mut names: Vec<String> =
+        listed.iter().filter(|name| !name.contains('/') && name.ends_with(".safetensors")).cloned().collect();
+    names.sort();
+    names
+}
+
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
 pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
@@ -213,6 +221,18 @@ mod tests {
         assert_eq!(pickles(&[&ENCODER], &only[..1]), [""; 0], "there are no weights at all");
         let sharded = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"].map(String::from);
         assert_eq!(wanted(&[&ENCODER], &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
+    }
+
+    #[test]
+    fn shards_of_other_variants_are_not_downloaded() {
+        let shards = ["a-00001-of-00002", "a.fp16-00001-of-00001", "a-00001-of-00001.fp16", "a.bf16-00001-of-00001"];
+        let is = |variant| shards.map(|name| is_shard(&format!("unet/{name}.safetensors"), "unet/a", variant));
+        assert_eq!(is(None), [true, false, false, false]);
+        assert_eq!(is(Some("fp16")), [false, true, true, false]);
+        assert_eq!(is(Some("bf16")), [false, false, false, true]);
+        for other in ["unet/a.safetensors", "unet/ab-of-.bin", "vae/a-00001-of-00002.safetensors"] {
+            assert!(!is_shard(other, "unet/a", None), "{other}");
+        }
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Hub {
         if !lacking.is_empty() {
             let (id, files) = (id.to_string(), files::pickles(files, &listing.names));
             return Err(match files.is_empty() {
-                true => HubError::Unusable { id, missing: lacking },
+                true => HubError::Unusable { id, missing: lacking, checkpoints: files::checkpoints(&listing.names) },
                 false => HubError::OnlyPickles { id, files },
             });
         }
@@ -189,7 +189,7 @@ impl Hub {
         // Not whether they are sound: what has the right checksum is what the repository has.
         match files::missing(files, &|name| folder.join(name).is_file()) {
             missing if missing.is_empty() => Ok(folder),
-            missing => Err(HubError::Unusable { id: id.to_string(), missing }),
+            missing => Err(HubError::Unusable { id: id.to_string(), missing, checkpoints: Vec::new() }),
         }
     }
 

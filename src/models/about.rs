@@ -65,7 +65,7 @@ fn types(parts: &[Part]) -> String {
     let of: Vec<(&str, &str)> = parts.iter().map(|part| (part.data.folder, common_type(&part.weights))).collect();
     match of.first() {
         Some((_, first)) if of.iter().all(|(_, other)| other == first) => (*first).to_owned(),
-        _ => of.iter().map(|(part, word)| format!("{part} {word}")).collect::<Vec<_>>().join(", "),
+        _ => of.iter().map(|(part, word)| format!("{} {word}", part.replace('_', " "))).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -124,6 +124,14 @@ impl Conditioning {
         Ok(Self { sizes: self.sizes.clone(), ..self.map(|tensor| tensor.to_dtype(dtype))? })
     }
 
+    /// `count` samples from the place `first`.
+    ///
+    /// # Errors
+    /// Fewer samples.
+    pub fn narrow(&self, first: usize, count: usize) -> Result<Self> {
+        self.map(|tensor| tensor.narrow(0, first, count)?.contiguous())
+    }
+
     /// The same without gradients.
     pub(super) fn detached(&self) -> Result<Self> {
         self.map(|tensor| Ok(tensor.detach()))

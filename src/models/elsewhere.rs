@@ -49,8 +49,8 @@ pub const VAE_OF_MODEL: ModelFolder = ModelFolder {
 };
 
 impl Elsewhere<'_> {
-    /// A part that is wanted from elsewhere, `None` if it is the model's own. `data` is its place in the model's folder,
-    /// `network` has the sizes of the model's own part, and `own_vae` is the configuration of the model's own VAE.
+    /// A part that is wanted from elsewhere, `None` if it is the model's own. `data` is its place in the model's
+    /// folder, `network` has the sizes of the model's own part, and `own_vae` is the configuration of its own VAE.
     ///
     /// # Errors
     /// What is missing or not supported.
@@ -75,8 +75,8 @@ pub(super) struct Taken {
     pub(super) warnings: Vec<String>,
 }
 
-/// The VAE at `path`. A file has no configuration: `own` is that of the model's own VAE. `data` is the VAE's place in the
-/// model's folder.
+/// The VAE at `path`. A file has no configuration: `own` is that of the model's own VAE. `data` is the VAE's place in
+/// the model's folder.
 ///
 /// # Errors
 /// What is missing or not supported.
@@ -100,8 +100,8 @@ fn vae(path: &Path, data: ModelPart, own: Option<&VaeConfig>) -> Result<Taken, L
         && config.scaling_factor != own.scaling_factor
     {
         warnings.push(format!(
-            "{} scales latents by {}, and the base model's own VAE by {}: its pictures will be right only if it was made \
-             for this base model.",
+            "{} scales latents by {}, and the base model's own VAE by {}: its pictures will be right only if it was \
+             made for this base model.",
             path.display(),
             config.scaling_factor,
             own.scaling_factor

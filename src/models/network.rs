@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use super::adaptable::AdaptableLayer;
 use super::config::{TextConfig, UNET_KEYS, UNetConfig, VAE_KEYS, VaeConfig, unread};
 use super::denoiser::Denoiser;
+use super::finite_vae::FiniteVae;
 use super::layers::{build, check};
 use super::on_demand::OnDemand;
 use super::text_encoder::ClipTextModel;
 use super::unet::UNet2DConditionModel;
 use super::vae::AutoencoderKl;
 use crate::choice::Targets;
-use crate::kernels::{Dense, Storage};
+use crate::kernels::{Dense, Storage, activation_dtype};
 use crate::tensors::{LoadError, Weights};
 
 /// A network with its configuration; the weights are elsewhere.
@@ -57,7 +58,7 @@ pub(super) struct Checked {
 #[derive(Debug)]
 pub(super) enum Loaded {
     Denoiser(Denoiser),
-    Vae(VaeConfig, OnDemand<AutoencoderKl>),
+    Vae(VaeConfig, FiniteVae),
     TextEncoder(OnDemand<ClipTextModel>),
 }
 
@@ -149,9 +150,15 @@ impl Network {
                 Loaded::Denoiser(build(&weights, &device, storage, |at| UNet2DConditionModel::new(&config, at))?.into())
             }
             Self::Vae(config) => {
-                let own = config.clone();
-                let load = move || build(&weights, &device, storage, |at| AutoencoderKl::new(&own, at));
-                Loaded::Vae(config, OnDemand::new(load))
+                let loaded_as = |storage: Storage| {
+                    let (config, weights, device) = (config.clone(), weights.clone(), device.clone());
+                    OnDemand::new(move || build(&weights, &device, storage, |at| AutoencoderKl::new(&config, at)))
+                };
+                // Only f16 has numbers too small for some VAEs.
+                let narrow = activation_dtype(&device, storage.dtype) == DType::F16;
+                let wide = narrow.then(|| loaded_as(Storage { dtype: DType::F32, ..storage }));
+                let vae = FiniteVae::new(loaded_as(storage), wide);
+                Loaded::Vae(config, vae)
             }
             Self::ClipText(config) => Loaded::TextEncoder(OnDemand::new(move || {
                 build(&weights, &device, storage, |at| ClipTextModel::new(&config, at))

@@ -39,7 +39,8 @@ pub(super) trait Steps {
         apply: impl FnMut(Visit<Self::Step<'a>>) -> Result<Tensor>,
     ) -> Result<FeatureMap>;
 
-    /// From the last feature map to the prediction `(B, C, h, w)` f32, with what an adapter without gradients adds here.
+    /// From the last feature map to the prediction `(B, C, h, w)` f32, with what an adapter without gradients adds
+    /// here.
     ///
     /// # Errors
     /// A full device.

@@ -1,29 +1,77 @@
-//! Where the training square lies.
+//! What is cut out of a photo.
 
 use crate::choice::Crop;
 use crate::picture::{Span, longer_side};
 
-/// The spans of both axes for a square of `resolution` pixels of a photo of `size` (width, height; both at least 1);
-/// `hash` is the photo's.
-///
-/// Sizes as `torchvision.transforms.functional.resize(image, resolution)`: the shorter side becomes `resolution`, the
-/// longer `int(resolution * long / short)`. The middle as `torchvision.transforms.functional.center_crop`:
-/// `int(round((long - resolution) / 2.0))` with Python's rounding of halves to even.
-pub(super) fn square(size: (u32, u32), hash: &str, resolution: usize, crop: Crop, seed: u64) -> (Span, Span) {
-    let (width, height) = (size.0 as usize, size.1 as usize);
-    let [draw_x, draw_y] = draws(hash, seed);
-    let span = |side: usize, short: usize, draw: u64| {
-        let resized = longer_side(side, short, resolution);
-        let room = resized - resolution;
-        let start = match crop {
-            Crop::Center => room / 2 + usize::from(room % 4 == 3),
-            // Uniform in 0..=room, by multiplying and keeping the upper 64 bits.
-            Crop::Random => ((u128::from(draw) * (room as u128 + 1)) >> 64) as usize,
+/// How photos are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Side of the square in pixels.
+    pub resolution: usize,
+    /// Where the cut lies.
+    pub crop: Crop,
+    /// Matters for [`Crop::Random`] only.
+    pub seed: u64,
+    /// The cut has a shape near that of the photo, and about as many pixels as the square.
+    pub buckets: bool,
+}
+
+impl Cut {
+    /// Width and height of what is cut out of a photo of `size` (width, height; both at least 1).
+    ///
+    /// Without buckets the square. With buckets the rectangle whose ratio of width to height is nearest to that of the
+    /// photo, by difference, among those of sd-scripts' `make_bucket_resolutions`: widths from half of the resolution
+    /// to twice the resolution in steps of 64 (an eighth of a resolution below 512, in steps of 8), each with the
+    /// greatest height in such steps and bounds so that it has at most resolution² pixels; each of these turned by a
+    /// right angle; and the square. Of two that are as near, the narrower one.
+    #[must_use]
+    pub fn size(&self, size: (u32, u32)) -> (usize, usize) {
+        let resolution = self.resolution;
+        if !self.buckets {
+            return (resolution, resolution);
+        }
+        let step = (resolution / 8 / 8 * 8).clamp(8, 64);
+        let (least, most) = ((resolution / 2).div_ceil(step) * step, resolution * 2 / step * step);
+        let mut shapes = vec![(resolution / step * step, resolution / step * step)];
+        for width in (least..=most).step_by(step) {
+            let height = (resolution * resolution / width / step * step).min(most);
+            if height >= least {
+                shapes.extend([(width, height), (height, width)]);
+            }
+        }
+        shapes.sort_unstable();
+        let ratio = f64::from(size.0) / f64::from(size.1);
+        let distance = |shape: &(usize, usize)| (shape.0 as f64 / shape.1 as f64 - ratio).abs();
+        let nearest = shapes.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        nearest.copied().unwrap_or((resolution, resolution))
+    }
+
+    /// The spans of both axes of a photo of `size` (width, height; both at least 1); `hash` is the photo's.
+    ///
+    /// The photo is scaled so that it just covers the cut. For a square, sizes are as
+    /// `torchvision.transforms.functional.resize(image, resolution)`: the shorter side becomes `resolution`, the longer
+    /// `int(resolution * long / short)`; so they are for other shapes. The middle as
+    /// `torchvision.transforms.functional.center_crop`: `int(round((long - resolution) / 2.0))` with Python's rounding
+    /// of halves to even.
+    pub(super) fn spans(&self, size: (u32, u32), hash: &str) -> (Span, Span) {
+        let (width, height) = (size.0 as usize, size.1 as usize);
+        let (wide, high) = self.size(size);
+        let [draw_x, draw_y] = draws(hash, self.seed);
+        // Both axes are scaled as the one that has less to spare.
+        let by_width = width as u128 * high as u128 <= height as u128 * wide as u128;
+        let (from, to) = if by_width { (width, wide) } else { (height, high) };
+        let span = |side: usize, length: usize, draw: u64| {
+            let resized = longer_side(side, from, to).max(length);
+            let room = resized - length;
+            let start = match self.crop {
+                Crop::Center => room / 2 + usize::from(room % 4 == 3),
+                // Uniform in 0..=room, by multiplying and keeping the upper 64 bits.
+                Crop::Random => ((u128::from(draw) * (room as u128 + 1)) >> 64) as usize,
+            };
+            Span { resized, start, length }
         };
-        Span { resized, start, length: resolution }
-    };
-    let short = width.min(height);
-    (span(width, short, draw_x), span(height, short, draw_y))
+        (span(width, wide, draw_x), span(height, high, draw_y))
+    }
 }
 
 /// Two numbers that depend on the seed and the photo's content only.
@@ -39,6 +87,43 @@ fn draws(hash: &str, seed: u64) -> [u64; 2] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn square(size: (u32, u32), hash: &str, resolution: usize, crop: Crop, seed: u64) -> (Span, Span) {
+        Cut { resolution, crop, seed, buckets: false }.spans(size, hash)
+    }
+
+    #[test]
+    fn buckets_are_those_of_sd_scripts() {
+        // `make_bucket_resolutions((512, 512), 256, 1024, 64)` and `select_bucket`, (1024, 1024) with 512 to 2048.
+        let of = |resolution, size| Cut { resolution, crop: Crop::Center, seed: 0, buckets: true }.size(size);
+        for (size, expected) in [
+            ((1000, 1000), (512, 512)),
+            ((1500, 1000), (640, 384)),
+            ((1000, 1500), (384, 640)),
+            ((1600, 900), (640, 384)),
+            ((900, 1600), (384, 640)),
+            ((4000, 1000), (1024, 256)),
+            ((1000, 9000), (256, 1024)),
+            ((1100, 1000), (512, 512)),
+        ] {
+            assert_eq!(of(512, size), expected, "{size:?}");
+        }
+        assert_eq!(of(1024, (1600, 900)), (1344, 768));
+        assert_eq!(of(64, (300, 200)), (80, 48));
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_is_covered_by_its_photo(w in 1u32..9_000, h in 1u32..9_000, of in 4usize..16, seed: u64) {
+            let cut = Cut { resolution: 64 * of, crop: Crop::Random, seed, buckets: true };
+            let (width, height) = cut.size((w, h));
+            prop_assert!(width * height <= cut.resolution * cut.resolution && width % 8 == 0 && height % 8 == 0);
+            let (x, y) = cut.spans((w, h), "a");
+            prop_assert_eq!((x.length, y.length), (width, height));
+            prop_assert!(x.start + width <= x.resized && y.start + height <= y.resized);
+            prop_assert!(x.resized == width || y.resized == height);
+        }
+    }
 
     #[test]
     fn the_middle_rounds_halves_to_even_as_python() {

@@ -2,32 +2,31 @@
 
 use image::RgbImage;
 
-use super::crop;
+use super::crop::Cut;
 use super::decode::decode;
 use super::error::PhotoError;
 use super::file::read_photo;
 use super::photo::Photo;
-use crate::choice::Crop;
 use crate::picture::{Filter, Passes, resize_and_crop};
 
-/// Reads a photo and makes the square of `resolution` × `resolution` pixels a model trains on, 8-bit RGB.
+/// Reads a photo and cuts out what a model trains on, 8-bit RGB.
 ///
-/// The shorter side is resized to `resolution` (at least 1) as
+/// For a square, the shorter side is resized to the resolution (at least 1) as
 /// `torchvision.transforms.functional.resize(image, resolution, InterpolationMode.LANCZOS)` does on PIL images, bit
-/// for bit, then the square is cut out. `seed` matters for [`Crop::Random`] only.
+/// for bit, then the square is cut out.
 ///
 /// # Errors
 /// A file that cannot be read or decoded, or that changed since it was scanned.
-pub fn load(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
+pub fn load(photo: &Photo, cut: &Cut) -> Result<RgbImage, PhotoError> {
     let image = upright(photo)?;
-    let (x, y) = crop::square(image.dimensions(), &photo.hash, resolution, crop, seed);
+    let (x, y) = cut.spans(image.dimensions(), &photo.hash);
     Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }
 
-/// Top and left of the square that [`load`] cuts out, in pixels of the scaled photo.
+/// Top and left of what [`load`] cuts out, in pixels of the scaled photo.
 #[must_use]
-pub fn corner(photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> [usize; 2] {
-    let (x, y) = crop::square((photo.width, photo.height), &photo.hash, resolution, crop, seed);
+pub fn corner(photo: &Photo, cut: &Cut) -> [usize; 2] {
+    let (x, y) = cut.spans((photo.width, photo.height), &photo.hash);
     [y.start, x.start]
 }
 
@@ -43,6 +42,7 @@ pub(super) fn upright(photo: &Photo) -> Result<RgbImage, PhotoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Crop;
     use std::path::PathBuf;
 
     #[derive(serde::Deserialize)]
@@ -109,7 +109,9 @@ mod tests {
         for case in cases() {
             let photo = photo(&case.input);
             for square in case.squares {
-                let image = load(&photo, square.resolution, Crop::Center, 0).expect("loads");
+                let image =
+                    load(&photo, &Cut { resolution: square.resolution, crop: Crop::Center, seed: 0, buckets: false })
+                        .expect("loads");
                 let difference = difference(&image, &expected(&square.file));
                 if difference > case.tolerance {
                     wrong.push((square.file, difference));

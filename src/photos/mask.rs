@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::check::subject::Subject;
+use super::crop::Cut;
 use super::decode::decode;
 use super::error::PhotoError;
 use super::file::read_photo;
 use super::memory::Memory;
 use super::photo::Photo;
-use super::{crop, format, guard, header};
-use crate::choice::Crop;
+use super::{format, guard, header};
 use crate::picture::{Filter, Passes, resize_and_crop};
 
 /// The mask of a photo.
@@ -59,19 +59,19 @@ pub(super) fn read(path: &Path, photo: &Photo, memory: &mut Memory) -> Result<Ma
     Ok(Mask { path: path.to_owned(), hash, subject })
 }
 
-/// The square of a mask that belongs to the square of its photo ([`load`](super::load())), with the same arguments:
-/// `resolution` × `resolution` pixels with three equal channels, 255 where the subject is.
+/// The part of a mask that belongs to what is cut out of its photo ([`load`](super::load())), with the same arguments:
+/// as many pixels, with three equal channels, 255 where the subject is.
 ///
 /// # Errors
 /// A file that cannot be read or decoded, or that changed since it was scanned.
-pub fn load_mask(mask: &Mask, photo: &Photo, resolution: usize, crop: Crop, seed: u64) -> Result<RgbImage, PhotoError> {
+pub fn load_mask(mask: &Mask, photo: &Photo, cut: &Cut) -> Result<RgbImage, PhotoError> {
     let bytes = read_photo(&mask.path)?;
     if blake3::hash(&bytes).to_hex().as_str() != mask.hash {
         return Err(PhotoError::Changed { path: mask.path.clone() });
     }
     let fail = |reason: String| PhotoError::Mask { path: mask.path.clone(), reason };
     let image = grey(&mask.path, &bytes, format::recognise(&bytes).map_err(&fail)?)?;
-    let (x, y) = crop::square((photo.width, photo.height), &photo.hash, resolution, crop, seed);
+    let (x, y) = cut.spans((photo.width, photo.height), &photo.hash);
     Ok(resize_and_crop(&image, Filter::Lanczos, Passes::Horizontal, x, y))
 }
 

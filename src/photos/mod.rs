@@ -46,6 +46,7 @@ mod walk;
 mod tests;
 
 pub use caption::CAPTION_NAMES;
+pub use crop::Cut;
 pub use error::PhotoError;
 pub use examine::examine;
 pub use format::Format;

@@ -43,6 +43,13 @@ pub fn estimate(plan: &Plan, statuses: &[JobStatus], store: &Store) -> Estimate 
     sum
 }
 
+/// Seconds of each job, cached ones, too; `None` where nothing like it was made before.
+#[must_use]
+pub fn seconds(plan: &Plan, store: &Store) -> Vec<Option<f64>> {
+    let mut history = History::of(store);
+    plan.jobs.iter().map(|job| judge(plan, job, &mut history).map(|(seconds, _)| seconds)).collect()
+}
+
 /// Seconds and bytes of one job.
 fn judge(plan: &Plan, job: &Job, history: &mut History<'_>) -> Option<(f64, u64)> {
     let inputs = job.inputs.key_inputs();

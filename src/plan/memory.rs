@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{Job, Plan};
-use crate::choice::{DeviceClass, Targets};
+use crate::choice::DeviceClass;
 use crate::experiment::settings::{ImageRecipe, Optimizer};
 use crate::kernels::Machine;
 use crate::models::memory::{Adapters, DrawSizes, ModelMemory, TrainSizes};
@@ -115,19 +115,28 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
         batch: samples * recipe.batch_size,
         passes: recipe.gradient_accumulation,
         adapter: of_recipe(inputs),
-        moments: match recipe.optimizer.name {
-            Optimizer::AdamW => 2,
-            Optimizer::Lion => 1,
-        },
+        remembered: optimizer(recipe.optimizer.name) + if recipe.ema_decay.is_some() { 4 } else { 0 },
+        text: recipe.text_encoder,
         recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
         items: inputs.photos.len() + inputs.held_out.len() + class_images,
         probed: inputs.evaluate.probe_photos.min(inputs.photos.len()) * inputs.evaluate.probe_timesteps,
     }
 }
 
+/// Bytes that an optimizer remembers of each number.
+fn optimizer(name: Optimizer) -> u64 {
+    match name {
+        Optimizer::AdamW => 8,
+        Optimizer::AdamW8bit => 2,
+        Optimizer::Lion => 4,
+        // Two means, the weight at the beginning, and the sum of the gradients.
+        Optimizer::Prodigy => 16,
+    }
+}
+
 fn of_recipe(inputs: &Train) -> Adapters {
     let recipe = &inputs.train.recipe;
-    let (targets, dropout) = (Targets::Attention, recipe.dropout > 0.0);
+    let (targets, dropout) = (recipe.targets, recipe.dropout > 0.0);
     Adapters { kind: recipe.adapter, targets, rank: recipe.rank, dropout }
 }
 

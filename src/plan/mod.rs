@@ -22,7 +22,7 @@ mod status;
 mod types;
 mod usages;
 
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, estimate, seconds};
 pub use facts::Facts;
 pub use make::make;
 pub use memory::{MemoryFacts, memory};

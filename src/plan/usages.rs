@@ -11,6 +11,7 @@ use crate::photos::check::Usage;
 #[must_use]
 pub fn usages(experiment: &Experiment, images: &[PathBuf]) -> BTreeSet<Usage> {
     let datasets = experiment.cells().iter().map(|cell| &cell.settings.dataset).filter(|set| set.images == images);
-    let usage = |set: &Dataset| Usage::of_cell(set.resolution, set.crop, set.seed, set.held_out);
+    let usage =
+        |set: &Dataset| Usage::of_cell(set.resolution, set.crop, set.seed, set.held_out).in_buckets(set.aspect_buckets);
     datasets.map(usage).collect()
 }

@@ -41,16 +41,7 @@ pub fn build(
     owner: &Owner,
     extras: Extras<'_>,
 ) -> Result<StudyData, ReportError> {
-    let path = store.root().join(format!(".report-{}.lock", plan.name));
-    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
-        // Something else than a file is not ours, and opening a pipe would wait for its other end.
-        let _ = std::fs::remove_file(&path);
-    }
-    // Where the store cannot be written to, there is no second writer either.
-    let lock = std::fs::File::create(&path).ok();
-    if let Some(lock) = &lock {
-        lock.lock().map_err(|source| ReportError::write(&path, source))?;
-    }
+    let _turn = store.for_report(&plan.name);
     owner.check(out)?;
     let mut data = collect(plan, store, extras.live)?;
     data.votes = extras.votes.to_vec();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
-use crate::experiment::settings::{Crop, Dtype, EncoderChoice, Purpose};
+use crate::experiment::settings::{Crop, Dataset, Dtype, EncoderChoice, Purpose, Subject};
 use crate::photos::{Mask, Photo};
 
 /// What the inputs of a cell's stages are made of.
@@ -65,7 +65,8 @@ impl CellFacts<'_> {
     pub(super) fn cropping(&self) -> Cropping {
         let dataset = &self.settings.dataset;
         let seed = (dataset.crop == Crop::Random).then_some(dataset.seed);
-        Cropping { resolution: dataset.resolution, crop: dataset.crop, seed }
+        let Dataset { resolution, crop, random_flip, aspect_buckets, .. } = *dataset;
+        Cropping { resolution, crop, seed, random_flip, aspect_buckets }
     }
 }
 
@@ -89,6 +90,12 @@ pub struct Cropping {
     pub crop: Crop,
     /// `dataset.seed`, if the place is random.
     pub seed: Option<u64>,
+    /// Mirror images are encoded, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub random_flip: bool,
+    /// The photos keep their shape, as far as possible.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub aspect_buckets: bool,
 }
 
 /// Content hashes, in order.
@@ -96,9 +103,14 @@ pub(super) fn hashes(photos: &[&Photo]) -> Vec<String> {
     photos.iter().map(|photo| photo.hash.clone()).collect()
 }
 
-/// Captions by content hash; photos without one are left out.
-pub(super) fn captions<'a>(photos: impl Iterator<Item = &'a Photo>, used: bool) -> BTreeMap<String, String> {
-    photos.filter_map(|photo| Some((photo.hash.clone(), photo.caption(used)?.clone()))).collect()
+/// Captions by content hash, with the subject's words in place of `{identifier}`, `{class}` and `{name}`; photos
+/// without one are left out.
+pub(super) fn captions<'a>(
+    photos: impl Iterator<Item = &'a Photo>,
+    used: bool,
+    subject: &Subject,
+) -> BTreeMap<String, String> {
+    photos.filter_map(|photo| Some((photo.hash.clone(), subject.filled(photo.caption(used)?)))).collect()
 }
 
 /// Photos that earlier versions of this program read wrongly; `None` if there are none.

@@ -51,7 +51,7 @@ pub struct ClassImageInputs {
 impl ClassImages {
     /// `None` without prior preservation.
     pub(super) fn new(cell: &CellFacts<'_>, _: &Keys) -> Option<Self> {
-        let prior_preservation = cell.settings.train.prior_preservation.as_ref()?.images.clone();
+        let prior_preservation = cell.settings.train.prior_preservation.as_ref()?.class_images()?.clone();
         Some(Self {
             device: cell.device_class.to_owned(),
             model: cell.model(),

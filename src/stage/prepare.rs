@@ -51,7 +51,7 @@ impl Prepare {
             model: cell.model(),
             dataset: cell.cropping(),
             photos,
-            captions: captions(cell.photos.iter(), dataset.captions),
+            captions: captions(cell.photos.iter(), dataset.captions, &cell.settings.subject),
             photos_read_anew: read_anew(cell.photos.iter()),
             masks: cell.mask_hashes(),
             folders: dataset.images.clone(),

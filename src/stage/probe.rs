@@ -93,7 +93,7 @@ impl Probe {
             photos: hashes(&cell.probed),
             held_out: hashes(&cell.held_out),
             photos_read_anew: read_anew(photos()),
-            captions: settings.dataset.captions.then(|| captions(photos(), true)),
+            captions: settings.dataset.captions.then(|| captions(photos(), true, &settings.subject)),
             prompt: settings.train.recipe.instance_prompt.clone(),
             subject: settings.subject.clone(),
             evaluate: ProbeNoise { probe_timesteps: probe.probe_timesteps, probe_seed: probe.probe_seed },

@@ -59,6 +59,9 @@ pub struct Train {
 pub struct Identifier {
     /// The made-up word: adapter files name it.
     pub identifier: String,
+    /// What kind of thing it is, where prompts of photos become prompts for the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
 }
 
 /// `[train]`, as far as the adapter is concerned.
@@ -73,10 +76,13 @@ pub struct TrainInputs {
 }
 
 /// `[train.prior_preservation]`, as far as the training itself is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PriorWeight {
-    /// Weight of the class images' loss.
+    /// Weight of the class loss.
     pub weight: f64,
+    /// The prompt for which the base model's output is kept; `None` with class images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_of: Option<String>,
 }
 
 /// What does not change the result of a training.
@@ -91,6 +97,7 @@ impl Train {
         let settings = cell.settings;
         let photos = || cell.train.iter().chain(&cell.held_out).copied();
         let prior = settings.train.prior_preservation.as_ref();
+        let output_of = prior.filter(|prior| !prior.kind.is_images()).map(|prior| prior.images.class_prompt.clone());
         Some(Self {
             device: cell.device_class.to_owned(),
             model: cell.model(),
@@ -98,11 +105,14 @@ impl Train {
             photos: hashes(&cell.train),
             held_out: hashes(&cell.held_out),
             photos_read_anew: read_anew(photos()),
-            captions: settings.dataset.captions.then(|| captions(photos(), true)),
-            subject: Identifier { identifier: settings.subject.identifier.clone() },
+            captions: settings.dataset.captions.then(|| captions(photos(), true, &settings.subject)),
+            subject: Identifier {
+                identifier: settings.subject.identifier.clone(),
+                class: output_of.as_ref().map(|_| settings.subject.class.clone()),
+            },
             train: TrainInputs {
                 recipe: settings.train.recipe.clone(),
-                prior_preservation: prior.map(|prior| PriorWeight { weight: prior.weight }),
+                prior_preservation: prior.map(|prior| PriorWeight { weight: prior.weight, output_of }),
             },
             evaluate: settings.evaluate.probe.clone(),
             class_images: keys.one(Stage::ClassImages).cloned(),
@@ -130,7 +140,10 @@ impl Train {
 /// Samples, times pixels; with prior preservation each photo comes with a class image.
 fn work(inputs: &KeyInputs) -> Option<f64> {
     let number = |name| inputs.number(name);
-    let samples = if inputs.text(Stage::ClassImages.name()).is_some() { 2.0 } else { 1.0 };
+    let samples = match inputs.text(Stage::ClassImages.name()).or(inputs.text("train.prior_preservation.output_of")) {
+        Some(_) => 2.0,
+        None => 1.0,
+    };
     let passes = number("train.steps")? * number("train.gradient_accumulation")?;
     Some(passes * number("train.batch_size")? * samples * number("dataset.resolution")?.powi(2))
 }

@@ -4,12 +4,14 @@ use super::{
     artifact::Found,
     error::StoreError,
     files::{folder_bytes, remove},
+    lease::{Holder, Record, newest},
     lookup::Store,
 };
 use crate::{
     files::TEMP_PREFIX,
     stage::{Key, Stage},
 };
+use serde::Serialize;
 use std::{fs, path::PathBuf};
 
 /// One folder or record in the store.
@@ -51,16 +53,36 @@ pub enum Attempt {
     Working,
 }
 
+/// Somebody who works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Working {
+    /// Who.
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// When its heartbeat was last written, UTC, RFC 3339, by its own clock.
+    pub alive: String,
+    /// Whether it is a process of this machine, so that its clock is ours.
+    pub here: bool,
+}
+
 impl Store {
     /// Whether a piece of work was begun, or is being worked on.
     #[must_use]
     pub fn attempt(&self, stage: Stage, key: &Key) -> Attempt {
-        let lock = fs::File::open(self.places.lock_file(stage, key));
-        // Held for a moment only; a claim that comes right now is told "busy" and asks again.
-        if lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))) {
+        if self.holder(stage, key).is_some() {
             return Attempt::Working;
         }
-        if self.places.work(stage, key).is_dir() { Attempt::Begun } else { Attempt::None }
+        let begun = |works: Vec<PathBuf>| works.iter().any(|path| path.is_dir());
+        if self.places.works(stage, key).is_ok_and(begun) { Attempt::Begun } else { Attempt::None }
+    }
+
+    /// Who works on a piece of work, and when something was last heard of it. What cannot be read is nobody's.
+    #[must_use]
+    pub fn holder(&self, stage: Stage, key: &Key) -> Option<Working> {
+        let (path, _, text) = newest(&self.places.lock(stage, key)).ok()??;
+        let record = Record::parse(&text).filter(|_| !self.watch.is_over(&path, &text))?;
+        let here = record.holder.process.lives().is_some();
+        Some(Working { holder: record.holder, alive: record.alive, here })
     }
 
     /// Everything in the store, sorted by stage, key and place. With `closely` every byte of every artifact is read.
@@ -99,9 +121,11 @@ impl Store {
 
     /// Removes an entry. Returns `false` and removes nothing if a process works on it right now.
     pub fn discard(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let Some(_lock) = self.places.lock(entry.stage, &entry.key)? else { return Ok(false) };
+        let Some(lease) = self.lock(entry.stage, &entry.key)? else { return Ok(false) };
         match entry.state {
-            State::Done | State::Damaged(_) => remove(&self.places.move_away(entry.stage, &entry.key)?)?,
+            State::Done | State::Damaged(_) => {
+                remove(&self.places.move_away(entry.stage, &entry.key, lease.token())?)?;
+            }
             State::Unfinished | State::Failed => remove(&entry.path)?,
         }
         Ok(true)
@@ -120,12 +144,12 @@ impl Store {
         Ok(())
     }
 
-    /// `<folder>/<stage>-<key>[.json]` entries with a known stage and a good key.
+    /// `<folder>/<stage>-<key>[.json]` and `<stage>-<key>.<token>` entries with a known stage and a good key.
     fn stage_key_entries(&self, folder: &str) -> Vec<(Stage, Key, PathBuf)> {
         let entries = fs::read_dir(self.root().join(folder)).into_iter().flatten().filter_map(Result::ok);
         let parse = |entry: fs::DirEntry| {
-            let name = entry.file_name().to_str()?.trim_end_matches(".json").to_owned();
-            let (stage, key) = name.split_once('-')?;
+            let name = entry.file_name();
+            let (stage, key) = name.to_str()?.split('.').next()?.split_once('-')?;
             let stage = Stage::of_name(stage)?;
             Some((stage, Key::parse(key)?, entry.path()))
         };

@@ -28,6 +28,16 @@ pub enum StoreError {
         /// The name as given.
         name: String,
     },
+    /// Another process has taken over what this one was doing.
+    #[error(
+        "{}: another runner took this work over, because nothing was heard of this one for too long (was it suspended, \
+         or did the file system not answer?)",
+        path.display()
+    )]
+    Lost {
+        /// The folder of the right.
+        path: PathBuf,
+    },
     /// A stored file is not what its manifest says.
     #[error("{}: {what}; run the experiment again, then it is made again", path.display())]
     Damaged {
@@ -45,11 +55,31 @@ impl StoreError {
         matches!(self, Self::Damaged { .. })
     }
 
-    /// Whether nothing more can be written: the disk or the quota is full.
+    /// Whether it may work a while later: the disk or the quota is full, or a file system of the network does not
+    /// answer.
     #[must_use]
-    pub fn is_disk_full(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind as Kind;
         let Self::Io { source, .. } = self else { return false };
-        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        // What a mount that gives up after some time answers; `io::ErrorKind` has no name for it.
+        const EIO: i32 = 5;
+        matches!(
+            source.kind(),
+            Kind::StorageFull
+                | Kind::QuotaExceeded
+                | Kind::StaleNetworkFileHandle
+                | Kind::TimedOut
+                | Kind::HostUnreachable
+                | Kind::NetworkUnreachable
+                | Kind::NetworkDown
+                | Kind::ConnectionRefused
+                | Kind::ConnectionReset
+                | Kind::ConnectionAborted
+                | Kind::NotConnected
+                | Kind::ResourceBusy
+                | Kind::WouldBlock
+                | Kind::Interrupted
+        ) || cfg!(unix) && source.raw_os_error() == Some(EIO)
     }
 }
 
@@ -72,7 +102,6 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
             " (a file lies where a folder belongs, or the other way round; move it away and run again)"
         }
-        io::ErrorKind::Unsupported => " (this file system has no file locks; choose a folder on a local disk)",
         _ => "",
     }
 }
@@ -96,7 +125,11 @@ mod tests {
     fn a_full_disk_is_named_with_path_and_advice() {
         let error =
             Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at("write", Path::new("r/x")).unwrap_err();
-        assert!(error.is_disk_full());
+        assert!(error.may_pass());
+        let error = Err::<(), _>(io::Error::from(io::ErrorKind::PermissionDenied)).at("write", Path::new("r/x"));
+        assert!(!error.unwrap_err().may_pass());
+        let error =
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at("write", Path::new("r/x")).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("cannot write r/x: ") && text.contains("runner clean"), "{text}");
     }

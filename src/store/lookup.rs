@@ -1,20 +1,22 @@
 //! The store: lookup, and the right to do a piece of work.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::artifact::{Artifact, Depth, Found};
-use super::error::StoreError;
+use super::error::{At, StoreError};
 use super::failure::{self, Failure};
 use super::files::{make_folder, remove, write_atomic};
 use super::intact::Intact;
+use super::lease::{Lease, Watch};
 use super::manifest::Manifest;
 use super::places::Places;
 use super::usage;
 use super::workspace::Workspace;
+use crate::files::{TEMP_PREFIX, unique};
 use crate::stage::{Key, KeyInputs, Stage};
 
 /// The folder all artifacts live in. Cheap to clone.
@@ -23,9 +25,12 @@ pub struct Store {
     pub(super) places: Places,
     /// Files found intact in this process.
     intact: Intact,
-    /// Manifests read by this process.
+    /// The heartbeats of others.
+    pub(super) watch: Watch,
+    /// What this process computes on, for others.
+    device: String,
     /// Held as long as somebody may work here.
-    _in_use: Option<Arc<File>>,
+    in_use: Option<Arc<Lease>>,
 }
 
 /// Answer to [`Store::claim`].
@@ -38,6 +43,15 @@ pub enum Claim {
     /// Another process does it right now; ask again later.
     Busy,
 }
+
+/// The right to write a report, as long as it lives.
+#[derive(Debug)]
+pub struct ReportTurn {
+    _lease: Lease,
+}
+
+/// How often the writer of a report is asked for.
+const TURN: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Opens a store and makes its folder if needed.
@@ -53,31 +67,38 @@ impl Store {
             }
             make_folder(&folder)?;
         }
-        let probe = root.join(format!(".tmp-probe-{}", std::process::id()));
+        let probe = root.join(format!("{TEMP_PREFIX}probe-{}", unique::token().at("write", root)?));
         write_atomic(&probe, b"")?;
         remove(&probe)?;
-        store._in_use = Some(Arc::new(usage::share(store.root())?));
+        store.in_use = Some(Arc::new(usage::share(store.root(), &store.watch)?));
         Ok(store)
+    }
+
+    /// The store for a worker that computes on this device: others are told.
+    #[must_use]
+    pub fn of_worker(self, device: String) -> Self {
+        Self { device, ..self }
     }
 
     /// A store to look into only: nothing is written, and a folder that is not there is an empty store.
     #[must_use]
     pub fn reader(root: &Path) -> Self {
-        Self { places: Places::new(root), intact: Intact::default(), _in_use: None }
+        let (intact, watch, device) = (Intact::default(), Watch::default(), String::new());
+        Self { places: Places::new(root), intact, watch, device, in_use: None }
     }
 
     /// The store for one who removes things; `None` while another process works in it. As long as the result lives,
     /// nobody else begins to.
     ///
     /// # Errors
-    /// A file that cannot be made or locked.
+    /// A file that cannot be made.
     pub fn alone(root: &Path) -> Result<Option<Self>, StoreError> {
         let mut store = Self::reader(root);
         if !store.root().is_dir() {
             return Ok(Some(store));
         }
-        let Some(lock) = usage::alone(store.root())? else { return Ok(None) };
-        store._in_use = Some(Arc::new(lock));
+        let Some(lease) = usage::alone(store.root(), &store.watch)? else { return Ok(None) };
+        store.in_use = Some(Arc::new(lease));
         Ok(Some(store))
     }
 
@@ -117,21 +138,44 @@ impl Store {
     /// Asks for the right to do a piece of work.
     ///
     /// # Errors
-    /// A file or folder that cannot be read, made or locked.
+    /// A file or folder that cannot be read or made.
     pub fn claim(&self, stage: Stage, inputs: &KeyInputs) -> Result<Claim, StoreError> {
         let key = inputs.key(stage);
         if let Some(artifact) = self.find(stage, &key)? {
             return Ok(Claim::Done(artifact));
         }
-        let Some(lock) = self.places.lock(stage, &key)? else { return Ok(Claim::Busy) };
-        // Another process may have committed between the first look and the lock.
+        let Some(lease) = self.lock(stage, &key)? else { return Ok(Claim::Busy) };
+        // Another process may have committed between the first look and the lease.
         if let Some(artifact) = self.find(stage, &key)? {
             return Ok(Claim::Done(artifact));
         }
-        Ok(match Workspace::open(&self.places, &self.intact, stage, inputs, lock)? {
+        Ok(match Workspace::open(&self.places, &self.intact, stage, inputs, lease)? {
             Ok(workspace) => Claim::Work(workspace),
             Err(artifact) => Claim::Done(artifact),
         })
+    }
+
+    /// The right to change what belongs to a key; `None` while another process has it.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be read or made.
+    pub(super) fn lock(&self, stage: Stage, key: &Key) -> Result<Option<Lease>, StoreError> {
+        Lease::take(&self.places.lock(stage, key), &self.device, &self.watch)
+    }
+
+    /// The right to write the report of this name; waits for another process that writes it. `None` where the store is
+    /// not there or cannot be written to: there is no second writer either.
+    #[must_use]
+    pub fn for_report(&self, name: &str) -> Option<ReportTurn> {
+        let folder = self.root().join(".locks").join(format!("report-{name}"));
+        while self.root().is_dir() {
+            match Lease::take(&folder, &self.device, &self.watch) {
+                Ok(Some(lease)) => return Some(ReportTurn { _lease: lease }),
+                Ok(None) => std::thread::sleep(TURN),
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     /// Removes an artifact that turned out to be damaged, so that it is made again. Does nothing if it is intact by
@@ -140,9 +184,9 @@ impl Store {
     /// # Errors
     /// A folder that cannot be read or moved.
     pub fn drop_damaged(&self, stage: Stage, key: &Key) -> Result<bool, StoreError> {
-        let Some(_lock) = self.places.lock(stage, key)? else { return Ok(false) };
+        let Some(lease) = self.lock(stage, key)? else { return Ok(false) };
         match self.look_closely(stage, key)? {
-            Found::Damaged(_) => remove(&self.places.move_away(stage, key)?).map(|()| true),
+            Found::Damaged(_) => remove(&self.places.move_away(stage, key, lease.token())?).map(|()| true),
             Found::Missing => Ok(true),
             Found::Done(_) => Ok(false),
         }

@@ -1,12 +1,13 @@
 //! Where everything of a store lies on disk.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::error::{At, StoreError};
 use super::files::{make_folder, remove};
+use super::stored::is_absent;
 use crate::stage::Key;
 use crate::stage::Stage;
 
@@ -32,14 +33,37 @@ impl Places {
         self.root.join(stage.name()).join(key.as_str())
     }
 
-    /// Where a piece of work in progress lies.
+    /// Where a piece of work lies that was begun and that nobody works on.
     pub(super) fn work(&self, stage: Stage, key: &Key) -> PathBuf {
         self.root.join(".work").join(format!("{stage}-{key}"))
     }
 
+    /// Where a piece of work lies while the holder of a right works on it. Nobody else writes there.
+    pub(super) fn work_of(&self, stage: Stage, key: &Key, token: &str) -> PathBuf {
+        self.root.join(".work").join(format!("{stage}-{key}.{token}"))
+    }
+
+    /// Every folder of a piece of work, sorted: more than one if a holder wrote on after it had lost its right.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub(super) fn works(&self, stage: Stage, key: &Key) -> Result<Vec<PathBuf>, StoreError> {
+        let (folder, own) = (self.root.join(".work"), format!("{stage}-{key}"));
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if is_absent(&e) => return Ok(Vec::new()),
+            entries => entries.at("read", &folder)?,
+        };
+        let is_own = |name: &str| name.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let entries = entries.filter_map(Result::ok);
+        let own = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_own));
+        let mut paths: Vec<PathBuf> = own.map(|entry| entry.path()).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
     /// Where an artifact is moved before it is removed.
-    pub(super) fn trash(&self, stage: Stage, key: &Key) -> PathBuf {
-        self.root.join(".trash").join(format!("{stage}-{key}"))
+    fn trash(&self, stage: Stage, key: &Key, token: &str) -> PathBuf {
+        self.root.join(".trash").join(format!("{stage}-{key}.{token}"))
     }
 
     /// Where the reason of a failure is kept.
@@ -47,8 +71,8 @@ impl Places {
         self.root.join(".failed").join(format!("{stage}-{key}.json"))
     }
 
-    /// The file that is locked by the process that works on a key.
-    pub(super) fn lock_file(&self, stage: Stage, key: &Key) -> PathBuf {
+    /// The folder of the right to work on a key.
+    pub(super) fn lock(&self, stage: Stage, key: &Key) -> PathBuf {
         self.root.join(".locks").join(format!("{stage}-{key}"))
     }
 
@@ -70,30 +94,13 @@ impl Places {
         paths
     }
 
-    /// The right to change what belongs to a key, as long as the file is open; `None` if another process has it.
-    ///
-    /// # Errors
-    /// A lock file that cannot be made or locked.
-    pub(super) fn lock(&self, stage: Stage, key: &Key) -> Result<Option<File>, StoreError> {
-        let path = self.lock_file(stage, key);
-        make_folder(path.parent().unwrap_or(&self.root))?;
-        if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
-            remove(&path)?;
-        }
-        let lock = File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(lock)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(e).at("lock", &path),
-        }
-    }
-
-    /// Renames whatever lies at an artifact's place, so that no half of it is ever there. Returns where it lies now.
+    /// Renames whatever lies at an artifact's place, so that no half of it is ever there. Returns where it lies now,
+    /// under the name of the one who moves it.
     ///
     /// # Errors
     /// A folder that cannot be moved.
-    pub(super) fn move_away(&self, stage: Stage, key: &Key) -> Result<PathBuf, StoreError> {
-        let (place, trash) = (self.artifact(stage, key), self.trash(stage, key));
+    pub(super) fn move_away(&self, stage: Stage, key: &Key, token: &str) -> Result<PathBuf, StoreError> {
+        let (place, trash) = (self.artifact(stage, key), self.trash(stage, key, token));
         remove(&trash)?;
         if place.symlink_metadata().is_ok() {
             make_folder(trash.parent().unwrap_or(&trash))?;

@@ -15,11 +15,14 @@ impl Store {
     /// # Errors
     /// A name that leaves the folder, or a file that cannot be read.
     pub fn unfinished(&self, stage: Stage, key: &Key, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let dir = self.places.work(stage, key);
-        let Some(bytes) = read_small(&name::join(&dir, name)?)? else { return Ok(None) };
-        // A content is noted before the file has it: the journal that is read now knows what was read before.
-        let entry = FileEntry::of(&bytes);
-        let is_known = journal::read(&dir)?.get(name).is_some_and(|written| written.contains(&entry));
-        Ok(is_known.then_some(bytes))
+        for dir in self.places.works(stage, key)? {
+            let Some(bytes) = read_small(&name::join(&dir, name)?)? else { continue };
+            // A content is noted before the file has it: the journal that is read now knows what was read before.
+            let entry = FileEntry::of(&bytes);
+            if journal::read(&dir)?.get(name).is_some_and(|written| written.contains(&entry)) {
+                return Ok(Some(bytes));
+            }
+        }
+        name::join(self.root(), name).map(|_| None)
     }
 }

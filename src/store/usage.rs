@@ -1,49 +1,92 @@
-//! The lock that keeps `clean` out while others work: everyone who makes artifacts shares it, `clean` needs it alone.
+//! What keeps `clean` out while others work: everyone who makes artifacts says so in `.in-use/`, `clean` needs the store
+//! alone. Each says first that it is there, and then looks for the others: of two that come together, at least one sees
+//! the other.
 
 use super::{
     error::{At, StoreError},
     files::remove,
+    lease::{Lease, Life, Watch, newest},
 };
+use crate::files::unique;
 use std::{
-    fs::{File, TryLockError},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 /// How long `clean` waits for programs that are about to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often others are asked for.
+const POLL: Duration = Duration::from_millis(20);
+/// The name of the one who removes things.
+const ALONE: &str = "alone";
 
-/// The lock for removing things, held until the file is closed; `None` while another process works in the store.
+/// The right to remove things; `None` while another process works in the store. A process of another machine of which
+/// nothing is heard is waited for.
 ///
 /// # Errors
-/// A file that cannot be made or locked.
-pub(super) fn alone(root: &Path) -> Result<Option<File>, StoreError> {
-    let (file, path) = open(root)?;
+/// A file that cannot be made.
+pub(super) fn alone(root: &Path, watch: &Watch) -> Result<Option<Lease>, StoreError> {
     let begun = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-            Err(TryLockError::Error(e)) => return Err(e).at("lock", &path),
+        if let Some(lease) = Lease::take(&folder(root)?.join(ALONE), "", watch)? {
+            loop {
+                match others(root, watch)? {
+                    Life::Over => return Ok(Some(lease)),
+                    Life::Sure if begun.elapsed() > PATIENCE => return Ok(None),
+                    Life::Sure | Life::Unsure => std::thread::sleep(POLL),
+                }
+            }
+        }
+        if begun.elapsed() > PATIENCE {
+            return Ok(None);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// The right to work in the store. Waits until a `clean` has ended.
+///
+/// # Errors
+/// A file that cannot be made.
+pub(super) fn share(root: &Path, watch: &Watch) -> Result<Lease, StoreError> {
+    let folder = folder(root)?;
+    let own = folder.join(unique::token().at("write", &folder)?);
+    let lease = loop {
+        // A new folder has no other holder; a `clean` that ends may have removed it.
+        if let Some(lease) = Lease::take(&own, "", watch)? {
+            break lease;
+        }
+    };
+    while newest(&folder.join(ALONE))?.is_some_and(|(path, _, text)| !watch.is_over(&path, &text)) {
+        std::thread::sleep(POLL);
+    }
+    Ok(lease)
+}
+
+/// What is known of those who work in the store, the least welcome first. What dead ones left is removed.
+fn others(root: &Path, watch: &Watch) -> Result<Life, StoreError> {
+    let folder = folder(root)?;
+    let entries = std::fs::read_dir(&folder).at("read", &folder)?.filter_map(Result::ok);
+    let mut all = Life::Over;
+    for entry in entries.filter(|entry| entry.file_name() != ALONE) {
+        let life = newest(&entry.path())?.map_or(Life::Over, |(path, _, text)| watch.judge(&path, &text));
+        match life {
+            Life::Over => remove(&entry.path())?,
+            Life::Sure => all = Life::Sure,
+            Life::Unsure if all == Life::Over => all = Life::Unsure,
+            Life::Unsure => {}
         }
     }
+    Ok(all)
 }
 
-/// The lock for working in the store, held until the file is closed. Waits until a `clean` has ended.
-pub(super) fn share(root: &Path) -> Result<File, StoreError> {
-    let (file, path) = open(root)?;
-    file.lock_shared().at("lock", &path)?;
-    Ok(file)
-}
-
-fn open(root: &Path) -> Result<(File, PathBuf), StoreError> {
+fn folder(root: &Path) -> Result<PathBuf, StoreError> {
     let path = root.join(".in-use");
-    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+    // A file of that name is of an older version.
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
         remove(&path)?;
     }
-    let file = File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
-    Ok((file, path))
+    Ok(path)
 }
 
 #[cfg(test)]

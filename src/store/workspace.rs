@@ -1,9 +1,12 @@
 //! A piece of work in progress, and how it becomes an artifact.
 //!
 //! The folder `.work/<stage>-<key>/` outlives the process, so that a stopped attempt goes on from its
-//! `checkpoint/`. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
+//! `checkpoint/`. While somebody works it has another name, `.work/<stage>-<key>.<token>/`, that only the holder of the
+//! right to do the work knows: the next holder renames it to its own, so that whatever an earlier one still writes, e.g.
+//! after it was suspended for hours, does not reach it, and what that one commits is not there any more. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
 //! written. A commit is: every file compared with what was written, and synced → `manifest.json` → `DONE` (from here
-//! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place. A kill before
+//! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place, where the first
+//! one stays: two that were made have the same bytes. A kill before
 //! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to
 //! rename.
 
@@ -13,16 +16,17 @@ use super::{
     files::{make_folder, read_small, remove, sync_folder, walk, write_atomic},
     intact::Intact,
     journal::{self, JOURNAL},
+    lease::Lease,
     manifest::{FileEntry, Made, Manifest, STORE_VERSION},
     measure,
     name::{self, CHECKPOINT, DONE, MANIFEST},
     places::Places,
-    stored::StoredFile,
+    stored::{StoredFile, is_absent},
 };
 use crate::stage::{Key, KeyInputs, Stage};
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -32,7 +36,7 @@ const SECONDS: &str = ".seconds";
 /// This file is there while somebody works. If the next attempt finds it, the last one was cut short.
 const ATTEMPT: &str = ".attempt";
 
-/// The folder of one piece of work. There is at most one value of it in all processes.
+/// The folder of one piece of work. At most one process has the right to it.
 #[derive(Debug)]
 pub struct Workspace {
     places: Places,
@@ -44,8 +48,8 @@ pub struct Workspace {
     /// Every file of this and earlier attempts, as it was written.
     files: Mutex<BTreeMap<String, FileEntry>>,
     earlier: Earlier,
-    /// Locked until it is closed, by drop or by the end of the process.
-    _lock: File,
+    /// Given back when it is dropped.
+    lease: Lease,
 }
 
 /// What an earlier attempt left.
@@ -58,16 +62,16 @@ pub struct Earlier {
 }
 
 impl Workspace {
-    /// Takes over the folder after the lock is held. The inner `Err` is the artifact, if the work was complete already.
+    /// Takes over the folder with the right to work in it. The inner `Err` is the artifact, if the work was complete already.
     pub(super) fn open(
         places: &Places,
         intact: &Intact,
         stage: Stage,
         inputs: &KeyInputs,
-        lock: File,
+        lease: Lease,
     ) -> Result<Result<Self, Artifact>, StoreError> {
         let key = inputs.key(stage);
-        let dir = places.work(stage, &key);
+        let dir = places.work_of(stage, &key, lease.token());
         let mut work = Self {
             places: places.clone(),
             intact: intact.clone(),
@@ -77,8 +81,9 @@ impl Workspace {
             dir,
             files: Mutex::default(),
             earlier: Earlier::default(),
-            _lock: lock,
+            lease,
         };
+        work.rename_to_own()?;
         match Artifact::look(&work.dir, stage, &work.key, Depth::Everything)? {
             Found::Done(_) => return work.finish().map(Err),
             // DONE without fitting files: the disk lost something, nothing in the folder can be trusted.
@@ -93,6 +98,24 @@ impl Workspace {
         work.earlier.died = work.dir.join(ATTEMPT).symlink_metadata().is_ok();
         write_atomic(&work.dir.join(ATTEMPT), b"")?;
         Ok(Ok(work))
+    }
+
+    /// Gives the folder of an earlier attempt our name: the one of the last holder, else the one it had left. Others are
+    /// what somebody wrote who had lost its right.
+    fn rename_to_own(&self) -> Result<(), StoreError> {
+        let before = self.lease.before().map(|token| self.places.work_of(self.stage, &self.key, token));
+        let mut works = self.places.works(self.stage, &self.key)?;
+        works.sort_by_key(|path| Some(path) != before.as_ref());
+        for path in works {
+            let is_first = self.dir.symlink_metadata().is_err();
+            match fs::rename(&path, &self.dir) {
+                Ok(()) => {}
+                Err(_) if !is_first => remove(&path)?,
+                Err(e) if is_absent(&e) => {}
+                Err(e) => return Err(e).at("take over", &path),
+            }
+        }
+        Ok(())
     }
 
     /// Keeps the files of an earlier attempt that still have the content it wrote, and removes everything else.
@@ -143,12 +166,25 @@ impl Workspace {
     /// dropped at commit, all others become part of the artifact.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = name::join(&self.dir, name)?;
+        self.lease.check_quickly()?;
         let entry = FileEntry::of(bytes);
         make_folder(&self.dir)?;
         journal::note(&self.dir, name, &entry)?;
         write_atomic(&path, bytes)?;
         self.files().insert(name.to_owned(), entry);
         Ok(())
+    }
+
+    /// Whether another process has taken the work over: then nothing here can be trusted, and no error of it counts.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self.lease.check(), Err(StoreError::Lost { .. }))
+    }
+
+    /// Where the work lies now.
+    #[cfg(test)]
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Whether this or an earlier attempt wrote the file.
@@ -184,8 +220,9 @@ impl Workspace {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if a file is not as it was written, e.g. because somebody cleaned up. Then nothing of
-    /// the work is kept: nobody knows what else is missing.
+    /// the work is kept: nobody knows what else is missing. [`StoreError::Lost`] if another process took the work over.
     pub fn commit(self, made: &Made) -> Result<Artifact, StoreError> {
+        self.lease.check()?;
         let manifest = Manifest {
             store_version: STORE_VERSION,
             stage: self.stage,
@@ -234,6 +271,29 @@ impl Workspace {
         Ok(files)
     }
 
+    /// Renames the folder to its place. Returns the artifact of somebody who was quicker: the first one stays. What is
+    /// damaged there goes away.
+    fn move_into_place(&self, place: &Path) -> Result<Option<Artifact>, StoreError> {
+        let mut trash = None;
+        loop {
+            let error = match fs::rename(&self.dir, place) {
+                Ok(()) => return trash.map_or(Ok(()), |trash: PathBuf| remove(&trash)).map(|()| None),
+                Err(error) => error,
+            };
+            if self.dir.symlink_metadata().is_err() {
+                self.lease.check()?;
+                return Err(error).at("move into place", &self.dir);
+            }
+            match Artifact::look(place, self.stage, &self.key, Depth::Touched(&self.intact))? {
+                Found::Done(first) => return remove(&self.dir).map(|()| Some(*first)),
+                Found::Damaged(_) if trash.is_none() => {
+                    trash = Some(self.places.move_away(self.stage, &self.key, self.lease.token())?);
+                }
+                _ => return Err(error).at("move into place", &self.dir),
+            }
+        }
+    }
+
     /// Removes the checkpoint of a complete workspace and renames the folder to its place. Can be repeated after a
     /// kill.
     fn finish(self) -> Result<Artifact, StoreError> {
@@ -243,16 +303,26 @@ impl Workspace {
         let place = self.places.artifact(self.stage, &self.key);
         let folder = place.parent().unwrap_or(&place);
         make_folder(folder)?;
-        // Only a damaged artifact can lie there: a good one is found before work begins.
-        let trash = self.places.move_away(self.stage, &self.key)?;
-        std::fs::rename(&self.dir, &place).at("move into place", &self.dir)?;
+        if let Some(first) = self.move_into_place(&place)? {
+            return Ok(first);
+        }
         sync_folder(folder)?;
-        remove(&trash)?;
         remove(&self.places.failure(self.stage, &self.key))?;
         match Artifact::look(&place, self.stage, &self.key, Depth::Touched(&self.intact))? {
             Found::Done(artifact) => Ok(*artifact),
             Found::Missing => Err(StoreError::Damaged { path: place, what: "it vanished while it was stored".into() }),
             Found::Damaged(what) => Err(StoreError::Damaged { path: place, what }),
+        }
+    }
+}
+
+impl Drop for Workspace {
+    /// Gives the folder the name under which anybody looks for it.
+    fn drop(&mut self) {
+        if self.lease.check().is_ok() && self.dir.symlink_metadata().is_ok() {
+            let work = self.places.work(self.stage, &self.key);
+            // If this fails, the next holder finds it under the name of this one.
+            let _ = fs::rename(&self.dir, work);
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn check(
     for (index, cell) in experiment.cells().iter().enumerate() {
         let Some(model) = models.get(&cell.settings.model.sources()) else { continue };
         let generate = &cell.settings.generate;
-        let class_images = cell.settings.train.prior_preservation.as_ref();
+        let class_images = cell.settings.train.prior_preservation.as_ref().filter(|prior| prior.kind.is_images());
         let uses = std::iter::once(("generate", generate.images.sampling))
             .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampling())));
         for (section, sampling) in uses {

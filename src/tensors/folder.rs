@@ -63,8 +63,8 @@ impl ModelFolder {
     }
 }
 
-/// The names that weights can have in their folder, with the variant of each, in the order of preference: full precision
-/// before half, one file before a list of shards. diffusers writes the list of a variant as
+/// The names that weights can have in their folder, with the variant of each, in the order of preference: full
+/// precision before half, one file before a list of shards. diffusers writes the list of a variant as
 /// `<stem>.safetensors.index.fp16.json`; some repositories have `<stem>.fp16.safetensors.index.json`.
 #[must_use]
 pub fn weight_names(stem: &str) -> Vec<(String, Option<&'static str>)> {

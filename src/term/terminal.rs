@@ -25,6 +25,8 @@ enum Task {
     Job(String, usize),
     /// The images of `runner generate`.
     Drawing,
+    /// The whole study, with several workers.
+    Study,
 }
 
 impl Task {
@@ -48,6 +50,11 @@ pub(super) struct State {
     jobs: BTreeMap<Task, JobView>,
     download: Option<DownloadView>,
     report: Option<PathBuf>,
+    /// Whether several workers are at the study: then each line says which one it is about.
+    workers: bool,
+    /// How many jobs have ended, and how many were to do.
+    ended: u64,
+    todo: u64,
 }
 
 impl Terminal {
@@ -67,7 +74,20 @@ impl Terminal {
         let mode = mode.resolve();
         let bars = (mode == ProgressMode::Bar).then(Bars::new);
         let (jobs, download, report) = (BTreeMap::new(), None, None);
-        let state = State { mode, paint, lines, json, json_error: None, bars, jobs, download, report };
+        let state = State {
+            mode,
+            paint,
+            lines,
+            json,
+            json_error: None,
+            bars,
+            jobs,
+            download,
+            report,
+            workers: false,
+            ended: 0,
+            todo: 0,
+        };
         Self { state: Mutex::new(state) }
     }
 
@@ -102,27 +122,43 @@ impl State {
         match event {
             Event::RunStarted { name, cells, jobs, todo, device } => {
                 let (cells, jobs) = (count(*cells, "cell"), count(*jobs, "job"));
+                self.todo = *todo as u64;
                 self.info(&format!("{}: {cells}, {jobs}, {todo} to do, on {device}", paint.bold(&plain_name(name))));
+            }
+            Event::WorkersStarted { workers } => {
+                self.info(&format!("{}: {}", count(workers.len(), "worker"), workers.join(", ")));
+                self.workers = true;
+                if self.bars.is_some() {
+                    self.begin(Task::Study, "study".to_owned());
+                    self.study(now);
+                }
+            }
+            Event::WorkerEnded { worker, reason, again } => {
+                self.jobs.retain(|task, _| !matches!(task, Task::Job(of, _) if of == worker));
+                let then = if *again { "it is started again" } else { "it is not started again" };
+                self.line(&format!("{} {worker} {}; {then}", paint.yellow("worker:"), plain_text(reason)));
             }
             Event::JobReused { job } => self.info(&paint.dim(&format!("in the store: {}", title(job)))),
             Event::JobWaiting { job } => {
                 self.info(&format!("another runner is making {}: waiting for it", title(job)));
             }
             Event::JobStarted { job, reason, index, todo } => {
-                let head = format!("[{index}/{todo}] {}", paint.bold(&title(job)));
+                let head = format!("[{index}/{todo}] {}", paint.bold(&self.title(job)));
                 self.info(&format!("{head} {}", paint.dim(&format!("({})", plain_text(reason)))));
-                self.begin(Task::of(job), title(job));
+                self.begin(Task::of(job), self.title(job));
             }
             Event::JobProgress { job, done, total, unit, detail } => {
                 self.progress(&Task::of(job), &Progress { done: *done, total: *total, unit, detail }, now);
             }
             Event::JobFinished { job, seconds } => {
                 self.jobs.remove(&Task::of(job));
-                self.info(&format!("{} {} in {}", paint.green("done"), title(job), duration(*seconds)));
+                self.info(&format!("{} {} in {}", paint.green("done"), self.title(job), duration(*seconds)));
+                self.study_moved(now);
             }
             Event::JobFailed { job, reason, cells } => {
                 self.jobs.remove(&Task::of(job));
-                self.line(&format!("{} {}: {}", paint.red("failed"), title(job), plain_text(reason)));
+                self.line(&format!("{} {}: {}", paint.red("failed"), self.title(job), plain_text(reason)));
+                self.study_moved(now);
                 if cells.len() > 1 {
                     self.line(&format!("       needed by {}", plain_name(&cells.join("; "))));
                 }
@@ -151,6 +187,10 @@ impl State {
                 self.download = None;
             }
             Event::Warning { message } => self.line(&format!("{} {}", paint.yellow("warning:"), plain_text(message))),
+            Event::Retrying { reason, seconds, attempt, most } => {
+                let (head, when) = (paint.yellow("waiting:"), duration(*seconds));
+                self.line(&format!("{head} {}; again in {when} ({attempt} of {most})", plain_text(reason)));
+            }
             Event::Note { message } => self.info(&plain_text(message)),
             Event::Stopping { signal } => {
                 let how = "stopping after this step; again to stop at once";
@@ -159,6 +199,24 @@ impl State {
             Event::ReportWritten { folder } => self.report = Some(folder.clone()),
             Event::RunFinished { done, failed, skipped, seconds } => self.finished(*done, *failed, *skipped, *seconds),
         }
+    }
+
+    /// What people call a job, with its worker if there are several.
+    fn title(&self, job: &JobName) -> String {
+        let title = title(job);
+        if self.workers && !job.worker.is_empty() { format!("{}: {title}", job.worker) } else { title }
+    }
+
+    /// A job has ended.
+    fn study_moved(&mut self, now: Instant) {
+        self.ended += 1;
+        self.study(now);
+    }
+
+    /// Moves the bar of the study, if there is one.
+    fn study(&mut self, now: Instant) {
+        let (done, total) = (self.ended, self.todo.max(self.ended));
+        self.progress(&Task::Study, &Progress { done, total, unit: "jobs", detail: "" }, now);
     }
 
     fn begin(&mut self, task: Task, title: String) {

@@ -1,6 +1,6 @@
 //! One forward pass of training.
 
-use crate::models::Conditioning;
+use super::prompt::Prompt;
 use candle_core::{Result, Tensor, bail};
 use std::collections::BTreeMap;
 
@@ -13,12 +13,24 @@ pub struct Batch {
     pub noise: Tensor,
     /// One time per sample, in the words of the model's process.
     pub times: Vec<f32>,
-    /// The conditions of the `B` samples, f32.
-    pub conditioning: Conditioning,
-    /// The first so many samples are photos; the rest are class images for prior preservation.
+    /// The prompts of the `B` samples; f32 if they are encoded.
+    pub conditioning: Prompt,
+    /// The first so many samples are photos; the rest are for prior preservation.
     pub photos: usize,
+    /// What the rest should be predicted as.
+    pub preserved: Preserved,
     /// Module name → dropout mask on that module's input, `(B, tokens, in)` f32. Empty without dropout.
     pub dropout_masks: BTreeMap<String, Tensor>,
+}
+
+/// What the samples for prior preservation should be predicted as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preserved {
+    /// As what was added to them: they are images of the class that the base model made.
+    #[default]
+    Images,
+    /// As the base model alone predicts them: they are the photos once more, with prompts for the class.
+    Output,
 }
 
 impl Batch {

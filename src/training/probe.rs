@@ -1,5 +1,6 @@
 //! The probe loss: the training loss on fixed questions, so that two moments or two adapters can be compared.
 
+use super::prompt::Prompt;
 use super::sample::TrainingItem;
 use crate::models::at_once::at_once;
 use crate::models::config::LatentScale;
@@ -24,7 +25,7 @@ pub struct ProbeSet {
 
 /// One question, on the CPU.
 struct Triple<'a> {
-    item: &'a TrainingItem,
+    conditioning: &'a Conditioning,
     latents: Tensor,
     noise: Tensor,
     time: f32,
@@ -49,6 +50,17 @@ impl ProbeSet {
         self.items.iter().enumerate().map(one)
     }
 
+    /// The same questions with prompts that `encode` makes of theirs.
+    ///
+    /// # Errors
+    /// Those of `encode`.
+    pub fn encoded(&self, encode: impl Fn(&Prompt) -> Result<Conditioning>) -> Result<Self> {
+        let one =
+            |item: &TrainingItem| Ok(TrainingItem { conditioning: encode(&item.conditioning)?.into(), ..item.clone() });
+        let items = self.items.iter().map(one).collect::<Result<_>>()?;
+        Ok(Self { items, times: self.times.clone(), ..*self })
+    }
+
     /// Number of triples.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -67,13 +79,19 @@ impl ProbeSet {
         self.len() == 0
     }
 
+    /// The shape of a triple's latents.
+    fn shape(&self, number: usize) -> &[usize] {
+        self.items[number / self.times.len()].mean.dims()
+    }
+
     fn triple(&self, number: usize) -> Result<Triple<'_>> {
         let (photo, place) = (number / self.times.len(), number % self.times.len());
         let item = &self.items[photo];
+        let conditioning = item.conditioning.encoded()?;
         let latents = self.scale.to_denoiser(&item.mean.to_device(&Device::Cpu)?)?;
         let seed = derive(self.seed, "probe/noise", place as u64, (self.first + photo) as u64);
         let noise = TorchRng::new(seed).randn_tensor(latents.dims())?;
-        Ok(Triple { item, latents, noise, time: self.times[place] })
+        Ok(Triple { conditioning, latents, noise, time: self.times[place] })
     }
 }
 
@@ -112,15 +130,18 @@ pub fn probe_values(
     if set.is_empty() || batch_size == 0 {
         bail!("a probe needs at least one photo, one timestep and a batch of one");
     }
-    let (_, height, width) = set.items[0].mean.dims3()?;
-    let batch_size = at_once(device, height * width, batch_size);
     let mut values = Vec::with_capacity(set.len());
-    for first in (0..set.len()).step_by(batch_size) {
-        let triples = (first..set.len().min(first + batch_size)).map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;
+    while values.len() < set.len() {
+        let (first, shape) = (values.len(), set.shape(values.len()));
+        let [_, height, width] = shape else { bail!("latents must be (channels, h, w)") };
+        let batch_size = at_once(device, height * width, batch_size);
+        // Photos of one shape go together.
+        let numbers = (first..set.len().min(first + batch_size)).take_while(|n| set.shape(*n) == shape);
+        let triples = numbers.map(|n| set.triple(n)).collect::<Result<Vec<_>>>()?;
         let stack =
             |part: &dyn Fn(&Triple<'_>) -> Tensor| Tensor::stack(&triples.iter().map(part).collect::<Vec<_>>(), 0);
         let (latents, noise) = (stack(&|t| t.latents.clone())?, stack(&|t| t.noise.clone())?);
-        let conditioning = Conditioning::stack(triples.iter().map(|t| &t.item.conditioning))?.to_device(device)?;
+        let conditioning = Conditioning::stack(triples.iter().map(|t| t.conditioning))?.to_device(device)?;
         let times: Vec<f32> = triples.iter().map(|t| t.time).collect();
         let noisy = process.noisy(&latents, &noise, &times)?.to_device(device)?;
         let target = process.target(&latents, &noise, &times)?;

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use crate::models::Conditioning;
+use super::prompt::Prompt;
 use crate::models::config::LatentScale;
 use crate::sampling::noise::{TorchRng, derive};
 
@@ -13,15 +13,19 @@ pub struct TrainingItem {
     pub mean: Tensor,
     /// Its standard deviation, of the same shape.
     pub std: Tensor,
-    /// What its prompt becomes, one sample, f32.
-    pub conditioning: Conditioning,
+    /// Both of the picture seen in a mirror, where samples may be.
+    pub mirrored: Option<(Tensor, Tensor)>,
+    /// Its prompt, one sample; f32 if it is encoded.
+    pub conditioning: Prompt,
 }
 
-/// The `number`-th photo or class image of the training.
+/// One sample of a batch.
 pub(super) struct Sample<'a> {
-    /// `photo` or `class`.
+    /// `photo` or `class`: which streams its random numbers come from.
     pub(super) kind: &'static str,
-    pub(super) items: &'a [TrainingItem],
+    pub(super) item: &'a TrainingItem,
+    /// The item's own prompt, or the one that it is shown with in this batch.
+    pub(super) prompt: Prompt,
     /// Counts the samples of the whole training.
     pub(super) number: u64,
     /// The seed of the training.
@@ -34,25 +38,35 @@ impl Sample<'_> {
         derive(self.seed, &format!("train/{}/{purpose}", self.kind), self.number, 0)
     }
 
-    /// The photo or class image that comes at this place of the epoch's order.
-    pub(super) fn item(&self) -> &TrainingItem {
-        let count = self.items.len() as u64;
-        let order = epoch_order(self.items.len(), self.number / count, self.seed, self.kind);
-        &self.items[order[(self.number % count) as usize]]
+    /// Whether something of this probability happens to the sample.
+    pub(super) fn happens(&self, purpose: &str, probability: f64) -> bool {
+        probability > 0.0
+            && TorchRng::new(self.stream(purpose)).rand(&[1]).first().is_some_and(|u| f64::from(*u) < probability)
     }
 
-    /// A draw from the VAE's posterior, `mean + std · ε`, as the denoiser sees it.
+    /// A draw from the VAE's posterior, `mean + std · ε`, as the denoiser sees it. Where the item has its mirror image,
+    /// that is taken for half of the samples.
     pub(super) fn latents(&self, scale: LatentScale) -> Result<Tensor> {
-        let TrainingItem { mean, std, .. } = self.item();
+        let TrainingItem { mean, std, mirrored, .. } = self.item;
+        let (mean, std) = match mirrored {
+            Some((mean, std)) if self.happens("flip", 0.5) => (mean, std),
+            _ => (mean, std),
+        };
         let noise = TorchRng::new(self.stream("posterior")).randn_tensor(mean.dims())?;
         let drawn = (mean.to_device(&Device::Cpu)? + (std.to_device(&Device::Cpu)? * noise)?)?;
         scale.to_denoiser(&drawn)
     }
-}
 
-/// A shuffle of `0..count` for one epoch.
-fn epoch_order(count: usize, epoch: u64, seed: u64, kind: &str) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by_key(|item| (derive(seed, &format!("train/{kind}/order"), epoch, *item as u64), *item));
-    order
+    /// Noise of the latents' shape. `offset` is the deviation of a part that is one number for each channel:
+    /// `ε + offset · ε_c` ([crosslabs.org](https://www.crosslabs.org/blog/diffusion-with-offset-noise); diffusers and
+    /// sd-scripts add it in the same way).
+    pub(super) fn noise(&self, offset: f64) -> Result<Tensor> {
+        let shape = self.item.mean.dims();
+        let noise = TorchRng::new(self.stream("noise")).randn_tensor(shape)?;
+        if offset == 0.0 {
+            return Ok(noise);
+        }
+        let channels = TorchRng::new(self.stream("noise-offset")).randn_tensor(&[shape[0], 1, 1])?;
+        noise.broadcast_add(&channels.affine(offset, 0.0)?)
+    }
 }

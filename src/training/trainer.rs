@@ -1,14 +1,17 @@
 //! The optimizer step.
 
-use super::batch::Batch;
+use super::average::Average;
+use super::batch::{Batch, Preserved};
 use super::error::TrainingError;
 use super::optimizer::{LrSchedule, Optimizer, OptimizerConfig, clip_factor, gradient_norm};
+use super::prompt::Prompt;
+use super::rates::Rates;
 use crate::adapter::Adapter;
 use crate::experiment::settings::TrainRecipe;
 use crate::models::overflow::other_dtype;
-use crate::models::{Denoiser, Recompute};
+use crate::models::{Conditioning, Denoiser, LoraSet, Recompute, TrainedText};
 use crate::sampling::process::Process;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use std::collections::BTreeMap;
 
 /// The settings of an optimizer step.
@@ -26,6 +29,13 @@ pub struct TrainingConfig {
     pub snr_gamma: Option<f64>,
     /// Whether activations are kept or computed again in the backward pass.
     pub recompute: Recompute,
+    /// Peak learning rate of the text encoders' layers; `None`: that of all others.
+    pub text_encoder_rate: Option<f64>,
+    /// The learning rate of the B matrices of a LoRA is so many times that of the others
+    /// ([LoRA+](https://arxiv.org/abs/2402.12354)).
+    pub lora_plus_ratio: f64,
+    /// Decay of the running mean of the weights, if there is one.
+    pub ema_decay: Option<f64>,
 }
 
 impl From<&TrainRecipe> for TrainingConfig {
@@ -38,6 +48,9 @@ impl From<&TrainRecipe> for TrainingConfig {
             prior_weight: 0.0,
             snr_gamma: recipe.snr_gamma,
             recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
+            text_encoder_rate: recipe.text_encoder_learning_rate,
+            lora_plus_ratio: recipe.optimizer.lora_plus_ratio.unwrap_or(1.0),
+            ema_decay: recipe.ema_decay,
         }
     }
 }
@@ -78,21 +91,48 @@ pub struct Trainer<'a> {
     denoiser: &'a Denoiser,
     process: &'a Process,
     config: TrainingConfig,
+    text: Option<TrainedText>,
     pub(super) adapter: Adapter,
     pub(super) optimizer: Optimizer,
+    pub(super) average: Option<Average>,
 }
 
 impl<'a> Trainer<'a> {
     /// A training that has done no step.
-    #[must_use]
-    pub fn new(denoiser: &'a Denoiser, process: &'a Process, config: TrainingConfig, adapter: Adapter) -> Self {
-        Self { denoiser, process, config, adapter, optimizer: Optimizer::new(config.optimizer) }
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn new(denoiser: &'a Denoiser, process: &'a Process, config: TrainingConfig, adapter: Adapter) -> Result<Self> {
+        let average = config.ema_decay.map(|decay| Average::new(decay, adapter.variables())).transpose()?;
+        let optimizer = Optimizer::new(config.optimizer);
+        Ok(Self { denoiser, process, config, text: None, adapter, optimizer, average })
     }
 
-    /// The adapter as it is now.
+    /// The same with text encoders, which see prompts that are token ids. The adapter may change their layers.
+    #[must_use]
+    pub fn with_text(self, text: TrainedText) -> Self {
+        Self { text: Some(text), ..self }
+    }
+
+    /// The text encoders, if they are trained.
+    #[must_use]
+    pub fn text(&self) -> Option<&TrainedText> {
+        self.text.as_ref()
+    }
+
+    /// The adapter in training, as it is now.
     #[must_use]
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// The adapter that is kept: the running mean of the weights, if there is one, else the weights.
+    ///
+    /// # Errors
+    /// A device without room.
+    pub fn kept(&self) -> Result<Adapter> {
+        let Some(average) = &self.average else { return Ok(self.adapter.clone()) };
+        self.adapter.with_values(|name| average.of(name))
     }
 
     /// Optimizer steps done.
@@ -128,7 +168,14 @@ impl<'a> Trainer<'a> {
             }
         }
         let learning_rate = self.config.learning_rate.learning_rate(self.steps_done() as usize);
-        self.optimizer.step(self.adapter.variables(), &gradients.tensors, learning_rate).map_err(failed)?;
+        let TrainingConfig { text_encoder_rate, learning_rate: schedule, lora_plus_ratio, .. } = self.config;
+        let text = text_encoder_rate.map_or(1.0, |rate| rate / schedule.peak);
+        let rates = Rates::new(self.adapter.kind, text, lora_plus_ratio);
+        let rate = |name: &str| learning_rate * rates.factor(name);
+        self.optimizer.step(self.adapter.variables(), &gradients.tensors, rate).map_err(failed)?;
+        if let Some(average) = &mut self.average {
+            average.update(step, self.adapter.variables()).map_err(failed)?;
+        }
         let Gradients { loss, instance_loss, prior_loss, .. } = gradients;
         Ok(StepReport { step, loss, instance_loss, prior_loss, learning_rate, grad_norm })
     }
@@ -136,7 +183,7 @@ impl<'a> Trainer<'a> {
     /// Losses and gradients of the mean over these forward passes; changes nothing.
     pub fn gradients(&self, batches: &[Batch]) -> Result<Gradients> {
         if batches.is_empty() {
-            candle_core::bail!("a step needs at least one forward pass");
+            bail!("a step needs at least one forward pass");
         }
         let share = 1.0 / batches.len() as f64;
         let mut total = Gradients { loss: 0.0, instance_loss: 0.0, prior_loss: None, tensors: BTreeMap::new() };
@@ -162,9 +209,13 @@ impl<'a> Trainer<'a> {
     fn gradients_of(&self, batch: &Batch) -> Result<Gradients> {
         batch.check()?;
         let noisy = self.process.noisy(&batch.latents, &batch.noise, &batch.times)?;
-        let target = self.process.target(&batch.latents, &batch.noise, &batch.times)?;
+        let mut target = self.process.target(&batch.latents, &batch.noise, &batch.times)?;
         let lora = self.adapter.tracked_set().with_dropout(&batch.dropout_masks)?;
         let class_images = batch.len() - batch.photos;
+        if class_images > 0 && batch.preserved == Preserved::Output {
+            let own = target.narrow(0, 0, batch.photos)?;
+            target = Tensor::cat(&[&own, &self.base_prediction(batch, &noisy)?], 0)?;
+        }
         // As in diffusers' train_dreambooth.py, only photos are weighted: class images keep what the model knows.
         let weights = match self.config.snr_gamma {
             None => None,
@@ -174,36 +225,62 @@ impl<'a> Trainer<'a> {
             }
         };
         let (mut instance, mut prior) = (None, None);
-        let result = self.denoiser.loss_and_gradients(
-            &noisy,
-            &batch.times,
-            &batch.conditioning,
-            &lora,
-            self.config.recompute,
-            |prediction| {
-                let errors = (prediction.to_dtype(DType::F32)? - &target)?.sqr()?;
-                let photos = match &weights {
-                    None => errors.narrow(0, 0, batch.photos)?.mean_all()?,
-                    Some(weights) => {
-                        let losses = errors.narrow(0, 0, batch.photos)?.flatten_from(1)?.mean(1)?;
-                        losses.mul(weights)?.mean_all()?
-                    }
-                };
-                instance = Some(photos.detach());
-                if class_images == 0 {
-                    return Ok(photos);
+        let loss = |prediction: &Tensor| {
+            let errors = (prediction.to_dtype(DType::F32)? - &target)?.sqr()?;
+            let photos = match &weights {
+                None => errors.narrow(0, 0, batch.photos)?.mean_all()?,
+                Some(weights) => {
+                    let losses = errors.narrow(0, 0, batch.photos)?.flatten_from(1)?.mean(1)?;
+                    losses.mul(weights)?.mean_all()?
                 }
-                let class = errors.narrow(0, batch.photos, class_images)?.mean_all()?;
-                prior = Some(class.detach());
-                photos + class.affine(self.config.prior_weight, 0.0)?
-            },
-        )?;
+            };
+            instance = Some(photos.detach());
+            if class_images == 0 {
+                return Ok(photos);
+            }
+            let class = errors.narrow(0, batch.photos, class_images)?.mean_all()?;
+            prior = Some(class.detach());
+            photos + class.affine(self.config.prior_weight, 0.0)?
+        };
+        let denoise = |conditioning: &Conditioning, lora: &LoraSet| {
+            let recompute = self.config.recompute;
+            self.denoiser.loss_and_gradients(&noisy, &batch.times, conditioning, lora, recompute, loss)
+        };
+        let result = match &batch.conditioning {
+            Prompt::Encoded(conditioning) => denoise(conditioning, &lora)?,
+            Prompt::Ids(ids) => {
+                self.trained_text()?.loss_and_gradients(&ids.ids, ids.sizes.as_ref(), &lora, denoise)?
+            }
+        };
         let number = |loss: Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?));
         let loss = number(result.loss)?;
         let f32 = |(name, gradient): (String, Tensor)| Ok((name, gradient.to_dtype(DType::F32)?));
         let tensors = result.gradients.into_iter().map(f32).collect::<Result<_>>()?;
         let instance_loss = instance.map(number).transpose()?.unwrap_or(loss);
         Ok(Gradients { loss, instance_loss, prior_loss: prior.map(number).transpose()?, tensors })
+    }
+
+    /// What the base model alone predicts for the samples that are no photos, f32.
+    fn base_prediction(&self, batch: &Batch, noisy: &Tensor) -> Result<Tensor> {
+        let (first, count) = (batch.photos, batch.len() - batch.photos);
+        let conditioning = match &batch.conditioning {
+            Prompt::Encoded(conditioning) => conditioning.clone(),
+            Prompt::Ids(ids) => {
+                let encoded = self.trained_text()?.encode(&ids.ids, &LoraSet::empty())?;
+                Conditioning { sizes: ids.sizes.clone(), ..encoded }
+            }
+        };
+        let conditioning = conditioning.narrow(first, count)?;
+        let noisy = noisy.narrow(0, first, count)?.contiguous()?;
+        let times = &batch.times[first..];
+        self.denoiser.forward(&noisy, times, &conditioning, &LoraSet::empty())?.to_dtype(DType::F32)
+    }
+
+    fn trained_text(&self) -> Result<&TrainedText> {
+        match &self.text {
+            Some(text) => Ok(text),
+            None => bail!("the prompts are token ids, but the training has no text encoders"),
+        }
     }
 
     /// Words for the first thing that is not finite among what goes into the loss.
@@ -213,8 +290,9 @@ impl<'a> Trainer<'a> {
             return Ok(format!("the first such weight is in {name}; a smaller learning rate may help"));
         }
         for batch in batches {
+            let conditions = batch.conditioning.encoded().map(Conditioning::tensors).unwrap_or_default();
             let inputs = [("latents", &batch.latents), ("noise", &batch.noise)];
-            for (name, tensor) in inputs.into_iter().chain(batch.conditioning.tensors()) {
+            for (name, tensor) in inputs.into_iter().chain(conditions) {
                 if !is_finite(tensor)? {
                     return Ok(format!("the {name} of the batch already are not"));
                 }

@@ -2,7 +2,6 @@
 
 use super::error::{StageError, failed};
 use crate::adapter;
-use crate::choice::Targets;
 use crate::models::{LoraSet, Model};
 use crate::records::adapters;
 use crate::store::Artifact;
@@ -15,6 +14,6 @@ pub(super) fn read(
     scale: f64,
 ) -> Result<LoraSet, StageError> {
     let file = train.file(&adapters::of_step(checkpoint))?;
-    let modules = model.denoiser.adaptable_layers(Targets::All);
+    let modules = model.adaptable_layers()?;
     adapter::file::load_bytes(&file.read()?, &file.path, &modules, scale, &model.device).map_err(failed)
 }

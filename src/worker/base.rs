@@ -14,7 +14,7 @@ use crate::models::Network;
 use crate::models::Parts;
 use crate::models::Tokenizer;
 use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
-use crate::models::families::FOLDERS;
+use crate::models::families::{FOLDERS, TEXT_ENCODERS};
 use crate::models::storage::storage;
 
 /// A model that is there and whole; its weights are not loaded yet.
@@ -40,7 +40,7 @@ impl BaseModel {
         let ModelSources { base, vae, text_encoders } = sources;
         let path = locate(base, &FOLDERS, access)?;
         let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
-        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &FOLDERS, access)).transpose()?;
+        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &TEXT_ENCODERS, access)).transpose()?;
         let find = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
         let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref(), find: &find };
         let mut parts = Parts::open_with(&path, &elsewhere)?;
@@ -79,10 +79,13 @@ impl BaseModel {
         self.parts.tokenizer()
     }
 
-    /// What it is, in one line.
+    /// What it is, in one line; of a model of the Hub also its commit.
     #[must_use]
     pub fn about(&self) -> String {
-        self.parts.about()
+        let is_snapshot = self.path.parent().is_some_and(|folder| folder.ends_with("snapshots"));
+        let commit = self.path.file_name().filter(|_| is_snapshot).map(|name| name.to_string_lossy());
+        let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
+        format!("{}{commit}", self.parts.about())
     }
 
     /// What the user should know of the model's files, each a plain sentence.

@@ -17,6 +17,7 @@ pub(super) fn run(model: &Model, wanted: &ClassImages, ctx: &Context<'_>) -> Res
     for (index, entry) in list.images.iter().enumerate() {
         let bytes = ctx.workspace.read(&entry.file)?.ok_or_else(|| failed(format!("{} is gone", entry.file)))?;
         latents.add(model, &format!("{index:05}"), &png::decode(&bytes)?)?;
+        ctx.warn(model.vae.news());
         ctx.stop_here()?;
     }
     latents.write(ctx)

@@ -54,6 +54,13 @@ impl<'a> Context<'a> {
         self.observer.observe(&Event::Note { message });
     }
 
+    /// Tells something that the user should know, if there is something.
+    pub(super) fn warn(&self, message: Option<&str>) {
+        if let Some(message) = message {
+            self.observer.observe(&Event::Warning { message: message.to_owned() });
+        }
+    }
+
     /// Ends the job if somebody asked for it. Call it where everything done so far is kept.
     pub(super) fn stop_here(&self) -> Result<(), StageError> {
         if self.stop.is_set() { Err(StageError::Stopped) } else { Ok(()) }

@@ -14,6 +14,9 @@ pub enum StageError {
     /// A stored file or a file of this job is not what was written: it is made again, then the job is tried again.
     #[error(transparent)]
     Damaged(StoreError),
+    /// Another process took this job over: it is left to that one.
+    #[error(transparent)]
+    Lost(StoreError),
     /// Nothing can go on, e.g. the disk is full.
     #[error(transparent)]
     Fatal(anyhow::Error),
@@ -25,6 +28,7 @@ impl From<StoreError> for StageError {
         match error {
             StoreError::Io { .. } => Self::Fatal(error.into()),
             StoreError::Damaged { .. } => Self::Damaged(error),
+            StoreError::Lost { .. } => Self::Lost(error),
             StoreError::Name { .. } => Self::Failed(error.to_string()),
         }
     }

@@ -67,6 +67,7 @@ pub(super) fn render(
             if ctx.stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let images = pipeline::generate(model, &request, lora, &mut progress)?;
+        ctx.warn(model.vae.news());
         if images.len() != batch.len() {
             return Err(StageError::Stopped);
         }

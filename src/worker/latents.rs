@@ -26,7 +26,7 @@ impl Latents {
             .permute((0, 3, 1, 2))?
             .contiguous()?
             .to_device(&model.device)?;
-        let (mean, std) = model.vae.get()?.encode(&pixels)?;
+        let (mean, std) = model.vae.encode(&pixels)?;
         for (tensor, what) in [(mean, "mean"), (std, "std")] {
             let tensor = tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
             self.0.insert(format!("{name}.{what}"), tensor);
@@ -54,6 +54,19 @@ pub(super) fn read(artifact: &Artifact) -> Result<BTreeMap<String, (Tensor, Tens
         }
     }
     Ok(latents)
+}
+
+/// What the latents of a photo's mirror image are called.
+pub(super) fn mirror_image(hash: &str) -> String {
+    format!("{}.mirror", short(hash))
+}
+
+/// The latents of a photo's mirror image, if they were wanted.
+pub(super) fn of_mirror_image<'l>(
+    latents: &'l BTreeMap<String, (Tensor, Tensor)>,
+    hash: &str,
+) -> Option<&'l (Tensor, Tensor)> {
+    latents.get(&mirror_image(hash))
 }
 
 /// The latents of a photo, by the photo's hash.

@@ -1,27 +1,33 @@
 //! Photos → square crops and latents. Shared by every cell that uses the same photos.
 
-use super::{context::Context, error::StageError, error::failed, latents::Latents, png};
+use super::{context::Context, error::StageError, error::failed, latents::Latents, latents::mirror_image, png};
 use crate::models::Model;
-use crate::photos::{self, Photo, Scan};
+use crate::photos::{self, Cut, Photo, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, mask_file, short};
 use crate::stage::Prepare;
 
 /// Decodes and crops every photo first, then encodes them one by one.
 pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
-    // The seed is there if it is used.
-    let seed = wanted.dataset.seed.unwrap_or_default();
+    let dataset = &wanted.dataset;
+    let cut = Cut {
+        resolution: dataset.resolution,
+        crop: dataset.crop,
+        // It is there if it is used.
+        seed: dataset.seed.unwrap_or_default(),
+        buckets: dataset.aspect_buckets,
+    };
     let total = scan.photos.len() as u64;
     let progress = |done: usize, detail: &str| {
         ctx.progress((done as u64, total), "photos", detail.to_owned());
     };
     let mut images = Vec::with_capacity(scan.photos.len());
     for photo in &scan.photos {
-        let image = photos::load(photo, wanted.dataset.resolution, wanted.dataset.crop, seed).map_err(failed)?;
+        let image = photos::load(photo, &cut).map_err(failed)?;
         let bytes = png::encode(&image)?;
         ctx.workspace.write(&crop_file(&photo.hash), &bytes)?;
         images.push(image);
         if let Some(mask) = scan.masks.get(&photo.hash) {
-            let mask = photos::load_mask(mask, photo, wanted.dataset.resolution, wanted.dataset.crop, seed);
+            let mask = photos::load_mask(mask, photo, &cut);
             ctx.workspace.write(&mask_file(&photo.hash), &png::encode(&mask.map_err(failed)?)?)?;
         }
         ctx.stop_here()?;
@@ -30,12 +36,15 @@ pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_
     for (index, (photo, image)) in scan.photos.iter().zip(&images).enumerate() {
         progress(index, &photo.name);
         latents.add(model, short(&photo.hash), image)?;
+        if dataset.random_flip {
+            latents.add(model, &mirror_image(&photo.hash), &image::imageops::flip_horizontal(image))?;
+        }
+        ctx.warn(model.vae.news());
         ctx.stop_here()?;
     }
     progress(images.len(), "");
     latents.write(ctx)?;
-    let dataset = &wanted.dataset;
-    let corner = |photo: &Photo| photos::corner(photo, dataset.resolution, dataset.crop, seed);
+    let corner = |photo: &Photo| photos::corner(photo, &cut);
     ctx.write_json(FILE, &list(wanted, scan, |photo| model.denoiser.is_told_sizes().then(|| corner(photo))))
 }
 

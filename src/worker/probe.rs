@@ -30,7 +30,7 @@ pub(super) fn run(model: &Model, wanted: &Probe, ctx: &Context<'_>) -> Result<()
         None => LoraSet::empty(),
         Some(used) => adapter::read(model, ctx.need(Stage::Train)?, used.checkpoint, used.lora_scale)?,
     };
-    let questions = questions(model, wanted, ctx)?;
+    let questions = questions(model, &lora, wanted, ctx)?;
     let mut rows = resume(&questions, ctx)?;
     // Each question has a value for each timestep.
     let done = rows.len() / wanted.evaluate.probe_timesteps;
@@ -53,10 +53,15 @@ pub(super) fn run(model: &Model, wanted: &Probe, ctx: &Context<'_>) -> Result<()
 }
 
 /// Every question, in the order of the file.
-fn questions<'a>(model: &Model, wanted: &'a Probe, ctx: &Context<'_>) -> Result<Vec<Question<'a>>, StageError> {
+fn questions<'a>(
+    model: &Model,
+    lora: &LoraSet,
+    wanted: &'a Probe,
+    ctx: &Context<'_>,
+) -> Result<Vec<Question<'a>>, StageError> {
     let prepared = ctx.need(Stage::Prepare)?;
     let (latents, origins) = (latents::read(prepared)?, Origins::read(prepared)?);
-    let mut prompts = Prompts::new(model);
+    let mut prompts = Prompts::encoded(model, lora);
     let mut questions = Vec::new();
     for words in [Words::Identifier, Words::Class, Words::Name] {
         for (split, photos) in [(Split::Train, &wanted.photos), (Split::HeldOut, &wanted.held_out)] {

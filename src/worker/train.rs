@@ -13,9 +13,9 @@ use super::{
 use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
-use crate::choice::{AdapterKind, Targets};
+use crate::choice::AdapterKind;
 use crate::kernels;
-use crate::models::Model;
+use crate::models::{AdaptableLayer, Model, TrainedText};
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
 use crate::stage::Train;
@@ -28,20 +28,27 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     // All pictures are encoded by now.
     model.vae.release();
     let items = Items::gather(model, wanted, ctx)?;
-    // And so are all prompts.
+    // And so are all prompts, unless the text encoders are trained.
+    let recipe = &wanted.train.recipe;
+    let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
     model.prompts.release();
     kernels::release_freed_memory();
     let probes = ProbeCurve::new(model, wanted, &items);
-    let source = batch_source(model, wanted, items)?;
-    let recipe = &wanted.train.recipe;
-    let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    let norms = match recipe.adapter {
-        AdapterKind::Dora => model.denoiser.weight_norms(Targets::Attention)?,
-        AdapterKind::Lora | AdapterKind::Loha | AdapterKind::Lokr => BTreeMap::new(),
-    };
-    let (rank, alpha, seed) = (recipe.rank, recipe.alpha, recipe.seed);
+    let targets = recipe.targets;
+    let mut layers = model.denoiser.adaptable_layers(targets);
+    layers.extend(text.iter().flat_map(|text| text.adaptable_layers(targets)));
+    let mut norms = BTreeMap::new();
+    if recipe.adapter == AdapterKind::Dora {
+        norms = model.denoiser.weight_norms(targets)?;
+        text.iter().try_for_each(|text| Ok::<_, StageError>(norms.extend(text.weight_norms(targets)?)))?;
+    }
+    let (rank, alpha, seed) = (recipe.rank, recipe.plain_alpha(), recipe.seed);
     let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;
-    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter);
+    let source = batch_source(model, wanted, items, layers)?;
+    let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter)?;
+    if let Some(text) = text {
+        trainer = trainer.with_text(text);
+    }
 
     let mut log = resume(&mut trainer, wanted, ctx)?;
     let steps = recipe.steps as u64;
@@ -62,7 +69,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         }
         if keeps(wanted, report.step) {
             let file = adapters::of_step(usize::try_from(report.step).ok());
-            ctx.workspace.write(&file, &adapter::file::save_diffusers(trainer.adapter())?)?;
+            ctx.workspace.write(&file, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
         }
         let stop = ctx.stop.is_set() && !done;
         let kept = stop || done || due(report.step, wanted.hints.checkpoint_every);
@@ -77,10 +84,10 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
         }
     }
     log.write(ctx.workspace)?;
-    ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(trainer.adapter())?)?;
+    ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
     let mut metadata = BaseLabel::of_model(&model.denoiser, &model.process).metadata();
     metadata.extend(kohya_metadata(wanted));
-    ctx.workspace.write(KOHYA, &adapter::file::save_kohya(trainer.adapter(), &metadata)?)?;
+    ctx.workspace.write(KOHYA, &adapter::file::save_kohya(&trainer.kept()?, &metadata)?)?;
     Ok(())
 }
 
@@ -117,14 +124,18 @@ fn due(step: u64, every: usize) -> bool {
     every > 0 && step.is_multiple_of(every as u64)
 }
 
-fn batch_source(model: &Model, wanted: &Train, items: Items) -> Result<BatchSource, StageError> {
+fn batch_source(
+    model: &Model,
+    wanted: &Train,
+    items: Items,
+    layers: Vec<AdaptableLayer>,
+) -> Result<BatchSource, StageError> {
     let config = BatchConfig::new(&wanted.train.recipe, model.vae_config.latent_scale());
-    let layers = model.denoiser.adaptable_layers(Targets::Attention);
-    Ok(BatchSource::new(config, &model.process, items.train, items.class, layers, &model.device)?)
+    Ok(BatchSource::new(config, &model.process, items.material, layers, &model.device)?)
 }
 
 fn config(wanted: &Train) -> TrainingConfig {
-    let prior_weight = wanted.train.prior_preservation.map_or(0.0, |prior| prior.weight);
+    let prior_weight = wanted.train.prior_preservation.as_ref().map_or(0.0, |prior| prior.weight);
     TrainingConfig { prior_weight, ..TrainingConfig::from(&wanted.train.recipe) }
 }
 
@@ -143,7 +154,7 @@ fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
 /// What other programs show about the file: nothing that differs between two runs of the same training.
 fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
     let train = &wanted.train.recipe;
-    let entries = [
+    let mut entries = vec![
         ("ss_learning_rate", train.learning_rate.to_string()),
         ("ss_unet_lr", train.learning_rate.to_string()),
         ("ss_lr_scheduler", train.lr_scheduler.to_string()),
@@ -158,5 +169,15 @@ fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
         ("modelspec.title", wanted.subject.identifier.clone()),
         ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
     ];
+    // Files of trainings without an option stay as they are.
+    let optional = [
+        ("ss_text_encoder_lr", train.text_encoder_learning_rate.map(|rate| rate.to_string())),
+        ("ss_noise_offset", train.noise_offset.map(|offset| offset.to_string())),
+        ("ss_min_snr_gamma", train.snr_gamma.map(|gamma| gamma.to_string())),
+        ("ss_caption_dropout_rate", train.caption_dropout.map(|probability| probability.to_string())),
+        ("ss_enable_bucket", wanted.dataset.aspect_buckets.then(|| "True".to_owned())),
+        ("ss_flip_aug", wanted.dataset.random_flip.then(|| "True".to_owned())),
+    ];
+    entries.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value?))));
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

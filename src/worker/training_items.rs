@@ -1,39 +1,68 @@
 //! What a training works on, encoded: photos and class images with their prompts.
 
 use super::{context::Context, error::StageError, images, latents, origins::Origins, prompts::Prompts};
-use crate::models::Model;
-use crate::stage::{Stage, Train};
-use crate::training::TrainingItem;
+use crate::experiment::settings::Subject;
+use crate::models::{ImageSizes, LoraSet, Model};
+use crate::stage::{Stage, Train, with_class_word};
+use crate::training::{ClassMaterial, Material, TrainingItem};
 
-/// Photos and class images, encoded.
+/// What a training works on.
 pub(super) struct Items {
-    pub(super) train: Vec<TrainingItem>,
+    /// Photos, what keeps the class as it is, and the empty prompt.
+    pub(super) material: Material,
+    /// The photos whose loss is only measured.
     pub(super) held_out: Vec<TrainingItem>,
-    pub(super) class: Vec<TrainingItem>,
 }
 
 impl Items {
-    /// Reads latents from the store and encodes prompts.
+    /// Reads latents from the store, and encodes prompts or cuts them into tokens.
     pub(super) fn gather(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<Self, StageError> {
         let prepared = ctx.need(Stage::Prepare)?;
         let (latents, origins) = (latents::read(prepared)?, Origins::read(prepared)?);
-        let mut prompts = Prompts::new(model);
-        let mut photo = |hash: &String| {
-            let caption = wanted.captions.as_ref().and_then(|captions| captions.get(hash));
-            let prompt = caption.unwrap_or(&wanted.train.recipe.instance_prompt);
-            prompts.item(latents::of_photo(&latents, hash)?, prompt, Some(origins.of(hash)?))
+        let (recipe, base) = (&wanted.train.recipe, LoraSet::empty());
+        let mut prompts = if recipe.text_encoder { Prompts::ids(model) } else { Prompts::encoded(model, &base) };
+        let caption = |hash: &String| wanted.captions.as_ref().and_then(|captions| captions.get(hash));
+        let photo = |prompts: &mut Prompts<'_>, hash: &String| {
+            let prompt = caption(hash).unwrap_or(&recipe.instance_prompt);
+            let mut item = prompts.item(latents::of_photo(&latents, hash)?, prompt, Some(origins.of(hash)?))?;
+            if let Some((mean, std)) = latents::of_mirror_image(&latents, hash) {
+                item.mirrored = Some((mean.squeeze(0)?, std.squeeze(0)?));
+            }
+            Ok::<_, StageError>(item)
         };
-        let train = wanted.photos.iter().map(&mut photo).collect::<Result<_, _>>()?;
-        let held_out = wanted.held_out.iter().map(&mut photo).collect::<Result<_, _>>()?;
-        let class = match wanted.class_images {
-            None => Vec::new(),
-            Some(_) => {
+        let photos = |prompts: &mut Prompts<'_>, hashes: &[String]| {
+            hashes.iter().map(|hash| photo(prompts, hash)).collect::<Result<Vec<_>, _>>()
+        };
+        let train = photos(&mut prompts, &wanted.photos)?;
+        let held_out = photos(&mut prompts, &wanted.held_out)?;
+        let output_of = wanted.train.prior_preservation.as_ref().and_then(|prior| prior.output_of.as_ref());
+        let class = match (&wanted.class_images, output_of) {
+            (Some(_), _) => {
                 let artifact = ctx.need(Stage::ClassImages)?;
                 let (latents, list) = (latents::read(artifact)?, images::read(artifact)?);
                 let images = latents.values().zip(&list.images);
-                images.map(|(latent, image)| prompts.item(latent, &image.prompt, None)).collect::<Result<_, _>>()?
+                let images = images.map(|(latent, image)| prompts.item(latent, &image.prompt, None));
+                ClassMaterial::Images(images.collect::<Result<_, _>>()?)
             }
+            (None, Some(class_prompt)) => {
+                let words = Subject { class: wanted.subject.class.clone().unwrap_or_default(), ..subject(wanted) };
+                let prompt = |hash: &String| -> Result<_, StageError> {
+                    let prompt = caption(hash).map(|caption| with_class_word(caption, &words));
+                    let latent = latents::of_photo(&latents, hash)?;
+                    let prompt = prompt.as_deref().unwrap_or(class_prompt);
+                    Ok(prompts.item(latent, prompt, Some(origins.of(hash)?))?.conditioning)
+                };
+                ClassMaterial::Output(wanted.photos.iter().map(prompt).collect::<Result<_, _>>()?)
+            }
+            (None, None) => ClassMaterial::None,
         };
-        Ok(Self { train, held_out, class })
+        // Its sizes are those of each photo.
+        let empty = |prompts: &mut Prompts<'_>| prompts.prompt("", ImageSizes::drawn(0, 0));
+        let empty_prompt = recipe.caption_dropout.map(|_| empty(&mut prompts)).transpose()?;
+        Ok(Self { material: Material { photos: train, class, empty_prompt }, held_out })
     }
+}
+
+fn subject(wanted: &Train) -> Subject {
+    Subject { identifier: wanted.subject.identifier.clone(), class: String::new(), name: String::new() }
 }

@@ -142,6 +142,7 @@ impl Study {
         files.retain(|name, _| {
             let file = name.rsplit('/').next().unwrap_or(name);
             !name.starts_with(".store/.")
+                && !name.starts_with(".submitted/")
                 && !matches!(file, "manifest.json" | "DONE" | "timing.csv" | "cost.csv" | "cost.html")
         });
         files

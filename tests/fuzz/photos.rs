@@ -1,7 +1,7 @@
 //! Photos: recognised, their headers and orientation read, small ones decoded.
 
 use runner::choice::Crop;
-use runner::photos::{Memory, Scan, examine, load, scan};
+use runner::photos::{Cut, Memory, Scan, examine, load, scan};
 
 use crate::files::{Files, golden, golden_path};
 use crate::harness::{Target, fuzz};
@@ -50,7 +50,7 @@ fn photos() {
         }
         let mut alone = Scan { photos: vec![photo.clone()], ..Scan::default() };
         let checked = examine(&mut alone, &mut Memory::parse(""));
-        let square = load(&photo, 16, Crop::Random, 1);
+        let square = load(&photo, &Cut { resolution: 16, crop: Crop::Random, seed: 1, buckets: false });
         assert_eq!(checked.is_ok(), square.is_ok(), "what is checked is what is loaded");
         match square {
             Ok(square) => {

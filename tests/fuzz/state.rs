@@ -11,7 +11,7 @@ use runner::models::config::{UNetConfig, scheduler};
 use runner::sampling::noise::TorchRng;
 use runner::tensors::Weights;
 use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
-use runner::training::{Batch, Trainer, TrainingConfig};
+use runner::training::{Batch, Preserved, Trainer, TrainingConfig};
 
 use crate::files::{golden, golden_path};
 use crate::harness::{MEMORY, Target, fuzz};
@@ -26,6 +26,7 @@ fn batch(width: usize) -> Batch {
         times: vec![500.0],
         conditioning: draw(&[1, 7, width]).into(),
         photos: 1,
+        preserved: Preserved::Images,
         dropout_masks: BTreeMap::new(),
     }
 }
@@ -47,9 +48,12 @@ fn state() {
         prior_weight: 0.0,
         snr_gamma: None,
         recompute: Recompute::Nothing,
+        text_encoder_rate: None,
+        lora_plus_ratio: 1.0,
+        ema_decay: Some(0.5),
     };
     let denoiser = unet.into();
-    let mut trainer = Trainer::new(&denoiser, &process, settings, adapter);
+    let mut trainer = Trainer::new(&denoiser, &process, settings, adapter).expect("a training");
     let fresh = trainer.save_state().expect("a state");
     trainer.step(&[batch(config.cross_attention_dim)]).expect("a step");
     let good = trainer.save_state().expect("a state");

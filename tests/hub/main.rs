@@ -5,6 +5,7 @@ mod content;
 mod model;
 mod patience;
 mod program;
+mod real;
 mod server;
 mod together;
 mod trust;

@@ -21,7 +21,7 @@ fn computed(model: &Model, lora: &LoraSet) -> [(&'static str, Tensor); 3] {
     let conditions = Conditioning { sizes: Some(sizes), ..conditions };
     let latents = there(&randn(5, &[1, 4, 12, 10]));
     let prediction = model.denoiser.forward(&latents, &[400.0], &conditions, lora).unwrap();
-    [("tokens", tokens), ("pooled", pooled), ("prediction", prediction)]
+    [("tokens", tokens.narrow(1, 0, 9).unwrap()), ("pooled", pooled), ("prediction", prediction)]
 }
 
 fn compare(what: &str, model: &Model, file: &Path, layers: &[AdaptableLayer], expected: &str) {

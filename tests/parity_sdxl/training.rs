@@ -4,7 +4,7 @@ use runner::models::Recompute;
 use runner::models::config::LatentScale;
 use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
-    Batch, BatchConfig, BatchSource, ProbeSet, Trainer, TrainingConfig, TrainingItem, probe_values,
+    Batch, BatchConfig, BatchSource, Material, Preserved, ProbeSet, Trainer, TrainingConfig, TrainingItem, probe_values,
 };
 
 use super::*;
@@ -27,6 +27,9 @@ fn config(recompute: Recompute) -> TrainingConfig {
         prior_weight: 1.0,
         snr_gamma: None,
         recompute,
+        text_encoder_rate: None,
+        lora_plus_ratio: 1.0,
+        ema_decay: None,
     }
 }
 
@@ -44,8 +47,9 @@ fn batch(step: usize) -> Batch {
         latents: there(&(randn(seed, &shape) * 0.8).unwrap()),
         noise: there(&randn(seed + 1, &shape)),
         times: (0..4).map(|_| times.below(1000) as f32).collect(),
-        conditioning: conditions(&context, &pooled, &sizes),
+        conditioning: conditions(&context, &pooled, &sizes).into(),
         photos: 2,
+        preserved: Preserved::Images,
         dropout_masks: BTreeMap::new(),
     }
 }
@@ -57,7 +61,7 @@ fn twenty_steps_follow_peft_and_torch() {
     for recompute in [Recompute::Nothing, Recompute::Blocks] {
         let start = adapter(&model, 0.0);
         let begin = joined(start.variables().map(|(_, variable)| variable.as_tensor())).copy().unwrap();
-        let mut trainer = Trainer::new(&model.denoiser, &model.process, config(recompute), start);
+        let mut trainer = Trainer::new(&model.denoiser, &model.process, config(recompute), start).unwrap();
         let (mut loss_error, mut norm_error) = (0f64, 0f64);
         for (step, expected) in expected.iter().enumerate() {
             let report = trainer.step(&[batch(step)]).unwrap();
@@ -86,24 +90,28 @@ fn items(count: usize, seed: u64) -> Vec<TrainingItem> {
         TrainingItem {
             mean: (randn(seed, &[4, 6, 8]) * 5.0).unwrap(),
             std: (randn(seed + 1, &[4, 6, 8]).abs().unwrap() * 0.1).unwrap(),
-            conditioning: conditions(&there(&randn(seed + 2, &[1, 7, 32])), &there(&randn(seed + 3, &[1, 10])), &sizes),
+            mirrored: None,
+            conditioning: conditions(&there(&randn(seed + 2, &[1, 7, 32])), &there(&randn(seed + 3, &[1, 10])), &sizes)
+                .into(),
         }
     };
     (0..count).map(item).collect()
 }
 
 fn source(model: &Model, batch_size: usize, gradient_accumulation: usize) -> BatchSource {
+    let (dropout, caption_dropout, noise_offset, latents) = (0.2, 0.0, 0.0, LatentScale::new(0.130_25));
     let config =
-        BatchConfig { batch_size, gradient_accumulation, dropout: 0.2, latents: LatentScale::new(0.130_25), seed: 3 };
+        BatchConfig { batch_size, gradient_accumulation, dropout, caption_dropout, noise_offset, latents, seed: 3 };
     let layers = model.denoiser.adaptable_layers(Targets::default());
-    BatchSource::new(config, &model.process, items(3, 500), items(2, 900), layers, device()).unwrap()
+    let material = Material::with_images(items(3, 500), items(2, 900));
+    BatchSource::new(config, &model.process, material, layers, device()).unwrap()
 }
 
 #[test]
 fn samples_keep_their_sizes_in_batches() {
     let model = model();
     let batch = source(&model, 2, 1).batches(0).unwrap().remove(0);
-    let sizes = batch.conditioning.sizes.unwrap().to_vec2::<f32>().unwrap();
+    let sizes = batch.conditioning.sizes().unwrap().to_vec2::<f32>().unwrap();
     let mut own: Vec<f32> = sizes.iter().map(|row| row[0]).collect();
     assert!(sizes.iter().all(|row| row[2] == 3.0 * (row[0] - 1000.0)), "{sizes:?}");
     own.dedup();
@@ -113,7 +121,8 @@ fn samples_keep_their_sizes_in_batches() {
 #[test]
 fn accumulated_passes_average_to_the_batch() {
     let model = model();
-    let trainer = Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1));
+    let trainer =
+        Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1)).unwrap();
     let large = trainer.gradients(&source(&model, 4, 1).batches(1).unwrap()).unwrap();
     for (batch_size, passes) in [(2, 2), (1, 4)] {
         let small = trainer.gradients(&source(&model, batch_size, passes).batches(1).unwrap()).unwrap();
@@ -126,7 +135,8 @@ fn accumulated_passes_average_to_the_batch() {
 fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     let model = model();
     let source = source(&model, 1, 1);
-    let new = || Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1));
+    let new =
+        || Trainer::new(&model.denoiser, &model.process, config(Recompute::Nothing), adapter(&model, 0.1)).unwrap();
     let train = |trainer: &mut Trainer<'_>, steps: usize| {
         for _ in 0..steps {
             trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap();
@@ -154,7 +164,8 @@ fn the_probe_values_do_not_depend_on_the_batch_size() {
     // The sizes count.
     let one_size = items(3, 100).into_iter().map(|item| {
         let sizes = Some(Tensor::zeros((1, 6), DType::F32, device()).unwrap());
-        TrainingItem { conditioning: Conditioning { sizes, ..item.conditioning }, ..item }
+        let conditioning = Conditioning { sizes, ..item.conditioning.encoded().unwrap().clone() };
+        TrainingItem { conditioning: conditioning.into(), ..item }
     });
     let other = ProbeSet::new(one_size.collect(), 2, &model.process, LatentScale::new(0.130_25), 1);
     let other = probe_values(&model.denoiser, &model.process, &other, &LoraSet::empty(), 1, device()).unwrap();

@@ -1,6 +1,8 @@
 //! What must hold for batches, resumed trainings and the probe loss.
 
 use runner::models::config::LatentScale;
+use runner::training::ClassMaterial;
+use runner::training::optimizer::{LionConfig, ProdigyConfig};
 
 use super::*;
 
@@ -9,23 +11,24 @@ fn items(count: usize, denoiser: &Denoiser, seed: u64) -> Vec<TrainingItem> {
         .map(|i| TrainingItem {
             mean: (randn(seed + 10 * i, &[4, 7, 5]) * 5.0).unwrap(),
             std: (randn(seed + 10 * i + 1, &[4, 7, 5]).abs().unwrap() * 0.1).unwrap(),
+            mirrored: None,
             conditioning: randn(seed + 10 * i + 2, &[1, 7, width(denoiser)]).into(),
         })
         .collect()
 }
 
+fn config(batch_size: usize, gradient_accumulation: usize) -> BatchConfig {
+    let (dropout, caption_dropout, noise_offset) = (0.0, 0.0, 0.0);
+    let latents = LatentScale::new(0.182_15);
+    BatchConfig { batch_size, gradient_accumulation, dropout, caption_dropout, noise_offset, latents, seed: 3 }
+}
+
 fn source(denoiser: &Denoiser, batch_size: usize, accumulation: usize, dropout: f64) -> BatchSource {
-    let config = BatchConfig {
-        batch_size,
-        gradient_accumulation: accumulation,
-        dropout,
-        latents: LatentScale::new(0.182_15),
-        seed: 3,
-    };
+    let config = BatchConfig { dropout, ..config(batch_size, accumulation) };
     let (photos, class_images) = (items(3, denoiser, 500), items(4, denoiser, 900));
     let process = Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap());
-    BatchSource::new(config, &process, photos, class_images, denoiser.adaptable_layers(Targets::Attention), device())
-        .unwrap()
+    let material = Material::with_images(photos, class_images);
+    BatchSource::new(config, &process, material, denoiser.adaptable_layers(Targets::Attention), device()).unwrap()
 }
 
 #[test]
@@ -44,7 +47,7 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     let case = &cases()["accumulation"];
     let (denoiser, process) = model(&case.model);
     let source = source(&denoiser, 1, 2, 0.3);
-    let new = || Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
+    let new = || case.trainer(&denoiser, &process, Recompute::Nothing);
     let train = |trainer: &mut Trainer<'_>, steps: u64| {
         (0..steps).map(|_| trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap()).collect::<Vec<_>>()
     };
@@ -77,7 +80,7 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
         device(),
     )
     .unwrap();
-    let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other);
+    let mut other = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), other).unwrap();
     let error = other.load_state(&state).unwrap_err();
     assert!(matches!(&error, TrainingError::State(reason) if reason.contains("not F32")), "{error}");
     for cut in [0, 7, 100, state.len() / 2, state.len() - 1] {
@@ -86,12 +89,89 @@ fn a_resumed_training_is_an_uninterrupted_one_to_the_bit() {
     assert_eq!(bits(&second), bits(&whole), "a refused state changes nothing");
 }
 
+/// Photos with token ids, mirror images, and prompts for the class of which the base model's output is kept.
+fn options_source(case: &Case, denoiser: &Denoiser, batch_size: usize, accumulation: usize) -> BatchSource {
+    let config =
+        BatchConfig { dropout: 0.25, caption_dropout: 0.3, noise_offset: 0.1, ..config(batch_size, accumulation) };
+    let prompt = |first: u32| {
+        let ids = Tensor::from_vec((first..first + 7).collect::<Vec<u32>>(), (1, 7), device()).unwrap();
+        Prompt::Ids(TokenIds { ids: vec![ids], sizes: None })
+    };
+    let mut photos = items(3, denoiser, 500);
+    for (i, photo) in photos.iter_mut().enumerate() {
+        photo.mirrored = Some((photo.mean.neg().unwrap(), photo.std.clone()));
+        photo.conditioning = prompt(10 * i as u32);
+    }
+    let class = ClassMaterial::Output((0..3).map(|i| prompt(200 + i)).collect());
+    let material = Material { photos, class, empty_prompt: Some(prompt(300)) };
+    let mut layers = denoiser.adaptable_layers(Targets::Attention);
+    layers.extend(text(&case.model).adaptable_layers(Targets::Attention));
+    let process = Process::Ddpm(NoiseSchedule::new(ScheduleSettings::default()).unwrap());
+    BatchSource::new(config, &process, material, layers, device()).unwrap()
+}
+
+#[test]
+fn a_resumed_training_with_every_option_is_an_uninterrupted_one_to_the_bit() {
+    let case = &Case { prior: Some(0.5), ..cases().remove("text").unwrap() };
+    let (denoiser, process) = model(&case.model);
+    let source = options_source(case, &denoiser, 2, 1);
+    for optimizer in [
+        OptimizerConfig::AdamW8bit(AdamWConfig::default()),
+        OptimizerConfig::Lion(LionConfig::default()),
+        OptimizerConfig::Prodigy(ProdigyConfig::default()),
+    ] {
+        let new = || {
+            let config = TrainingConfig { optimizer, ..case.config(Recompute::Blocks) };
+            let trainer = Trainer::new(&denoiser, &process, config, case.adapter(&denoiser)).unwrap();
+            trainer.with_text(text(&case.model))
+        };
+        let train = |trainer: &mut Trainer<'_>, steps: u64| {
+            (0..steps)
+                .map(|_| trainer.step(&source.batches(trainer.steps_done()).unwrap()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let mut whole = new();
+        let reports = train(&mut whole, 4);
+        let mut first = new();
+        train(&mut first, 2);
+        let mut second = new();
+        second.load_state(&first.save_state().unwrap()).unwrap();
+        assert_eq!(train(&mut second, 2), reports[2..]);
+        assert_eq!(second.save_state().unwrap(), whole.save_state().unwrap());
+        let kept = |trainer: &Trainer<'_>| {
+            let kept = trainer.kept().unwrap();
+            kept.variables().map(|(_, v)| v.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&second), kept(&whole));
+        assert_ne!(kept(&second), bits(&second), "what is kept is a mean of several steps");
+    }
+}
+
+#[test]
+fn single_samples_average_to_the_batch_with_every_option() {
+    let case = &Case { prior: Some(0.5), ..cases().remove("text").unwrap() };
+    let (denoiser, process) = model(&case.model);
+    let gradients = |batch_size, accumulation, recompute| {
+        let trainer = case.trainer(&denoiser, &process, recompute);
+        let source = options_source(case, &denoiser, batch_size, accumulation);
+        trainer.gradients(&source.batches(1).unwrap()).unwrap()
+    };
+    let large = gradients(4, 1, Recompute::Nothing);
+    assert!(large.prior_loss.unwrap() > 0.0);
+    for (batch_size, recompute) in [(2, Recompute::Nothing), (1, Recompute::Nothing), (4, Recompute::Blocks)] {
+        let small = gradients(batch_size, 4 / batch_size, recompute);
+        assert!((small.loss / large.loss - 1.0).abs() < 1e-6);
+        let error = gradient_distance(&small, &large);
+        assert!(error < 2e-5, "{batch_size} {recompute:?}: {error}");
+    }
+}
+
 #[test]
 fn accumulated_passes_and_single_samples_average_to_the_batch() {
     let case = &cases()["prior"];
     let (denoiser, process) = model(&case.model);
     let adapter = Case { up_deviation: 0.1, ..cases().remove("prior").unwrap() }.adapter(&denoiser);
-    let trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), adapter);
+    let trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), adapter).unwrap();
     for dropout in [0.0, 0.5] {
         let large = trainer.gradients(&source(&denoiser, 4, 1, dropout).batches(1).unwrap()).unwrap();
         for (batch_size, accumulation) in [(2, 2), (1, 4)] {
@@ -110,12 +190,12 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
     let (denoiser, process) = model(&case.model);
     let module = denoiser.adaptable_layers(Targets::Attention)[5].name.clone();
     let source = source(&denoiser, 1, 1, 0.0);
-    let mut trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
+    let mut trainer = case.trainer(&denoiser, &process, Recompute::Nothing);
     trainer.step(&source.batches(0).unwrap()).unwrap();
     let before = bits(&trainer);
 
     let mut batches = source.batches(1).unwrap();
-    batches[0].conditioning = (&batches[0].conditioning.tokens * f64::NAN).unwrap().into();
+    batches[0].conditioning = (&batches[0].conditioning.encoded().unwrap().tokens * f64::NAN).unwrap().into();
     let error = trainer.step(&batches).unwrap_err().to_string();
     assert!(error.contains("step 2") && error.contains("loss") && error.contains("text embeddings"), "{error}");
     assert_eq!((bits(&trainer), trainer.steps_done()), (before, 1));
@@ -130,7 +210,7 @@ fn numbers_that_are_not_finite_stop_with_step_and_module() {
 fn wrong_batches_are_refused() {
     let case = &cases()["prior"];
     let (denoiser, process) = model(&case.model);
-    let trainer = Trainer::new(&denoiser, &process, case.config(Recompute::Nothing), case.adapter(&denoiser));
+    let trainer = case.trainer(&denoiser, &process, Recompute::Nothing);
     let good = source(&denoiser, 1, 1, 0.0).batches(0).unwrap().remove(0);
     assert!(trainer.gradients(&[]).is_err());
     for bad in [
@@ -180,7 +260,7 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
 
         // The same number from the training loss at the same triples.
         let config = case.config(Recompute::Nothing);
-        let trainer = Trainer::new(&denoiser, &process, config, adapter);
+        let trainer = Trainer::new(&denoiser, &process, config, adapter).unwrap();
         let (mut mean, timesteps) = (0.0, [125.0, 375.0, 625.0, 875.0]);
         for (photo, item) in items.iter().enumerate() {
             for (place, timestep) in timesteps.into_iter().enumerate() {
@@ -191,6 +271,7 @@ fn the_probe_loss_does_not_depend_on_the_batch_size() {
                     times: vec![timestep],
                     conditioning: item.conditioning.to_device(device()).unwrap(),
                     photos: 1,
+                    preserved: Preserved::Images,
                     dropout_masks: BTreeMap::new(),
                 };
                 mean += trainer.gradients(&[batch]).unwrap().loss / 12.0;

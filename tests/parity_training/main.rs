@@ -8,17 +8,17 @@ mod device;
 use candle_core::{DType, Tensor};
 use device::{device, there};
 use runner::adapter::Adapter;
-use runner::choice::{AdapterKind, Targets};
-use runner::models::config::{UNetConfig, scheduler};
-use runner::models::{Denoiser, Recompute, UNet2DConditionModel};
+use runner::choice::{AdapterKind, Scaling, Targets};
+use runner::models::config::{TextConfig, UNetConfig, scheduler};
+use runner::models::{Denoiser, Parts, Recompute, TrainedText, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
 use runner::sampling::schedule::{NoiseSchedule, ScheduleSettings};
 use runner::tensors::Weights;
 use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
-    Batch, BatchConfig, BatchSource, Gradients, ProbeSet, Trainer, TrainingConfig, TrainingError, TrainingItem,
-    probe_loss, probe_values,
+    Batch, BatchConfig, BatchSource, Gradients, Material, Preserved, ProbeSet, Prompt, TokenIds, Trainer,
+    TrainingConfig, TrainingError, TrainingItem, probe_loss, probe_values,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,19 @@ struct Case {
     prior: Option<f64>,
     snr_gamma: Option<f64>,
     size: [usize; 2],
+    #[serde(default = "attention")]
+    targets: Targets,
+    /// The text encoder is trained.
+    #[serde(default)]
+    text: bool,
+    text_rate: Option<f64>,
+    ema_decay: Option<f64>,
+    lora_plus: Option<f64>,
+    #[serde(default)]
+    rslora: bool,
+    /// The base model's output is kept.
+    #[serde(default)]
+    output: bool,
     /// Module → tokens of its input, as peft's dropout saw them.
     mask_tokens: BTreeMap<String, usize>,
     steps: Vec<Step>,
@@ -63,8 +76,21 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
+fn attention() -> Targets {
+    Targets::Attention
+}
+
 fn cases() -> BTreeMap<String, Case> {
-    serde_json::from_str(&std::fs::read_to_string(golden("training/cases.json")).unwrap()).unwrap()
+    let read = |file| -> BTreeMap<String, Case> {
+        serde_json::from_str(&std::fs::read_to_string(golden(file)).unwrap()).unwrap()
+    };
+    read("training/cases.json").into_iter().chain(read("training/options.json")).collect()
+}
+
+/// The text encoder of a small model, to be trained.
+fn text(name: &str) -> TrainedText {
+    let model = Parts::open(&golden("models").join(name)).unwrap().load(device(), DType::F32).unwrap();
+    TrainedText::load(&model.prompts).unwrap()
 }
 
 /// Width of the tokens that the network attends to.
@@ -88,15 +114,13 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 
 impl Case {
     fn adapter(&self, denoiser: &Denoiser) -> Adapter {
-        let adapter = Adapter::init(
-            AdapterKind::Lora,
-            &denoiser.adaptable_layers(Targets::Attention),
-            self.rank,
-            self.alpha,
-            0,
-            device(),
-        )
-        .unwrap();
+        let mut layers = denoiser.adaptable_layers(self.targets);
+        if self.text {
+            layers.extend(text(&self.model).adaptable_layers(self.targets));
+        }
+        let scaling = if self.rslora { Scaling::RsLora } else { Scaling::Standard };
+        let alpha = scaling.alpha(self.alpha, self.rank);
+        let adapter = Adapter::init(AdapterKind::Lora, &layers, self.rank, alpha, 0, device()).unwrap();
         for (i, (name, variable)) in adapter.variables().enumerate() {
             let deviation = if name.ends_with(".down") { 1.0 / self.rank as f64 } else { self.up_deviation };
             variable.set(&there(&(randn(1000 + i as u64, variable.dims()) * deviation).unwrap())).unwrap();
@@ -127,7 +151,16 @@ impl Case {
             prior_weight: self.prior.unwrap_or(0.0),
             snr_gamma: self.snr_gamma,
             recompute,
+            text_encoder_rate: self.text_rate,
+            lora_plus_ratio: self.lora_plus.unwrap_or(1.0),
+            ema_decay: self.ema_decay,
         }
+    }
+
+    /// A training that has done no step.
+    fn trainer<'a>(&self, denoiser: &'a Denoiser, process: &'a Process, recompute: Recompute) -> Trainer<'a> {
+        let trainer = Trainer::new(denoiser, process, self.config(recompute), self.adapter(denoiser)).unwrap();
+        if self.text { trainer.with_text(text(&self.model)) } else { trainer }
     }
 
     fn batches(&self, denoiser: &Denoiser, step: usize) -> Vec<Batch> {
@@ -137,16 +170,34 @@ impl Case {
                 let total = self.batch_size * if self.prior.is_some() { 2 } else { 1 };
                 let shape = [total, 4, self.size[0], self.size[1]];
                 let mut timesteps = TorchRng::new(seed + 3);
+                let photos = self.batch_size;
+                let times: Vec<f32> = (0..total).map(|_| timesteps.below(1000) as f32).collect();
+                // Where the output is kept, the second half are the photos once more.
+                let halves = |tensor: Tensor| match self.output {
+                    true => tensor.narrow(0, 0, photos).and_then(|half| Tensor::cat(&[&half, &half], 0)).unwrap(),
+                    false => tensor,
+                };
                 Batch {
-                    latents: there(&(randn(seed, &shape) * 0.8).unwrap()),
-                    noise: there(&randn(seed + 1, &shape)),
-                    times: (0..total).map(|_| timesteps.below(1000) as f32).collect(),
-                    conditioning: there(&randn(seed + 2, &[total, 7, width(denoiser)])).into(),
-                    photos: self.batch_size,
+                    latents: there(&halves((randn(seed, &shape) * 0.8).unwrap())),
+                    noise: there(&halves(randn(seed + 1, &shape))),
+                    times: if self.output { times[..photos].repeat(2) } else { times },
+                    conditioning: self.prompts(denoiser, seed, total),
+                    photos,
+                    preserved: if self.output { Preserved::Output } else { Preserved::Images },
                     dropout_masks: self.masks(denoiser, seed, total),
                 }
             })
             .collect()
+    }
+
+    fn prompts(&self, denoiser: &Denoiser, seed: u64, total: usize) -> Prompt {
+        if !self.text {
+            return there(&randn(seed + 2, &[total, 7, width(denoiser)])).into();
+        }
+        let config = TextConfig::read(&golden("models").join(&self.model).join("text_encoder/config.json")).unwrap();
+        let mut rng = TorchRng::new(seed + 4);
+        let ids: Vec<u32> = (0..total * 7).map(|_| rng.below(config.vocab_size as u32)).collect();
+        Prompt::Ids(TokenIds { ids: vec![Tensor::from_vec(ids, (total, 7), device()).unwrap()], sizes: None })
     }
 
     fn masks(&self, denoiser: &Denoiser, seed: u64, total: usize) -> BTreeMap<String, Tensor> {

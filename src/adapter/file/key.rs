@@ -56,14 +56,16 @@ pub(super) struct Key {
 }
 
 /// Names whose dots are underscores.
-const KOHYA_PREFIXES: [(&str, Part); 4] = [
+const KOHYA_PREFIXES: [(&str, Part); 5] = [
     ("lora_unet_", Part::Unet),
     ("lora_te_", Part::TextEncoder),
     ("lora_te1_", Part::TextEncoder),
     ("lora_te2_", Part::TextEncoder2),
+    // LyCORIS on a network of its own
+    ("lycoris_", Part::Unet),
 ];
 
-const DOTTED_PREFIXES: [(&str, Part); 12] = [
+const DOTTED_PREFIXES: [(&str, Part); 14] = [
     ("unet.", Part::Unet),
     ("text_encoder.", Part::TextEncoder),
     ("text_encoder_2.", Part::TextEncoder2),
@@ -78,6 +80,9 @@ const DOTTED_PREFIXES: [(&str, Part); 12] = [
     ("lora_te2.", Part::TextEncoder2),
     ("clip_l.", Part::TextEncoder),
     ("clip_g.", Part::TextEncoder2),
+    // ComfyUI's
+    ("text_encoders.clip_l.transformer.", Part::TextEncoder),
+    ("text_encoders.clip_g.transformer.", Part::TextEncoder2),
     // peft on a text encoder of its own
     ("base_model.model.text_model.", Part::TextEncoder),
 ];
@@ -104,7 +109,7 @@ fn endings() -> impl Iterator<Item = (&'static str, Role, Naming)> {
 }
 
 /// Methods that are not supported: part of a tensor's name → what it is.
-const OTHER_METHODS: [(&str, &str); 12] = [
+const OTHER_METHODS: [(&str, &str); 11] = [
     (".lokr_t1", "LoKr with a core of its first factor is not supported"),
     (".oft_", "OFT is not supported"),
     (".hra_", "HRA is not supported"),
@@ -113,7 +118,6 @@ const OTHER_METHODS: [(&str, &str); 12] = [
     (".lora_A.bias", "an adapter with biases is not supported"),
     (".lora_B.bias", "an adapter with biases is not supported"),
     (".lora_up.bias", "an adapter with biases is not supported"),
-    (".diff", "a whole weight or bias that is added (LyCORIS's full) is not supported"),
     (".w_norm", "a changed norm (LyCORIS) is not supported"),
     (".b_norm", "a changed norm (LyCORIS) is not supported"),
     ("bundle_emb.", "an embedding (textual inversion) that is packed into the file is not supported"),
@@ -123,6 +127,9 @@ const OTHER_METHODS: [(&str, &str); 12] = [
 pub(super) fn parse(name: &str) -> Result<Key, String> {
     if let Some((_, reason)) = OTHER_METHODS.iter().find(|(mark, _)| name.contains(mark)) {
         return Err((*reason).to_owned());
+    }
+    if name.ends_with(".diff") || name.ends_with(".diff_b") {
+        return Err("a whole weight or bias that is added (LyCORIS's full) is not supported".to_owned());
     }
     for (prefix, part) in KOHYA_PREFIXES {
         if let Some(rest) = name.strip_prefix(prefix) {
@@ -223,6 +230,7 @@ mod tests {
             (format!("{MODULE}.lokr_w2.default"), MODULE, Role::Tensor(AdapterKind::Lokr, "w2"), Naming::Peft),
             (format!("lora_unet_{flat}.hada_t1"), &flat, Role::Tensor(AdapterKind::Loha, "t1"), Naming::Kohya),
             (format!("lora_unet.{MODULE}.lora_up.weight"), MODULE, UP, Naming::Dotted),
+            (format!("lycoris_{flat}.lora_up.weight"), &flat, UP, Naming::Kohya),
         ] {
             let expected = Key { part: Part::Unet, module: module.to_owned(), role, naming };
             assert_eq!(parse(&name), Ok(expected), "{name}");
@@ -243,6 +251,10 @@ mod tests {
             ("text_encoder.encoder.layers.11.self_attn.q_proj.lora_A.weight", Part::TextEncoder),
             ("text_encoder_2.text_model.encoder.layers.11.self_attn.to_q_lora.up.weight", Part::TextEncoder2),
             ("base_model.model.text_model.encoder.layers.11.self_attn.q_proj.lora_A.weight", Part::TextEncoder),
+            (
+                "text_encoders.clip_l.transformer.text_model.encoder.layers.11.self_attn.q_proj.lora_up.weight",
+                Part::TextEncoder,
+            ),
             ("clip_g.text_model.encoder.layers.11.self_attn.q_proj.lora_down.weight", Part::TextEncoder2),
         ] {
             let key = parse(name).unwrap();

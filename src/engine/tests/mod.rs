@@ -22,6 +22,7 @@ mod cells;
 mod damage;
 mod kills;
 mod terms;
+mod workers;
 
 const STEPS: u32 = 3;
 
@@ -37,6 +38,12 @@ enum Trouble {
     Kill,
     /// Somebody removes the work in progress, once.
     CleanUp,
+    /// The disk is full, once.
+    Full,
+    /// Another process takes the work over, and gives it back, once.
+    TakenOver,
+    /// Another process records that `train B` failed.
+    OtherFails,
 }
 
 /// Counts steps; its result is a pure function of the job's key and its needs' results.
@@ -65,8 +72,24 @@ impl Worker for Fake {
                 Some(Trouble::Kill) => std::process::abort(),
                 Some(Trouble::CleanUp) => {
                     self.trouble.clear();
-                    std::fs::remove_dir_all(self.root.join(".work").join(format!("{}-{}", job.stage, job.key)))
-                        .unwrap();
+                    std::fs::remove_dir_all(self.root.join(".work")).unwrap();
+                }
+                Some(Trouble::Full) => {
+                    self.trouble.clear();
+                    let (action, path) = ("write", self.root.clone());
+                    let source = std::io::ErrorKind::StorageFull.into();
+                    return Err(StoreError::Io { action, path, source }.into());
+                }
+                Some(Trouble::TakenOver) => {
+                    self.trouble.clear();
+                    let right = self.root.join(".locks").join(format!("{}-{}", job.stage, job.key));
+                    let file = std::fs::read_dir(&right).unwrap().next().unwrap().unwrap().path();
+                    let text = std::fs::read_to_string(&file).unwrap().replace("\nheld ", "\nfree ");
+                    std::fs::write(right.join("000000099"), text).unwrap();
+                }
+                Some(Trouble::OtherFails) => {
+                    let key = &plan(&["A", "B"]).jobs[3].key.clone();
+                    Store::reader(&self.root).record_failure(Stage::Train, key, "no luck").unwrap();
                 }
                 None => {}
             }

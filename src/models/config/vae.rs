@@ -32,7 +32,7 @@ pub struct VaeConfig {
 }
 
 /// Every known key of a VAE's configuration. It is used or checked, or it changes no number here.
-pub(crate) const KNOWN: [&str; 20] = [
+pub(crate) const KNOWN: [&str; 21] = [
     "in_channels",
     "out_channels",
     "down_block_types",
@@ -54,6 +54,7 @@ pub(crate) const KNOWN: [&str; 20] = [
     "mid_block_add_attention",
     "quantization_config",
     "dtype",
+    "torch_dtype",
 ];
 
 /// How the latents of the VAE and those of the denoiser differ.

@@ -85,12 +85,12 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
         };
         halves.push((rank, b0, output, b1, window));
     }
+    check_filled(shapes.values().copied())?;
     let (rank, rank_b, output, input, window) = halves[0];
     if halves[1] != halves[0] || rank != rank_b {
         let shapes: Vec<&[usize]> = shapes.values().copied().collect();
         return Err(format!("its matrices have the shapes {shapes:?}, which do not fit each other"));
     }
-    check_filled(shapes.values().copied())?;
     // The update itself is computed.
     check_matrix(&[output, input, window.0, window.1])?;
     Ok(Shape { rank: Some(rank), input, output, window })

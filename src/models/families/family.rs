@@ -29,6 +29,8 @@ pub struct SingleFile {
     pub may_predict_v: bool,
     /// Latents on a side of the images that models which predict v were trained on.
     pub sample_size_v: usize,
+    /// How the models' scheduler spreads its steps; `None`: as each sampler does by itself.
+    pub spacing: Option<&'static str>,
     /// A VAE of the Hub for files that have none.
     pub vae: &'static str,
     /// Models of the Hub that have the family's vocabulary in their tokenizer folders.

@@ -15,6 +15,9 @@ pub use prompts::{PromptRules, TextStates};
 /// The kinds of diffusers folders that the families have.
 pub const FOLDERS: [&ModelFolder; 2] = [Family::Sd1.data().folder, Family::Sdxl.data().folder];
 
+/// The text encoders of these folders, without the other parts.
+pub const TEXT_ENCODERS: [&ModelFolder; 2] = [&stable_diffusion::TEXT_ENCODERS, &sdxl::TEXT_ENCODERS];
+
 /// A family of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {

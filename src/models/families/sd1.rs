@@ -17,6 +17,7 @@ pub(super) const DATA: FamilyData = FamilyData {
         ],
         may_predict_v: false,
         sample_size_v: 64,
+        spacing: None,
         vae: "stabilityai/sd-vae-ft-mse",
         vocabularies: &[
             "stable-diffusion-v1-5/stable-diffusion-v1-5",

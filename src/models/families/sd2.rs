@@ -17,6 +17,7 @@ pub(super) const DATA: FamilyData = FamilyData {
         ],
         may_predict_v: true,
         sample_size_v: 96,
+        spacing: None,
         vae: "stabilityai/sd-vae-ft-mse",
         vocabularies: &["stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1-base"],
     },

@@ -25,6 +25,7 @@ pub(super) const DATA: FamilyData = FamilyData {
         ],
         may_predict_v: false,
         sample_size_v: 128,
+        spacing: Some("leading"),
         vae: "madebyollin/sdxl-vae-fp16-fix",
         vocabularies: &["stabilityai/stable-diffusion-xl-base-1.0"],
     },
@@ -41,19 +42,21 @@ pub(super) const DATA: FamilyData = FamilyData {
 const FOLDER: ModelFolder = ModelFolder {
     pipelines: &["StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline"],
     shared: &[ModelFolder::INDEX, ModelFolder::SCHEDULER],
-    parts: &[
-        stable_diffusion::UNET,
-        stable_diffusion::VAE,
-        stable_diffusion::TEXT_ENCODER,
-        ModelPart {
-            folder: "text_encoder_2",
-            stem: "model",
-            class: "CLIPTextModelWithProjection",
-            tokenizer: Some("tokenizer_2"),
-        },
-    ],
+    parts: &[stable_diffusion::UNET, stable_diffusion::VAE, stable_diffusion::TEXT_ENCODER, TEXT_ENCODER_2],
     ..stable_diffusion::FOLDER
 };
+
+/// The second text encoder in a diffusers folder.
+const TEXT_ENCODER_2: ModelPart = ModelPart {
+    folder: "text_encoder_2",
+    stem: "model",
+    class: "CLIPTextModelWithProjection",
+    tokenizer: Some("tokenizer_2"),
+};
+
+/// Its text encoders alone.
+pub(super) const TEXT_ENCODERS: ModelFolder =
+    ModelFolder { shared: &[], parts: &[stable_diffusion::TEXT_ENCODER, TEXT_ENCODER_2], ..stable_diffusion::FOLDER };
 
 /// `unet/config.json` of stable-diffusion-xl-base-1.0, the keys that matter.
 const UNET: &str = r#"{

@@ -26,6 +26,9 @@ pub(super) const FOLDER: ModelFolder = ModelFolder {
     optional: &[],
 };
 
+/// Its text encoder alone.
+pub(super) const TEXT_ENCODERS: ModelFolder = ModelFolder { shared: &[], parts: &[TEXT_ENCODER], ..FOLDER };
+
 /// What prompts become.
 pub(super) const PROMPTS: PromptRules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::models::families::Family;
+use crate::models::families::{Family, FamilyData};
 use crate::models::network::Network;
 use crate::sampling::schedule::PredictionType;
 use crate::tensors::LoadError;
@@ -32,13 +32,17 @@ pub(super) fn architecture(file: &Path, family: Family, prediction: PredictionTy
 
 /// `scheduler/scheduler_config.json` of the families. A model with zero terminal SNR is drawn from the last timestep on
 /// (Lin et al. 2023, [arXiv 2305.08891](https://arxiv.org/abs/2305.08891), section 3.3).
-pub(super) fn scheduler(prediction: PredictionType, zero_snr: bool) -> String {
+pub(super) fn scheduler(family: &FamilyData, prediction: PredictionType, zero_snr: bool) -> String {
     let prediction = match prediction {
         PredictionType::Epsilon => "epsilon",
         PredictionType::VPrediction => "v_prediction",
         PredictionType::Sample => "sample",
     };
-    let spacing = if zero_snr { r#", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing""# } else { "" };
+    let spacing = match family.single_file.spacing {
+        _ if zero_snr => r#", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing""#.to_owned(),
+        Some(spacing) => format!(r#", "timestep_spacing": "{spacing}""#),
+        None => String::new(),
+    };
     format!(
         r#"{{"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
             "set_alpha_to_one": false, "steps_offset": 1, "prediction_type": "{prediction}"{spacing}}}"#

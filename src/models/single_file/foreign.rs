@@ -53,7 +53,7 @@ const KINDS: [Kind; 21] = [
     kind(&["edm_mean"], "this is a model of the EDM process (such as Playground v2.5), which is not supported"),
     kind(
         &["conditioner.embedders.0.model.transformer"],
-        "this is the refiner of Stable Diffusion XL, which only works on pictures of the base model: use the base model",
+        "this is the refiner of Stable Diffusion XL, which only works on pictures of the base model: use that one",
     ),
     kind(
         &["embedder.noise_augmentor", "noise_augmentor."],
@@ -149,7 +149,6 @@ fn unknown(width: usize) -> String {
     let known = Family::ALL.map(|family| format!("{} ({})", family.data().name, family.data().context));
     let is = match width {
         1280 => "it is the refiner of Stable Diffusion XL, which only works on pictures of the base model".to_owned(),
-        2048 => "it is a model of Stable Diffusion XL".to_owned(),
         _ => "it is of a family that is not known here".to_owned(),
     };
     format!("its UNet attends to prompts of width {width}: {is}; supported are {}", known.join(", "))

@@ -154,8 +154,8 @@ fn vae_attention(name: &str) -> Option<String> {
 pub(crate) const PROJECTION: &str = "text_projection";
 
 /// A tensor of OpenCLIP's text encoder, without `cond_stage_model.model.`; only the first `layers` layers are
-/// used, and the output projection if the network is `projected`. `…self_attn.in_proj_weight` and `…in_proj_bias` remain
-/// to be split.
+/// used, and the output projection if the network is `projected`. `…self_attn.in_proj_weight` and `…in_proj_bias`
+/// remain to be split.
 pub(crate) fn open_clip(name: &str, layers: usize, projected: bool) -> Option<String> {
     match name {
         "positional_embedding" => return Some("embeddings.position_embedding.weight".to_owned()),

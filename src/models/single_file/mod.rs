@@ -70,7 +70,7 @@ impl Checkpoint<'_> {
         let Self { file, weights, ema, prediction, architecture, elsewhere } = self;
         let family = architecture.family.data();
         let zero_snr = prediction::zero_snr(&weights, prediction);
-        let (process, _) = scheduler::process(&architecture::scheduler(prediction, zero_snr))
+        let (process, _) = scheduler::process(&architecture::scheduler(family, prediction, zero_snr))
             .map_err(|e| LoadError::Invalid { file: file.to_owned(), reason: e.to_string() })?;
         let weights = unused::without_known(weights)?;
         let own_vae = architecture.networks.iter().find_map(Network::vae);

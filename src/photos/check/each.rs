@@ -3,7 +3,6 @@
 use super::finding::Finding;
 use super::kind::Kind;
 use super::usage::Usage;
-use crate::photos::crop;
 use crate::photos::found::Scan;
 use crate::photos::photo::Photo;
 
@@ -46,18 +45,20 @@ pub fn relative_sharpness(scan: &Scan, photo: &Photo) -> Option<f64> {
     (usual > 0.0).then(|| own / usual)
 }
 
-/// The share of a photo that the square crop takes away.
+/// The share of a photo that the crop takes away.
 #[must_use]
-pub fn cropped_away(photo: &Photo) -> f64 {
-    1.0 - f64::from(photo.width.min(photo.height)) / f64::from(photo.width.max(photo.height))
+pub fn cropped_away(photo: &Photo, usage: &Usage) -> f64 {
+    let (width, height) = usage.cut().size((photo.width, photo.height));
+    let (own, cut) = (f64::from(photo.width) / f64::from(photo.height), width as f64 / height as f64);
+    1.0 - own.min(cut) / own.max(cut)
 }
 
-/// The share of a photo's subject that the square crop takes away; `None` without a mask.
+/// The share of a photo's subject that the crop takes away; `None` without a mask.
 #[must_use]
 pub fn subject_lost(scan: &Scan, photo: &Photo, usage: &Usage) -> Option<f64> {
     let subject = &scan.masks.get(&photo.hash)?.subject;
     let size = (photo.width, photo.height);
-    let (x, y) = crop::square(size, &photo.hash, usage.resolution, usage.crop(), usage.seed);
+    let (x, y) = usage.cut().spans(size, &photo.hash);
     let part = |span: crate::picture::Span| {
         let at = |position: usize| position as f64 / span.resized as f64;
         at(span.start)..at(span.start + span.length)
@@ -73,8 +74,8 @@ pub(super) fn cropped(scan: &Scan, usage: &Usage) -> Vec<Finding> {
                 (Kind::SubjectCut, format!("{:.0} % of the subject is outside", 100.0 * lost))
             }
             Some(_) => return None,
-            None if cropped_away(photo) > MOST_CROPPED => {
-                (Kind::Cropped, format!("{:.0} % is cut away", 100.0 * cropped_away(photo)))
+            None if cropped_away(photo, usage) > MOST_CROPPED => {
+                (Kind::Cropped, format!("{:.0} % is cut away", 100.0 * cropped_away(photo, usage)))
             }
             None => return None,
         };

@@ -1,6 +1,7 @@
 //! What a study does with photos, as far as the rules ask for it.
 
 use crate::choice::Crop;
+use crate::photos::crop::Cut;
 
 /// How one cell uses the photos of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,6 +9,7 @@ pub struct Usage {
     /// Side of the square crop in pixels.
     pub resolution: usize,
     random: bool,
+    buckets: bool,
     pub(super) seed: u64,
     /// How many photos are held out.
     pub(super) held_out: usize,
@@ -23,10 +25,17 @@ impl Usage {
     /// So many photos are held out, as [`split()`](super::super::split()) divides them by the seed.
     #[must_use]
     pub fn of_cell(resolution: usize, crop: Crop, seed: u64, held_out: usize) -> Self {
-        Self { resolution, random: crop == Crop::Random, seed, held_out }
+        Self { resolution, random: crop == Crop::Random, buckets: false, seed, held_out }
     }
 
-    pub(super) fn crop(&self) -> Crop {
-        if self.random { Crop::Random } else { Crop::Center }
+    /// The same with photos that keep their shape, as far as possible.
+    #[must_use]
+    pub fn in_buckets(self, buckets: bool) -> Self {
+        Self { buckets, ..self }
+    }
+
+    pub(super) fn cut(&self) -> Cut {
+        let crop = if self.random { Crop::Random } else { Crop::Center };
+        Cut { resolution: self.resolution, crop, seed: self.seed, buckets: self.buckets }
     }
 }

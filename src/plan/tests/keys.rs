@@ -78,6 +78,17 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("train.optimizer.weight_decay=0.1", from_train.clone()),
         ("train.max_grad_norm=2", from_train.clone()),
         ("train.snr_gamma=5", from_train.clone()),
+        ("train.targets=all", from_train.clone()),
+        ("train.scaling=rslora", from_train.clone()),
+        ("train.text_encoder=true", from_train.clone()),
+        // Without the text encoders nothing has this rate.
+        ("train.text_encoder_learning_rate=1e-5", vec![]),
+        ("train.noise_offset=0.05", from_train.clone()),
+        ("train.ema_decay=0.99", from_train.clone()),
+        ("train.caption_dropout=0.1", from_train.clone()),
+        ("train.optimizer.lora_plus_ratio=16", from_train.clone()),
+        ("train.prior_preservation.kind=output", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("dataset.random_flip=true", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("train.keep_every=100", from_train.clone()),
         // As long as the training: nothing is kept on the way.
         ("train.keep_every=400", vec![]),

@@ -8,14 +8,15 @@ use crate::report::data::Drawing;
 /// How the images of a cell are drawn.
 pub(super) fn drawing(settings: &Settings) -> Drawing {
     let (model, images) = (&settings.model, &settings.generate.images);
-    let (name, model_is_path) = match &model.base {
-        Base::Folder(path) | Base::File(path) => (without_folders(&path.to_string_lossy()), true),
-        Base::Hub { id, revision: Some(revision) } => (format!("{id}@{revision}"), false),
-        Base::Hub { id, revision: None } => (id.clone(), false),
+    let name = |base: &Base| match base {
+        Base::Folder(path) | Base::File(path) => without_folders(&path.to_string_lossy()),
+        Base::Hub { .. } => base.name(),
     };
     Drawing {
-        model: name,
-        model_is_path,
+        model: name(&model.base),
+        model_is_path: !matches!(model.base, Base::Hub { .. }),
+        vae: model.vae.as_ref().map(name),
+        text_encoders: model.text_encoders.as_ref().map(name),
         dtype: model.dtype.to_string(),
         sampler: images.sampling.sampler.to_string(),
         steps: images.sampling.steps,

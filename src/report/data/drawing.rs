@@ -11,6 +11,12 @@ pub struct Drawing {
     pub model: String,
     /// Whether the base model is a file or folder, whose path the reader must put in.
     pub model_is_path: bool,
+    /// The VAE that stands in for the model's own, written as the model.
+    #[serde(default)]
+    pub vae: Option<String>,
+    /// The model whose text encoders stand in for its own, written as the model.
+    #[serde(default)]
+    pub text_encoders: Option<String>,
     /// How its weights are stored.
     pub dtype: String,
     /// The sampler's name.

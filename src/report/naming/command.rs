@@ -22,6 +22,8 @@ pub(crate) fn beginning(cell: &CellData, with_adapter: bool, size: (u32, u32)) -
         format!("--width={}", size.0),
         format!("--height={}", size.1),
     ];
+    words.extend(drawing.vae.as_ref().map(|vae| format!("--vae={vae}")));
+    words.extend(drawing.text_encoders.as_ref().map(|model| format!("--text-encoders={model}")));
     if drawing.timestep_spacing != Spacing::Model {
         words.push(format!("--spacing={}", drawing.timestep_spacing));
     }

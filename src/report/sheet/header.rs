@@ -93,6 +93,9 @@ fn legend(data: &StudyData, trainings: usize) -> String {
     parts.extend(fixed("train.steps").map(|v| format!("trained {v} {}", steps(v))));
     parts.extend(fixed("train.rank").map(|v| format!("rank {v}")));
     parts.extend(fixed("generate.sampler").map(str::to_owned));
+    let unusual = |key: &str, usual: &str| fixed(key).filter(|value| *value != usual);
+    parts.extend(unusual("generate.sigmas", "model").map(|v| format!("{v} levels")));
+    parts.extend(unusual("generate.timestep_spacing", "model").map(|v| format!("{v} spacing")));
     parts.extend(fixed("generate.steps").map(|v| format!("{v} {}", steps(v))));
     parts.extend(fixed("generate.guidance_scale").map(|v| format!("guidance {v}")));
     parts.push(from_noise(data).1.to_owned());

@@ -65,7 +65,7 @@ fn an_attempt_that_ended_without_a_word_is_known() {
 
 #[test]
 fn unfinished_work_is_shown_until_it_is_done() {
-    let (folder, store) = store();
+    let (_folder, store) = store();
     let key = inputs(1).key(Stage::Train);
     let seen = |name: &str| store.unfinished(Stage::Train, &key, name).unwrap();
     assert_eq!(seen("checkpoint/loss.csv"), None);
@@ -73,7 +73,7 @@ fn unfinished_work_is_shown_until_it_is_done() {
     work.write("checkpoint/loss.csv", b"1").unwrap();
     work.write("checkpoint/loss.csv", b"22").unwrap();
     assert_eq!(seen("checkpoint/loss.csv").as_deref(), Some(&b"22"[..]));
-    fs::write(folder.path().join(format!("r/.store/.work/train-{key}/checkpoint/loss.csv")), "33").unwrap();
+    fs::write(work.dir().join("checkpoint/loss.csv"), "33").unwrap();
     assert_eq!(seen("checkpoint/loss.csv"), None, "it is not what was written");
     assert!(store.unfinished(Stage::Train, &key, "../x").is_err());
     work.write("checkpoint/loss.csv", b"44").unwrap();

@@ -60,7 +60,7 @@ fn many_threads_commit_once() {
 fn only_what_was_written_is_committed() {
     let (_folder, store) = store();
     let w = work(&store, &inputs(1));
-    let dir = store.places.work(Stage::Train, &inputs(1).key(Stage::Train));
+    let dir = w.dir().to_path_buf();
     assert!(w.write("../x", b"").is_err() && w.write("/x", b"").is_err() && w.write("DONE", b"").is_err());
     w.write("a", b"1").unwrap();
     fs::write(dir.join(".hidden"), b"").unwrap();
@@ -80,7 +80,7 @@ fn a_commit_finds_what_was_done_to_the_files_meanwhile() {
         let w = work(&store, &inputs(1));
         w.write("images/0.png", b"png").unwrap();
         w.write("images/1.png", b"png").unwrap();
-        harm(&store.places.work(Stage::Train, &w_key()).join("images/0.png"));
+        harm(&w.dir().join("images/0.png"));
         w.write("images/2.png", b"png").unwrap();
         let error = w.commit(&made()).unwrap_err();
         assert!(error.is_damage(), "{what}: {error}");

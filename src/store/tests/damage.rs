@@ -59,7 +59,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
     let works_again = |left: &str| {
         let w = work(&store, &inputs(1));
         assert_eq!(w.read("checkpoint/state").unwrap().unwrap(), b"moments", "{left}");
-        assert!(!workspace.join("manifest.json").exists() && !workspace.join(".tmp-9-9").exists(), "{left}");
+        assert!(!w.dir().join("manifest.json").exists() && !w.dir().join(".tmp-9-9").exists(), "{left}");
         assert_eq!(w.commit(&made()).unwrap().manifest.files.len(), 2, "{left}");
     };
     let done_already = |left: &str| match store.claim(Stage::Train, &inputs(1)).unwrap() {
@@ -84,7 +84,7 @@ fn a_kill_at_any_point_of_a_commit_leaves_all_or_nothing() {
     fs::remove_file(place.join("DONE")).unwrap();
     done_already("a damaged artifact still in the place");
     reset();
-    copy(&whole, &store.places.trash(Stage::Train, &key));
+    copy(&whole, &store.root().join(format!(".trash/train-{key}.0")));
     done_already("the damaged artifact moved away, the new one not yet in place");
     reset();
     fs::remove_file(workspace.join("adapter.bin")).unwrap();
@@ -124,8 +124,8 @@ fn odd_things_in_the_store_are_damage_not_the_end() {
             let root = dir.parent().unwrap().parent().unwrap();
             let name = format!("train-{}", dir.file_name().unwrap().to_str().unwrap());
             fs::remove_file(dir.join("DONE")).unwrap();
-            fs::remove_file(root.join(".locks").join(&name)).unwrap();
-            fs::create_dir(root.join(".locks").join(&name)).unwrap();
+            fs::remove_dir_all(root.join(".locks").join(&name)).unwrap();
+            fs::write(root.join(".locks").join(&name), b"").unwrap();
             fs::write(root.join(".work").join(&name), b"").unwrap();
             fs::create_dir_all(root.join(".failed").join(format!("{name}.json"))).unwrap();
         },

@@ -101,3 +101,75 @@ fn rename_refuses_collisions() {
     assert!(renamed.contains("c") && !renamed.contains("a"));
     assert!(renamed.read("c", &Device::Cpu, DType::F32).unwrap_err().to_string().contains("U8"));
 }
+
+#[test]
+fn lists_of_shards_are_taken_at_their_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let [first, second] = ["00001", "00002"].map(|n| format!("model-{n}-of-00002.safetensors"));
+    let list =
+        |name: &str, map: &str| std::fs::write(dir.path().join(name), format!(r#"{{"weight_map":{map}}}"#)).unwrap();
+    let open = || Weights::open_folder(dir.path(), "model");
+    let both = |a: &str, b: &str| format!(r#"{{"a":"{a}","b":"{b}"}}"#);
+    let two = |bytes: [f32; 2]| bytes.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    write(dir.path(), &first, ONE, &two([1.0, 2.0]));
+    list("model.safetensors.index.json", &both(&first, &second));
+
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains(&format!("has no {second}")) && error.contains("index.json names it"), "{error}");
+
+    // Both files have both tensors: the list says which ones count.
+    let pair = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+                   "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    write(dir.path(), &first, pair, &two([1.0, 2.0]));
+    write(dir.path(), &second, pair, &two([3.0, 4.0]));
+    let value = |weights: &Weights, name: &str| {
+        weights.read(name, &Device::Cpu, DType::F32).unwrap().unwrap().to_vec1::<f32>().unwrap()[0]
+    };
+    let weights = open().unwrap();
+    assert_eq!((value(&weights, "a"), value(&weights, "b")), (1.0, 4.0));
+    list("model.safetensors.index.json", &both(&second, &first));
+    let weights = open().unwrap();
+    assert_eq!((value(&weights, "a"), value(&weights, "b")), (3.0, 2.0));
+
+    // A tensor that the list does not have may be in one file only.
+    list("model.safetensors.index.json", &format!(r#"{{"a":"{first}","c":"{second}"}}"#));
+    assert!(open().unwrap_err().to_string().contains("also in another file"));
+    write(dir.path(), &second, ONE, &two([3.0, 4.0]));
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("says that tensor \"c\" is in model-00002-of-00002.safetensors"), "{error}");
+    for outside in ["../x.safetensors", "/etc/x.safetensors", "C:x.safetensors", "x.bin", "a\\\\x.safetensors"] {
+        list("model.safetensors.index.json", &format!(r#"{{"a":"{outside}"}}"#));
+        let error = open().unwrap_err().to_string();
+        assert!(error.contains("is not the name of a safetensors file in the same folder"), "{outside}: {error}");
+    }
+}
+
+#[test]
+fn variants_are_read_where_there_is_no_full_precision() {
+    for (index, shard) in [
+        ("model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"),
+        ("model.fp16.safetensors.index.json", "model-00001-of-00001.fp16.safetensors"),
+        ("model.safetensors.index.bf16.json", "model.bf16-00001-of-00001.safetensors"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), shard, ONE, &two_floats());
+        std::fs::write(dir.path().join(index), format!(r#"{{"weight_map":{{"a":"{shard}"}}}}"#)).unwrap();
+        assert!(Weights::open_folder(dir.path(), "model").unwrap().source().ends_with(index));
+        // One file in full precision comes before all variants.
+        write(dir.path(), "model.safetensors", ONE, &two_floats());
+        assert!(Weights::open_folder(dir.path(), "model").unwrap().source().ends_with("model.safetensors"));
+    }
+}
+
+#[test]
+fn a_matrix_is_read_transposed() {
+    let dir = tempfile::tempdir().unwrap();
+    let header = r#"{"m":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},
+                     "v":{"dtype":"F32","shape":[1],"data_offsets":[24,28]}}"#;
+    let bytes: Vec<u8> = [1f32, 2., 3., 4., 5., 6., 7.].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let file = write(dir.path(), "x.safetensors", header, &bytes);
+    let weights = Weights::open(&file).unwrap().transpose("m").transpose("v").transpose("none");
+    assert_eq!(weights.shapes().collect::<Vec<_>>(), [("m", &[3, 2][..]), ("v", &[1])]);
+    let matrix = weights.read("m", &Device::Cpu, DType::F32).unwrap().unwrap();
+    assert_eq!(matrix.to_vec2::<f32>().unwrap(), [[1., 4.], [2., 5.], [3., 6.]]);
+}

@@ -1,7 +1,8 @@
 //! Adam with decoupled weight decay (Loshchilov and Hutter 2017, <https://arxiv.org/abs/1711.05101>).
 
-use candle_core::Result;
+use candle_core::{Result, Var};
 
+use super::slot::Slot;
 use super::update::{After, Before};
 use crate::choice::Optimizer;
 use crate::experiment::settings::OptimizerRecipe;
@@ -46,19 +47,21 @@ impl From<&OptimizerRecipe> for AdamWConfig {
 
 impl AdamWConfig {
     /// The two slots: the mean of the gradients, and the mean of their squares.
-    pub(super) const SLOTS: &'static [&'static str] = &["first", "second"];
+    pub(super) fn slots(variable: &Var) -> Vec<Slot> {
+        ["first", "second"].map(|name| Slot::like(name, variable)).into()
+    }
 
     /// One tensor's step.
-    pub(super) fn step(&self, before: &Before<'_>) -> Result<After> {
+    pub(super) fn step(&self, before: &Before) -> Result<After> {
         let Self { beta1, beta2, epsilon, weight_decay } = *self;
-        let Before { learning_rate, value, slots, gradient, .. } = *before;
+        let Before { learning_rate, value, slots, gradient, .. } = before;
         let steps = before.step as f64;
         let step = AdamWStep {
             beta1,
             beta2,
             epsilon,
-            kept: 1.0 - learning_rate * weight_decay,
-            step_size: learning_rate / (1.0 - beta1.powf(steps)),
+            kept: 1.0 - *learning_rate * weight_decay,
+            step_size: *learning_rate / (1.0 - beta1.powf(steps)),
             second_correction: (1.0 - beta2.powf(steps)).sqrt(),
         };
         let [value, first, second] = adamw(value, &slots[0], &slots[1], gradient, step)?;

@@ -1,7 +1,8 @@
 //! Lion: the sign of a running mean (Chen et al. 2023, <https://arxiv.org/abs/2302.06675>).
 
-use candle_core::Result;
+use candle_core::{Result, Var};
 
+use super::slot::Slot;
 use super::update::{After, Before};
 use crate::choice::Optimizer;
 use crate::experiment::settings::OptimizerRecipe;
@@ -32,14 +33,16 @@ impl From<&OptimizerRecipe> for LionConfig {
 
 impl LionConfig {
     /// The one slot: the mean of the gradients.
-    pub(super) const SLOTS: &'static [&'static str] = &["momentum"];
+    pub(super) fn slots(variable: &Var) -> Vec<Slot> {
+        vec![Slot::like("momentum", variable)]
+    }
 
     /// `θ ← (1 - ηλ) θ - η sign(β₁ m + (1 - β₁) g)`, then `m ← β₂ m + (1 - β₂) g`.
-    pub(super) fn step(&self, before: &Before<'_>) -> Result<After> {
-        let Before { learning_rate, value, slots, gradient, .. } = *before;
+    pub(super) fn step(&self, before: &Before) -> Result<After> {
+        let Before { learning_rate, value, slots, gradient, .. } = before;
         let mean = |beta: f64| slots[0].affine(beta, 0.0)? + gradient.affine(1.0 - beta, 0.0)?;
-        let kept = value.affine(1.0 - learning_rate * self.weight_decay, 0.0)?;
-        let value = (kept - mean(self.beta1)?.sign()?.affine(learning_rate, 0.0)?)?;
+        let kept = value.affine(1.0 - *learning_rate * self.weight_decay, 0.0)?;
+        let value = (kept - mean(self.beta1)?.sign()?.affine(*learning_rate, 0.0)?)?;
         Ok(After { value, slots: vec![mean(self.beta2)?] })
     }
 }

@@ -2,19 +2,19 @@
 
 use candle_core::Tensor;
 
-/// One tensor before a step. All tensors are f32, of one shape, and without gradients.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Before<'a> {
+/// One tensor before a step. Weights and gradient are f32, of one shape, and without gradients.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
     /// Number of this step, counted from 1.
     pub step: u64,
     /// Learning rate of this step.
     pub learning_rate: f64,
     /// The weights.
-    pub value: &'a Tensor,
+    pub value: Tensor,
     /// What the optimizer remembers of the steps before, in the order of its slots; zeros before the first step.
-    pub slots: &'a [Tensor],
+    pub slots: Vec<Tensor>,
     /// The gradient of the weights.
-    pub gradient: &'a Tensor,
+    pub gradient: Tensor,
 }
 
 /// The same tensor after the step.

@@ -8,11 +8,12 @@ original code's for the UNet of SDXL and transformers' for the text encoders, do
 https://github.com/kohya-ss/sd-scripts/blob/6a584cad40e487069678a12d4b584b0e154ecfdc/networks/lora.py
 https://github.com/kohya-ss/sd-scripts/blob/06e8980044a209ebdcce8c78cdd0a7519ef2a965/library/sdxl_model_util.py#L257
 `sdxl_expected.safetensors` has what diffusers computes after load_lora_weights of each, in f64, stored in f32: the
-prompt's tokens and pooled output, and the UNet's prediction for them.
+prompt's first tokens and pooled output, and the UNet's prediction for them.
 """
 
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -78,18 +79,18 @@ def kohya(source):
     save_file(state, HERE / "sdxl_kohya.safetensors", metadata={"ss_base_model_version": "sdxl_base_v1-0"})
 
 
-def predict(name):
+def predict(name, folder=HERE):
     parts = {part: model.double() for part, model in make.models().items()}
     pipe = make.pipeline(parts)
     if name:
-        pipe.load_lora_weights(HERE, weight_name=f"{name}.safetensors")
+        pipe.load_lora_weights(folder, weight_name=f"{name}.safetensors")
     tokens, _, pooled, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
     latents = make.randn(5, 1, 4, 12, 10)
     sizes = torch.tensor([[20.0, 24.0, 1.0, 2.0, 20.0, 24.0]]).double()
     with torch.no_grad():
         conditions = {"text_embeds": pooled, "time_ids": sizes}
         prediction = parts["unet"](latents, torch.tensor([400.0]).double(), tokens, added_cond_kwargs=conditions).sample
-    return {"tokens": tokens, "pooled": pooled, "prediction": prediction}
+    return {"tokens": tokens[:, :9], "pooled": pooled, "prediction": prediction}
 
 
 parts = make.models()
@@ -119,9 +120,9 @@ state = load_file(HERE / "sdxl.safetensors")
 for key, tensor in state.items():
     if re.search(r"(lora_B|\.up)\.weight$", key) and tensor.shape[1] == 1:
         state[key] = tensor * 2
-save_file(state, "/tmp/sdxl_doubled.safetensors")
-HERE_BEFORE, HERE = HERE, Path("/tmp")
-out |= {f"sdxl_kohya.{key}": value for key, value in predict("sdxl_doubled").items()}
-HERE = HERE_BEFORE
+with tempfile.TemporaryDirectory() as folder:
+    save_file(state, Path(folder) / "doubled.safetensors")
+    out |= {f"sdxl_kohya.{key}": value for key, value in predict("doubled", folder).items()}
+out = {key: value for key, value in out.items() if not key.startswith("base.")}
 save_file({key: value.detach().float().contiguous() for key, value in out.items()}, HERE / "sdxl_expected.safetensors")
 print({f.name: f.stat().st_size for f in HERE.glob("sdxl*")}, sorted(state)[:8], sorted(load_file(HERE / "sdxl_kohya.safetensors"))[:12])

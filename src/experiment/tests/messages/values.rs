@@ -186,3 +186,31 @@ fn a_loha_has_no_dropout() {
        |           ^^^ expected 0: neither peft nor LyCORIS has this dropout for a LoHa
     "#);
 }
+
+#[test]
+fn options_of_training_that_do_not_go_together() {
+    let cases = [
+        (
+            "[train]\nlearning_rate = 1.0\n[train.optimizer]\nname = \"prodigy\"\nlora_plus_ratio = 4.0",
+            "one learning rate",
+        ),
+        (
+            "[train]\nlearning_rate = 1.0\ntext_encoder = true\ntext_encoder_learning_rate = 0.5\n[train.optimizer]\nname \
+             = \"prodigy\"",
+            "one learning rate",
+        ),
+        ("[train]\nadapter = \"loha\"\n[train.optimizer]\nlora_plus_ratio = 4.0", "LoRA+ is about the B matrix"),
+        ("[dataset]\naspect_buckets = true", "`train.prior_preservation.kind = \"output\"`"),
+    ];
+    for (text, expected) in cases {
+        let told = errors(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+    for (text, expected) in [
+        ("[train.optimizer]\nname = \"prodigy\"", "1.0 is usual with Prodigy"),
+        ("[train]\ntext_encoder_learning_rate = 1e-5", "`train.text_encoder_learning_rate` has no effect"),
+    ] {
+        let told = crate::experiment::tests::warnings(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+}
