@@ -46,6 +46,9 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     }
     if output.json() {
         let mut value = plan::json(&study.plan, &statuses, &estimate, &memory);
+        let models = study.models.iter();
+        value["models"] =
+            models.map(|(sources, model)| json!({"base": sources.base.name(), "about": model.about()})).collect();
         value["memory"] = json!({
             "available_bytes": room.map(|room| room.left),
             "total_bytes": room.map(|room| room.all),
