@@ -55,8 +55,10 @@ pub struct TrainSizes {
     pub passes: usize,
     /// The adapter.
     pub adapter: Adapters,
-    /// Tensors of its size that the optimizer remembers.
-    pub moments: usize,
+    /// Bytes that the optimizer, and a running mean of the weights, remember of each of its numbers.
+    pub remembered: u64,
+    /// Whether the text encoders are trained, too.
+    pub text: bool,
     /// Whether blocks are computed again.
     pub recompute: Recompute,
     /// Photos and class images, whose latents are all in memory.
@@ -174,19 +176,28 @@ impl ModelMemory {
     fn step(&self, sizes: TrainSizes) -> candle_core::Result<(u64, u64)> {
         let sides = self.sides(sizes.pixels);
         let t = self.trace(Some(sizes.adapter));
-        let adapter = 4 * self.adapter_numbers(Some(sizes.adapter));
+        let numbers =
+            self.adapter_numbers(Some(sizes.adapter)) + if sizes.text { self.text_adapter(sizes.adapter) } else { 0 };
         let sums = if sizes.passes > 1 { 2 } else { 0 };
         // Mean and standard deviation of four channels each, f32.
         let items = (sizes.items * 2 * 4 * 4 * sides.0 * sides.1) as u64;
-        let own = adapter * (1 + sizes.moments + sums) as u64 + items;
+        let own = numbers * (4 * (1 + sums) + sizes.remembered) + items;
         t.meter().keep(own);
         let pass = Pass { batch: sizes.batch, sides, tokens: PROMPT_TOKENS };
         // The probe loss is measured before and between the steps.
         let probed = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.batch).min(sizes.probed.max(1));
         self.denoiser.0.trace(&t, Pass { batch: probed, ..pass })?;
+        // The text encoders are recorded before the denoiser, and gone back through after it.
+        let texts = if sizes.text { self.texts.as_slice() } else { &[] };
+        let recorded: Vec<_> = texts.iter().map(|(text, _)| t.record(|| text.trace(&t, sizes.batch))).collect();
         let gradients = self.denoiser.0.trace_gradients(&t, pass, sizes.recompute)?;
+        for (output, tape) in recorded {
+            let gradient = t.meter().hold(t.bytes(output.numbers()));
+            drop(t.backward(tape, &output, gradient));
+        }
         drop(gradients);
-        Ok((self.denoiser.1.bytes + t.meter().most(), t.meter().now() - own))
+        let text = if sizes.text { self.text_weights() } else { 0 };
+        Ok((self.denoiser.1.bytes + text + t.meter().most(), t.meter().now() - own))
     }
 
     /// Predictions without gradients, with all networks loaded; the samples stand for images.
@@ -216,6 +227,13 @@ impl ModelMemory {
             t.meter().most().max(self.loading(*weight) - weight.bytes)
         };
         self.texts.iter().map(one).max().unwrap_or(0)
+    }
+
+    /// Numbers of the tensors of an adapter in the text encoders.
+    fn text_adapter(&self, adapter: Adapters) -> u64 {
+        let layers = self.texts.iter().flat_map(|(text, _)| text.adaptable_layers(adapter.targets));
+        let pair = |layer: AdaptableLayer| adapter.rank * (layer.in_features + layer.out_features);
+        layers.map(pair).sum::<usize>() as u64
     }
 
     /// Numbers of an adapter's tensors.
@@ -263,7 +281,8 @@ mod tests {
             batch: 1,
             passes: 1,
             adapter,
-            moments: 2,
+            remembered: 8,
+            text: false,
             recompute,
             items: 1,
             probed: 1,
@@ -318,6 +337,7 @@ mod tests {
             bytes(TrainSizes { batch: 2, ..base }),
             bytes(TrainSizes { pixels: (256, 320), ..base }),
             bytes(TrainSizes { passes: 2, ..base }),
+            bytes(TrainSizes { text: true, ..base }),
             of(Adapters { rank: 64, ..base.adapter }),
             of(Adapters { targets: Targets::All, ..base.adapter }),
             of(Adapters { dropout: true, ..base.adapter }),

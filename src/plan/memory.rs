@@ -115,15 +115,22 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
         batch: samples * recipe.batch_size,
         passes: recipe.gradient_accumulation,
         adapter: of_recipe(inputs),
-        moments: match recipe.optimizer.name {
-            Optimizer::AdamW => 2,
-            // Two of a byte a number are less than one of four.
-            Optimizer::AdamW8bit | Optimizer::Lion => 1,
-            Optimizer::Prodigy => 4,
-        } + usize::from(recipe.ema_decay.is_some()),
+        remembered: optimizer(recipe.optimizer.name) + if recipe.ema_decay.is_some() { 4 } else { 0 },
+        text: recipe.text_encoder,
         recompute: if recipe.gradient_checkpointing { Recompute::Blocks } else { Recompute::Nothing },
         items: inputs.photos.len() + inputs.held_out.len() + class_images,
         probed: inputs.evaluate.probe_photos.min(inputs.photos.len()) * inputs.evaluate.probe_timesteps,
+    }
+}
+
+/// Bytes that an optimizer remembers of each number.
+fn optimizer(name: Optimizer) -> u64 {
+    match name {
+        Optimizer::AdamW => 8,
+        Optimizer::AdamW8bit => 2,
+        Optimizer::Lion => 4,
+        // Two means, the weight at the beginning, and the sum of the gradients.
+        Optimizer::Prodigy => 16,
     }
 }
 

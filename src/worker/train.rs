@@ -28,9 +28,9 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     // All pictures are encoded by now.
     model.vae.release();
     let items = Items::gather(model, wanted, ctx)?;
+    // And so are all prompts, unless the text encoders are trained.
     let recipe = &wanted.train.recipe;
     let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
-    // And so are all prompts.
     model.prompts.release();
     kernels::release_freed_memory();
     let probes = ProbeCurve::new(model, wanted, &items);
