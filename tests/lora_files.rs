@@ -109,7 +109,12 @@ fn our_files_have_the_names_diffusers_and_kohya_use() {
         let (_, header) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
         header.metadata().clone().unwrap()
     };
-    assert_eq!(metadata(&bytes[0]), HashMap::from([("format".to_owned(), "pt".to_owned())]));
+    let ours = metadata(&bytes[0]);
+    assert_eq!((ours.len(), ours["format"].as_str()), (2, "pt"));
+    let peft: serde_json::Value = serde_json::from_str(&ours["lora_adapter_metadata"]).unwrap();
+    // The scale is in the tensors, so alpha is the rank.
+    assert_eq!((&peft["unet.r"], &peft["unet.lora_alpha"]), (&3.into(), &3.into()));
+    assert_eq!(peft["unet.target_modules"].as_array().unwrap().len(), adapter.modules.len());
     let kohya = metadata(&bytes[1]);
     assert_eq!((kohya["ss_network_dim"].as_str(), kohya["ss_network_alpha"].as_str()), ("3", "2"));
     let own = BTreeMap::from([("ss_base_model_version".to_owned(), "sd_v2".to_owned())]);
@@ -227,8 +232,8 @@ fn tensors_that_would_not_be_applied_are_named() {
             "text encoder",
         ),
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj.alpha", &[], "text encoder"),
-        ("lora_unet_x.dora_scale", &[1, 8], "DoRA"),
-        ("lora_unet_x.hada_t1", &[1, 8], "LoHa"),
+        ("lora_unet_x.dora_scale", &[1, 8], "no adaptable layer x"),
+        ("lora_unet_x.oft_blocks", &[1, 8], "OFT"),
         (other_down, &[2, 8], "the up (B) matrix, is missing"),
         (&flat_down, &[2, 8], "twice"),
         ("model.diffusion_model.out.2.bias", &[4], "not a tensor of a LoRA"),

@@ -4,6 +4,8 @@
     .venv/bin/python benches/compare/compare.py                                        # the toy model
     .venv/bin/python benches/compare/compare.py --model DIR --latents 64 --batch 1     # any diffusers folder
     .venv/bin/python benches/compare/compare.py --device cuda --model DIR --latents 64 --batch 1       # on a GPU; memory is then the GPU's
+    .venv/bin/python benches/compare/make_sdxl.py DIR && .venv/bin/python benches/compare/compare.py --model DIR --latents 128 --batch 1 \
+        --dtype bf16 --what step decode --checkpointing --low-memory --tiles 768 --rounds 1 --repeat 1       # the size of SDXL, 16 GB
     .venv/bin/python benches/compare/compare.py --against candle --model DIR --latents 64 --batch 1  # candle-transformers' UNet, forward in f32
     RUNNER_INSTRUCTIONS=avx2 .venv/bin/python ...                                      # as on a machine without AVX-512 (our side only)
 
@@ -51,6 +53,9 @@ def arguments():
     parser.add_argument("--tolerance", type=float, help="largest relative difference of the numbers (default: 1e-4, bf16 3e-2)")
     parser.add_argument("--save", metavar="NAME", help="keep the raw numbers as benches/results/NAME.json")
     parser.add_argument("--against", choices=["torch", "candle"], default="torch")
+    parser.add_argument("--checkpointing", action="store_true", help="both sides compute blocks again in the backward pass")
+    parser.add_argument("--low-memory", action="store_true", help="our convolutions keep their kernels at their own size")
+    parser.add_argument("--tiles", type=int, help="both sides decode in tiles above so many pixels")
     parser.add_argument("--accuracy", action="store_true", help="relative differences instead of times")
     parser.add_argument("--output", help=argparse.SUPPRESS)
     parser.add_argument("--torch", metavar="WHAT", help=argparse.SUPPRESS)  # the other side, in a process of its own
@@ -64,7 +69,8 @@ def make_inputs(options, path):
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
 
-    unet = UNet2DConditionModel.from_pretrained(options.model / "unet")
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(options.model / "unet"))
     generator = torch.Generator().manual_seed(0)
     randn = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
     b, side = options.batch, options.latents
@@ -74,6 +80,10 @@ def make_inputs(options, path):
         "context": randn(b, 77, unet.config.cross_attention_dim),
         "timesteps": torch.linspace(900, 100, b),
     }
+    if unet.config.addition_embed_type == "text_time":
+        sizes = 6 * unet.config.addition_time_embed_dim
+        tensors["pooled"] = randn(b, unet.config.projection_class_embeddings_input_dim - sizes)
+        tensors["sizes"] = torch.tensor([[8.0 * side, 8.0 * side, 0, 0, 8.0 * side, 8.0 * side]] * b)
     for name, layer in unet.named_modules():
         if name.endswith(("to_q", "to_k", "to_v", "to_out.0")):
             tensors[f"{name}.down"] = randn(RANK, layer.in_features) / RANK
@@ -98,8 +108,16 @@ def torch_side(options):
     latents, context = inputs["latents"].to(dtype), inputs["context"].to(dtype)
     if options.torch == "decode":
         vae = AutoencoderKL.from_pretrained(options.model / "vae", torch_dtype=dtype).eval().requires_grad_(False).to(device)
+        if options.tiles:
+            vae.enable_tiling()
     else:
         unet = UNet2DConditionModel.from_pretrained(options.model / "unet", torch_dtype=dtype).requires_grad_(False).to(device)
+        if options.checkpointing:
+            unet.enable_gradient_checkpointing()
+            unet.train()  # diffusers computes blocks again in training only; nothing here has dropout
+    more = None
+    if "pooled" in inputs:
+        more = {"text_embeds": inputs["pooled"].to(dtype), "time_ids": inputs["sizes"]}
     training = options.torch in ("step", "script")
     if training:
         from peft import LoraConfig
@@ -126,7 +144,7 @@ def torch_side(options):
         if options.torch in ("decode", "forward"):
             with torch.no_grad():
                 decode = options.torch == "decode"
-                y = (vae.decode(latents) if decode else unet(latents, inputs["timesteps"], context)).sample.float()
+                y = (vae.decode(latents) if decode else unet(latents, inputs["timesteps"], context, added_cond_kwargs=more)).sample.float()
             tensors["image" if decode else "prediction"] = y
             return {"mean_square": y.square().mean().item()}
         if options.torch == "script":
@@ -136,7 +154,7 @@ def torch_side(options):
                 text(ids)
         for _, p in pairs:
             p.grad = None
-        loss = (unet(latents, inputs["timesteps"], context).sample.float() - inputs["target"]).square().mean()
+        loss = (unet(latents, inputs["timesteps"], context, added_cond_kwargs=more).sample.float() - inputs["target"]).square().mean()
         loss.backward()
         tensors.update({name: p.grad for name, (_, p) in zip(names, pairs)})
         norm = sum(p.grad.double().square().sum() for _, p in pairs).sqrt()
@@ -270,11 +288,14 @@ def main():
         shared = ["--model", options.model, "--inputs", inputs, "--dtype", options.dtype, "--device", options.device, "--repeat", options.repeat]
         if options.accuracy:
             return save(options, about, accuracy(options, program, inputs, folder))
+        own = ["--recompute"] * options.checkpointing + ["--low-memory"] * options.low_memory
+        both = ["--tiles", options.tiles] if options.tiles else []
         for what in options.what:
             ours, theirs = [], []
             for _ in range(options.rounds):
-                ours.append(run([program, *shared, "--what", what], options.threads))
-                torch = [sys.executable, __file__, *shared, "--torch", what, "--threads", options.threads]
+                ours.append(run([program, *shared, *own, *both, "--what", what], options.threads))
+                torch = [sys.executable, __file__, *shared, *both, "--torch", what, "--threads", options.threads]
+                torch += ["--checkpointing"] * options.checkpointing
                 candle = [program, *shared, "--what", what, "--candle"]
                 theirs.append(run(candle if options.against == "candle" else torch, options.threads))
             for name, value in theirs[0]["numbers"].items():

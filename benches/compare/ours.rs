@@ -2,7 +2,8 @@
 //!
 //! `--model FOLDER --inputs FILE --what forward|step|script|decode [--candle] --dtype f32|bf16 --device cpu|cuda
 //! --repeat N`, where FILE is a safetensors file with `latents` and `target` `(B,4,h,w)`, `context` `(B,77,D)`,
-//! `timesteps` `(B)` and the adapter as `NAME.down`, `NAME.up`.
+//! `timesteps` `(B)`, for Stable Diffusion XL `pooled` `(B,P)` and `sizes` `(B,6)`, and the adapter as `NAME.down`,
+//! `NAME.up`.
 //!
 //! It prints one JSON object: seconds of every repetition, peak memory, and numbers that must equal PyTorch's.
 //! `--output` keeps all that was computed: the prediction, the image, or the gradients under the adapter's names.
@@ -112,7 +113,12 @@ fn run(arguments: &Arguments) -> std::result::Result<serde_json::Value, Box<dyn 
     let inputs = candle_core::safetensors::load(&arguments.inputs, device)?;
     let input = |name: &str| inputs.get(name).ok_or_else(|| format!("no `{name}` in the inputs"));
     let (latents, target) = (input("latents")?, input("target")?);
-    let context = &Conditioning::from(input("context")?.clone());
+    let optional = |name: &str| inputs.get(name).cloned();
+    let context = &Conditioning {
+        pooled: optional("pooled"),
+        sizes: optional("sizes"),
+        ..Conditioning::from(input("context")?.clone())
+    };
     let timesteps: Vec<f32> = input("timesteps")?.to_vec1()?;
     // As in a study: only what this work needs.
     let part = |folder: &str| parts.part(folder).ok_or_else(|| format!("the model has no {folder}"));

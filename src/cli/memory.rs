@@ -4,54 +4,40 @@
 //! when a job begins.
 
 use super::exit::{Exit, Failure, OrExit as _};
+use super::opened::Opened;
+use super::room::{Room, Verdict, judge, threads};
 use super::session::Session;
 use crate::{
     engine::less_memory,
     event::{Event, Observer},
-    experiment::settings::Dtype,
-    store,
-    study::Resolved,
+    plan::Job,
 };
-use candle_core::Device;
 use std::{
     io,
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// Prepares for the end of memory: warns if it can be foreseen, and returns the observer that keeps the last words.
+/// Prepares for the end of memory: refuses what cannot fit, warns if it is likely to end, and returns the observer that
+/// keeps the last words. `wanted` says which jobs this process will do.
 ///
 /// # Errors
-/// A signal handler that cannot be installed.
-pub(super) fn watch<'a>(study: &Resolved, device: &Device, session: &'a Session) -> Result<LastWords<'a>, Failure> {
+/// A job that needs more memory than there is, a store that cannot be read, a signal handler that cannot be installed.
+pub(super) fn watch<'a>(
+    opened: &Opened,
+    session: &'a Session,
+    wanted: &dyn Fn(&Job) -> bool,
+) -> Result<LastWords<'a>, Failure> {
     install().or_exit(Exit::Internal)?;
-    if let Some(message) = shortage(study, device) {
-        session.tell(&Event::Warning { message });
+    let Opened { study, device, store } = opened;
+    if let Some(room) = Room::of(device) {
+        let statuses = study.status(store).or_exit(Exit::Internal)?;
+        match judge(study, &statuses, &study.memory(threads()), room, wanted) {
+            Verdict::Fits => {}
+            Verdict::Tight(message) => session.tell(&Event::Warning { message }),
+            Verdict::Never(message) => return Err(Failure::new(Exit::Experiment, anyhow::anyhow!(message))),
+        }
     }
     Ok(LastWords(&*session.terminal))
-}
-
-/// A warning if not even the weights of a base model fit into the memory that is left. A run needs more than its
-/// weights, how much more depends on sizes and settings; so this warns late rather than wrongly.
-fn shortage(study: &Resolved, device: &Device) -> Option<String> {
-    if !device.is_cpu() {
-        return None;
-    }
-    let left = store::available_memory_bytes()?;
-    let weights = study.plan.cells.iter().filter_map(|cell| {
-        let model = &cell.settings.model;
-        let summary = &study.models.get(&model.sources())?.summary;
-        let bytes = match model.dtype {
-            Dtype::F32 => 4,
-            Dtype::Bf16 | Dtype::F16 => 2,
-            Dtype::Int8 => 1,
-        };
-        Some(bytes * summary.parameters())
-    });
-    let needed = weights.max()?;
-    (needed > left).then(|| {
-        let (needed, left) = (crate::text::bytes(needed), crate::text::bytes(left));
-        format!("the base model's weights alone need {needed} of memory, and {left} are left; {}", less_memory(None))
-    })
 }
 
 /// What to say; replaced, never freed: a signal may be reading it.

@@ -32,6 +32,7 @@ mod photos;
 mod plan;
 mod process;
 mod report;
+mod room;
 mod run;
 mod session;
 mod signals;

@@ -4,6 +4,7 @@ use super::{
     exit::{Exit, Failure, OrExit},
     options::OutputArgs,
     output::{emit, emit_json, warn},
+    room::{Room, Verdict, judge, threads},
     study::PlannedArgs,
 };
 use crate::{plan, report::Owner, store::Store, text::plain_text};
@@ -36,17 +37,31 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
     for notice in &study.plan.notices {
         warn(output.error_paint(), notice);
     }
+    let memory = study.memory(threads());
+    let room = Room::of_class(study.device_class);
+    match room.map(|room| judge(&study, &statuses, &memory, room, &|_| true)) {
+        None | Some(Verdict::Fits) => {}
+        Some(Verdict::Tight(message)) => warn(output.error_paint(), &message),
+        Some(Verdict::Never(message)) => warn(output.error_paint(), &format!("a run would refuse here: {message}")),
+    }
     if output.json() {
-        let mut plan = plan::json(&study.plan, &statuses, &estimate);
+        let mut value = plan::json(&study.plan, &statuses, &estimate, &memory);
         let models = study.models.iter();
-        plan["models"] =
+        value["models"] =
             models.map(|(sources, model)| json!({"base": sources.base.name(), "about": model.about()})).collect();
-        emit_json(&plan)?;
+        value["memory"] = json!({
+            "available_bytes": room.map(|room| room.left),
+            "total_bytes": room.map(|room| room.all),
+        });
+        let models = study.models.iter();
+        value["models"] =
+            models.map(|(sources, model)| json!({"base": sources.base.name(), "about": model.about()})).collect();
+        emit_json(&value)?;
     } else {
         for (sources, model) in &study.models {
             emit(&plain_text(&format!("{}: {}\n", sources.base.name(), model.about())))?;
         }
-        emit(&plain_text(&plan::table(&study.plan, &statuses, &estimate)))?;
+        emit(&plain_text(&plan::table(&study.plan, &statuses, &estimate, &memory)))?;
     }
     Ok(Exit::Done)
 }

@@ -140,9 +140,9 @@ impl RunArgs {
         session: &Session,
         write_report: WriteReport<'_>,
     ) -> Result<anyhow::Result<Summary>, Failure> {
+        let observer = memory::watch(&opened, session, &|_| true)?;
         let Opened { study, device, store } = opened;
         let store = store.of_worker(device::name(&device));
-        let observer = memory::watch(&study, &device, session)?;
         let write_live = |live: &Live| write_report(Some(live));
         let live = LivePage::new(&observer, &study.plan, &store, &write_live);
         let run = Run {

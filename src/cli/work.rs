@@ -15,6 +15,7 @@ use super::session::Session;
 use super::study::StudyArgs;
 use super::time::TimeArgs;
 use crate::engine::{Order, Run, Summary, Terms};
+use crate::plan::Job;
 use crate::stage::{Key, Stage};
 use crate::study::Resolved;
 use crate::text::plain_name;
@@ -77,9 +78,14 @@ impl WorkArgs {
 
     fn work(&self, session: &Session) -> Result<Exit, Failure> {
         let study = self.study.read(&session.output)?;
-        let Opened { study, device, store } = Found::look_up(&self.study, study, session)?.open(&self.study)?;
-        self.check_job(&study)?;
-        let observer = memory::watch(&study, &device, session)?;
+        let opened = Found::look_up(&self.study, study, session)?.open(&self.study)?;
+        self.check_job(&opened.study)?;
+        let is_ours = |job: &Job| match &self.job {
+            Some((stage, key)) => (job.stage, &job.key) == (*stage, key),
+            None => self.stage.is_empty() || self.stage.contains(&job.stage),
+        };
+        let observer = memory::watch(&opened, session, &is_ours)?;
+        let Opened { study, device, store } = opened;
         let run = Run {
             plan: &study.plan,
             store: &store,

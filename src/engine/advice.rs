@@ -13,6 +13,7 @@ pub fn less_memory(of: Option<(&Settings, &str)>) -> String {
         (helps(&|s, _| s.generate.batch_size > 1), "generate.batch_size = 1"),
         (true, "a smaller dataset.resolution"),
         (helps(&|s, _| s.model.dtype == Dtype::F32), "model.dtype = \"bf16\""),
+        (helps(&|s, _| s.model.dtype != Dtype::Int8), "model.dtype = \"int8\""),
         (helps(&|s, device| device == "cpu" && !s.model.low_memory), "on a CPU model.low_memory = true"),
     ];
     let ways: Vec<&str> = ways.into_iter().filter_map(|(helps, way)| helps.then_some(way)).collect();

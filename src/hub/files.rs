@@ -5,7 +5,17 @@ use std::path::Path;
 
 use super::{names, sound};
 use crate::files::pickle::is_pickle;
+use crate::tensors::texts::small_text;
 use crate::tensors::{ModelFolder, ModelPart, VARIANTS, in_folder};
+
+/// The kind of folder that `model_index.json` names. What is there alone does not tell it: a model with two text
+/// encoders, of which one is not there yet, looks like a whole one with one.
+fn named<'a>(kinds: &[&'a ModelFolder], folder: &Path) -> Option<&'a ModelFolder> {
+    let text = small_text(&folder.join(ModelFolder::INDEX)).ok()?;
+    let index: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let class = index.get("_class_name")?.as_str()?;
+    kinds.iter().copied().find(|kind| kind.pipelines.contains(&class))
+}
 
 /// What a folder lacks; `has` says whether it has a file. Of several kinds of folders the fitting one counts.
 pub(super) fn missing(kinds: &[&ModelFolder], has: &dyn Fn(&str) -> bool) -> Vec<String> {
@@ -61,7 +71,7 @@ pub(super) fn checkpoints(listed: &[String]) -> Vec<String> {
 /// What a folder of the cache lacks or has in a state that cannot be right, as far as that is cheap to know.
 pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     let there = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    let Some(model) = fitting(kinds, &there) else { return Vec::new() };
+    let Some(model) = named(kinds, folder).or_else(|| fitting(kinds, &there)) else { return Vec::new() };
     let mut lacking = lacking(model, &there);
     let mut names = model.configs();
     names.extend(
@@ -262,5 +272,31 @@ mod tests {
             let lacking = missing(&kinds, &|name| large[1..].iter().any(|n| n == name));
             assert_eq!(lacking, ["model_index.json"]);
         }
+    }
+
+    /// A half of a model with two text encoders is not a whole one with one.
+    #[test]
+    fn the_index_names_the_kind_of_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let kinds = [&ModelFolder { pipelines: &["One"], ..MODEL }, &ModelFolder { pipelines: &["Two"], ..LARGER }];
+        let empty = [&2u64.to_le_bytes()[..], b"{}"].concat();
+        for part in MODEL.parts {
+            let there = folder.path().join(part.folder);
+            std::fs::create_dir_all(&there).unwrap();
+            std::fs::write(there.join("config.json"), "{}").unwrap();
+            std::fs::write(there.join(format!("{}.safetensors", part.stem)), &empty).unwrap();
+        }
+        for (name, text) in [("tokenizer/tokenizer.json", "{}"), (ModelFolder::SCHEDULER, "{}")] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let lacking = |index: &str| {
+            std::fs::write(folder.path().join(ModelFolder::INDEX), index).unwrap();
+            incomplete(&kinds, folder.path())
+        };
+        assert_eq!(lacking(r#"{"_class_name": "One"}"#), [""; 0]);
+        let two = lacking(r#"{"_class_name": "Two"}"#);
+        assert!(two.iter().any(|name| name == "text_encoder_2/model.safetensors"), "{two:?}");
+        assert_eq!(lacking("not JSON"), [""; 0], "the files tell it");
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! | level | modules |
 //! |---|---|
-//! | 6 | `ops`: the public functions, which only choose |
+//! | 6 | `ops`: the public functions, which only choose; `needs`: what all of it needs of memory |
 //! | 5 | `cpu`, `gpu`: the fast kernels |
 //! | 4 | `reference`: every kernel in candle's operations |
 //! | 3 | `layers`: frozen weights, sizes and settings as data |
@@ -25,6 +25,7 @@ mod cpu;
 mod gpu;
 mod host;
 mod layers;
+mod needs;
 mod ops;
 mod packed;
 pub mod reference;
@@ -33,7 +34,7 @@ mod workers;
 
 pub use autodiff::composed::composed;
 pub use autodiff::recording::{Gradients, Recording, record};
-pub use gpu::device::cuda_device;
+pub use gpu::device::{cuda_device, cuda_memory};
 pub use host::heap::{keep_freed_memory, release_freed_memory};
 pub use layers::activation::Activation;
 pub use layers::adamw::AdamWStep;
@@ -44,6 +45,9 @@ pub use layers::lora::LoraPair;
 pub use layers::norm::{GroupNorm, LayerNorm};
 pub use layers::statistics::GroupStatistics;
 pub use layers::storage::{Dense, Packing, Storage, activation_dtype};
+pub use needs::calls::{CallBytes, ConvSizes, Room};
+pub use needs::machine::Machine;
+pub use needs::weights::WeightBytes;
 pub use ops::activation::{geglu, gelu_erf, quick_gelu, silu};
 pub use ops::adamw::adamw;
 pub use ops::attention::{attention, attention_in};

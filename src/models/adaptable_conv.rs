@@ -6,6 +6,7 @@ use super::adaptable::{AdaptableLayer, Role, Tokens};
 use super::frozen::Frozen;
 use super::layers::Layers;
 use super::lora_set::LoraSet;
+use super::trace::{Map, Trace};
 use crate::kernels::{Conv2d, Padding};
 use crate::tensors::LoadError;
 
@@ -52,6 +53,11 @@ impl AdaptableConv {
     /// `x` `(B, H, W, in)` → `(B, H', W', out)`, with what the adapter adds.
     pub(super) fn forward(&self, x: &Tensor, lora: &LoraSet) -> Result<Tensor> {
         lora.conv2d(&self.layer.name, x, &self.weights)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        t.adapted_conv(x, &self.weights, &self.layer)
     }
 
     /// The layer as adapters see it, and its weights.

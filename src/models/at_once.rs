@@ -10,7 +10,13 @@ const ONE_LARGE_IMAGE: usize = 64 * 64;
 /// depend on the batch there, and single small samples leave threads idle.
 #[must_use]
 pub(crate) fn at_once(device: &Device, latents: usize, wanted: usize) -> usize {
-    let fitting = if device.is_cpu() { ONE_LARGE_IMAGE / latents.max(1) } else { 1 };
+    at_once_on(device.is_cpu(), latents, wanted)
+}
+
+/// The same for a device that need not be here.
+#[must_use]
+pub(crate) fn at_once_on(is_cpu: bool, latents: usize, wanted: usize) -> usize {
+    let fitting = if is_cpu { ONE_LARGE_IMAGE / latents.max(1) } else { 1 };
     wanted.max(fitting).max(1)
 }
 

@@ -9,6 +9,7 @@ use super::layers::Layers;
 use super::lora_set::LoraSet;
 use crate::kernels::{LayerNorm, add, attention, gelu_erf, layer_norm, quick_gelu};
 use crate::models::config::Activation;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// How a model's file calls the parts of a block.
@@ -121,6 +122,17 @@ impl Block {
         let (first, lora) = (|x: &Tensor| x.narrow(1, 0, 1)?.contiguous(), &LoraSet::empty());
         let (q, k, v) = (self.q.forward(&first(&h)?, lora)?, self.k.forward(&h, lora)?, self.v.forward(&h, lora)?);
         self.rest(&first(x)?, &attention(&q, &k, &v, self.heads, false)?, lora)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        let h = t.norm(x);
+        let (q, k, v) = (self.q.trace(t, &h), self.k.trace(t, &h), self.v.trace(t, &h));
+        let attended = t.attention([&q, &k, &v], self.heads, t.products(true));
+        let x = t.joined(&[&self.out.trace(t, &attended), x], x.dims());
+        let h = self.fc1.trace(t, &t.norm(&x));
+        let h = t.norm(&h);
+        t.joined(&[&self.fc2.trace(t, &h), &x], x.dims())
     }
 
     fn rest(&self, x: &Tensor, attended: &Tensor, lora: &LoraSet) -> Result<Tensor> {

@@ -2,15 +2,18 @@
 //!
 //! A model's constructor asks `Layers` for each layer by name and size. The constructor runs twice on
 //! loading: first against the headers alone, which collects every missing, superfluous or misshapen
-//! tensor at once and builds hollow layers (a few zeros each) that are thrown away, then against the
-//! data. `check` does the first half only, in milliseconds for any model.
+//! tensor at once and builds hollow layers (sizes without numbers) that are thrown away, then against the
+//! data. `check` does the first half only, in milliseconds for any model. `sketch` builds hollow layers without a file
+//! and adds up what the weights would need.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::kernels::{Conv2d, Dense, GroupNorm, LayerNorm, Linear, Packing, Padding, Storage, activation_dtype};
+use crate::kernels::{
+    Conv2d, Dense, GroupNorm, LayerNorm, Linear, Machine, Packing, Padding, Storage, activation_dtype,
+};
 use crate::tensors::LoadError;
 use crate::tensors::TensorProblems;
 use crate::tensors::Weights;
@@ -35,7 +38,7 @@ pub(crate) fn check<T>(
 ) -> Result<(T, Size), LoadError> {
     let state = RefCell::new(State::default());
     let mode = Mode::Hollow;
-    let built = build(&Layers { weights, mode: &mode, state: &state, prefix: String::new() })?;
+    let built = build(&Layers { weights: Some(weights), mode: &mode, state: &state, prefix: String::new() })?;
     let mut state = state.into_inner();
     for (name, _) in weights.shapes() {
         if !state.taken.contains(name) {
@@ -76,7 +79,32 @@ pub(crate) fn build<T>(
 ) -> Result<T, LoadError> {
     let state = RefCell::new(State::default());
     let mode = Mode::Real { device: device.clone(), storage };
-    make(&Layers { weights, mode: &mode, state: &state, prefix: String::new() })
+    make(&Layers { weights: Some(weights), mode: &mode, state: &state, prefix: String::new() })
+}
+
+/// What weights would need, from configurations alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Bytes of all weights as they are stored.
+    pub bytes: u64,
+    /// Numbers of the largest tensor, which is in memory more than once while it is read.
+    pub largest: u64,
+}
+
+/// Runs `build` without a file. Returns what it returned, whose layers are hollow and must not be used to compute
+/// anything, and what its weights would need if they were stored as said on `machine`.
+///
+/// # Errors
+/// Those of `build`, which there are none of without a file.
+pub(crate) fn sketch<T>(
+    machine: Machine,
+    storage: Storage,
+    build: impl FnOnce(&Layers) -> Result<T, LoadError>,
+) -> Result<(T, Weight), LoadError> {
+    let state = RefCell::new(State::default());
+    let mode = Mode::Sketch { machine, storage };
+    let built = build(&Layers { weights: None, mode: &mode, state: &state, prefix: String::new() })?;
+    Ok((built, state.into_inner().weight))
 }
 
 #[derive(Debug, Default)]
@@ -84,17 +112,19 @@ struct State {
     taken: BTreeSet<String>,
     parameters: u64,
     problems: TensorProblems,
+    weight: Weight,
 }
 
 #[derive(Debug)]
 enum Mode {
     Hollow,
+    Sketch { machine: Machine, storage: Storage },
     Real { device: Device, storage: Storage },
 }
 
 /// A place in the tree of names, from which layers can be taken.
 pub(crate) struct Layers<'a> {
-    weights: &'a Weights,
+    weights: Option<&'a Weights>,
     mode: &'a Mode,
     state: &'a RefCell<State>,
     prefix: String,
@@ -114,13 +144,13 @@ impl Layers<'_> {
 
     /// Whether the file has a tensor of that name below this place.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.weights.contains(&self.at(name).prefix)
+        self.weights.is_some_and(|weights| weights.contains(&self.at(name).prefix))
     }
 
     /// Where the weights go.
     pub(crate) fn device(&self) -> Device {
         match self.mode {
-            Mode::Hollow => Device::Cpu,
+            Mode::Hollow | Mode::Sketch { .. } => Device::Cpu,
             Mode::Real { device, .. } => device.clone(),
         }
     }
@@ -128,14 +158,14 @@ impl Layers<'_> {
     /// The type of the activations that go with these weights.
     pub(crate) fn activation_dtype(&self) -> DType {
         match self.mode {
-            Mode::Hollow => DType::F32,
+            Mode::Hollow | Mode::Sketch { .. } => DType::F32,
             Mode::Real { device, storage } => activation_dtype(device, storage.dtype),
         }
     }
 
     fn packing(&self) -> Packing {
         match self.mode {
-            Mode::Hollow => Packing::Fast,
+            Mode::Hollow | Mode::Sketch { .. } => Packing::Fast,
             Mode::Real { storage, .. } => storage.packing,
         }
     }
@@ -164,6 +194,8 @@ impl Layers<'_> {
     fn dense(&self, name: &str, shapes: &[&[usize]], bias: bool) -> Result<Linear, LoadError> {
         let at = self.at(name);
         let output = shapes[0][0];
+        let input = shapes[0][1..].iter().product();
+        self.weigh(output * input, |machine, storage| machine.dense(storage, output, input).kept);
         let int8 = match self.mode {
             Mode::Real { device, storage } if storage.dense == Dense::Int8 => Some(device),
             _ => None,
@@ -177,7 +209,7 @@ impl Layers<'_> {
         at.finish(|| match (weight, int8) {
             (Some(weight), Some(device)) => Linear::int8(weight.reshape((output, ()))?, bias, device),
             (Some(weight), None) => Linear::new(weight.reshape((output, ()))?, bias),
-            (None, _) => Linear::new(zeros(&[1, 1])?, None),
+            (None, _) => Linear::hollow(output, input),
         })
     }
 
@@ -206,18 +238,20 @@ impl Layers<'_> {
         let weight = at.take("weight", &[&[output, input]], None)?;
         let bias = at.take("bias", &[&[output]], None)?;
         let scale = self.take(scale, &[&[output]], None)?;
+        self.weigh(output * input, |machine, storage| machine.dense(storage, output, input).kept);
         at.finish(|| match (weight, bias, scale) {
             (Some(weight), Some(bias), Some(scale)) => {
                 Linear::new(weight.broadcast_mul(&scale.unsqueeze(1)?)?, Some((bias * scale)?))
             }
-            _ => Linear::new(zeros(&[1, 1])?, None),
+            _ => Linear::hollow(output, input),
         })
     }
 
     /// A tensor that belongs to no layer, `(shape)`.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
         let tensor = self.take(name, &[shape], None)?;
-        self.finish(|| tensor.map_or_else(|| zeros(&[1]), Ok))
+        self.weigh_tensor(shape);
+        self.finish(|| tensor.map_or_else(|| hollow(shape), Ok))
     }
 
     /// A convolution with a square kernel, weight `(output, input, kernel, kernel)`.
@@ -232,9 +266,12 @@ impl Layers<'_> {
         let at = self.at(name);
         let weight = at.take("weight", &[&[output, input, kernel, kernel]], None)?;
         let bias = at.take("bias", &[&[output]], None)?;
+        self.weigh(output * input * kernel * kernel, |machine, storage| {
+            machine.convolution(storage, (output, input), kernel, stride).kept
+        });
         at.finish(|| match weight {
             Some(weight) => Conv2d::packed(weight, bias, stride, padding, self.packing()),
-            None => Conv2d::new(zeros(&[1, 1, kernel, kernel])?, None, stride, padding),
+            None => Conv2d::hollow([output, input, kernel, kernel], stride, padding),
         })
     }
 
@@ -250,7 +287,7 @@ impl Layers<'_> {
             (at.take("weight", &[&[channels]], Some(DType::F32))?, at.take("bias", &[&[channels]], Some(DType::F32))?);
         at.finish(|| match pair {
             (Some(weight), Some(bias)) => GroupNorm::new(weight, bias, groups, eps),
-            _ => GroupNorm::new(zeros(&[1])?, zeros(&[1])?, 1, eps),
+            _ => GroupNorm::new(zeros(&[channels])?, zeros(&[channels])?, groups, eps),
         })
     }
 
@@ -260,7 +297,7 @@ impl Layers<'_> {
             (at.take("weight", &[&[channels]], Some(DType::F32))?, at.take("bias", &[&[channels]], Some(DType::F32))?);
         at.finish(|| match pair {
             (Some(weight), Some(bias)) => LayerNorm::new(weight, bias, eps),
-            _ => LayerNorm::new(zeros(&[1])?, zeros(&[1])?, eps),
+            _ => LayerNorm::new(zeros(&[channels])?, zeros(&[channels])?, eps),
         })
     }
 
@@ -268,10 +305,26 @@ impl Layers<'_> {
     pub(crate) fn embedding(&self, name: &str, rows: usize, width: usize) -> Result<Tensor, LoadError> {
         let at = self.at(name);
         let table = at.take("weight", &[&[rows, width]], None)?;
+        self.weigh_tensor(&[rows, width]);
         at.finish(|| match table {
             Some(table) => Ok(table),
-            None => zeros(&[1, 1]),
+            None => hollow(&[rows, width]),
         })
+    }
+
+    /// Adds what a layer's weights need, whose largest tensor has so many numbers.
+    fn weigh(&self, numbers: usize, bytes: impl FnOnce(Machine, Storage) -> u64) {
+        if let Mode::Sketch { machine, storage } = self.mode {
+            let mut state = self.state.borrow_mut();
+            state.weight.bytes += bytes(*machine, *storage);
+            state.weight.largest = state.weight.largest.max(numbers as u64);
+        }
+    }
+
+    /// The same for a tensor that is stored as it is.
+    fn weigh_tensor(&self, shape: &[usize]) {
+        let numbers = shape.iter().product();
+        self.weigh(numbers, |_, storage| (numbers * storage.dtype.size_in_bytes()) as u64);
     }
 
     /// The tensor, or nothing when only names and shapes are looked at. The first of `shapes` is what messages ask for.
@@ -289,10 +342,11 @@ impl Layers<'_> {
     ) -> Result<Option<Tensor>, LoadError> {
         let full = format!("{}.{name}", self.prefix);
         match self.mode {
-            Mode::Hollow => {
+            Mode::Hollow | Mode::Sketch { .. } => {
+                let Some(weights) = self.weights else { return Ok(None) };
                 let mut state = self.state.borrow_mut();
                 state.taken.insert(full.clone());
-                match self.weights.entry(&full) {
+                match weights.entry(&full) {
                     None => state.problems.missing.push((full, shapes[0].to_vec())),
                     Some(entry) if !shapes.contains(&entry.shape.as_slice()) => {
                         state.problems.misshapen.push((full, shapes[0].to_vec(), entry.shape.clone()));
@@ -305,21 +359,33 @@ impl Layers<'_> {
                 Ok(None)
             }
             Mode::Real { storage, .. } => {
-                let tensor = self.weights.read(&full, device, dtype.unwrap_or(storage.dtype))?;
+                let tensor = match self.weights {
+                    Some(weights) => weights.read(&full, device, dtype.unwrap_or(storage.dtype))?,
+                    None => None,
+                };
                 tensor.map(Some).ok_or_else(|| LoadError::Invalid {
-                    file: self.weights.source().to_owned(),
+                    file: self.source(),
                     reason: format!("tensor {full:?} is gone"),
                 })
             }
         }
     }
 
+    fn source(&self) -> std::path::PathBuf {
+        self.weights.map(|weights| weights.source().to_owned()).unwrap_or_default()
+    }
+
     fn finish<T>(&self, make: impl FnOnce() -> candle_core::Result<T>) -> Result<T, LoadError> {
         make().map_err(|source| LoadError::Tensor {
-            file: self.weights.source().to_owned(),
+            file: self.source(),
             source: Box::new(source.context(format!("layer {}", self.prefix))),
         })
     }
+}
+
+/// A tensor of that shape without numbers.
+fn hollow(shape: &[usize]) -> candle_core::Result<Tensor> {
+    Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as(shape)
 }
 
 fn zeros(shape: &[usize]) -> candle_core::Result<Tensor> {

@@ -11,7 +11,7 @@ use super::adaptable::AdaptableLayer;
 use super::families::PromptRules;
 use super::fit::fit;
 use super::model::Model;
-use super::network::Loaded;
+use super::network::{Loaded, Network};
 use super::part::Part;
 use super::prompt_encoder::{PromptEncoder, TextEncoder};
 use super::summary::ModelSummary;
@@ -81,6 +81,11 @@ impl Parts {
             self.parts.iter().flat_map(|part| part.weights.files().map(Path::to_owned)).collect();
         files.dedup();
         files
+    }
+
+    /// The networks, in the order of the parts.
+    pub fn networks(&self) -> impl Iterator<Item = &Network> {
+        self.parts.iter().map(|part| &part.network)
     }
 
     /// From now on nothing but what was hashed is loaded; `files` has a hashed file for each of the

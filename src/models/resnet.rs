@@ -9,6 +9,7 @@ use crate::models::adaptable_linear::{AdaptableLinear, Input};
 use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// What normalises groups of channels: [`group_norm`], or one that knows of more than the tensor it is given.
@@ -96,6 +97,21 @@ impl ResnetBlock {
     }
 }
 
+impl ResnetBlock {
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map, time: Option<&Map>) -> Map {
+        let mut h = self.conv1.trace(t, &t.norm(x));
+        if let (Some(layer), Some(time)) = (&self.time, time) {
+            h = t.joined(&[&h, &layer.trace(t, time)], h.dims());
+        }
+        let h = self.conv2.trace(t, &t.norm(&h));
+        match &self.shortcut {
+            Some(layer) => t.joined(&[&layer.trace(t, x), &h], h.dims()),
+            None => t.joined(&[x, &h], h.dims()),
+        }
+    }
+}
+
 /// Halves the size: a 3×3 convolution with stride 2.
 #[derive(Debug)]
 pub(crate) struct Downsample(AdaptableConv);
@@ -124,6 +140,11 @@ impl Downsample {
     pub(super) fn adaptable(&self) -> (&AdaptableLayer, Frozen<'_>) {
         self.0.adaptable()
     }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        self.0.trace(t, x)
+    }
 }
 
 /// Doubles the size by nearest neighbour, then a 3×3 convolution.
@@ -150,5 +171,12 @@ impl Upsample {
     /// The layer that an adapter may change, and its weights.
     pub(super) fn adaptable(&self) -> (&AdaptableLayer, Frozen<'_>) {
         self.0.adaptable()
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(crate) fn trace(&self, t: &Trace, x: &Map, size: Option<(usize, usize)>) -> Map {
+        let &[batch, height, width, channels] = x.dims() else { return x.clone() };
+        let (height, width) = size.unwrap_or((2 * height, 2 * width));
+        self.0.trace(t, &t.joined(&[x], &[batch, height, width, channels]))
     }
 }

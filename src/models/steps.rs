@@ -73,24 +73,41 @@ pub(super) trait Step {
 
 /// A feature map with its place in the order of computation: 0 enters the first step, `i + 1` leaves step `i`.
 #[derive(Debug, Clone)]
-pub(super) struct FeatureMap {
+pub(super) struct FeatureMap<V = Tensor> {
     pub(super) id: usize,
-    pub(super) value: Tensor,
+    pub(super) value: V,
+}
+
+/// What walks through steps: a feature map with its numbers, or what stands for one.
+pub(super) trait Sides: Clone {
+    /// Height and width.
+    ///
+    /// # Errors
+    /// Something that is no feature map.
+    fn sides(&self) -> Result<(usize, usize)>;
+}
+
+impl Sides for Tensor {
+    fn sides(&self) -> Result<(usize, usize)> {
+        Ok((self.dim(1)?, self.dim(2)?))
+    }
 }
 
 /// A step with its inputs.
-pub(super) struct Visit<S> {
+pub(super) struct Visit<S, V = Tensor> {
     pub(super) step: S,
     /// The previous step's result first.
-    pub(super) inputs: Vec<FeatureMap>,
+    pub(super) inputs: Vec<FeatureMap<V>>,
 }
 
-impl<S: Step> Visit<S> {
+impl<S, V> Visit<S, V> {
     /// The place of the step's result.
     pub(super) fn result_id(&self) -> usize {
         self.inputs[0].id + 1
     }
+}
 
+impl<S: Step> Visit<S> {
     /// The step's result.
     ///
     /// # Errors

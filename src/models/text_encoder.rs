@@ -11,6 +11,7 @@ use crate::models::block::{Block, BlockSizes, CLIP};
 use crate::models::config::TextConfig;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 
@@ -163,6 +164,15 @@ impl ClipTextModel {
             let last = self.layers(hidden.clone(), kept..self.layers.len(), lora)?;
             Ok((hidden, self.pool(&last, ids)?))
         })
+    }
+
+    /// What encoding `batch` prompts holds in memory.
+    pub(crate) fn trace(&self, t: &Trace, batch: usize) -> Map {
+        let mut x = t.map(&[batch, self.config.positions, self.config.hidden_size]);
+        for layer in &self.layers {
+            x = layer.trace(t, &x);
+        }
+        t.norm(&x)
     }
 
     /// Where each prompt ends.

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{estimate::Estimate, race::RaceCost, status::JobStatus, types::Plan};
+use crate::stage::Stage;
 use crate::text::{self, count, plain_name, rough_bytes, rough_duration};
 
-/// What `runner plan` prints: cells, then every job with its state and reason, then the estimate. Ends with a line end.
+/// What `runner plan` prints: cells, then every job with its state and reason, then the estimate, then the memory that
+/// each stage needs. `memory` has the predicted bytes of each job. Ends with a line end.
 #[must_use]
-pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String {
+pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate, memory: &[Option<u64>]) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}: {}", plan.name, plain_name(&plan.title));
     for cell in &plan.cells {
@@ -37,6 +39,7 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String
     if todo > 0 {
         let _ = writeln!(out, "{}", cost(estimate));
     }
+    out += &memory_line(plan, memory).unwrap_or_default();
     if let Some(race) = &estimate.race {
         let _ = writeln!(out, "{}", race_cost(race));
     }
@@ -45,7 +48,7 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> String
 
 /// `--format json`: the same as one object.
 #[must_use]
-pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
+pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate, memory: &[Option<u64>]) -> Value {
     let name = |hash: &String| plan.photo_names.get(hash).unwrap_or(hash).clone();
     let cells = plan.cells.iter().map(|cell| {
         let assignments: serde_json::Map<String, Value> =
@@ -60,7 +63,8 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
             "settings": cell.settings,
         })
     });
-    let jobs = plan.jobs.iter().zip(statuses).map(|(job, status)| {
+    let memory = memory.iter().copied().chain(std::iter::repeat(None));
+    let jobs = plan.jobs.iter().zip(statuses).zip(memory).map(|((job, status), memory)| {
         let (state, reason) = state(status);
         json!({
             "stage": job.stage,
@@ -70,6 +74,7 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
             "needs": job.needs,
             "state": state,
             "reason": reason,
+            "memory_bytes": memory,
             "inputs": job.inputs.key_inputs(),
         })
     });
@@ -81,6 +86,17 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate) -> Value {
         "jobs": jobs.collect::<Vec<_>>(),
         "estimate": estimate,
     })
+}
+
+/// The predicted memory of each stage, that of its largest job; `None` if none is known.
+fn memory_line(plan: &Plan, memory: &[Option<u64>]) -> Option<String> {
+    let of = |stage: Stage| {
+        let jobs = plan.jobs.iter().zip(memory).filter(|(job, _)| job.stage == stage);
+        let most = jobs.filter_map(|(_, bytes)| *bytes).max()?;
+        Some(format!("{stage} {}", rough_bytes(most)))
+    };
+    let stages: Vec<String> = Stage::ALL.iter().filter_map(|stage| of(*stage)).collect();
+    (!stages.is_empty()).then(|| format!("memory at most, predicted: {}\n", stages.join(", ")))
 }
 
 fn state(status: &JobStatus) -> (&'static str, &str) {

@@ -37,24 +37,42 @@ pub fn peak_memory_bytes() -> Option<u64> {
 /// only.
 #[must_use]
 pub fn available_memory_bytes() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let kilobytes = |text: &str, name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    };
     let machine = kilobytes(&read("/proc/meminfo")?, "MemAvailable:");
-    let group = || {
-        let own = read("/proc/self/cgroup")?.lines().find_map(|line| line.strip_prefix("0::").map(str::to_owned))?;
-        let number = |file: &str| read(&format!("/sys/fs/cgroup{own}/{file}"))?.trim().parse::<u64>().ok();
-        Some(number("memory.max")?.saturating_sub(number("memory.current")?))
-    };
-    let limit = || {
-        let limits = read("/proc/self/limits")?;
-        let most = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-        let most: u64 = most.split_whitespace().next()?.parse().ok()?;
-        Some(most.saturating_sub(kilobytes(&read("/proc/self/status")?, "VmSize:")?))
-    };
+    let group = || Some(group("memory.max")?.saturating_sub(group("memory.current")?));
+    let limit = || Some(limit()?.saturating_sub(kilobytes(&read("/proc/self/status")?, "VmSize:")?));
     [machine, group(), limit()].into_iter().flatten().min()
+}
+
+/// Memory this process can get if it is alone, in bytes: what the machine has, swap included, and what its control
+/// group and its own limit allow. Linux only.
+#[must_use]
+pub fn total_memory_bytes() -> Option<u64> {
+    let info = read("/proc/meminfo")?;
+    let machine = kilobytes(&info, "MemTotal:")? + kilobytes(&info, "SwapTotal:").unwrap_or(0);
+    [Some(machine), group("memory.max"), limit()].into_iter().flatten().min()
+}
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+/// A number of kB, as bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// A number of this process's control group; `None` if there is no limit.
+fn group(file: &str) -> Option<u64> {
+    let own = read("/proc/self/cgroup")?.lines().find_map(|line| line.strip_prefix("0::").map(str::to_owned))?;
+    read(&format!("/sys/fs/cgroup{own}/{file}"))?.trim().parse::<u64>().ok()
+}
+
+/// This process's own limit.
+fn limit() -> Option<u64> {
+    let limits = read("/proc/self/limits")?;
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    most.split_whitespace().next()?.parse().ok()
 }
 
 /// Starts a new measurement of the peak. Linux only; where it is refused, the peak of the whole process is reported.
@@ -87,5 +105,6 @@ mod tests {
         reset_peak_memory();
         assert!(peak_memory_bytes().unwrap() > 1 << 20);
         assert!(available_memory_bytes().unwrap() > 1 << 20);
+        assert!(total_memory_bytes().unwrap() >= peak_memory_bytes().unwrap());
     }
 }

@@ -41,7 +41,7 @@ pub use files::write_atomic;
 pub use lease::Holder;
 pub use lookup::{Claim, ReportTurn, Store};
 pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
-pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory};
+pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory, total_memory_bytes};
 pub use name::CHECKPOINT;
 pub use stored::StoredFile;
 pub use workspace::{Earlier, Workspace};

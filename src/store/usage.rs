@@ -1,6 +1,6 @@
-//! What keeps `clean` out while others work: everyone who makes artifacts says so in `.in-use/`, `clean` needs the store
-//! alone. Each says first that it is there, and then looks for the others: of two that come together, at least one sees
-//! the other.
+//! What keeps `clean` out while others work: everyone who makes artifacts says so in `.in-use/`, `clean` needs the
+//! store alone. Each says first that it is there, and then looks for the others: of two that come together, at least
+//! one sees the other.
 
 use super::{
     error::{At, StoreError},

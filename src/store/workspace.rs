@@ -1,14 +1,14 @@
 //! A piece of work in progress, and how it becomes an artifact.
 //!
-//! The folder `.work/<stage>-<key>/` outlives the process, so that a stopped attempt goes on from its
-//! `checkpoint/`. While somebody works it has another name, `.work/<stage>-<key>.<token>/`, that only the holder of the
-//! right to do the work knows: the next holder renames it to its own, so that whatever an earlier one still writes, e.g.
-//! after it was suspended for hours, does not reach it, and what that one commits is not there any more. Every write is noted in a journal with its hash; the next attempt takes over only what is as it was
-//! written. A commit is: every file compared with what was written, and synced → `manifest.json` → `DONE` (from here
-//! the work counts as done, whatever happens) → `checkpoint/` removed → folder renamed to its place, where the first
-//! one stays: two that were made have the same bytes. A kill before
-//! `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the next claim only has to
-//! rename.
+//! The folder `.work/<stage>-<key>/` outlives the process, so that a stopped attempt goes on from its `checkpoint/`.
+//! While somebody works it has another name, `.work/<stage>-<key>.<token>/`, that only the holder of the right to do
+//! the work knows: the next holder renames it to its own, so that whatever an earlier one still writes, e.g. after it
+//! was suspended for hours, does not reach it, and what that one commits is not there any more. Every write is noted in
+//! a journal with its hash; the next attempt takes over only what is as it was written. A commit is: every file
+//! compared with what was written, and synced → `manifest.json` → `DONE` (from here the work counts as done, whatever
+//! happens) → `checkpoint/` removed → folder renamed to its place, where the first one stays: two that were made have
+//! the same bytes. A kill before `DONE` leaves a workspace that is worked on again; a kill after it leaves one that the
+//! next claim only has to rename.
 
 use super::{
     artifact::{Artifact, Depth, Found, done_text},
@@ -62,7 +62,8 @@ pub struct Earlier {
 }
 
 impl Workspace {
-    /// Takes over the folder with the right to work in it. The inner `Err` is the artifact, if the work was complete already.
+    /// Takes over the folder with the right to work in it. The inner `Err` is the artifact, if the work was complete
+    /// already.
     pub(super) fn open(
         places: &Places,
         intact: &Intact,
@@ -100,8 +101,8 @@ impl Workspace {
         Ok(Ok(work))
     }
 
-    /// Gives the folder of an earlier attempt our name: the one of the last holder, else the one it had left. Others are
-    /// what somebody wrote who had lost its right.
+    /// Gives the folder of an earlier attempt our name: the one of the last holder, else the one it had left. Others
+    /// are what somebody wrote who had lost its right.
     fn rename_to_own(&self) -> Result<(), StoreError> {
         let before = self.lease.before().map(|token| self.places.work_of(self.stage, &self.key, token));
         let mut works = self.places.works(self.stage, &self.key)?;

@@ -29,6 +29,7 @@ mod error;
 mod lock;
 mod lookup;
 mod memories;
+mod memory;
 mod models;
 mod photos;
 mod read;

@@ -8,13 +8,14 @@ use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{Dtype, ModelSources};
 use crate::hashing::{HashCache, HashedFile};
 use crate::hub;
-use crate::kernels::{Dense, Packing, Storage};
 use crate::models::Model;
 use crate::models::ModelSummary;
+use crate::models::Network;
 use crate::models::Parts;
 use crate::models::Tokenizer;
 use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
 use crate::models::families::{FOLDERS, TEXT_ENCODERS};
+use crate::models::storage::storage;
 
 /// A model that is there and whole; its weights are not loaded yet.
 #[derive(Clone, Debug)]
@@ -66,6 +67,12 @@ impl BaseModel {
         Ok(Parts::clone(&self.parts).load_checked(device, storage)?)
     }
 
+    /// Its networks: their configurations.
+    #[must_use]
+    pub fn networks(&self) -> Vec<Network> {
+        self.parts.networks().cloned().collect()
+    }
+
     /// How the model reads prompts: the tokenizer of its first text encoder.
     #[must_use]
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
@@ -86,15 +93,4 @@ impl BaseModel {
     pub fn warnings(&self) -> &[String] {
         &self.parts.warnings
     }
-}
-
-/// How weights are kept with these settings.
-pub(super) fn storage(dtype: Dtype, low_memory: bool) -> Storage {
-    let (dtype, dense) = match dtype {
-        Dtype::F32 => (candle_core::DType::F32, Dense::AsOthers),
-        Dtype::Bf16 => (candle_core::DType::BF16, Dense::AsOthers),
-        Dtype::F16 => (candle_core::DType::F16, Dense::AsOthers),
-        Dtype::Int8 => (candle_core::DType::BF16, Dense::Int8),
-    };
-    Storage { dtype, packing: if low_memory { Packing::Small } else { Packing::Fast }, dense }
 }

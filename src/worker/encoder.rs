@@ -11,6 +11,7 @@ use super::error::{StageError, failed};
 use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{EncoderChoice, Purpose};
 use crate::hashing::{HashCache, HashedFile};
+use crate::kernels::Machine;
 use crate::models::vision::{Encoder, EncoderParts, VERSION};
 use crate::tensors::{ModelFolder, ModelPart};
 
@@ -73,6 +74,12 @@ impl FoundEncoder {
         parts.seal(&files);
         let hash = format!("{} v{VERSION}", combined(&hashes));
         Ok(Self { path, hash, warnings: info.warnings, parts: Arc::new(parts) })
+    }
+
+    /// The bytes that it holds at most while it looks at pictures. `None` for a network that cannot be built.
+    #[must_use]
+    pub fn memory(&self, machine: Machine) -> Option<u64> {
+        self.parts.memory(machine).ok()
     }
 
     /// Loads the weights.

@@ -14,6 +14,7 @@ use crate::adapter;
 use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
 use crate::choice::AdapterKind;
+use crate::kernels;
 use crate::models::{AdaptableLayer, Model, TrainedText};
 use crate::records::adapters::{self, DIFFUSERS, KOHYA};
 use crate::records::rows::{LossRow, TimingRow};
@@ -24,12 +25,14 @@ const CHECKPOINT: &str = "checkpoint/training";
 
 /// Trains one cell's adapter.
 pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<(), StageError> {
-    let items = Items::gather(model, wanted, ctx)?;
-    // All pictures and prompts are encoded now.
+    // All pictures are encoded by now.
     model.vae.release();
+    let items = Items::gather(model, wanted, ctx)?;
+    // And so are all prompts, unless the text encoders are trained.
     let recipe = &wanted.train.recipe;
     let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
     model.prompts.release();
+    kernels::release_freed_memory();
     let probes = ProbeCurve::new(model, wanted, &items);
     let targets = recipe.targets;
     let mut layers = model.denoiser.adaptable_layers(targets);

@@ -227,8 +227,9 @@ fn trained(cases: &mut Vec<Case>) {
     for (batch, height, width, channels, out, kernel, stride, padding) in [
         (1, 3, 4, 5, 2, 3, 1, Padding::same(1)),
         (2, 7, 6, 20, 4, 3, 1, Padding::same(1)),
-        (3, 8, 5, 9, 17, 3, 2, Padding::same(1)),
-        (2, 7, 8, 6, 3, 3, 2, asymmetric),
+        // With stride 2, candle's own gradient wants sides of which both or none leave a pixel over.
+        (3, 8, 6, 9, 17, 3, 2, Padding::same(1)),
+        (2, 8, 6, 6, 3, 3, 2, asymmetric),
         (2, 5, 4, 6, 3, 1, 1, Padding::same(0)),
     ] {
         if too_slow(batch * height * width * channels * out * kernel * kernel) {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor, Var};
 use device::device;
 use runner::choice::Targets;
-use runner::kernels::{LoraPair, Packing, Storage};
+use runner::kernels::{Dense, LoraPair, Packing, Storage};
 use runner::models::LoraSet;
 use runner::models::Tokenizer;
 use runner::models::{Conditioning, Recompute};

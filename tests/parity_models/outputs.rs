@@ -55,6 +55,14 @@ fn toyworld_f32() {
     outputs("toyworld", DType::F32, 2e-5);
 }
 
+/// 8-bit integers in the denoiser, f32 elsewhere: how far the prediction is from that of f32 weights.
+#[test]
+fn integers_are_close() {
+    for (name, tolerance) in [("sd1", 0.03), ("sd2", 0.03), ("toyworld", 0.06)] {
+        outputs(name, Storage { dense: Dense::Int8, ..DType::F32.into() }, tolerance);
+    }
+}
+
 #[test]
 fn half_precision_storage_is_close() {
     if !device().is_cpu() {

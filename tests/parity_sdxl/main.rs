@@ -21,6 +21,7 @@ mod dialects;
 mod images;
 mod prompts;
 mod real_sizes;
+mod text;
 mod training;
 mod values;
 

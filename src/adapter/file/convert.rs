@@ -3,10 +3,11 @@
 use super::error::{LoraFileError, NotApplied};
 use super::hashes;
 use super::label::{BaseLabel, family_of_layers};
+use super::module::Deltas;
 use super::names;
 use super::parsed::{CONFIGS, Parsed, read};
 use super::save::kohya_metadata;
-use super::write::{Deltas, Writer, alpha};
+use super::write::{Writer, alpha};
 use crate::choice::AdapterKind;
 use crate::models::delta::Tensors;
 use crate::models::families::Family;

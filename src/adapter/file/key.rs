@@ -157,7 +157,7 @@ pub(super) fn parse(name: &str) -> Result<Key, String> {
         _ => module,
     };
     // transformers before 5 wrote the prefix, 5 does not.
-    let short = part != Part::Unet && (module.starts_with("encoder.") || name.contains("base_model.model.text_model."));
+    let short = part != Part::Unet && module.starts_with("encoder.");
     let module = if short { format!("text_model.{module}") } else { module };
     Ok(Key { part, module, role, naming })
 }

@@ -1,5 +1,6 @@
 //! The tensors of a module, checked against each other.
 
+use super::key::Part;
 use super::peft_config::PeftConfig;
 use crate::choice::AdapterKind;
 use crate::models::AdaptableLayer;
@@ -14,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A tensor and its name in the file.
 pub(super) type Named = (String, Tensor);
+
+/// Part and layer, in diffusers' words, and what is added to it.
+pub(super) type Deltas = BTreeMap<(Part, String), FileDelta>;
 
 /// The tensors of one module, with their names in the file.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! peft's configuration of an adapter, as diffusers writes it into its files.
 
 use super::key::Part;
-use super::write::Deltas;
+use super::module::Deltas;
 use crate::choice::AdapterKind;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

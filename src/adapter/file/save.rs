@@ -3,8 +3,8 @@
 use super::hashes;
 use super::key::Part;
 use super::label::BaseLabel;
-use super::module::FileDelta;
-use super::write::{Deltas, Writer};
+use super::module::{Deltas, FileDelta};
+use super::write::Writer;
 use crate::adapter::{Adapter, Module};
 use crate::choice::AdapterKind;
 use crate::models::delta::about::About;

@@ -2,7 +2,7 @@
 
 use super::error::LoraFileError;
 use super::key::Part;
-use super::module::FileDelta;
+use super::module::{Deltas, FileDelta};
 use super::names;
 use super::parsed::CONFIGS;
 use super::peft_metadata;
@@ -13,9 +13,6 @@ use crate::models::delta::lora;
 use candle_core::{DType, Device, Result, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Part and layer, in diffusers' words, and what is added to it.
-pub(super) type Deltas = BTreeMap<(Part, String), FileDelta>;
 
 /// The tensors of a file, by name.
 type Named = BTreeMap<String, Tensor>;

@@ -93,7 +93,7 @@ fn advice_is_given_when_memory_is_short() {
     // What is set already is not advised.
     small.train.recipe.gradient_checkpointing = true;
     (small.train.recipe.batch_size, small.generate.batch_size) = (1, 1);
-    (small.model.dtype, small.model.low_memory) = (crate::experiment::settings::Dtype::Bf16, true);
+    (small.model.dtype, small.model.low_memory) = (crate::experiment::settings::Dtype::Int8, true);
     assert!(advice(&small, "cpu").ends_with("to need less memory: a smaller dataset.resolution"));
     assert_eq!(with_advice("loss is NaN", &small, "cpu"), "loss is NaN");
 }

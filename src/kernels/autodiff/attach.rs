@@ -46,7 +46,7 @@ impl<B: Fn(&Tensor) -> Result<Tensor> + Send + Sync> CustomOp2 for WeightGradien
         Ok((y.try_clone(layout)?, layout.shape().clone()))
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(grad.clone()), Some((self.backward)(grad)?)))
+    fn bwd(&self, y: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((y.track_op().then(|| grad.clone()), Some((self.backward)(grad)?)))
     }
 }

@@ -9,7 +9,7 @@ use crate::kernels::layers::linear::PackedLinear;
 use crate::kernels::packed::panels::Panels;
 
 /// The rows of one chunk. Their number is fixed because the gradients of the factors are sums over the chunks in order.
-const ROWS: usize = 96;
+pub(crate) const ROWS: usize = 96;
 
 /// A layer and its low-rank correction.
 pub(crate) struct Factors<'a> {

@@ -9,12 +9,12 @@ pub(crate) mod custom_ops;
 mod group_norm;
 mod join;
 mod layer_norm;
-mod lora;
+pub(crate) mod lora;
 mod math;
 mod outer;
 mod pointwise;
-mod product;
-mod winograd;
+pub(crate) mod product;
+pub(crate) mod winograd;
 
 #[cfg(test)]
 mod tests;

@@ -18,9 +18,19 @@ use crate::kernels::simd::tile::{MAX_ROWS, Tile};
 const DEPTH: usize = 384;
 /// The rows of one piece of work. With this number its part of A stays in L2.
 const CHUNK: usize = 192;
+/// The columns of the widest register tile.
+const WIDEST: usize = 32;
 /// A product with fewer multiply-adds than this is not worth other threads. Miri can do only few multiply-adds, but has
 /// to see other threads, too.
 pub(super) const SERIAL: usize = if cfg!(miri) { 1 << 8 } else { 1 << 18 };
+
+/// The bytes that one thread needs to multiply `rows` rows of `k` numbers with packed weights: a block of weights, and
+/// the rounded rows.
+pub(crate) fn scratch_bytes(rows: usize, k: usize, pairs: bool) -> usize {
+    let depth = k.min(if pairs { 2 * DEPTH } else { DEPTH });
+    let rounded = if pairs { 2 * rows.min(2 * CHUNK + MAX_ROWS) * depth } else { 0 };
+    4 * 2 * WIDEST * depth + rounded
+}
 
 /// What the product is added to.
 #[derive(Clone, Copy)]

@@ -5,6 +5,17 @@ use candle_core::{Device, Result};
 #[cfg(feature = "cuda")]
 use super::cuda::memory::keep_freed_memory;
 
+/// The bytes of a CUDA device that are free, and all it has. `None` for another device.
+#[must_use]
+pub fn cuda_memory(device: &Device) -> Option<(u64, u64)> {
+    #[cfg(feature = "cuda")]
+    if let Ok(device) = device.as_cuda_device() {
+        return super::cuda::memory::free_and_total(device);
+    }
+    let _ = device;
+    None
+}
+
 /// Opens the CUDA device with this number. It does its work in order, no matter which thread asks for it.
 ///
 /// `Device::new_cuda` would take CUDA's per-thread default stream, which is a different stream on each thread. Then a

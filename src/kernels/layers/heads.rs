@@ -2,6 +2,9 @@
 
 use candle_core::{Result, Tensor, bail};
 
+/// The scores that are held at once on a GPU, f32.
+pub(crate) const SCORES_AT_ONCE: usize = 1 << 26;
+
 /// The sizes of one attention; `channels = heads · head_dim`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heads {

@@ -29,7 +29,7 @@ enum Weight {
 }
 
 /// The numbers of the largest matrix for which a transposed copy is kept.
-const KEPT: usize = 1 << 19;
+pub(crate) const KEPT: usize = 1 << 19;
 
 /// The packed weights of a layer on the CPU.
 #[derive(Debug)]
@@ -99,6 +99,12 @@ impl Linear {
             Weight::Int8(Int8Weight::new(rows, device)?)
         };
         Ok(Self { in_features, out_features, weight, bias, norms: Arc::default() })
+    }
+
+    /// A layer of this size without numbers, to ask for its sizes.
+    pub(crate) fn hollow(output: usize, input: usize) -> Result<Self> {
+        let weight = Weight::Plain(Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as((output, input))?);
+        Ok(Self { in_features: input, out_features: output, weight, bias: None, norms: Arc::default() })
     }
 
     /// The number of input channels.

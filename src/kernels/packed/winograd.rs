@@ -12,7 +12,7 @@ const LARGEST: usize = 64 << 20;
 const SMALLEST: usize = 16;
 
 /// The numbers of the largest transformed kernel for which a turned copy is kept.
-const KEPT: usize = 3 << 20;
+pub(crate) const KEPT: usize = 3 << 20;
 
 /// The size of a tile, by the output pixels in one of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -89,6 +89,12 @@ pub(crate) struct About {
 }
 
 impl About {
+    /// The shape of a tensor without which there is no update.
+    pub(super) fn need<'a>(&self, shapes: &Shapes<'a>, tensor: &str) -> std::result::Result<&'a [usize], String> {
+        let noun = self.names(tensor).map_or(tensor, |names| names.noun);
+        shapes.get(tensor).copied().ok_or_else(|| format!("its partner, {noun}, is missing"))
+    }
+
     /// The names of one of the tensors.
     pub(crate) fn names(&self, tensor: &str) -> Option<&'static TensorNames> {
         self.tensors.iter().find(|names| names.name == tensor)

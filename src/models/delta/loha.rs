@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::about::{About, Beginning, Naming, Shapes, TensorNames, Tensors};
 use super::dense;
-use super::shape::{Shape, check_filled, check_matrix, need};
+use super::shape::{Shape, check_filled, check_matrix};
 use super::tucker::tucker;
 
 macro_rules! names {
@@ -61,7 +61,7 @@ fn update(tensors: &Tensors) -> Result<Tensor> {
 }
 
 fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
-    let [w1_a, w1_b, w2_a, w2_b] = ["w1_a", "w1_b", "w2_a", "w2_b"].map(|name| need(&ABOUT, shapes, name));
+    let [w1_a, w1_b, w2_a, w2_b] = ["w1_a", "w1_b", "w2_a", "w2_b"].map(|name| ABOUT.need(shapes, name));
     let of_tucker = shapes.contains_key("t1") || shapes.contains_key("t2");
     let mut halves = Vec::new();
     for (a, b, core) in [(w1_a?, w1_b?, "t1"), (w2_a?, w2_b?, "t2")] {
@@ -71,7 +71,7 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
             return Err(format!("its matrices have the shapes {a:?} and {b:?}, not two dimensions each"));
         };
         let (rank, output, window) = if of_tucker {
-            let core = need(&ABOUT, shapes, core)?;
+            let core = ABOUT.need(shapes, core)?;
             check_matrix(core)?;
             let &[i, j, height, width] = core else {
                 return Err(format!("its core has the shape {core:?}, not that of a convolution"));

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::about::{About, Beginning, Naming, Shapes, TensorNames, Tensors};
 use super::dense;
-use super::shape::{Shape, check_filled, check_matrix, need};
+use super::shape::{Shape, check_filled, check_matrix};
 use super::tucker::tucker;
 
 macro_rules! names {
@@ -96,7 +96,7 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
         check_matrix(shape)?;
     }
     let mut of_pair = |a: &'static str, b: &'static str| -> std::result::Result<(usize, usize), String> {
-        let (a, b) = (need(&ABOUT, shapes, a)?, need(&ABOUT, shapes, b)?);
+        let (a, b) = (ABOUT.need(shapes, a)?, ABOUT.need(shapes, b)?);
         let (&[rows, width], [height, columns @ ..]) = (a, b) else {
             return Err(format!("its matrices have the shapes {a:?} and {b:?}, not two dimensions each"));
         };
@@ -118,7 +118,7 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
         Some(&&[a, b]) => (a, b),
         Some(w1) => return Err(format!("the factor w1 has the shape {w1:?}, not two dimensions")),
         None if !shapes.contains_key("w1_a") && !shapes.contains_key("w1_b") => {
-            need(&ABOUT, shapes, "w1").map(|_| (0, 0))?
+            ABOUT.need(shapes, "w1").map(|_| (0, 0))?
         }
         None => of_pair("w1_a", "w1_b")?,
     };
@@ -127,7 +127,7 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
         (Some(&&[c, d, height, width]), _) => (c, d, (height, width)),
         (Some(w2), _) => return Err(format!("the factor w2 has the shape {w2:?}")),
         (None, Some(core)) => {
-            let (a, b) = (need(&ABOUT, shapes, "w2_a")?, need(&ABOUT, shapes, "w2_b")?);
+            let (a, b) = (ABOUT.need(shapes, "w2_a")?, ABOUT.need(shapes, "w2_b")?);
             let (&[i, c], &[j, d], &&[ci, cj, height, width]) = (a, b, core) else {
                 return Err(format!("its core has the shape {core:?}, its matrices {a:?} and {b:?}"));
             };
@@ -138,7 +138,7 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
             (c, d, (height, width))
         }
         (None, None) if !shapes.contains_key("w2_a") && !shapes.contains_key("w2_b") => {
-            need(&ABOUT, shapes, "w2").map(|_| (0, 0, (1, 1)))?
+            ABOUT.need(shapes, "w2").map(|_| (0, 0, (1, 1)))?
         }
         (None, None) => of_pair("w2_a", "w2_b").map(|(c, d)| (c, d, (1, 1)))?,
     };

@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::about::{About, Beginning, Naming, Shapes, TensorNames, Tensors};
-use super::shape::{Shape, check_filled, check_matrix, need};
+use super::shape::{Shape, check_filled, check_matrix};
 use super::tucker::tucker;
 use crate::kernels::{LoraPair, trained_linear};
 use crate::models::frozen::Frozen;
@@ -106,7 +106,7 @@ impl From<LoraPair> for super::about::Delta {
 
 /// A is `(rank, in)`, or of a convolution `(rank, in, height, width)`; B is `(out, rank)`, or `(out, rank, 1, 1)`.
 fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
-    let (down, up) = (need(&ABOUT, shapes, "down")?, need(&ABOUT, shapes, "up")?);
+    let (down, up) = (ABOUT.need(shapes, "down")?, ABOUT.need(shapes, "up")?);
     check_matrix(down)?;
     check_matrix(up)?;
     let rank = down[0];

@@ -1,7 +1,5 @@
 //! The shapes of an adapter's tensors, and which layers they fit.
 
-use super::about::{About, Shapes};
-
 /// A larger matrix is no adapter's: 64 million numbers, 256 MB in f32. What is computed from an adapter's tensors takes
 /// memory in proportion to it.
 const MOST_NUMBERS: usize = 1 << 26;
@@ -24,12 +22,6 @@ impl Shape {
     pub(crate) fn columns(&self) -> usize {
         self.input * self.window.0 * self.window.1
     }
-}
-
-/// The shape of a tensor without which there is no update.
-pub(super) fn need<'a>(about: &About, shapes: &Shapes<'a>, tensor: &str) -> Result<&'a [usize], String> {
-    let noun = about.names(tensor).map_or(tensor, |names| names.noun);
-    shapes.get(tensor).copied().ok_or_else(|| format!("its partner, {noun}, is missing"))
 }
 
 /// Refuses a shape that no adapter's matrix has: it must have two dimensions, or the four of a convolution, and not too

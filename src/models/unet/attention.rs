@@ -8,6 +8,7 @@ use crate::models::adaptable_linear::{AdaptableLinear, Input};
 use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// Multi-head attention. <https://github.com/huggingface/diffusers/blob/v0.30.0/src/diffusers/models/attention_processor.py#L2121>
@@ -42,6 +43,11 @@ impl Attention {
         // Scores and softmax are f32 in any case.
         let products = if self.upcast { DType::F32 } else { self.to_q.dtype() };
         self.to_out.forward(&attention_in(products, &q, &k, &v, self.heads, false)?, lora)
+    }
+
+    fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let (q, k, v) = (self.to_q.trace(t, x), self.to_k.trace(t, context), self.to_v.trace(t, context));
+        self.to_out.trace(t, &t.attention([&q, &k, &v], self.heads, t.products(self.upcast)))
     }
 
     fn adaptable(&self) -> [&AdaptableLinear; 4] {
@@ -91,6 +97,14 @@ impl TransformerBlock {
     fn adaptable(&self) -> impl Iterator<Item = &AdaptableLinear> {
         let attention = [&self.attn1, &self.attn2].into_iter().flat_map(Attention::adaptable);
         attention.chain([&self.ff_in, &self.ff_out])
+    }
+
+    fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let normed = t.norm(x);
+        let x = t.joined(&[&self.attn1.trace(t, &normed, &normed), x], x.dims());
+        let x = t.joined(&[&self.attn2.trace(t, &t.norm(&x), context), &x], x.dims());
+        let h = t.geglu(&self.ff_in.trace(t, &t.norm(&x)));
+        t.joined(&[&self.ff_out.trace(t, &h), &x], x.dims())
     }
 }
 
@@ -164,6 +178,15 @@ impl Transformer {
             pixels = block.forward(&pixels, context, lora)?;
         }
         add(&self.proj_out.forward(&pixels, lora)?, x)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map, context: &Map) -> Map {
+        let mut pixels = self.proj_in.trace(t, &t.norm(x));
+        for block in &self.blocks {
+            pixels = block.trace(t, &pixels, context);
+        }
+        t.joined(&[&self.proj_out.trace(t, &pixels), x], x.dims())
     }
 
     /// The layers an adapter may change, and their weights.

@@ -5,5 +5,7 @@ mod model;
 mod step;
 mod text_time;
 mod timestep;
+mod trace;
 
 pub use model::UNet2DConditionModel;
+pub(crate) use trace::Pass;

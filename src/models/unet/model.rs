@@ -30,12 +30,12 @@ use crate::tensors::Weights;
 #[derive(Debug)]
 pub struct UNet2DConditionModel {
     config: UNetConfig,
-    conv_in: AdaptableConv,
+    pub(super) conv_in: AdaptableConv,
     time: [AdaptableLinear; 2],
     text_time: Option<TextTime>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     norm_out: GroupNorm,
-    conv_out: AdaptableConv,
+    pub(super) conv_out: AdaptableConv,
     device: Device,
     dtype: DType,
 }

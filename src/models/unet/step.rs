@@ -10,7 +10,8 @@ use crate::models::frozen::Frozen;
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
 use crate::models::resnet::{Downsample, ResnetBlock, ResnetSize, Upsample};
-use crate::models::steps::{self, FeatureMap, Visit};
+use crate::models::steps::{self, FeatureMap, Sides, Visit};
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// What every step sees besides the feature maps.
@@ -94,6 +95,26 @@ impl steps::Step for StepOfSize<'_> {
     }
 }
 
+impl StepOfSize<'_> {
+    /// As [`forward`](steps::Step::forward), as far as memory is concerned. `time` and `context` are what steps share.
+    pub(super) fn trace(&self, t: &Trace, inputs: &[&Map], time: &Map, context: &Map) -> Map {
+        let (x, skip) = (inputs[0], inputs.get(1));
+        match &self.step.kind {
+            Kind::Downsample(layer) => layer.trace(t, x),
+            Kind::Upsample(layer) => layer.trace(t, x, self.size),
+            Kind::Block { resnet, transformer } => {
+                let join = |skip: &&Map| t.joined(&[x, skip], &x.with_channels(x.channels() + skip.channels()));
+                let joined = skip.map(join);
+                let h = resnet.trace(t, joined.as_ref().unwrap_or(x), Some(time));
+                match transformer {
+                    Some(transformer) => transformer.trace(t, &h, context),
+                    None => h,
+                }
+            }
+        }
+    }
+}
+
 impl Step {
     /// The layers that an adapter can change in this step, and their weights.
     pub(super) fn adaptable(&self) -> impl Iterator<Item = (&AdaptableLayer, Frozen<'_>)> {
@@ -108,11 +129,11 @@ impl Step {
 }
 
 /// Goes through the steps in order and gives each its inputs; `apply` computes the step's result.
-pub(super) fn walk<'a>(
+pub(super) fn walk<'a, V: Sides>(
     steps: &'a [Step],
-    first: Tensor,
-    mut apply: impl FnMut(Visit<StepOfSize<'a>>) -> Result<Tensor>,
-) -> Result<FeatureMap> {
+    first: V,
+    mut apply: impl FnMut(Visit<StepOfSize<'a>, V>) -> Result<V>,
+) -> Result<FeatureMap<V>> {
     let mut x = FeatureMap { id: 0, value: first };
     let mut kept = vec![x.clone()];
     for (i, step) in steps.iter().enumerate() {
@@ -124,7 +145,7 @@ pub(super) fn walk<'a>(
             }
         }
         let size = match (&step.kind, kept.last()) {
-            (Kind::Upsample(_), Some(next)) => Some((next.value.dim(1)?, next.value.dim(2)?)),
+            (Kind::Upsample(_), Some(next)) => Some(next.value.sides()?),
             _ => None,
         };
         let value = apply(Visit { step: StepOfSize { step, size }, inputs })?;

@@ -7,6 +7,7 @@ use crate::kernels::{Activation, GroupNorm, Linear, add, attention, group_norm, 
 use crate::models::config::VaeConfig;
 use crate::models::layers::Layers;
 use crate::models::resnet::ResnetBlock;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 #[derive(Debug)]
@@ -33,6 +34,15 @@ impl Middle {
             x = attention.forward(&x)?;
         }
         self.second.forward(&x)
+    }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map) -> Map {
+        let mut x = self.first.trace(t, x, None);
+        if let Some(attention) = &self.attention {
+            x = attention.trace(t, &x);
+        }
+        self.second.trace(t, &x, None)
     }
 }
 
@@ -65,5 +75,11 @@ impl SelfAttention {
         let normed = group_norm(x, &self.norm, Activation::None)?;
         let (q, k, v) = (linear(&normed, &self.q)?, linear(&normed, &self.k)?, linear(&normed, &self.v)?);
         add(&linear(&attention(&q, &k, &v, 1, false)?, &self.out)?, x)
+    }
+
+    fn trace(&self, t: &Trace, x: &Map) -> Map {
+        let normed = t.norm(x);
+        let (q, k, v) = (t.linear(&normed, &self.q), t.linear(&normed, &self.k), t.linear(&normed, &self.v));
+        t.joined(&[&t.linear(&t.attention([&q, &k, &v], 1, t.products(true)), &self.out), x], x.dims())
     }
 }

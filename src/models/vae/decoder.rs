@@ -9,6 +9,7 @@ use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm}
 use crate::models::config::VaeConfig;
 use crate::models::layers::Layers;
 use crate::models::resnet::{Norm, ResnetBlock, Upsample};
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// From latents to an image.
@@ -70,6 +71,23 @@ impl Decoder {
             conv2d(&norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
         })
     }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map, tiling: Tiling) -> Map {
+        let (whole, tiled) = self.levels.split_at(self.levels.len().saturating_sub(TILED));
+        let mut x = self.middle.trace(t, &t.conv(x, &self.conv_in));
+        for level in whole {
+            x = level.trace(t, x);
+        }
+        let scale = 1 << tiled.iter().filter(|level| level.up.is_some()).count();
+        tiling.trace(t, &x, (1, scale), |x| {
+            let mut x = x.clone();
+            for level in tiled {
+                x = level.trace(t, x);
+            }
+            t.conv(&t.norm(&x), &self.conv_out)
+        })
+    }
 }
 
 impl Level {
@@ -82,5 +100,16 @@ impl Level {
             x = resnet.forward_with(norm, &x)?;
         }
         Ok(x)
+    }
+
+    fn trace(&self, t: &Trace, x: Map) -> Map {
+        let mut x = match &self.up {
+            Some(up) => up.trace(t, &x, None),
+            None => x,
+        };
+        for resnet in &self.resnets {
+            x = resnet.trace(t, &x, None);
+        }
+        x
     }
 }

@@ -9,6 +9,7 @@ use crate::kernels::{Activation, Conv2d, GroupNorm, Padding, conv2d, group_norm}
 use crate::models::config::VaeConfig;
 use crate::models::layers::Layers;
 use crate::models::resnet::{Downsample, Norm, ResnetBlock};
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// From an image to the moments of its latents.
@@ -73,6 +74,24 @@ impl Encoder {
         let x = self.middle.forward(&x)?;
         conv2d(&group_norm(&x, &self.norm_out, Activation::Silu)?, &self.conv_out)
     }
+
+    /// As [`forward`](Self::forward), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map, tiling: Tiling) -> Map {
+        let (tiled, whole) = self.levels.split_at(self.levels.len().min(TILED));
+        let scale = 1 << tiled.iter().filter(|level| level.down.is_some()).count();
+        let mut x = tiling.trace(t, x, (scale, 1), |x| {
+            let mut x = t.conv(x, &self.conv_in);
+            for level in tiled {
+                x = level.trace(t, x);
+            }
+            x
+        });
+        for level in whole {
+            x = level.trace(t, x);
+        }
+        let x = self.middle.trace(t, &x);
+        t.conv(&t.norm(&x), &self.conv_out)
+    }
 }
 
 impl Level {
@@ -83,6 +102,16 @@ impl Level {
         match &self.down {
             Some(down) => down.forward(&x),
             None => Ok(x),
+        }
+    }
+
+    fn trace(&self, t: &Trace, mut x: Map) -> Map {
+        for resnet in &self.resnets {
+            x = resnet.trace(t, &x, None);
+        }
+        match &self.down {
+            Some(down) => down.trace(t, &x),
+            None => x,
         }
     }
 }

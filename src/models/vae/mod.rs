@@ -13,6 +13,7 @@ use crate::kernels::{Linear, Storage, linear, on_workers};
 use crate::models::config::LatentScale;
 use crate::models::config::VaeConfig;
 use crate::models::layers::{self, Layers};
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 use crate::tensors::Weights;
 use decoder::Decoder;
@@ -98,6 +99,26 @@ impl AutoencoderKl {
         let mean = moments.narrow(1, 0, z)?.contiguous()?;
         let log_variance = moments.narrow(1, z, z)?.clamp(-30f32, 20f32)?;
         Ok((mean, (log_variance * 0.5)?.exp()?))
+    }
+
+    /// As [`encode`](Self::encode), as far as memory is concerned; height and width in pixels.
+    pub(crate) fn trace_encode(&self, t: &Trace, (height, width): (usize, usize)) -> Map {
+        let pixels = t.meter().hold(3 * 4 * (height * width) as u64);
+        let x = t.map(&[1, height, width, self.config.image_channels]);
+        let moments = self.encoder.trace(t, &x, self.tiling);
+        drop((pixels, x));
+        moments
+    }
+
+    /// As [`decode`](Self::decode), as far as memory is concerned; height and width in pixels.
+    pub(crate) fn trace_decode(&self, t: &Trace, (height, width): (usize, usize)) -> Map {
+        let scale = self.config.scale();
+        let latents = t.map(&[1, height / scale, width / scale, self.config.latent_channels]);
+        let image = self.decoder.trace(t, &latents, self.tiling);
+        // Channels change their place, and then numbers become bytes.
+        let moved = t.meter().hold(2 * 4 * image.numbers() as u64);
+        drop(moved);
+        image
     }
 
     /// `latents` `(B,4,h,w)`, scaled for the VAE ([`LatentScale::to_vae`]) → images `(B,3,8h,8w)` f32, around -1..1.

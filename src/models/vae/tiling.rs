@@ -13,6 +13,7 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::kernels::{Activation, GroupNorm, GroupStatistics, group_norm, group_norm_by, group_statistics};
 use crate::models::resnet::Norm;
+use crate::models::trace::{Map, Trace};
 
 /// How images are cut.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,30 @@ impl Tiling {
             bands.push(Tensor::cat(&band, 2)?);
         }
         Tensor::cat(&bands, 1)
+    }
+
+    /// As [`map`](Self::map), as far as memory is concerned.
+    pub(super) fn trace(&self, t: &Trace, x: &Map, (from, to): (usize, usize), f: impl Fn(&Map) -> Map) -> Map {
+        let &[batch, height, width, channels] = x.dims() else { return f(x) };
+        let (rows, columns) = (self.cut(height / from, from.max(to)), self.cut(width / from, from.max(to)));
+        if rows.len() * columns.len() == 1 {
+            return f(x);
+        }
+        let tile =
+            |row: &Side, column: &Side| f(&t.map(&[batch, from * row.tile.len(), from * column.tile.len(), channels]));
+        // The first pass, which gives the statistics, holds as much as the second one, but keeps no results.
+        let band = |row: &Side| {
+            let kept = |column: &Side| {
+                let y = tile(row, column);
+                t.map(&[batch, to * row.kept.len(), to * column.kept.len(), y.channels()])
+            };
+            let band: Vec<Map> = columns.iter().map(kept).collect();
+            let channels = band.first().map_or(0, Map::channels);
+            t.map(&[batch, to * row.kept.len(), to * (width / from), channels])
+        };
+        let bands: Vec<Map> = rows.iter().map(band).collect();
+        let channels = bands.first().map_or(0, Map::channels);
+        t.map(&[batch, to * (height / from), to * (width / from), channels])
     }
 
     /// Cuts a side of `length` units of `pixels`.

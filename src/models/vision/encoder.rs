@@ -53,9 +53,7 @@ impl Encoder {
         if images.iter().any(|image| image.width() == 0 || image.height() == 0) {
             bail!("a picture without pixels has no feature");
         }
-        let (height, width) = self.info.image_size;
-        let patches = (height / self.patch_size) * (width / self.patch_size);
-        let at_once = (PATCHES_AT_ONCE / patches).clamp(1, MOST_AT_ONCE);
+        let at_once = at_once(self.info.image_size, self.patch_size);
         let pass = |images: &[RgbImage]| unit(&self.vision.forward(&self.pixels(images)?)?);
         on_workers(|| Ok(images.chunks(at_once).map(pass).collect::<Result<Vec<_>>>()?.concat()))
     }
@@ -82,6 +80,12 @@ impl Encoder {
         let numbers: Vec<Vec<f32>> = images.par_iter().map(numbers).collect();
         Tensor::from_vec(numbers.concat(), (images.len(), 3, height, width), &self.device)
     }
+}
+
+/// How many pictures of that height and width go through the network at once.
+pub(super) fn at_once((height, width): (usize, usize), patch_size: usize) -> usize {
+    let patches = (height / patch_size) * (width / patch_size);
+    (PATCHES_AT_ONCE / patches.max(1)).clamp(1, MOST_AT_ONCE)
 }
 
 /// The rows of `features` `(B, dim)`, each divided by its length.

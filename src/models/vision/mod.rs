@@ -8,6 +8,7 @@ mod config;
 mod encoder;
 mod info;
 mod kind;
+mod memory;
 mod parts;
 mod positions;
 mod preprocessing;

@@ -33,10 +33,10 @@ const CONFIG: &str = "config.json";
 #[derive(Clone, Debug)]
 pub struct EncoderParts {
     folder: PathBuf,
-    config: EncoderConfig,
+    pub(super) config: EncoderConfig,
     preprocessing: Preprocessing,
     /// Height and width of the pictures that the network reads.
-    size: (usize, usize),
+    pub(super) size: (usize, usize),
     tokenizer: Option<Arc<Tokenizer>>,
     weights: Weights,
     /// Hash of each text that features depend on, by its name.

@@ -9,6 +9,7 @@ use crate::kernels::{LayerNorm, Linear, layer_norm, linear};
 use crate::models::block::{self, Block, BlockNames};
 use crate::models::layers::Layers;
 use crate::models::lora_set::LoraSet;
+use crate::models::trace::{Map, Trace};
 use crate::tensors::LoadError;
 
 /// `ViTLayer` of transformers.
@@ -157,6 +158,21 @@ impl VisionTransformer {
             Some(projection) => linear(&feature, projection),
             None => Ok(feature),
         }
+    }
+
+    /// What looking at `batch` pictures of that height and width holds in memory.
+    pub(super) fn trace(&self, t: &Trace, batch: usize, (height, width): (usize, usize)) -> Map {
+        let _pixels = t.map(&[batch, 3, height, width]);
+        let (grid, channels) = ((height / self.patch_size, width / self.patch_size), self.patches.out_features());
+        let registers = self.registers.as_ref().map_or(0, |registers| registers.elem_count() / channels.max(1));
+        let patches = t.map(&[batch, grid.0 * grid.1, self.patches.in_features()]);
+        let linear = t.linear(&patches, &self.patches);
+        let mut x = t.map(&[batch, 1 + registers + grid.0 * grid.1, channels]);
+        drop((patches, linear));
+        for block in &self.blocks {
+            x = block.trace(t, &x);
+        }
+        x
     }
 
     /// The first token, registers and patches: `(B, 1 + registers + patches, width)`.

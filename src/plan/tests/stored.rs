@@ -91,7 +91,9 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     store.record_failure(Train, &plan.jobs[8].key, "the loss is not finite at step 12").unwrap();
     let statuses = status(&plan, &store).unwrap();
     let cost = estimate(&plan, &statuses, &store);
-    insta::assert_snapshot!(table(&plan, &statuses, &cost), @"
+    let mut memory = vec![None; plan.jobs.len()];
+    (memory[0], memory[3], memory[8]) = (Some(81_000_000), Some(1_240_000_000), Some(1_310_000_000));
+    insta::assert_snapshot!(table(&plan, &statuses, &cost, &memory), @"
     test: A test
       dataset.size=5  (5 photos, 2 held out; 4 of 8 jobs done)
       dataset.size=10  (10 photos, 2 held out; 3 of 8 jobs done)
@@ -112,9 +114,11 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
 
     12 jobs: 4 cached, 8 to do
     about 60 s and 1 kB for 1 job, unknown for 7 jobs
+    memory at most, predicted: prepare 81 MB, train 1.3 GB
     ");
-    let value = json(&plan, &statuses, &cost);
+    let value = json(&plan, &statuses, &cost, &memory);
     assert_eq!(value["jobs"][8]["state"], "failed");
+    assert_eq!(value["jobs"][8]["memory_bytes"], 1_310_000_000u64);
     assert_eq!(value["cells"][1]["assignments"]["dataset.size"], 10);
     assert_eq!(value["cells"][1]["train_photos"].as_array().unwrap().len(), 10);
     assert_eq!(value["estimate"]["unknown"], 7);

@@ -1,7 +1,7 @@
 //! The right to do something, held by one process of all that share a store, on whatever machine they run.
 //!
-//! There is a folder for each right, e.g. `.locks/train-<key>/`, and in it a file named by a number that only grows. Who
-//! makes the next number has the right: a file is made by one process only (a hard link, or a rename that replaces
+//! There is a folder for each right, e.g. `.locks/train-<key>/`, and in it a file named by a number that only grows.
+//! Who makes the next number has the right: a file is made by one process only (a hard link, or a rename that replaces
 //! nothing), on NFS as on a local disk. The file says who holds the right ([`Holder`]), and a line of it changes every
 //! few seconds as long as the holder lives (its heartbeat).
 //!

@@ -44,8 +44,8 @@ impl Process {
     }
 }
 
-/// State and start time of a process; proc(5): fields 3 and 22 of `stat`. The second field, the name of the program, may
-/// hold anything.
+/// State and start time of a process; proc(5): fields 3 and 22 of `stat`. The second field, the name of the program,
+/// may hold anything.
 fn stat(pid: u32) -> Option<(char, u64)> {
     let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&text);

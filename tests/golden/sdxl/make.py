@@ -1,7 +1,7 @@
 """A small random Stable Diffusion XL model and what diffusers, transformers and peft compute with it.
 
 Made with torch 2.15, diffusers 0.42.1, transformers 5.23, peft 0.21.2; run from the repository root:
-    python tests/golden/sdxl/make.py
+    PYTHONHASHSEED=0 python tests/golden/sdxl/make.py
 The model's weights are not stored: each tensor is drawn from a seed that its name gives (`drawn`), so the test makes the
 same model. Its tokenizers are those of ../models/sd1 and ../models/sd2, whose padding differs as in the real model.
 Writes configs.json (files of the model's folder), values.safetensors (inputs, outputs and gradients, computed in f64,
@@ -169,6 +169,7 @@ def values():
         odd = {"text_embeds": pooled[1:], "time_ids": sizes[1:]}
         store("odd.prediction",
               unet(randn(6, 1, 4, 7, 5), torch.tensor([500.0]), context[1:], added_cond_kwargs=odd).sample)
+    text_gradients(parts, out)
     pairs = add_adapter(unet)
     unet.double().eval()
     prediction = unet(latents, times, context, added_cond_kwargs=more).sample
@@ -178,6 +179,35 @@ def values():
     loss.backward()
     store("gradients", torch.cat([p.grad.flatten() for p in pairs.values()]))
     save_file(out, HERE / "values.safetensors")
+
+
+def text_gradients(parts, out):
+    """The gradients of adapters in both text encoders, through the UNet, as train_dreambooth_lora_sdxl.py trains them."""
+    encoders = {name: parts[name] for name in ("text_encoder", "text_encoder_2")}
+    pairs = {}
+    for name, encoder in encoders.items():
+        encoder.add_adapter(LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "k_proj", "v_proj", "out_proj"]))
+        encoder.double().eval()
+        for key, p in encoder.named_parameters():
+            if "lora_" in key:
+                module = re.sub(r"\.lora_[AB]\.default\.weight", "", key.removeprefix("text_model."))
+                pairs[f"{name}.text_model.{module}.{'down' if 'lora_A' in key else 'up'}"] = p
+    # The first text encoder's last layer is behind the states that are used.
+    pairs = {key: p for key, p in sorted(pairs.items()) if not key.startswith("text_encoder.text_model.encoder.layers.2.")}
+    for i, (key, p) in enumerate(pairs.items()):
+        p.data = randn(2000 + i, *p.shape) * (0.5 if key.endswith(".down") else 0.2)
+    # encode_prompt of the script
+    states = []
+    for name, encoder in encoders.items():
+        result = encoder(out["tokenizer.ids" if name == "text_encoder" else "tokenizer_2.ids"], output_hidden_states=True)
+        states.append(result.hidden_states[-2])
+    more = {"text_embeds": result.text_embeds, "time_ids": torch.tensor(SIZES, dtype=torch.float64)}
+    prediction = parts["unet"](randn(5, 2, 4, 8, 12), torch.tensor([7.0, 981.0]), torch.cat(states, dim=-1),
+                               added_cond_kwargs=more).sample
+    loss = torch.nn.functional.mse_loss(prediction, randn(7, 2, 4, 8, 12))
+    loss.backward()
+    out["text.loss"] = loss.detach().float()
+    out["text.gradients"] = torch.cat([p.grad.float().flatten() for p in pairs.values()])
 
 
 SAMPLERS = {

@@ -14,7 +14,7 @@ use crate::kernels::simd::dispatch::dispatch;
 use crate::kernels::simd::instructions::{Simd, Task};
 
 /// The queries in one piece of work.
-const PIECE: usize = 192;
+pub(super) const PIECE: usize = 192;
 
 /// Computes the result `(batch, queries, channels)`, and the base-2 logarithm of the sum of the exponentials of the
 /// scaled scores `(batch, heads, queries)`.

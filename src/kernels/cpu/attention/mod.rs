@@ -8,4 +8,5 @@ pub(crate) mod backward;
 pub(crate) mod forward;
 mod gather;
 mod scores;
+pub(crate) mod scratch;
 mod tiles;

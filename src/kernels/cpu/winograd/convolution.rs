@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::cut::{Cut, MANY};
 use super::tiles::{Input, Output, Place, Strides};
 use crate::kernels::cpu::product::{Product, SERIAL, Start};
 use crate::kernels::host::aligned::Aligned;
@@ -13,30 +14,20 @@ use crate::kernels::layers::conv::geometry::Geometry;
 use crate::kernels::packed::winograd::Filter;
 use crate::kernels::simd::dispatch::dispatch;
 
-/// The bytes of scratch for one piece of work. A piece may need more so that it has enough tiles to be worth reading a
-/// matrix.
-const SCRATCH: usize = 1 << 21;
-/// The tiles of the largest piece of work.
-const MANY: usize = 96;
-/// The bytes of the largest scratch for all tiles at once. The thread that used it keeps it.
-const ROOM_FOR_ALL: usize = 48 << 20;
-/// The unused numbers between the positions of a chunk.
-const SKEW: usize = 16;
-
 /// Convolves `(batch, height, width, in)` to `(batch, out height, out width, out)` with stride 1.
 pub(crate) fn forward(g: &Geometry, weight: &Filter<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     assert_eq!(x.len(), g.batch * g.height * g.width * g.in_channels, "the feature map has another size");
     let c = Call::new(g, weight, bias, x);
-    let serial = c.tiles * c.weight.positions.len() * g.in_channels * g.out_channels < SERIAL;
+    let serial = c.cut.tiles * c.weight.positions.len() * g.in_channels * g.out_channels < SERIAL;
     let all = |out: Shared| {
         if serial {
-            (0..c.tiles.div_ceil(MANY)).for_each(|i| c.piece(i * MANY..c.tiles.min((i + 1) * MANY), out));
-        } else if c.fits_at_once() {
+            (0..c.cut.tiles.div_ceil(MANY)).for_each(|i| c.piece(i * MANY..c.cut.tiles.min((i + 1) * MANY), out));
+        } else if c.cut.fits_at_once() {
             c.by_position(out);
         } else {
-            let chunk = c.chunk();
-            let pieces = (0..c.tiles.div_ceil(chunk)).into_par_iter();
-            pieces.for_each(|i| c.piece(i * chunk..c.tiles.min((i + 1) * chunk), out));
+            let chunk = c.cut.chunk(rayon::current_num_threads());
+            let pieces = (0..c.cut.tiles.div_ceil(chunk)).into_par_iter();
+            pieces.for_each(|i| c.piece(i * chunk..c.cut.tiles.min((i + 1) * chunk), out));
         }
     };
     // SAFETY: the tiles cover all output pixels, and each writes all channels of its own.
@@ -49,13 +40,7 @@ struct Call<'a> {
     weight: &'a Filter<'a>,
     bias: Option<&'a [f32]>,
     x: &'a [f32],
-    tiles: usize,
-    /// The input channels of a tile in scratch.
-    inputs: usize,
-    /// The output channels of a tile in scratch.
-    outputs: usize,
-    /// Whether transformed pixels are rounded at once, because bf16 numbers are multiplied without conversion.
-    rounded: bool,
+    cut: Cut,
 }
 
 thread_local! {
@@ -67,40 +52,10 @@ thread_local! {
 impl<'a> Call<'a> {
     fn new(g: &'a Geometry, weight: &'a Filter<'a>, bias: Option<&'a [f32]>, x: &'a [f32]) -> Self {
         let m = weight.size.output();
-        Self {
-            g,
-            weight,
-            bias,
-            x,
-            tiles: g.batch * g.out_height.div_ceil(m) * g.out_width.div_ceil(m),
-            inputs: g.in_channels.next_multiple_of(16),
-            outputs: g.out_channels.next_multiple_of(16),
-            rounded: weight.positions[0].pairs(),
-        }
-    }
-
-    /// The bytes of a transformed number.
-    fn bytes(&self) -> usize {
-        if self.rounded { 2 } else { 4 }
-    }
-
-    /// The tiles of one piece of work: as many as scratch in the cache holds, but enough to be worth reading a kernel.
-    fn chunk(&self) -> usize {
-        let fitting = SCRATCH / (self.weight.positions.len() * (self.bytes() * self.inputs + 4 * self.outputs));
-        let spread = self.tiles.div_ceil(3 * rayon::current_num_threads());
-        // Turning a matrix pays from this number of rows on.
-        let least = match (self.weight.positions[0].is_turned(), self.rounded) {
-            (true, false) => MANY,
-            (true, true) => 48,
-            (false, _) => 24,
-        };
-        spread.min(fitting.clamp(least, MANY)).next_multiple_of(12)
-    }
-
-    /// Whether writing and reading scratch for all tiles costs less than reading the kernel for every piece of work.
-    fn fits_at_once(&self) -> bool {
-        let numbers = self.tiles * (self.inputs + self.outputs);
-        numbers <= 2 * self.inputs * self.outputs && 4 * self.weight.positions.len() * numbers <= ROOM_FOR_ALL
+        let tiles = g.batch * g.out_height.div_ceil(m) * g.out_width.div_ceil(m);
+        let (rounded, turned) = (weight.positions[0].pairs(), weight.positions[0].is_turned());
+        let cut = Cut::new(weight.size, tiles, g.in_channels, g.out_channels).with(rounded, turned);
+        Self { g, weight, bias, x, cut }
     }
 
     fn places(&self, tiles: Range<usize>) -> Vec<Place> {
@@ -116,11 +71,19 @@ impl<'a> Call<'a> {
     /// The distances in the scratch of `count` tiles, for transformed pixels and for products. All positions of a tile
     /// are read and written together, so they start at different cache sets.
     fn strides(&self, count: usize) -> [Strides; 2] {
-        [self.inputs, self.outputs].map(|tile| Strides { tile, position: count * tile + SKEW })
+        self.cut.positions_apart(count).map(|(tile, position)| Strides { tile, position })
     }
 
     fn input(&self, places: &[Place], to: Shared, strides: Strides) {
-        dispatch(Input { g: self.g, size: self.weight.size, places, x: self.x, to, strides, rounded: self.rounded });
+        dispatch(Input {
+            g: self.g,
+            size: self.weight.size,
+            places,
+            x: self.x,
+            to,
+            strides,
+            rounded: self.cut.rounded,
+        });
     }
 
     fn output(&self, places: &[Place], from: Shared, strides: Strides, out: Shared) {
@@ -136,11 +99,11 @@ impl<'a> Call<'a> {
         [from, to]: [Shared; 2],
         [wide, broad]: [Strides; 2],
     ) {
-        let start = |t: usize| (position * wide.position + t * wide.tile) * self.bytes() / 4;
+        let start = |t: usize| (position * wide.position + t * wide.tile) * self.cut.bytes() / 4;
         let starts: Vec<*const f32> = (0..count).map(|t| from.at(start(t)).cast_const()).collect();
         let ends: Vec<*mut f32> = (0..count).map(|t| to.at(position * broad.position + t * broad.tile)).collect();
         let (channels, b) = (self.g.in_channels, self.weight.positions[position]);
-        let product = Product { rows: &starts, rounded: self.rounded, channels, b, out: &ends, start: Start::Zero };
+        let product = Product { rows: &starts, rounded: self.cut.rounded, channels, b, out: &ends, start: Start::Zero };
         let [first, end] = [part.0, part.0 + 1].map(|i| b.count() * i / part.1);
         // SAFETY: every start has `inputs` and every end `outputs` numbers of scratch, and nobody else uses this part.
         unsafe { product.run(first..end) };
@@ -160,13 +123,13 @@ impl<'a> Call<'a> {
 
     /// Computes all tiles at once. Each position is multiplied by some thread, so that each matrix is read only once.
     fn by_position(&self, out: Shared) {
-        let places = self.places(0..self.tiles);
+        let places = self.places(0..self.cut.tiles);
         let strides = self.strides(places.len());
         let mut room = ROOM.take();
         let (from, to) = self.room(&mut room.0, &mut room.1, strides);
         let part = places.len().div_ceil(2 * rayon::current_num_threads());
         places.par_chunks(part).enumerate().for_each(|(i, places)| {
-            self.input(places, from.offset(i * part * strides[0].tile * self.bytes() / 4), strides[0]);
+            self.input(places, from.offset(i * part * strides[0].tile * self.cut.bytes() / 4), strides[0]);
         });
         let positions = self.weight.positions.len();
         let parts = (2 * rayon::current_num_threads()).div_ceil(positions);
@@ -181,7 +144,7 @@ impl<'a> Call<'a> {
 
     fn room(&self, transformed: &mut Aligned, products: &mut Aligned, [wide, broad]: [Strides; 2]) -> (Shared, Shared) {
         let positions = self.weight.positions.len();
-        let transformed = transformed.reserve((positions * wide.position * self.bytes()).div_ceil(4));
+        let transformed = transformed.reserve((positions * wide.position * self.cut.bytes()).div_ceil(4));
         (Shared::new(transformed), Shared::new(products.reserve(positions * broad.position)))
     }
 }

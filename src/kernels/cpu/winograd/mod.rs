@@ -6,5 +6,6 @@
 //! points are (0, ±1/√2, ±√2, ∞), whose rounding error is about a third of that of the usual (0, ±1, ±2, ∞).
 
 pub(crate) mod convolution;
+pub(crate) mod cut;
 mod tiles;
 mod transform;

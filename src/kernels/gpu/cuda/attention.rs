@@ -8,10 +8,7 @@ use super::address::{address, device};
 use super::gemm::{Matrix, Sizes, multiply};
 use super::launch::{Argument, Grid, int, kernel, launch};
 use super::output::{output, output_of};
-use crate::kernels::layers::heads::Heads;
-
-/// The scores that are held at once, f32.
-const SCORES: usize = 1 << 26;
+use crate::kernels::layers::heads::{Heads, SCORES_AT_ONCE};
 
 /// See [`attention`](crate::kernels::attention()). Scores are f32. Weights and their gradients are rounded to the dtype
 /// of `q`.
@@ -46,8 +43,8 @@ struct Part {
 
 /// The pieces that cover all heads of all images. The queries of a head come in order.
 fn parts(h: &Heads) -> Vec<Part> {
-    let heads = (SCORES / (h.queries * h.keys).max(1)).clamp(1, h.heads);
-    let queries = (SCORES / (heads * h.keys).max(1)).clamp(1, h.queries.max(1));
+    let heads = (SCORES_AT_ONCE / (h.queries * h.keys).max(1)).clamp(1, h.heads);
+    let queries = (SCORES_AT_ONCE / (heads * h.keys).max(1)).clamp(1, h.queries.max(1));
     let mut parts = Vec::new();
     for image in 0..h.batch {
         for head in (0..h.heads).step_by(heads) {
@@ -170,7 +167,7 @@ mod tests {
             let h = Heads { batch, queries, keys, heads, head_dim: 8, causal: false, pairs: false };
             let mut next = std::collections::BTreeMap::new();
             for part in parts(&h) {
-                assert!(part.heads * part.queries * keys <= SCORES, "{part:?}");
+                assert!(part.heads * part.queries * keys <= SCORES_AT_ONCE, "{part:?}");
                 assert!(part.heads == 1 || part.queries == queries, "{part:?}");
                 for head in part.head..part.head + part.heads {
                     let from = next.entry((part.image, head)).or_insert(0);

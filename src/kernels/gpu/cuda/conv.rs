@@ -7,11 +7,8 @@ use super::gemm::{Matrix, Sizes, multiply};
 use super::launch::{Argument, Grid, int, launch, long};
 use super::linear::start;
 use super::output::{output, output_of};
-use crate::kernels::layers::conv::geometry::Geometry;
+use crate::kernels::layers::conv::geometry::{Geometry, ROWS_AT_ONCE};
 use crate::kernels::layers::conv::layer::Conv2d;
-
-/// The bytes of rows that are held at once.
-const ROWS: usize = 128 << 20;
 
 /// See [`conv2d`](crate::kernels::conv2d()).
 pub(crate) fn conv2d(x: &Tensor, w: &Conv2d) -> Result<Tensor> {
@@ -67,7 +64,7 @@ impl View {
         {
             return product(Matrix::new(x, length)?, 0, pixels);
         }
-        let most = (ROWS / (length * x.dtype().size_in_bytes())).max(1);
+        let most = (ROWS_AT_ONCE / (length * x.dtype().size_in_bytes())).max(1);
         for first in (0..pixels).step_by(most) {
             let count = most.min(pixels - first);
             let rows = self.windows(x, first, count)?;

@@ -22,3 +22,9 @@ pub(crate) fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
         result::mem_pool::set_attribute(pool, threshold, (&raw mut bytes).cast()).w()
     }
 }
+
+/// The bytes that are free, and all there are, for every process together. `None` if the driver does not say.
+pub(crate) fn free_and_total(device: &CudaDevice) -> Option<(u64, u64)> {
+    let (free, total) = device.cuda_stream().context().mem_get_info().ok()?;
+    Some((free as u64, total as u64))
+}

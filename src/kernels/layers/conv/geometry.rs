@@ -1,5 +1,8 @@
 //! The sizes of a convolution.
 
+/// The bytes of rows, of what the kernel sees at a pixel, that are held at once on a GPU.
+pub(crate) const ROWS_AT_ONCE: usize = 128 << 20;
+
 /// Zeros added around a feature map, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Padding {

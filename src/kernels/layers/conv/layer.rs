@@ -72,11 +72,24 @@ impl Conv2d {
         norms(&self.norms, || self.weight(DType::F32))
     }
 
+    /// A layer with a kernel of these dimensions `(out, in, height, width)` without numbers, to ask for its sizes.
+    pub(crate) fn hollow(dims: [usize; 4], stride: usize, padding: Padding) -> Result<Self> {
+        let weight = Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as(dims.as_slice())?;
+        let weight = Weight::Plain(Arc::new(PlainConv::new(&weight)?));
+        Ok(Self { dims, weight, bias: None, stride, padding, norms: Arc::default() })
+    }
+
+    /// The channels of the result, the channels of the input, and the side of the kernel.
+    pub(crate) fn sizes(&self) -> (usize, usize, usize) {
+        (self.dims[0], self.dims[1], self.dims[2])
+    }
+
     /// Kernel height and width in pixels.
     pub(crate) fn kernel(&self) -> (usize, usize) {
         (self.dims[2], self.dims[3])
     }
 
+    /// Pixels from one place of the kernel to the next.
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
