@@ -61,7 +61,8 @@ pub enum Event {
         job: JobName,
         seconds: f64,
     },
-    /// A training came to a rung of the race, at `done` of `total` steps, and waits for others; or it was stopped there.
+    /// A training came to a rung of the race, at `done` of `total` steps, and waits for others; or it was stopped
+    /// there.
     JobPaused {
         #[serde(flatten)]
         job: JobName,

@@ -1,5 +1,5 @@
-//! Every kind of adapter on every kind of layer: predictions and gradients as peft's and LyCORIS's, files that come back,
-//! merged weights that predict the same.
+//! Every kind of adapter on every kind of layer: predictions and gradients as peft's and LyCORIS's, files that come
+//! back, merged weights that predict the same.
 
 #![allow(clippy::print_stdout)] // measured errors are worth reading
 

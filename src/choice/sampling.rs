@@ -77,7 +77,8 @@ impl Sampling {
                 conflict(
                     "timestep_spacing",
                     format!(
-                        "the {levels} noise levels of {sampler} decide its timesteps, so that {spacing} spacing changes nothing"
+                        "the {levels} noise levels of {sampler} decide its timesteps, so that {spacing} spacing \
+                         changes nothing"
                     ),
                     "set the spacing or the noise levels, not both",
                 )

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\n\
-                  Result: a summary; --layers adds a table of all layers, --metadata all that the file says of itself.")]
+                  Result: a summary; --layers adds a table of all layers, --metadata all that the file says \
+                  of itself.")]
 pub struct InspectArgs {
     /// A .safetensors file of diffusers, peft, kohya, LyCORIS or OneTrainer
     file: PathBuf,

@@ -1,8 +1,8 @@
 //! The race of a run: which trainings wait at a rung, which go on, and which are stopped.
 //!
-//! All trainings that are still in the race come to a rung before any of them goes beyond it. So a decision is made from
-//! the same losses whoever makes it: it is stored under what it was made from, and every other process, and every later
-//! run, finds it there.
+//! All trainings that are still in the race come to a rung before any of them goes beyond it. So a decision is made
+//! from the same losses whoever makes it: it is stored under what it was made from, and every other process, and every
+//! later run, finds it there.
 
 use std::collections::BTreeMap;
 

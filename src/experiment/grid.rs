@@ -1,8 +1,9 @@
 //! `[sweep]`, `[[cells]]` and `[[exclude]]`: which combinations make the study.
 //!
-//! The grid is the product of the sweep's axes in file order, the last axis changing fastest; the axes
-//! of an extended file come first. Axes of one `[sweep.zip]` are walked together, as one axis ([`Walk`]). `[[cells]]` follow in file order. A combination that matches all
-//! keys of an `[[exclude]]` is dropped. A cell with the settings of an earlier one is dropped.
+//! The grid is the product of the sweep's axes in file order, the last axis changing fastest; the axes of an extended
+//! file come first. Axes of one `[sweep.zip]` are walked together, as one axis ([`Walk`]). `[[cells]]` follow in file
+//! order. A combination that matches all keys of an `[[exclude]]` is dropped. A cell with the settings of an earlier
+//! one is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 

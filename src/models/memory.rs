@@ -171,8 +171,8 @@ impl ModelMemory {
         Ok(self.step(sizes)?.0.max(prompts))
     }
 
-    /// The steps of a training, with the denoiser alone, and what stays in memory afterwards besides the weights: turned
-    /// copies, and the scratch of threads.
+    /// The steps of a training, with the denoiser alone, and what stays in memory afterwards besides the weights:
+    /// turned copies, and the scratch of threads.
     fn step(&self, sizes: TrainSizes) -> candle_core::Result<(u64, u64)> {
         let sides = self.sides(sizes.pixels);
         let t = self.trace(Some(sizes.adapter));

@@ -63,8 +63,8 @@ impl Parts {
     }
 
     /// The hashes of the texts that results depend on, in the order in which they count for the model's hash: the
-    /// scheduler's, those of the parts, and each tokenizer's files. A model whose empty negative prompts become zeros has
-    /// one hash more.
+    /// scheduler's, those of the parts, and each tokenizer's files. A model whose empty negative prompts become zeros
+    /// has one hash more.
     pub fn text_hashes(&self) -> impl Iterator<Item = blake3::Hash> {
         let scheduler = std::iter::once(ModelFolder::SCHEDULER.to_owned());
         let configs = self.folder.parts.iter().map(ModelPart::config);

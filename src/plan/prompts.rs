@@ -71,7 +71,8 @@ pub fn too_long(name: &str, prompt: &str, reading: &Reading, setting: Option<&st
     let tokens = reading.chunks.first().map_or(0, |chunk| chunk.ids.len());
     let help = setting.map_or_else(String::new, |setting| format!(" {setting} reads it to its end."));
     Some(format!(
-        "The prompt {} of {name} is longer than the {tokens} tokens a model reads; this end of it is cut off: {}.{help}",
+        "The prompt {} of {name} is longer than the {tokens} tokens a model reads; this end of it is cut off: \
+         {}.{help}",
         beginning(prompt),
         both_ends(lost)
     ))

@@ -1,5 +1,5 @@
-//! Notes: small texts that are no result of a piece of work, e.g. what a race decided. Written as a whole, and read only
-//! if the content is what was written.
+//! Notes: small texts that are no result of a piece of work, e.g. what a race decided. Written as a whole, and read
+//! only if the content is what was written.
 
 use std::path::PathBuf;
 

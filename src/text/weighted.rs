@@ -2,8 +2,8 @@
 //!
 //! Follows `parse_prompt_attention` of stable-diffusion-webui 1.9.4
 //! (<https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/feee37d/modules/prompt_parser.py>), with all that it
-//! does to brackets that do not match. Prompts that change while an image is drawn (`[a:b:0.5]`, `[a|b]`, `AND`) are not
-//! among it.
+//! does to brackets that do not match. Prompts that change while an image is drawn (`[a:b:0.5]`, `[a|b]`, `AND`) are
+//! not among it.
 
 /// What a bracket multiplies the weight of its text by, if no number stands in it.
 const ROUND: f64 = 1.1;
@@ -42,7 +42,8 @@ impl Part {
     }
 }
 
-/// The parts of a prompt. Brackets are read with `weights`, `BREAK` with `breaks`; without both, the prompt is one part.
+/// The parts of a prompt. Brackets are read with `weights`, `BREAK` with `breaks`; without both, the prompt is one
+/// part.
 #[must_use]
 pub fn parts(prompt: &str, weights: bool, breaks: bool) -> Vec<Part> {
     let mut reading = Reading { breaks, parts: Vec::new(), round: Vec::new(), square: Vec::new() };

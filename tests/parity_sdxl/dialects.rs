@@ -1,5 +1,5 @@
-//! Adapter files for all parts of the model, in the names of every program: `tests/golden/adapters/make_sdxl.py` made the
-//! numbers and two of the files.
+//! Adapter files for all parts of the model, in the names of every program: `tests/golden/adapters/make_sdxl.py` made
+//! the numbers and two of the files.
 
 use std::path::{Path, PathBuf};
 

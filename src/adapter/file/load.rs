@@ -14,8 +14,8 @@ use std::path::Path;
 /// encoders are those whose names begin with `text_encoder.` or `text_encoder_2.`.
 ///
 /// Understands the names of diffusers (new and old), peft, kohya and OneTrainer, and the original code's names of
-/// layers. Alpha comes from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside it;
-/// else it is the rank. Matrices are widened to f32 and put on `device`.
+/// layers. Alpha comes from the file's alpha tensors, its `lora_adapter_metadata` or an `adapter_config.json` beside
+/// it; else it is the rank. Matrices are widened to f32 and put on `device`.
 ///
 /// # Errors
 /// Every tensor that would not be applied is named: of an unknown module, of another method, without its partner, not

@@ -278,7 +278,8 @@ fn refused(output: &Output) -> SlurmError {
     let help = match lower.as_str() {
         s if s.contains("partition") => "\n`sinfo --summarize` lists the partitions, their time limits and nodes",
         s if s.contains("munge") || s.contains("authentication") || s.contains("credential") => {
-            "\nMunge, which proves to Slurm who you are, does not answer on this machine: ask the cluster's administrators"
+            "\nMunge, which proves to Slurm who you are, does not answer on this machine: ask the cluster's \
+             administrators"
         }
         s if s.contains("unable to contact") || s.contains("connection refused") => {
             "\nSlurm's controller does not answer: is it running, and is this machine part of the cluster (`sinfo`)?"

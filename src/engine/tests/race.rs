@@ -155,7 +155,8 @@ fn losers_are_stopped_and_finished_later_without_loss() {
     assert!(go(folder.path(), &plan, &mut Racer::default()).raced.is_empty());
 }
 
-/// Stopped before the steps around the rungs, in a training of each condition: run again, the decisions and the files are those of an undisturbed run.
+/// Stopped before the steps around the rungs, in a training of each condition: run again, the decisions and the files
+/// are those of an undisturbed run.
 #[test]
 fn a_stopped_race_ends_like_an_undisturbed_one() {
     let (plan, whole) = (raced_plan(), tempfile::tempdir().unwrap());

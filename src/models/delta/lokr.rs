@@ -1,6 +1,6 @@
-//! LoKr: `W + scale · w1 ⊗ w2`, a Kronecker product (Yeh et al. 2023, <https://arxiv.org/abs/2309.14859>). Each factor is
-//! a whole matrix or a product of two of rank r; w2 of a convolution has its window, `(c, d, height, width)`, its second
-//! matrix may be `(rank, d · height · width)`, and it may have a core `(rank, rank, height, width)`.
+//! LoKr: `W + scale · w1 ⊗ w2`, a Kronecker product (Yeh et al. 2023, <https://arxiv.org/abs/2309.14859>). Each factor
+//! is a whole matrix or a product of two of rank r; w2 of a convolution has its window, `(c, d, height, width)`, its
+//! second matrix may be `(rank, d · height · width)`, and it may have a core `(rank, rank, height, width)`.
 
 use candle_core::{DType, Device, Result, Tensor};
 

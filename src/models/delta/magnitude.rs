@@ -2,8 +2,8 @@
 //! <https://arxiv.org/abs/2402.09353>). The lengths are those of the weights of each output, or (older LyCORIS) of
 //! each input.
 //!
-//! A strength below or above 1 goes that part of the way from W to the changed weight, as ComfyUI does; so at strength 0
-//! nothing changes.
+//! A strength below or above 1 goes that part of the way from W to the changed weight, as ComfyUI does; so at strength
+//! 0 nothing changes.
 
 use candle_core::{DType, Result, Tensor};
 

@@ -4,7 +4,10 @@
 //! (<https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/feee37d/modules/sd_hijack_clip.py>) with its default
 //! settings and without textual inversions.
 
-use super::CHUNK_TOKENS;
+use super::files::PROMPT_TOKENS;
+
+/// Tokens of a chunk without its two markers.
+pub(super) const CHUNK_TOKENS: usize = PROMPT_TOKENS - 2;
 
 /// A chunk ends behind a comma, if there is one among so many last tokens (`comma_padding_backtrack`).
 const BACKTRACK: usize = 20;
@@ -12,7 +15,7 @@ const BACKTRACK: usize = 20;
 /// What the text encoder gets in one call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk {
-    /// [`PROMPT_TOKENS`](super::PROMPT_TOKENS) ids: begin, tokens, end, padding.
+    /// [`PROMPT_TOKENS`] ids: begin, tokens, end, padding.
     pub ids: Vec<u32>,
     /// What the output of each token is multiplied by.
     pub weights: Vec<f32>,

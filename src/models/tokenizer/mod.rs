@@ -19,7 +19,7 @@ use crate::choice::PromptOptions;
 use crate::tensors::LoadError;
 use crate::tensors::texts::Texts;
 use crate::text::weighted::{self, Part};
-use chunks::Token;
+use chunks::{CHUNK_TOKENS, Token};
 use files::{Files, OLDER};
 
 mod chunks;
@@ -28,9 +28,6 @@ mod files;
 pub use chunks::Chunk;
 pub(crate) use files::NAMES;
 pub use files::PROMPT_TOKENS;
-
-/// Tokens of a chunk without its two markers.
-const CHUNK_TOKENS: usize = PROMPT_TOKENS - 2;
 
 const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 

@@ -34,8 +34,8 @@ impl Curve {
         Self(points)
     }
 
-    /// What it shows at a rung, of a training of so many steps; `None` if it has not come so far. Only what was measured
-    /// until the rung counts.
+    /// What it shows at a rung, of a training of so many steps; `None` if it has not come so far. Only what was
+    /// measured until the rung counts.
     #[must_use]
     pub fn at(&self, rung: u64, steps: u64) -> Option<Progress> {
         let last = |until: u64| self.0.iter().rev().find(|(step, _)| *step <= until).copied();
