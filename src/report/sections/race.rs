@@ -9,10 +9,10 @@ use crate::text::{count, measurement};
 
 /// What must be known of a race.
 const RULE: &str = "At each rung all trainings that are still in the race are compared by their loss on held-out \
-                    photos. A condition that is behind the best one by more than chance makes, after correction for all pairs \
-                    and all rungs, is stopped, unless it comes nearer so quickly that it may be ahead at the end. Its \
-                    trainings are not finished, so they count nowhere else in this report: nothing here says how good \
-                    they would have become.";
+                    photos. A condition that is behind the best one by more than chance makes, after correction for \
+                    all pairs and all rungs, is stopped, unless it comes nearer so quickly that it may be ahead at \
+                    the end. Its trainings are not finished, so they count nowhere else in this report: nothing here \
+                    says how good they would have become.";
 
 /// `None` without a race.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
