@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn sections_stand_where_their_first_setting_does() {
         let prior = order("train.prior_preservation");
-        assert_eq!(prior, order("train.prior_preservation.class_prompt"));
+        assert_eq!(prior, order("train.prior_preservation.kind"));
         assert!(order("train.seed") < prior && prior < order("generate.sampler"));
         assert_eq!(order("train.ran"), KEYS.len());
     }

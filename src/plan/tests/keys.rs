@@ -142,7 +142,12 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     }
     // Every setting is in the table above, so that a new one cannot be forgotten.
     let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
-    assert_eq!(missing, ["train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    assert_eq!(missing, ["dataset.aspect_buckets", "train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    let mut study = Study::new(12);
+    let alone = "train.prior_preservation.images=0";
+    let before = study.plan("", &[alone]);
+    let buckets = study.plan("", &[alone, "dataset.aspect_buckets=true"]);
+    assert_eq!(changed(&before, &buckets), [Prepare, Train, Generate, Evaluate, Probe]);
     let mut study = Study::new(12);
     let kept = "train.keep_every=100";
     let before = study.plan("", &[kept]);

@@ -78,7 +78,8 @@ impl ProdigyConfig {
         let mut means = Vec::with_capacity(all.len());
         for before in all {
             let Before { value, slots, gradient, step, .. } = before;
-            let start = if *step == 1 { value } else { &slots[3] };
+            // A copy: the variable changes in its place.
+            let start = if *step == 1 { value.copy()? } else { slots[3].clone() };
             let mean = |old: &Tensor, beta: f64, new: &Tensor, factor: f64| {
                 old.affine(beta, 0.0)? + new.affine(factor, 0.0)?
             };
@@ -89,18 +90,18 @@ impl ProdigyConfig {
             let number = |tensor: Tensor| {
                 Ok::<_, candle_core::Error>(f64::from(tensor.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?))
             };
-            numerator += weight * number((gradient * (start - value)?)?)?;
+            numerator += weight * number((gradient * (&start - value)?)?)?;
             denominator += number(sum.abs()?)?;
-            means.push([first, second, sum, start.clone()]);
+            means.push([first, second, sum, start]);
         }
         if rate == 0.0 || denominator == 0.0 {
             let unchanged = |before: &Before, slots: &[Tensor; 4]| {
                 // Without a rate, prodigyopt remembers only where it began.
                 let old = &before.slots;
                 let kept = if rate > 0.0 { slots.each_ref() } else { [&old[0], &old[1], &old[2], &slots[3]] };
-                After { value: before.value.clone(), slots: kept.map(Tensor::clone).into() }
+                Ok(After { value: before.value.copy()?, slots: kept.map(Tensor::clone).into() })
             };
-            return Ok(all.iter().zip(&means).map(|(before, slots)| unchanged(before, slots)).collect());
+            return all.iter().zip(&means).map(|(before, slots)| unchanged(before, slots)).collect();
         }
         let estimate = numerator / denominator;
         // There is no limit to the growth, so the new estimate is the largest one so far.
@@ -108,7 +109,9 @@ impl ProdigyConfig {
         *shared = vec![new, numerator];
         let step = |(before, slots): (&&Before, [Tensor; 4])| {
             let [first, second, ..] = &slots;
-            let kept = before.value.affine(1.0 - weight_decay * step_size, 0.0)?;
+            // Not times `1 - λ dη`: in f32 that is 1 as long as the step size is small.
+            let decay = before.value.affine(weight_decay * step_size, 0.0)?;
+            let kept = (&before.value - decay)?;
             let direction = (first / second.sqrt()?.affine(1.0, new * epsilon)?)?;
             Ok(After { value: (kept - direction.affine(step_size, 0.0)?)?, slots: slots.into() })
         };

