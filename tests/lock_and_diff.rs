@@ -115,8 +115,8 @@ fn studies_are_compared_by_settings_jobs_and_results() {
     let train = stage("train");
     assert_eq!((&train["shared"], &train["only_a"], &train["only_b"]), (&0.into(), &2.into(), &2.into()));
     let because = train["differing"].to_string();
-    assert!(because.contains("rank 2 → 1") && because.contains("photo added"), "{because}");
-    assert_eq!(train["differing"][0]["because"], serde_json::json!(["rank 2 → 1"]), "the most similar one is taken");
+    assert!(because.contains("rank 2 → 1") && because.contains("added"), "{because}");
+    assert_eq!(train["differing"][0]["because"], serde_json::json!(["alpha 2 → 1", "rank 2 → 1"]), "the nearest one");
     let titles: Vec<&str> =
         files["results"]["conditions"].as_array().unwrap().iter().map(|c| c["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["1 photo", "2 photos", "3 photos"]);

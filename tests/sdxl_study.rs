@@ -57,7 +57,7 @@ fn from_photos_to_a_report() {
     }
 
     let trained = artifact(&study, "train");
-    let told = study.expect(0, &["lora", "inspect", trained.join(KOHYA).to_str().unwrap()]);
+    let told = study.expect(0, &["lora", "inspect", "--metadata", trained.join(KOHYA).to_str().unwrap()]);
     assert!(told.contains("sdxl_base_v1-0") && told.contains("stable-diffusion-xl-v1-base/lora"), "{told}");
 
     let draw = |out: &str, more: &[&str]| {

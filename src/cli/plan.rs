@@ -53,9 +53,6 @@ pub(super) fn execute(args: &PlanArgs, output: &OutputArgs) -> Result<Exit, Fail
             "available_bytes": room.map(|room| room.left),
             "total_bytes": room.map(|room| room.all),
         });
-        let models = study.models.iter();
-        value["models"] =
-            models.map(|(sources, model)| json!({"base": sources.base.name(), "about": model.about()})).collect();
         emit_json(&value)?;
     } else {
         for (sources, model) in &study.models {

@@ -84,7 +84,8 @@ fn the_real_model_has_the_tensors_that_are_asked_for() {
         let counted = summary.part_parameters.iter().find(|(folder, _)| *folder == part).unwrap().1;
         assert_eq!(counted, expected.numbers, "{part}");
     }
-    let inside = summary.adaptable_layers.iter().filter(|layer| layer.name.contains(".attentions."));
+    let of_unet = summary.adaptable_layers.iter().filter(|layer| layer.name.contains(".attentions."));
+    let inside = of_unet.filter(|layer| layer.name.contains(".attn"));
     let names: Vec<String> = inside.map(|layer| format!("{}\n", layer.name)).collect();
     assert_eq!((names.len(), fnv(&names.concat())), (layers.layers, layers.fnv));
     assert_eq!((summary.native_size, summary.unet_multiple, summary.cross_attention_dim), (1024, 32, 2048));

@@ -178,7 +178,8 @@ with torch.no_grad():
         prompt = "a (red:1.4) house, [trees]"
         draw("weights", embedder([prompt]), embedder(["(blue)"]), euler, prompt=prompt, negative_prompt="(blue)",
              prompt_weights=True)
-        embeds = pipe.encode_prompt("a red house", "cpu", 1, True, "blue", clip_skip=1)
+        # The negative prompt loses the same layer, as in the web UI; diffusers' pipeline itself leaves it whole.
+        embeds = [pipe.encode_prompt(text, "cpu", 1, False, clip_skip=1)[0] for text in ("a red house", "blue")]
         draw("skip", *embeds, euler, prompt="a red house", negative_prompt="blue", clip_skip=1)
         plain = pipe.encode_prompt("a red house", "cpu", 1, True, "blue")
         karras = EulerDiscreteScheduler.from_pretrained(
