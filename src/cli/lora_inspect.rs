@@ -10,7 +10,7 @@ use super::{
 use crate::adapter::file::{self, Fit, Summary, Thumbnail};
 use crate::text::{bytes, count, measurement, plain_name, shortened, table};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  runner lora inspect pytorch_lora_weights.safetensors\n\n\
@@ -62,7 +62,7 @@ pub(super) fn inspect(args: &InspectArgs, output: &OutputArgs) -> Result<Exit, F
 }
 
 /// Writes the picture, whose name must end as its format does.
-fn save(path: &PathBuf, thumbnail: Option<&Result<Thumbnail, String>>, args: &InspectArgs) -> Result<(), Failure> {
+fn save(path: &Path, thumbnail: Option<&Result<Thumbnail, String>>, args: &InspectArgs) -> Result<(), Failure> {
     let fail = |exit, text: String| Err(Failure::new(exit, anyhow::anyhow!("{}: {text}", args.file.display())));
     let picture = match thumbnail {
         None => return fail(Exit::Experiment, "it has no thumbnail".to_owned()),

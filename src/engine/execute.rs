@@ -65,8 +65,14 @@ impl Run<'_> {
         while !progress.is_over() {
             let done = progress.next().and_then(|next| match next {
                 Next::Nothing => Ok(ControlFlow::Break(())),
-                Next::Wait => Ok(ControlFlow::Continue(self.sleep(POLL))),
-                Next::Reused(job) => Ok(ControlFlow::Continue(progress.reused(job))),
+                Next::Wait => {
+                    self.sleep(POLL);
+                    Ok(ControlFlow::Continue(()))
+                }
+                Next::Reused(job) => {
+                    progress.reused(job);
+                    Ok(ControlFlow::Continue(()))
+                }
                 Next::Work(job, workspace) => {
                     progress.work(job, *workspace, worker)?;
                     patience.renew();

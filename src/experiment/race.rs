@@ -70,7 +70,7 @@ fn step(reader: &mut Reader<'_>, (rung, origin): &(f64, Origin), steps: usize, p
         reader.push(Problem::error(origin.value(), message).expected(expected));
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked to be a step
-    let step = if whole >= 1.0 && whole <= 1e7 && (exact - whole).abs() < 1e-6 { whole as usize } else { 0 };
+    let step = if (1.0..=1e7).contains(&whole) && (exact - whole).abs() < 1e-6 { whole as usize } else { 0 };
     if step == 0 || step >= steps {
         let last = steps.saturating_sub(1);
         refuse(reader, format!("a step from 1 to {last}, or a share of the steps, e.g. 0.25"));

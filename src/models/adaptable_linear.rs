@@ -45,7 +45,7 @@ impl AdaptableLinear {
     }
 
     /// The same as a 1×1 convolution, which it is in files.
-    pub(super) fn as_convolution(mut self) -> Self {
+    pub(super) fn into_convolution(mut self) -> Self {
         self.layer.window = Some((1, 1));
         self
     }

@@ -262,6 +262,8 @@ impl ModelMemory {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::print_stdout)] // measured and predicted numbers are worth reading
+
     use super::*;
     use crate::choice::{DeviceClass, Dtype, Targets};
     use crate::kernels::multiplies_bf16;

@@ -49,7 +49,7 @@ impl ResnetBlock {
         let shortcut = || {
             let (name, weights) = ("conv_shortcut", at.pointwise("conv_shortcut", input, output)?);
             let seen = Input { width: input, tokens, role: Role::Other };
-            Ok(AdaptableLinear::named(at.at(name).name().to_owned(), (seen, output), weights).as_convolution())
+            Ok(AdaptableLinear::named(at.at(name).name().to_owned(), (seen, output), weights).into_convolution())
         };
         Ok(Self {
             norm1: at.group_norm("norm1", input, groups, eps)?,

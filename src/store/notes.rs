@@ -24,7 +24,8 @@ impl Store {
     /// A file that cannot be written.
     pub fn write_note(&self, kind: &str, name: &Key, content: &[u8]) -> Result<(), StoreError> {
         let hash = blake3::hash(content).to_hex();
-        Ok(write_atomic(&self.note_file(kind, name), &[hash.as_bytes(), b"\n", content].concat())?)
+        write_atomic(&self.note_file(kind, name), &[hash.as_bytes(), b"\n", content].concat())?;
+        Ok(())
     }
 
     fn note_file(&self, kind: &str, name: &Key) -> PathBuf {

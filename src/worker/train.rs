@@ -40,7 +40,9 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let mut norms = BTreeMap::new();
     if recipe.adapter == AdapterKind::Dora {
         norms = model.denoiser.weight_norms(targets)?;
-        text.iter().try_for_each(|text| Ok::<_, StageError>(norms.extend(text.weight_norms(targets)?)))?;
+        for text in &text {
+            norms.extend(text.weight_norms(targets)?);
+        }
     }
     let (rank, alpha, seed) = (recipe.rank, recipe.plain_alpha(), recipe.seed);
     let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;

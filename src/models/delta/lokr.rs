@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(window, Shape { rank: Some(2), window: (3, 3), ..whole });
         let core = of(&[("w1", &[2, 3]), ("w2_a", &[2, 4]), ("w2_b", &[2, 5]), ("t2", &[2, 2, 3, 3])]).unwrap();
         assert_eq!(core, window);
-        let refused: [(&[(&'static str, &[usize])], &str); 6] = [
+        type Shapes<'s> = &'s [(&'static str, &'s [usize])];
+        let refused: [(Shapes<'_>, &str); 6] = [
             (&[("w1", &[2, 3])], "the factor w2, is missing"),
             (&[("w1", &[2, 3]), ("w2_a", &[4, 2])], "the matrix w2_b, is missing"),
             (&[("w1", &[2, 3]), ("w2_a", &[4, 3]), ("w2_b", &[2, 5])], "do not fit"),

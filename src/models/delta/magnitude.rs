@@ -33,7 +33,7 @@ fn by_output(delta: &Delta, lengths: &Tensor, x: &Tensor, frozen: Frozen<'_>) ->
     let norms = if delta.kind == AdapterKind::Dora {
         norms_with_lora(delta, frozen, x.dtype())?
     } else {
-        constant(delta, || Ok(changed(delta, frozen)?.flatten_from(1)?.sqr()?.sum(1)?.sqrt()?))?
+        constant(delta, || changed(delta, frozen)?.flatten_from(1)?.sqr()?.sum(1)?.sqrt())?
     };
     composed(&[&base, &update, lengths], || {
         let factors = (lengths / norms.detach())?.to_dtype(x.dtype())?;

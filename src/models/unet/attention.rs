@@ -159,7 +159,7 @@ impl Transformer {
             };
             let input = Input { role: Role::Other, ..size.places() };
             let layer = AdaptableLinear::named(at.at(name).name().to_owned(), (input, width), weights);
-            Ok::<_, LoadError>(if size.linear_projection { layer } else { layer.as_convolution() })
+            Ok::<_, LoadError>(if size.linear_projection { layer } else { layer.into_convolution() })
         };
         Ok(Self {
             norm: at.group_norm("norm", width, size.groups, TRANSFORMER_GROUP_NORM_EPS)?,

@@ -73,7 +73,7 @@ fn quantile(q: f64) -> f64 {
     for _ in 0..50 {
         let density = (x * (1.0 - x)).powf(ALPHA - 1.0);
         let next = x - (integral(x) - wanted) / density;
-        if !(next > 0.0) || next == x {
+        if next.is_nan() || next <= 0.0 || next == x {
             break;
         }
         x = next;

@@ -14,7 +14,10 @@ const OF_NOBODY: Duration = Duration::from_secs(60);
 
 /// What a lease's file said when it changed last, and when that was seen. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(in crate::store) struct Watch(Arc<Mutex<BTreeMap<PathBuf, (Vec<u8>, Instant)>>>);
+pub(in crate::store) struct Watch(Arc<Mutex<BTreeMap<PathBuf, Seen>>>);
+
+/// The content of a file, and when it was seen first.
+type Seen = (Vec<u8>, Instant);
 
 /// What is known of the holder of a right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
