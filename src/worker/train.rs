@@ -40,7 +40,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     let mut norms = BTreeMap::new();
     if recipe.adapter == AdapterKind::Dora {
         norms = model.denoiser.weight_norms(targets)?;
-        for text in &text {
+        if let Some(text) = &text {
             norms.extend(text.weight_norms(targets)?);
         }
     }
