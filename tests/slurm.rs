@@ -2,6 +2,7 @@
 //! and was not unpacked below `target/slurm` (`tests/slurm/cluster.sh fetch target/slurm`).
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr)] // what was not tested must be seen
 
 mod common;
 

@@ -88,7 +88,7 @@ pub struct GenerateArgs {
     /// Read prompts over 77 tokens to the end, in chunks of 75; BREAK ends a chunk
     #[arg(long)]
     pub(super) long_prompts: bool,
-    /// (word:1.2), (word) and [word] weight words, as in A1111
+    /// Brackets weight words, e.g. (word:1.2), as in A1111
     #[arg(long)]
     pub(super) prompt_weights: bool,
     /// Pixels; what the model was trained on if not given

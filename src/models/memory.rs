@@ -1,7 +1,7 @@
 //! What the work of a study holds in memory at most, from configurations and sizes alone.
 //!
 //! The networks are built hollow, from their configurations, and walked through as they are when they compute
-//! ([`trace`](super::trace)). Counted are the bytes that the program asks for; the program itself, and what an
+//! (`trace`). Counted are the bytes that the program asks for; the program itself, and what an
 //! allocator needs besides, are up to the caller.
 
 use std::path::Path;
