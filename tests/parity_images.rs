@@ -4,6 +4,8 @@
 
 #[path = "common/device.rs"]
 mod device;
+#[path = "common/psnr.rs"]
+mod psnr;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use device::device;
+use psnr::psnr;
 use runner::adapter::file;
 use runner::choice::{PromptOptions, Sampling, Targets};
 use runner::experiment::is_guided;
@@ -69,13 +72,6 @@ fn model(name: &str) -> Model {
 fn adapter(name: &str, model: &Model) -> LoraSet {
     let path = root().join(format!("tests/golden/images/{name}_lora.safetensors"));
     file::load(&path, &model.denoiser.adaptable_layers(Targets::All), 1.0, device()).unwrap()
-}
-
-/// Peak signal-to-noise ratio in dB; equal images have 99.
-fn psnr(a: &[u8], b: &[u8]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let squares: f64 = a.iter().zip(b).map(|(x, y)| f64::from(x.abs_diff(*y)).powi(2)).sum();
-    if squares == 0.0 { 99.0 } else { 10.0 * (255.0 * 255.0 * a.len() as f64 / squares).log10() }
 }
 
 fn go(_: usize, _: usize) -> ControlFlow<()> {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::again::quoted;
 use super::exit::{Exit, Failure, OrExit as _};
 use super::options::OutputArgs;
 use super::output::{emit, emit_json, tell};
@@ -16,7 +15,7 @@ use crate::engine::launcher::{Call, Queue, Resources, Slurm, Submission, TaskCom
 use crate::plan::JobStatus;
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved};
-use crate::text::{count, plain_name};
+use crate::text::{count, plain_name, shell_line};
 
 /// Hand a study to a Slurm cluster: an array of tasks for each stage, behind what it needs, and the report at the end
 ///
@@ -179,7 +178,7 @@ fn show(calls: &[Call], output: &OutputArgs) -> Result<(), Failure> {
     }
     let mut text = String::new();
     for call in calls {
-        text += &format!("# sbatch {}\n", quoted(call.words.iter().cloned()));
+        text += &format!("# sbatch {}\n", shell_line(&call.words));
         if let Some((path, list)) = &call.list {
             text += &format!("# {}:\n", path.display());
             text.extend(list.lines().map(|line| format!("#   {line}\n")));

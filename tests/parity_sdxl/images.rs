@@ -7,6 +7,7 @@ use runner::adapter::file;
 use runner::choice::{PromptOptions, Sampling};
 use runner::pipeline::{ImageRequest, generate};
 
+use super::psnr::psnr;
 use super::*;
 
 #[derive(serde::Deserialize)]
@@ -39,13 +40,6 @@ fn draw(model: &Model, case: &Case, seeds: &[u64], batch_size: usize, lora: &Lor
         batch_size,
     };
     generate(model, &request, lora, &mut |_, _| ControlFlow::Continue(())).unwrap()
-}
-
-/// Peak signal-to-noise ratio in dB; equal images have 99.
-fn psnr(a: &[u8], b: &[u8]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let squares: f64 = a.iter().zip(b).map(|(x, y)| f64::from(x.abs_diff(*y)).powi(2)).sum();
-    if squares == 0.0 { 99.0 } else { 10.0 * (255.0 * 255.0 * a.len() as f64 / squares).log10() }
 }
 
 #[test]

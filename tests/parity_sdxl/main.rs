@@ -4,6 +4,8 @@
 
 #[path = "../common/device.rs"]
 mod device;
+#[path = "../common/psnr.rs"]
+mod psnr;
 #[path = "../common/sdxl.rs"]
 mod sdxl;
 

@@ -4,13 +4,15 @@
 //! task, a later submission hands over what is missing.
 
 mod arrays;
+mod programs;
 mod queue;
 mod record;
 mod script;
 mod slurm;
 
 pub use arrays::{After, Array, Task, arrays};
+pub use programs::SlurmError;
 pub use queue::{Queue, Queued};
 pub use record::{Submission, Submitted};
 pub use script::{TaskCommand, job_list, report_script, task_script};
-pub use slurm::{Call, Resources, Slurm, SlurmError};
+pub use slurm::{Call, Resources, Slurm};

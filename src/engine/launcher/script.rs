@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use shlex::try_quote;
-
 use super::arrays::Array;
 use crate::plan::Plan;
+use crate::text::{shell_line, shell_word};
 
 /// The command that every task runs.
 #[derive(Clone, Debug)]
@@ -34,9 +33,8 @@ pub fn job_list(plan: &Plan, array: &Array) -> String {
 #[must_use]
 pub fn task_script(command: &TaskCommand, jobs: &Path) -> String {
     let TaskCommand { program, folder, study } = command;
-    let (program, folder, jobs) = (quoted(program), quoted(folder), quoted(&jobs.to_string_lossy()));
-    let study: Vec<String> = study.iter().map(|word| quoted(word)).collect();
-    let study = study.join(" ");
+    let (program, folder, jobs) = (shell_word(program), shell_word(folder), shell_word(&jobs.to_string_lossy()));
+    let study = shell_line(study);
     format!(
         r#"#!/bin/bash
 # Written by `runner submit`. Task N of the array does the job in line N of the list.
@@ -70,19 +68,12 @@ exit "$code"
 #[must_use]
 pub fn report_script(command: &TaskCommand, class: &str) -> String {
     let TaskCommand { program, folder, study } = command;
-    let (program, folder) = (quoted(program), quoted(folder));
-    let study: Vec<String> = study.iter().map(|word| quoted(word)).collect();
-    let study = study.join(" ");
+    let (program, folder) = (shell_word(program), shell_word(folder));
+    let study = shell_line(study);
     format!(
         "#!/bin/bash\n# Written by `runner submit`. It needs no GPU.\ncd {folder} || exit 1\n\
          exec {program} report {study} --offline --device-class {class}\n"
     )
-}
-
-/// One word for a shell.
-fn quoted(word: &str) -> String {
-    // Only a zero byte cannot be quoted; no path and no argument has one.
-    try_quote(word).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! Slurm: `sbatch`, `squeue`, `scontrol`, `scancel`. Their output is not trusted to be well formed.
 
-use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use super::arrays::{After, Array};
+use super::programs::{SlurmError, run};
 use super::queue::Queue;
 use super::record::{Submission, Submitted};
 use super::script::{TaskCommand, job_list, report_script, task_script};
-use crate::files::{FileError, write_atomic};
+use crate::files::write_atomic;
 use crate::plan::Plan;
 use crate::text::plain_text;
 
@@ -35,31 +33,6 @@ pub struct Resources {
     pub array_limit: Option<u32>,
     /// Other options of `sbatch`, as they are.
     pub others: Vec<String>,
-}
-
-/// Why Slurm did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum SlurmError {
-    /// The program is not there.
-    #[error("cannot run `{0}`: {1}\n`runner submit` needs Slurm's commands: call it on a login node of the cluster")]
-    Program(&'static str, #[source] io::Error),
-    /// It said no.
-    #[error("Slurm refused: {said}{help}")]
-    Refused {
-        /// What it said.
-        said: String,
-        /// What can be done; begins with a line break.
-        help: &'static str,
-    },
-    /// It said something else than expected.
-    #[error("`sbatch` did not answer with the number of a job but with `{0}`")]
-    Answer(String),
-    /// A script or list could not be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A folder could not be made.
-    #[error("cannot make a folder for the submission: {0}")]
-    Folder(#[from] io::Error),
 }
 
 /// A study on its way to Slurm.
@@ -162,14 +135,13 @@ impl Slurm<'_> {
         words.push(format!("--signal=B:TERM@{GRACE}"));
         words.push("--requeue".into());
         words.extend(self.resources.words());
-        let id = |of: usize| ids.get(of).cloned().unwrap_or_else(|| format!("<{}>", self.arrays[of].name));
         let mut after: Vec<String> = array
             .after
             .iter()
             .map(|after| match after {
-                After::Success(of) => format!("afterok:{}", id(*of)),
-                After::SameTask(of) => format!("aftercorr:{}", id(*of)),
-                After::End(of) => format!("afterany:{}", id(*of)),
+                After::Success(of) => format!("afterok:{}", self.id(ids, *of)),
+                After::SameTask(of) => format!("aftercorr:{}", self.id(ids, *of)),
+                After::End(of) => format!("afterany:{}", self.id(ids, *of)),
             })
             .collect();
         let queued = array.after_queued.iter().filter_map(|job| {
@@ -196,12 +168,16 @@ impl Slurm<'_> {
         let mut words = self.common("report", "logs/report-%j.log");
         words.extend(self.resources.partition.iter().map(|name| format!("--partition={name}")));
         words.extend(self.resources.others.iter().cloned());
-        let name = |of: usize| ids.get(of).cloned().unwrap_or_else(|| format!("<{}>", self.arrays[of].name));
-        let after: Vec<String> = (0..self.arrays.len()).map(name).collect();
+        let after: Vec<String> = (0..self.arrays.len()).map(|of| self.id(ids, of)).collect();
         words.push(format!("--dependency=afterany:{}", after.join(":")));
         let script = self.folder.join("report.sh");
         words.push(script.to_string_lossy().into_owned());
         Call { words, script: (script, report_script(self.command, self.class)), list: None }
+    }
+
+    /// The number of an array, or its name while it has none.
+    fn id(&self, ids: &[String], of: usize) -> String {
+        ids.get(of).cloned().unwrap_or_else(|| format!("<{}>", self.arrays[of].name))
     }
 
     fn common(&self, name: &str, log: &str) -> Vec<String> {
@@ -261,40 +237,6 @@ fn sbatch(call: &Call) -> Result<String, SlurmError> {
     Ok(id.to_owned())
 }
 
-/// Runs one of Slurm's programs; its standard output.
-fn run<S: AsRef<OsStr>>(program: &'static str, words: impl IntoIterator<Item = S>) -> Result<String, SlurmError> {
-    let output = Command::new(program).args(words).output().map_err(|error| SlurmError::Program(program, error))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(refused(&output))
-}
-
-fn refused(output: &Output) -> SlurmError {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = plain_text(said.trim());
-    let said = said.trim_start_matches("sbatch: error: ").to_owned();
-    let lower = said.to_lowercase();
-    let help = match lower.as_str() {
-        s if s.contains("partition") => "\n`sinfo --summarize` lists the partitions, their time limits and nodes",
-        s if s.contains("munge") || s.contains("authentication") || s.contains("credential") => {
-            "\nMunge, which proves to Slurm who you are, does not answer on this machine: ask the cluster's \
-             administrators"
-        }
-        s if s.contains("unable to contact") || s.contains("connection refused") => {
-            "\nSlurm's controller does not answer: is it running, and is this machine part of the cluster (`sinfo`)?"
-        }
-        s if s.contains("qos") || s.contains("assoc") || s.contains("limit") => {
-            "\nthe account may not have that many jobs or that much time: submit a part with --only, and the rest later"
-        }
-        s if s.contains("gres") || s.contains("not available") || s.contains("memory") => {
-            "\nno node has what was asked for: `sinfo -o '%P %G %m %c %l'` lists GPUs, memory, CPUs and time limits"
-        }
-        _ => "",
-    };
-    SlurmError::Refused { said, help }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,17 +278,5 @@ mod tests {
         let ids = ["7", "8", "9"].map(str::to_owned);
         let calls = slurm.calls(&ids);
         assert!(calls[2].words.contains(&"--dependency=aftercorr:8,afterok:7".to_owned()));
-    }
-
-    #[test]
-    fn refusals_say_what_can_be_done() {
-        let said = |text: &str| {
-            let output = Output { status: Default::default(), stdout: Vec::new(), stderr: text.as_bytes().to_vec() };
-            refused(&output).to_string()
-        };
-        assert!(said("sbatch: error: Batch job submission failed: Invalid partition name specified").contains("sinfo"));
-        assert!(said("sbatch: error: If munged is up, restart with --num-threads=10").contains("Munge"));
-        assert!(said("Job violates accounting/QOS policy (job submit limit)").contains("--only"));
-        assert_eq!(said("\x1b[31mstrange"), "Slurm refused: \\u{1b}[31mstrange");
     }
 }

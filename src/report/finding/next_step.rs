@@ -3,9 +3,8 @@
 use crate::measures::verdict::{Call, Enough, Method};
 use crate::report::data::ProblemKind;
 use crate::report::naming::axis;
-use crate::report::naming::words::quoted;
 use crate::stage::Stage;
-use crate::text::{count, number};
+use crate::text::{count, number, shell_word};
 
 use super::conditions::Condition;
 use super::judged::Judged;
@@ -198,7 +197,7 @@ pub(crate) fn retry(judged: &Judged<'_>) -> String {
 
 /// A command on the study's file.
 fn runner(judged: &Judged<'_>, command: &str, options: &str) -> String {
-    format!("runner {command}{}{options}", quoted(&judged.data.file))
+    format!("runner {command}{}{options}", shell_word(&judged.data.file))
 }
 
 /// The command that makes that many repeats of each condition.

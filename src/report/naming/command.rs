@@ -2,7 +2,7 @@
 
 use crate::choice::{PromptOptions, Sigmas, Spacing};
 use crate::report::data::{CellData, Picture};
-use crate::report::naming::words::quoted;
+use crate::text::{shell_line, shell_word};
 
 /// Everything of the command but the prompt, the seed and the file: the same for all images of a cell, or of the base
 /// model on its prompts. `None` where nobody knows how they were drawn.
@@ -42,11 +42,11 @@ pub(crate) fn beginning(cell: &CellData, with_adapter: bool, size: (u32, u32)) -
     if with_adapter {
         words.push(format!("--lora={}:{}", cell.adapters.first()?, drawing.lora_scale));
     }
-    Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+    Some(shell_line(&words))
 }
 
 /// The whole command; `id` names the file that it makes.
 pub(crate) fn whole(beginning: &str, picture: &Picture, id: &str) -> String {
-    let prompt = quoted(&format!("--prompt={}", picture.prompt));
+    let prompt = shell_word(&format!("--prompt={}", picture.prompt));
     format!("{beginning} --seed={} --output={id}.png {prompt}", picture.seed)
 }

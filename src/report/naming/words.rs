@@ -41,11 +41,6 @@ pub(crate) fn change(old: f64, new: f64) -> Option<String> {
     Some(format!("{sign}{:.1}\u{a0}%", rounded.abs()))
 }
 
-/// The name of a file as a shell reads it.
-pub(crate) fn quoted(file: &str) -> String {
-    shlex::try_quote(file).map_or_else(|_| file.to_owned(), |quoted| quoted.into_owned())
-}
-
 /// A page in which signs that hide, and those that control terminals, are replaced by their numbers. Line ends and tabs
 /// stay.
 pub(crate) fn visible(page: &str) -> String {

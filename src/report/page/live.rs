@@ -7,13 +7,14 @@ use crate::report::naming::words;
 use crate::report::style::copy::button;
 use crate::stage::Stage;
 use crate::text;
+use crate::text::shell_word;
 
 /// A page of a run that is going on is loaded again this often, in seconds.
 pub(crate) const RELOAD: u64 = 30;
 
 /// What stands at the top of a page that is not the last word; nothing if every cell is complete.
 pub(crate) fn banner(data: &StudyData) -> Markup {
-    let command = format!("runner {}", words::quoted(&data.file));
+    let command = format!("runner {}", shell_word(&data.file));
     match &data.live {
         Some(live) => html! {
             div.banner id="live" role="status" data-written=(live.written) data-every=(RELOAD) {

@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use crate::records::adapters::KOHYA;
 use crate::report::data::{CellData, StudyData};
-use crate::report::naming::words::quoted;
 use crate::report::style::link::href;
 use crate::report::style::{copy, markdown};
 use crate::text;
+use crate::text::shell_word;
 
 /// One program with what to do in it.
 struct Way {
@@ -99,7 +99,7 @@ fn ways(data: &StudyData, cell: &CellData, file: &str) -> Vec<Way> {
         ways.push(Way {
             program: "First, for ComfyUI and A1111",
             first: "This file is as diffusers reads it. Convert it:".to_owned(),
-            write: format!("runner lora convert {} --to kohya --output {saved}", quoted(file)),
+            write: format!("runner lora convert {} --to kohya --output {saved}", shell_word(file)),
         });
     }
     ways.push(Way {
