@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use crate::common::{SMALL, Study};
 
@@ -24,8 +24,15 @@ fn below(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(name)
 }
 
-/// An empty folder of this name below the build's folder, which tests may leave full.
+/// An empty folder of this name below the build's folder, which tests may leave full. Tests run side by side, so a name
+/// can be had once.
+#[track_caller]
 pub(crate) fn empty(name: &str) -> PathBuf {
+    static TAKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().unwrap();
+    assert!(!taken.iter().any(|other| other == name), "two tests write into {name}");
+    taken.push(name.into());
+    drop(taken);
     let folder = below(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
