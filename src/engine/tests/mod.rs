@@ -21,7 +21,7 @@ use std::{
 mod cells;
 mod damage;
 mod kills;
-mod race;
+pub(in crate::engine) mod race;
 mod terms;
 mod workers;
 
