@@ -12,8 +12,28 @@ use super::{field, normal, run, verdict};
 const CURVES: &str = include_str!("../../../../tests/golden/race/curves.csv");
 /// How many studies are drawn of each kind.
 const STUDIES: u64 = 200;
-/// The studies, and the rungs of their races.
-const STUDIES_AND_RUNGS: [(&str, &[u64]); 2] = [("grid", &[6]), ("sizes", &[180])];
+/// The studies of the file: name, conditions that are left out, and the rungs of the race. One learning rate of `rates`
+/// is so high that its trainings end anywhere.
+const MADE: [Made; 4] = [
+    Made { name: "rates", without: Some("/0.012/"), rungs: &[12, 24, 48] },
+    Made { name: "rates", without: None, rungs: &[12, 24, 48] },
+    Made { name: "grid", without: None, rungs: &[6] },
+    Made { name: "sizes", without: None, rungs: &[180] },
+];
+
+/// A study of the file.
+struct Made {
+    name: &'static str,
+    without: Option<&'static str>,
+    rungs: &'static [u64],
+}
+
+impl Made {
+    fn title(&self) -> String {
+        format!("{}{}", self.name, self.without.map(|left| format!(" without {left}")).unwrap_or_default())
+    }
+}
+
 /// Repeats of a drawn study.
 const REPEATS: usize = 4;
 
@@ -24,12 +44,12 @@ struct Real {
 }
 
 impl Real {
-    fn read(study: &str) -> Self {
+    fn read(made: &Made) -> Self {
         let mut points: BTreeMap<(String, u64), Vec<(u64, f64)>> = BTreeMap::new();
         for line in CURVES.lines().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
             let [name, condition, repeat, step, loss] = fields[..] else { panic!("{line}") };
-            if name == study {
+            if name == made.name && made.without.is_none_or(|left| !condition.contains(left)) {
                 let own = points.entry((condition.to_owned(), repeat.parse().unwrap())).or_default();
                 own.push((step.parse().unwrap(), loss.parse().unwrap()));
             }
@@ -124,12 +144,9 @@ impl Outcome {
         }
         outcome
     }
-
-    fn mean_share(&self) -> f64 {
-        self.shares.iter().sum::<f64>() / self.shares.len().max(1) as f64
-    }
 }
 
+/// How many of the studies in which all conditions are alike stop anything, and how many name a winner.
 fn null(real: &Real, rungs: &[u64]) -> [u64; 2] {
     let study = real.field(REPEATS, rungs);
     let (mut stopped, mut winner) = (0, 0);
@@ -144,44 +161,51 @@ fn null(real: &Real, rungs: &[u64]) -> [u64; 2] {
 }
 
 /// Of the drawn studies in which the whole grid tells the best condition apart, the race keeps it in at least 95 %, and
-/// makes at most half of the steps where its rungs are early.
+/// makes at most half of the steps where its rungs are early. Too few are told apart where the noise is uneven or the
+/// conditions are many.
 #[test]
 fn the_best_of_real_trainings_is_kept() {
-    for (name, rungs) in STUDIES_AND_RUNGS {
-        let real = Real::read(name);
-        let outcome = Outcome::of(&real, rungs, 0..STUDIES);
-        let Outcome { told, kept, named, .. } = outcome;
-        let most = outcome.shares.iter().copied().fold(0.0, f64::max);
-        let mean = outcome.mean_share();
+    for made in MADE {
+        let Outcome { told, kept, named, shares } = Outcome::of(&Real::read(&made), made.rungs, 0..STUDIES);
+        let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+        let most = shares.iter().copied().fold(0.0, f64::max);
         println!(
-            "{name}: told apart {told} of {STUDIES}, kept {kept}, named {named}; steps: {mean:.3}, at most {most:.3}"
+            "{}: {told} told apart, {kept} kept, {named} named; steps: {mean:.3}, at most {most:.3}",
+            made.title()
         );
+        if made.without.is_some() {
+            assert!(told >= 20 && kept * 100 >= told * 95 && named * 100 >= told * 95, "{told} {kept} {named}");
+            assert!(mean <= 0.5, "{mean}");
+        }
     }
 }
 
-/// Where all conditions are alike, at most 5 % of the drawn studies stop anything or name a winner.
+/// Where all conditions are alike, at most 5 % of the races name a winner. How many stop anything depends on how uneven
+/// the noise of the conditions is; `docs/verdict.md` has the numbers.
 #[test]
-fn real_trainings_without_a_difference_are_not_stopped() {
-    for (name, rungs) in STUDIES_AND_RUNGS {
-        let [stopped, winner] = null(&Real::read(name), rungs);
-        println!("{name}: {stopped} of {STUDIES} stopped something, {winner} named a winner");
+fn real_trainings_without_a_difference_have_no_winner() {
+    for made in MADE {
+        let [stopped, winner] = null(&Real::read(&made), made.rungs);
+        println!("{}: {stopped} of {STUDIES} stopped something, {winner} named a winner", made.title());
+        assert!(winner * 20 <= STUDIES, "{winner}");
+        assert!(stopped * 100 <= 15 * STUDIES, "{stopped}");
     }
 }
 
-/// The studies themselves, as they were made.
+/// The studies as they were made: where the whole grid tells the best condition apart, the race keeps it.
 #[test]
-fn the_real_studies_themselves() {
-    for (name, rungs) in STUDIES_AND_RUNGS {
-        let real = Real::read(name);
-        let study = real.field(real.losses[0].len(), rungs);
+fn a_race_of_the_trainings_themselves() {
+    for made in MADE {
+        let real = Real::read(&made);
+        let study = real.field(real.losses[0].len(), made.rungs);
         let all: Vec<usize> = (0..study.conditions.len()).collect();
         let grid = verdict(&study, &real.curves(), &all);
         let (course, steps) = run(&study, &real.curves());
-        let alive = course.alive(&study);
-        let whole = study.entrants.iter().map(|entrant| entrant.steps).sum::<u64>();
-        println!(
-            "{name}: best {:?} (clear: {}), left {alive:?}, steps {steps} of {whole}",
-            grid.best, grid.best_is_clear
-        );
+        let (alive, whole) = (course.alive(&study), study.entrants.iter().map(|entrant| entrant.steps).sum::<u64>());
+        let (title, clear) = (made.title(), grid.best_is_clear);
+        println!("{title}: best {:?} (clear: {clear}), {} left, steps {steps} of {whole}", grid.best, alive.len());
+        assert!(alive.contains(&grid.best.unwrap()), "{title}");
+        assert_eq!(clear, made.without.is_some(), "{title}");
+        assert!(!clear || steps * 2 <= whole, "{title}: {steps} of {whole}");
     }
 }
