@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 use half::bf16;
 
-use crate::kernels::simd::instructions::Simd;
+use crate::kernels::simd::instructions::{Simd, Task};
 
 /// The most rows of a panel with any instructions.
 const MAX_WIDTH: usize = 32;
@@ -64,4 +64,32 @@ pub(super) fn widen_pairs<S: Simd>(integers: &[i8], factors: &[f32], to: &mut [b
         // SAFETY: a panel has at most `MAX_WIDTH` rows, and `to` has `width` numbers.
         unsafe { S::narrow(wide.as_ptr(), to.as_mut_ptr(), width) };
     }
+}
+
+/// Makes a block of integers a block of numbers.
+pub(super) struct Widen<'a> {
+    pub(super) integers: &'a [i8],
+    pub(super) factors: &'a [f32],
+    pub(super) pairs: bool,
+    pub(super) to: &'a mut [f32],
+}
+
+impl Task for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        if self.pairs {
+            widen_pairs::<S>(self.integers, self.factors, as_pairs(self.to));
+        } else {
+            widen(self.integers, self.factors, self.to);
+        }
+    }
+}
+
+/// The same memory as bf16 numbers.
+#[inline(always)]
+pub(super) fn as_pairs(numbers: &mut [f32]) -> &mut [bf16] {
+    // SAFETY: any bits are bf16 numbers, and f32 is aligned for them.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), 2 * numbers.len()) }
 }
