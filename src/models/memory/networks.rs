@@ -142,17 +142,26 @@ impl ModelMemory {
         // The probe loss is measured before and between the steps.
         let probed = at_once_on(self.machine.is_cpu(), sides.0 * sides.1, sizes.batch).min(sizes.probed.max(1));
         self.denoiser.0.trace(&t, Pass { batch: probed, ..pass })?;
+        // What the first gradients leave, turned copies above all, lies beside all that later passes record.
+        for _ in 0..(sizes.steps * sizes.passes).min(2) {
+            self.pass(&t, pass, sizes)?;
+        }
+        let text = if sizes.text { self.text_weights() } else { 0 };
+        Ok((self.denoiser.1.bytes + text + t.meter().most(), t.meter().now() - own))
+    }
+
+    /// A forward pass and its gradients.
+    fn pass(&self, t: &Trace, pass: Pass, sizes: TrainSizes) -> candle_core::Result<()> {
         // The text encoders are recorded before the denoiser, and gone back through after it.
         let texts = if sizes.text { self.texts.as_slice() } else { &[] };
-        let recorded: Vec<_> = texts.iter().map(|(text, _)| t.record(|| text.trace(&t, sizes.batch))).collect();
-        let gradients = self.denoiser.0.trace_gradients(&t, pass, sizes.recompute)?;
+        let recorded: Vec<_> = texts.iter().map(|(text, _)| t.record(|| text.trace(t, sizes.batch))).collect();
+        let gradients = self.denoiser.0.trace_gradients(t, pass, sizes.recompute)?;
         for (output, tape) in recorded {
             let gradient = t.meter().hold(t.bytes(output.numbers()));
             drop(t.backward(tape, &output, gradient));
         }
         drop(gradients);
-        let text = if sizes.text { self.text_weights() } else { 0 };
-        Ok((self.denoiser.1.bytes + text + t.meter().most(), t.meter().now() - own))
+        Ok(())
     }
 
     /// Predictions without gradients, with all networks loaded; the samples stand for images.

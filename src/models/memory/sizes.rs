@@ -12,6 +12,8 @@ pub struct TrainSizes {
     pub batch: usize,
     /// Forward passes of an optimizer step.
     pub passes: usize,
+    /// Optimizer steps.
+    pub steps: usize,
     /// The adapter.
     pub adapter: Adapters,
     /// Bytes that the optimizer, and a running mean of the weights, remember of each of its numbers.

@@ -22,6 +22,7 @@ fn step(pixels: usize, recompute: Recompute) -> TrainSizes {
         pixels: (pixels, pixels),
         batch: 1,
         passes: 1,
+        steps: 2,
         adapter,
         remembered: 8,
         text: false,
@@ -74,6 +75,7 @@ fn more_work_needs_more_memory() {
     let model = model(Family::Sd1, CPU, Dtype::Bf16, false);
     let base = step(256, Recompute::Nothing);
     let bytes = |sizes: TrainSizes| model.step(sizes).unwrap().0;
+    assert!(bytes(TrainSizes { steps: 1, ..base }) < bytes(base));
     let of = |adapter: Adapters| bytes(TrainSizes { adapter, ..base });
     let more = [
         bytes(TrainSizes { batch: 2, ..base }),
