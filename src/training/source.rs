@@ -205,10 +205,15 @@ impl BatchSource {
         }
         match &self.material.class {
             ClassMaterial::None => {}
-            ClassMaterial::Images(images) => samples.extend(self.images.pass(pass).into_iter().map(|place| {
-                let item = &images[place.item];
-                Sample { kind: "class", item, prompt: item.conditioning.clone(), number: place.number, seed }
-            })),
+            // As in `train_dreambooth_lora_sdxl.py`, a class image is told the sizes of the photo beside it: what tells
+            // photos and class images apart is then the prompt alone.
+            ClassMaterial::Images(images) => {
+                samples.extend(self.images.pass(pass).into_iter().zip(&places).map(|(place, photo)| {
+                    let (item, photo) = (&images[place.item], &self.material.photos[photo.item]);
+                    let prompt = item.conditioning.with_sizes_of(&photo.conditioning);
+                    Sample { kind: "class", item, prompt, number: place.number, seed }
+                }))
+            }
             ClassMaterial::Output(prompts) => {
                 samples.extend(places.iter().map(|place| photo(place.item, place.number, &prompts[place.item])));
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use runner::hub::{HubError, News};
+use runner::hub::{HubError, News, Wanted};
 use runner::models::families::FOLDERS;
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, resolve, succeeds, told};
@@ -46,7 +46,7 @@ fn missing_files_are_downloaded_once_into_the_shared_layout() {
         succeeds(&cache, &hub, &model);
         let by_commit = id().at(COMMIT).unwrap();
         let watch = runner::hub::Watch { news: &|_| (), stop: &|| false };
-        assert_eq!(hub.resolve(&by_commit, &FOLDERS, watch).unwrap(), cache.snapshot());
+        assert_eq!(hub.resolve(&by_commit, Wanted::files(&FOLDERS), watch).unwrap(), cache.snapshot());
     }
 }
 

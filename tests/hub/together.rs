@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use runner::hub::{HubError, News};
+use runner::hub::{HubError, News, Wanted};
 use runner::models::families::FOLDERS;
 
 use super::model::{Cache, Model, WEIGHTS, resolve, succeeds, told};
@@ -82,6 +82,6 @@ fn waiting_can_be_stopped() {
     let waits = std::cell::Cell::new(false);
     let news = |news| waits.set(waits.get() || matches!(news, News::Note(text) if text.contains("waiting")));
     let watch = runner::hub::Watch { news: &news, stop: &|| waits.get() };
-    let error = cache.hub(&server.url).resolve(&super::model::id(), &FOLDERS, watch).unwrap_err();
+    let error = cache.hub(&server.url).resolve(&super::model::id(), Wanted::files(&FOLDERS), watch).unwrap_err();
     assert!(matches!(error, HubError::Stopped { .. }), "{error}");
 }

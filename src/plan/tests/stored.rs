@@ -97,6 +97,7 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     test: A test
       dataset.size=5  (5 photos, 2 held out; 4 of 8 jobs done)
       dataset.size=10  (10 photos, 2 held out; 3 of 8 jobs done)
+      images: dpm++2m, 25 steps; class images: dpm++2m, 25 steps
 
     stage         cells                   state   reason
     prepare       all cells               cached
