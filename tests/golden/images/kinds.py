@@ -10,12 +10,15 @@ each sampler is without an adapter.
 
 import json
 import pathlib
+import tempfile
+from functools import reduce
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from lycoris import create_lycoris_from_weights
 from peft import PeftModel
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -34,7 +37,6 @@ FILES = {
     "locon_tucker.safetensors": "lycoris",
     "locon_dora.safetensors": "lycoris",
     "loha_tucker.safetensors": "lycoris",
-    "lokr_dora.safetensors": "lycoris",
 }
 
 
@@ -53,7 +55,18 @@ def pipeline():
 
 def adapt(pipe, file, how):
     if how == "diffusers":
-        pipe.load_lora_weights(ADAPTERS, weight_name=file)
+        # diffusers 0.42.1 writes layers of attention with other names than the rest, and reads one kind of name only.
+        with safe_open(ADAPTERS / file, "pt") as opened:
+            metadata = opened.metadata()
+        names = [(".lora.down.", ".lora_A."), (".lora.up.", ".lora_B.")]
+        state = {reduce(lambda key, name: key.replace(*name), names, key): value
+                 for key, value in load_file(ADAPTERS / file).items()}
+        with tempfile.TemporaryDirectory() as folder:
+            save_file(state, pathlib.Path(folder) / "adapter.safetensors", metadata=metadata)
+            # Lengths (DoRA) cannot be made of weights that are not there yet.
+            pipe.load_lora_weights(folder, weight_name="adapter.safetensors", low_cpu_mem_usage=False)
+        used = sum("lora_" in name for name, _ in pipe.unet.named_parameters())
+        assert used == len(state), (used, len(state))
     elif how == "peft":
         pipe.unet = PeftModel.from_pretrained(pipe.unet, ADAPTERS / pathlib.Path(file).parent).base_model.model.eval()
     elif how == "lycoris":
@@ -74,6 +87,7 @@ def main():
             pipe = pipeline()
             adapt(pipe, file, how)
             pipe.scheduler = cls.from_config(pipe.scheduler.config, **extra)
+            # LyCORIS itself does not read back lokr_dora.safetensors, whose lengths are those of inputs.
             case = {"file": file, "sampler": sampler, "steps": 7, "width": 32, "height": 24, "seed": 40 + place % 2,
                     "guidance_scale": 5.0, "prompt": "a photo of the red house", "negative_prompt": ""}
             for seed in (40, 41) if file is None else (case["seed"],):
