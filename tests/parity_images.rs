@@ -123,6 +123,68 @@ fn toyworld_images_equal_diffusers() {
     check("toyworld");
 }
 
+/// A case of `kinds.json`.
+#[derive(serde::Deserialize)]
+struct KindCase {
+    /// Below `tests/golden/adapters`; `None` without an adapter.
+    file: Option<String>,
+    sampler: String,
+    steps: usize,
+    width: usize,
+    height: usize,
+    seed: u64,
+    guidance_scale: f64,
+    prompt: String,
+    negative_prompt: String,
+}
+
+/// Images of `tests/golden/images/kinds.py`: adapters of every kind, through diffusers, peft and LyCORIS.
+#[test]
+fn images_with_adapters_of_every_kind_equal_diffusers() {
+    let folder = root().join("tests/golden/images");
+    let cases: Vec<KindCase> = serde_json::from_slice(&std::fs::read(folder.join("kinds.json")).unwrap()).unwrap();
+    let expected = candle_core::safetensors::load(folder.join("kinds.safetensors"), &Device::Cpu).unwrap();
+    let model = model("sd1");
+    let layers = model.denoiser.adaptable_layers(Targets::All);
+    let mut plain: BTreeMap<(&str, u64), Vec<u8>> = BTreeMap::new();
+    let mut kinds = std::collections::BTreeSet::new();
+    for (index, case) in cases.iter().enumerate() {
+        let lora = match &case.file {
+            Some(name) => {
+                let path = root().join("tests/golden/adapters").join(name);
+                kinds.extend(file::inspect(&path).unwrap().kinds);
+                file::load(&path, &layers, 1.0, device()).unwrap()
+            }
+            None => LoraSet::empty(),
+        };
+        let request = ImageRequest {
+            prompt: &case.prompt,
+            negative_prompt: &case.negative_prompt,
+            seeds: &[case.seed],
+            width: case.width,
+            height: case.height,
+            sampling: Sampling::new(case.sampler.parse().unwrap(), case.steps),
+            reading: PromptOptions::default(),
+            guidance: Guidance::new(case.guidance_scale),
+            batch_size: 1,
+        };
+        let images = generate(&model, &request, &lora, &mut go).unwrap();
+        let expected = expected[&index.to_string()].flatten_all().unwrap().to_vec1::<u8>().unwrap();
+        let db = psnr(images[0].as_raw(), &expected);
+        let name = case.file.as_deref().unwrap_or("no adapter");
+        println!("{:6} {name:31} {db:.1} dB", case.sampler);
+        assert!(db >= 45.0, "{name} {}: {db:.1} dB", case.sampler);
+        match &case.file {
+            None => drop(plain.insert((&case.sampler, case.seed), expected)),
+            Some(_) => {
+                let without = psnr(&plain[&(case.sampler.as_str(), case.seed)], &expected);
+                assert!(without < 40.0, "{name}: {without:.1} dB without the adapter");
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 4, "{kinds:?}");
+}
+
 /// `few_steps.json`.
 #[derive(serde::Deserialize)]
 struct FewSteps {

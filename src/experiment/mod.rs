@@ -44,6 +44,7 @@ mod source;
 mod study;
 mod subject;
 mod train;
+mod train_checks;
 mod value;
 mod walk;
 

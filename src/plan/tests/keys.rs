@@ -87,10 +87,15 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         // Without the text encoders nothing has this rate.
         ("train.text_encoder_learning_rate=1e-5", vec![]),
         ("train.noise_offset=0.05", from_train.clone()),
+        ("train.clip_skip=1", from_train.clone()),
+        ("train.clip_skip=0", vec![]),
+        // Only a LoKr has factors; tested below, too.
+        ("train.lokr_factor=4", vec![]),
         ("train.ema_decay=0.99", from_train.clone()),
         ("train.caption_dropout=0.1", from_train.clone()),
         ("train.optimizer.lora_plus_ratio=16", from_train.clone()),
         ("train.prior_preservation.kind=output", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("dataset.aspect_buckets=true", vec![Prepare, ClassImages, Train, Generate, Evaluate, Probe]),
         ("dataset.random_flip=true", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("train.keep_every=100", from_train.clone()),
         // As long as the training: nothing is kept on the way.
@@ -148,12 +153,12 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     }
     // Every setting is in the table above, so that a new one cannot be forgotten.
     let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
-    assert_eq!(missing, ["dataset.aspect_buckets", "train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    assert_eq!(missing, ["train.lr_warmup_steps", "generate.checkpoint"], "tested below");
     let mut study = Study::new(12);
-    let alone = "train.prior_preservation.images=0";
-    let before = study.plan("", &[alone]);
-    let buckets = study.plan("", &[alone, "dataset.aspect_buckets=true"]);
-    assert_eq!(changed(&before, &buckets), [Prepare, Train, Generate, Evaluate, Probe]);
+    let lokr = "train.adapter=lokr";
+    let before = study.plan("", &[lokr]);
+    let factor = study.plan("", &[lokr, "train.lokr_factor=4"]);
+    assert_eq!(changed(&before, &factor), [Train, Generate, Evaluate, Probe]);
     let mut study = Study::new(12);
     let kept = "train.keep_every=100";
     let before = study.plan("", &[kept]);

@@ -200,7 +200,10 @@ fn options_of_training_that_do_not_go_together() {
             "one learning rate",
         ),
         ("[train]\nadapter = \"loha\"\n[train.optimizer]\nlora_plus_ratio = 4.0", "LoRA+ is about the B matrix"),
-        ("[dataset]\naspect_buckets = true", "`train.prior_preservation.kind = \"output\"`"),
+        (
+            "[dataset]\nsize = 9\naspect_buckets = true\n[train.prior_preservation]\nimages = 8",
+            "expected at least 9: the photos lend their shapes to the class images in turn",
+        ),
     ];
     for (text, expected) in cases {
         let told = errors(text);
@@ -209,6 +212,8 @@ fn options_of_training_that_do_not_go_together() {
     for (text, expected) in [
         ("[train.optimizer]\nname = \"prodigy\"", "1.0 is usual with Prodigy"),
         ("[train]\ntext_encoder_learning_rate = 1e-5", "`train.text_encoder_learning_rate` has no effect"),
+        ("[train]\nclip_skip = 1", "images are drawn with `generate.clip_skip` = 0"),
+        ("[train]\nlokr_factor = 8", "`train.lokr_factor` has no effect"),
     ] {
         let told = crate::experiment::tests::warnings(text);
         assert!(told.contains(expected), "{text}: {told}");
