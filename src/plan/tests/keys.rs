@@ -48,6 +48,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("dataset.seed=0", vec![]),
         ("race.rungs=[0.25]", vec![]),
         ("race.stop_values=true", vec![]),
+        ("race.measure=much-noise", vec![]),
         ("dataset.images=other-photos", vec![]),
         ("dataset.captions=true", vec![Train, Generate, Evaluate, Probe]),
         // In some.
