@@ -10,8 +10,8 @@ pub struct Guidance {
     /// Weight of the prompt against the negative prompt; 1 switches guidance off.
     #[serde(rename = "guidance_scale")]
     pub scale: f64,
-    /// How far the spread of a guided prediction is brought back to that of the prompt's prediction, from 0 (not at all)
-    /// to 1 (Lin et al. 2023, [arXiv 2305.08891](https://arxiv.org/abs/2305.08891), section 3.4).
+    /// How far the spread of a guided prediction is brought back to that of the prompt's prediction, from 0 (not at
+    /// all) to 1 (Lin et al. 2023, [arXiv 2305.08891](https://arxiv.org/abs/2305.08891), section 3.4).
     #[serde(rename = "guidance_rescale", default, skip_serializing_if = "is_default")]
     pub rescale: f64,
 }
@@ -23,8 +23,8 @@ impl Guidance {
         Self { scale, rescale: 0.0 }
     }
 
-    /// Whether each step asks the denoiser twice, with the prompt and with the negative prompt. Distilled models are drawn
-    /// without: with a scale of 0 (as diffusers' pages write it) or 1.
+    /// Whether each step asks the denoiser twice, with the prompt and with the negative prompt. Distilled models are
+    /// drawn without: with a scale of 0 (as diffusers' pages write it) or 1.
     #[must_use]
     pub fn is_on(self) -> bool {
         self.scale > 1.0

@@ -74,12 +74,12 @@ pub struct GenerateArgs {
     /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
     guidance_scale: f64,
-    /// How far guided images are kept from becoming too bright or too flat, 0 to 1; 0.7 is usual for models of zero terminal
-    /// SNR
+    /// How far guided images are kept from becoming too bright or too flat, 0 to 1; 0.7 is usual for models of zero
+    /// terminal SNR
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_rescale)]
     guidance_rescale: f64,
-    /// How noise becomes an image; model: of Stable Diffusion 1 and 2 dpm++2m, of XL what its scheduler is. The noise of dpm++sde is not that of diffusers: the same seed gives another image
-    /// there
+    /// How noise becomes an image; model: of Stable Diffusion 1 and 2 dpm++2m, of XL what its scheduler is. The noise of
+    /// dpm++sde is not that of diffusers: the same seed gives another image there
     #[arg(long, default_value = "model", value_parser = words::<choice::Sampler>())]
     sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps

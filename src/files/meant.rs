@@ -7,8 +7,8 @@ const MOST: usize = 1000;
 /// Folders that the Hub's cache has between a model's name and its files.
 const SNAPSHOTS: &str = "snapshots";
 
-/// What to name instead of `folder`, which has none of the files `wanted`: the model it is a part of, a model in it, or,
-/// with `file`, a checkpoint in it. `None` if nothing of the kind is there.
+/// What to name instead of `folder`, which has none of the files `wanted`: the model it is a part of, a model in it,
+/// or, with `file`, a checkpoint in it. `None` if nothing of the kind is there.
 #[must_use]
 pub fn instead(folder: &Path, wanted: &[&str], file: bool) -> Option<String> {
     let is_model = |folder: &Path| wanted.iter().any(|name| folder.join(name).is_file());

@@ -102,8 +102,8 @@ pub(super) fn index<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Option<
     listed.iter().map(String::as_str).find(|name| of_kinds && *name == ModelFolder::INDEX)
 }
 
-/// The files to download of those the repository lists, each a plain relative path: configurations, and all others. Both
-/// are sorted.
+/// The files to download of those the repository lists, each a plain relative path: configurations, and all others.
+/// Both are sorted.
 pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> (Vec<&'a str>, Vec<&'a str>) {
     let has = |name: &str| listed.iter().any(|n| n == name);
     let Some(model) = fitting(kinds, &has) else { return (Vec::new(), Vec::new()) };

@@ -31,8 +31,8 @@ use ema::Ema;
 
 pub use architecture::Architecture;
 
-/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, else
-/// CLIP's own.
+/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it,
+/// else CLIP's own.
 ///
 /// # Errors
 /// Files of other families and of other kinds, and files without a VAE or a text encoder that nothing stands in for,
