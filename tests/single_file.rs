@@ -247,7 +247,8 @@ fn a_file_is_what_from_single_file_makes_of_it() {
         for stray in STRAY {
             whole.insert(stray.to_owned(), Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap());
         }
-        let parts = InOneFile::new(&model, family, &whole).open(&Elsewhere::default()).unwrap();
+        let file = InOneFile::new(&model, family, &whole);
+        let parts = file.open(&Elsewhere::default()).unwrap();
         for (what, values) in ["context", "noise", "decoded", "encoded"].into_iter().zip(run(parts.clone())) {
             let expected = golden[&format!("{name}.{what}")].to_vec1::<f32>().unwrap();
             assert_eq!(values.len(), expected.len(), "{name} {what}");

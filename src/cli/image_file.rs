@@ -132,7 +132,8 @@ mod tests {
         };
         assert_eq!(
             recipe.text(),
-            "p\nSteps: 3, Sampler: euler, Schedule type: karras, Timestep spacing: trailing, CFG scale: 2, CFG Rescale: 0.7, \
+            "p\nSteps: 3, Sampler: euler, Schedule type: karras, Timestep spacing: trailing, CFG scale: 2, \
+             CFG Rescale: 0.7, \
              Seed: 1, Size: 8x8, Model: m, Model hash: 0, Clip skip: 2, Long prompts: true, Emphasis: Original"
         );
     }

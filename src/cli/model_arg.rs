@@ -67,9 +67,8 @@ fn base(option: &str, text: &str) -> Result<Base, Failure> {
 /// What to say of a Hub id that looks like a path to a folder that is not there: its first part is a folder here.
 fn taken_as_id(option: &str, base: &Base) -> Option<String> {
     let Base::Hub { id, .. } = base else { return None };
-    let parent = Path::new(id).parent().filter(|parent| parent.is_dir())?;
-    let parent = parent.display();
-    Some(format!("{option}: there is no {id} in the folder {parent} here, so it is taken as a Hub id."))
+    let (parent, name) = id.split_once('/').filter(|(parent, _)| Path::new(parent).is_dir())?;
+    Some(format!("{option}: the folder {parent} has no {name}, so {id} is taken as a Hub id."))
 }
 
 #[cfg(test)]
@@ -82,7 +81,7 @@ mod tests {
         assert!(matches!(base("--model", "src").ok(), Some(Base::Folder(_))));
         assert!(matches!(base("--vae", "Cargo.toml").ok(), Some(Base::File(_))));
         let here = taken_as_id("--model", &base("--model", "src/no-such-model").ok().unwrap()).unwrap();
-        assert!(here.starts_with("--model: there is no src/no-such-model in the folder src here"), "{here}");
+        assert!(here.starts_with("--model: the folder src has no no-such-model, so"), "{here}");
         let hub = base("--vae", "a/b@main").ok();
         assert_eq!(taken_as_id("--vae", hub.as_ref().unwrap()), None);
         assert_eq!(hub, Some(Base::Hub { id: "a/b".into(), revision: Some("main".into()) }));

@@ -12,7 +12,7 @@ pub(super) fn refusal(channels: usize, latent: usize) -> Option<String> {
         _ => "another kind of model",
     };
     Some(format!(
-        "its UNet takes {channels} channels, not {latent}, so it is {what}, which is not supported: take the model that \
-         makes pictures from prompts alone"
+        "its UNet takes {channels} channels, not {latent}, so it is {what}, which is not supported: take the model \
+         that makes pictures from prompts alone"
     ))
 }

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::choice::Guidance;
 
-/// The guided prediction: `without + scale·(with − without)`, and with `rescale` φ as far as that of the spread of
+/// The guided prediction: `without + scale·(with − without)`; with `rescale` φ its spread is brought back to that of
 /// `with`: `φ·σ(with)/σ(guided)·guided + (1 − φ)·guided`, where σ is the standard deviation of each sample's numbers
 /// (`rescale_noise_cfg` of diffusers; Lin et al. 2023, [arXiv 2305.08891](https://arxiv.org/abs/2305.08891), equations
 /// 14 to 16). `without` and `with` are `(batch, …)` of one shape, f32; so is the result.

@@ -96,7 +96,7 @@ fn what_the_hub_lacks_or_refuses_is_explained() {
     for words in ["unet/diffusion_pytorch_model.bin", "owner/name@revision", "refs/pr/1", "save_pretrained"] {
         assert!(error.to_string().contains(words), "{error}");
     }
-    assert_eq!(server.log().len(), 1, "nothing is downloaded that cannot be used");
+    assert_eq!(server.log().len(), 2, "beside the list only model_index.json is asked for");
     model.0.remove("unet/diffusion_pytorch_model.bin");
     let server = Server::honest(&model);
     let error = fails(&cache, &cache.hub(&server.url), &model);

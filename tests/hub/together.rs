@@ -58,7 +58,7 @@ fn a_lock_is_waited_for_until_its_owner_ends() {
     let hub = cache.hub(&server.url);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(1000));
             drop(lock);
         });
         let news = succeeds(&cache, &hub, &model);

@@ -104,7 +104,8 @@ for family in ("sd1", "sd2", "sdxl"):
             (context, _), pooled, more = pipe.encode_prompt(PROMPT, "cpu", 1, False), None, None
         noise = pipe.unet(latents, 401, context, added_cond_kwargs=more).sample
         decoded, encoded = pipe.vae.decode(latents).sample, pipe.vae.encode(image).latent_dist.mean
-        pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+        # as the pipelines set it
+        pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
         drawing = pipe(PROMPT, negative_prompt="water", width=32, height=24, num_inference_steps=6, guidance_scale=5.0, generator=torch.Generator("cpu").manual_seed(7), output_type="pil").images[0]
     values = [context.flatten(), noise, decoded, encoded]
     if pooled is not None:
