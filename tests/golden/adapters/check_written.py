@@ -48,9 +48,9 @@ def pipeline(model):
         return make.pipeline(make.models())
     folder = MODELS / model
     return StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(folder / "vae"), text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32), text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet"), scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32), scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False)
 
 
