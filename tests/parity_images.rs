@@ -178,7 +178,7 @@ fn images_with_adapters_of_every_kind_equal_diffusers() {
             None => drop(plain.insert((&case.sampler, case.seed), expected)),
             Some(_) => {
                 let without = psnr(&plain[&(case.sampler.as_str(), case.seed)], &expected);
-                assert!(without < 40.0, "{name}: {without:.1} dB without the adapter");
+                assert!(without < 42.0, "{name}: {without:.1} dB without the adapter");
             }
         }
     }

@@ -60,14 +60,17 @@ fn follow(name: &str, recompute: Recompute) {
             "  torch in f32: gradients {gradient:.1e}, weights {weights:.1e}, their change {update:.2e} ({tensor})"
         );
     }
-    // The way through the text encoder is longer, in f32 here and in f64 there.
-    let slack = if device().is_cpu() { 1. } else { 10. } * if case.text { 2. } else { 1. };
-    assert!(
-        gradient_error < 1e-4 * slack && loss_error < 1e-5 * slack && norm_error < 1e-4 * slack,
-        "{gradient_error} {loss_error} {norm_error}"
-    );
+    let slack = if device().is_cpu() { 1. } else { 10. };
+    // The numbers are those of f64. Where torch's own f32 is nearly as far from them as the limit, ours may be half as
+    // far again as that.
+    let limit = |usual: f64, own: fn(&InF32) -> f64| {
+        slack * case.f32.as_ref().map_or(usual, |f32| usual.max(1.5 * own(f32)))
+    };
+    assert!(gradient_error < limit(1e-4, |f32| f32.gradient), "{gradient_error}");
+    assert!(loss_error < 1e-5 * slack && norm_error < 1e-4 * slack, "{loss_error} {norm_error}");
     assert!(average_error < 1e-5 * slack, "{average_error}");
-    assert!(weight_error < 1e-5 * slack && update_error < 1e-3 * slack, "{weight_error} {update_error}");
+    assert!(weight_error < limit(1e-5, |f32| f32.weights), "{weight_error}");
+    assert!(update_error < limit(1e-3, |f32| f32.update), "{update_error}");
 }
 
 #[test]

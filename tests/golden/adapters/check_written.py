@@ -6,8 +6,8 @@ repository root:
     python tests/golden/adapters/check_written.py [target/tmp/written_files]
 `files.json` lists the files: the model, the kind, the format, and the file. Each must load without a missing or unexpected
 key and without a word from diffusers, use every tensor, and give the tokens, the pooled output and the prediction that we
-compute (`<model>_<kind>_ours.safetensors`). LoRA and DoRA files of either format go through `load_lora_weights` (DoRA
-of the kohya format: through LyCORIS, because diffusers does not read `dora_scale`); LoHa and LoKr files through LyCORIS.
+compute (`<model>_<kind>_ours.safetensors`). LoRA files of either format and DoRA files of diffusers' go through
+`load_lora_weights`; the kohya files of DoRA, LoHa and LoKr through LyCORIS, whose format they have.
 """
 
 import json
@@ -45,12 +45,16 @@ class Complaints(logging.Handler):
 
 def pipeline(model):
     if model == "sdxl":
-        return make.pipeline(make.models())
+        pipe = make.pipeline(make.models())
+        # sd-scripts counts layers as the real model has them, two in a block; the small one has one, and diffusers would
+        # count by that.
+        pipe.unet.register_to_config(layers_per_block=2)
+        return pipe
     folder = MODELS / model
     return StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(folder / "vae"), text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        vae=AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32), text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet"), scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32), scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False)
 
 
@@ -80,12 +84,12 @@ def through_diffusers(pipe, file):
     return sum("lora_" in name for part in parts for name, _ in part.named_parameters())
 
 
-def ours_of(flat, pipe):
-    """diffusers' name of a layer that a SD XL file calls by the original code's name."""
-    if not flat.startswith(("lora_unet_input", "lora_unet_middle", "lora_unet_output")):
-        return flat
-    mapped = _maybe_map_sgm_blocks_to_diffusers({f"{flat}.alpha": 0, "lora_unet_input_blocks_0": 0}, pipe.unet.config)
-    return next(key.removesuffix(".alpha") for key in mapped if key.endswith(".alpha"))
+def diffusers_names(names, pipe):
+    """diffusers' names of the layers that a file names; a SD XL file has the original code's names for the UNet."""
+    if not any(name.startswith("lora_unet_input_blocks") for name in names):
+        return {name: name for name in names}
+    mapped = _maybe_map_sgm_blocks_to_diffusers({f"{name}.alpha": name for name in names}, pipe.unet.config)
+    return {name: key.removesuffix(".alpha") for key, name in mapped.items()}
 
 
 def through_lycoris(pipe, file):
@@ -98,8 +102,7 @@ def through_lycoris(pipe, file):
             if prefix != "lora_unet" and not name.startswith("text_model."):
                 name = f"text_model.{name}"
             layers[f"{prefix}_{name.replace('.', '_')}"] = module
-    for flat in sorted({key.split(".")[0] for key in state}):
-        ours = ours_of(flat, pipe)
+    for flat, ours in sorted(diffusers_names({key.split(".")[0] for key in state}, pipe).items()):
         kind, tensors = get_module(state, flat)
         module = make_module(kind, tensors, flat, layers[ours])
         module.multiplier = 1.0
