@@ -15,6 +15,9 @@ use crate::records::rows::{self, BandRow, ProbeRow, Row};
 use crate::stage::Stage;
 use crate::store::{Store, StoreError};
 
+/// What a sentence about a decision begins with.
+pub(super) const NEWS: &str = "race, rung";
+
 /// The race of a run.
 pub(super) struct Racing<'a> {
     field: &'a Field,
@@ -174,10 +177,10 @@ fn sentence(field: &Field, decision: &Decision) -> String {
     let named = |all: Vec<usize>| all.into_iter().map(|c| field.title(c)).collect::<Vec<_>>().join("; ");
     let rung = decision.rung + 1;
     let mut text = match decision.stopped.as_slice() {
-        [] => format!("race, rung {rung} of {}: all go on", field.rungs),
+        [] => format!("{NEWS} {rung} of {}: all go on", field.rungs),
         stopped => {
             let all = named(stopped.iter().map(|s| s.condition).collect());
-            format!("race, rung {rung} of {}: stopped {all}", field.rungs)
+            format!("{NEWS} {rung} of {}: stopped {all}", field.rungs)
         }
     };
     if !decision.comparable {

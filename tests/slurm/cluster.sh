@@ -98,8 +98,11 @@ CONF
     [ -e "$stepd" ] && stepd="-d $stepd" || stepd=
     # shellcheck disable=SC2086
     slurmd $stepd >&2
-    # A daemon finds its line in slurm.conf by its host name.
-    if [ -n "$second" ]; then unshare --uts sh -c "hostname second; slurmd $stepd" >&2; fi
+    # A daemon finds its line in slurm.conf by its host name, which it must be able to look up.
+    if [ -n "$second" ]; then
+        (cat /etc/hosts && echo "127.0.0.1 second") >"$run/hosts"
+        unshare --uts --mount sh -c "hostname second && mount --bind $run/hosts /etc/hosts && slurmd $stepd" >&2
+    fi
     is_up() { [ "$(sinfo -h -N -p main -o %T 2>/dev/null | grep -c idle)" = "${SLURM_TEST_NODES:-1}" ]; }
     for _ in $(seq 100); do
         is_up && break
