@@ -48,7 +48,7 @@ fn attributes<'p>(page: &'p str, name: &str) -> Vec<&'p str> {
 fn check_links(out: &Path, page_name: &str) {
     let page = std::fs::read_to_string(out.join(page_name)).expect("page");
     let mut links = Vec::new();
-    for name in ["href", "src", "data-base"] {
+    for name in ["href", "src"] {
         links.extend(attributes(&page, name));
     }
     assert!(links.len() >= 2, "{page_name} has links");

@@ -3,6 +3,7 @@
 pub(crate) mod cells_json;
 pub(crate) mod csv;
 pub(crate) mod folder;
+pub(crate) mod light;
 pub(crate) mod markdown;
 pub(crate) mod owner;
 pub(crate) mod tensorboard;

@@ -32,7 +32,7 @@ mod tests;
 
 pub(crate) use answer::Answer;
 pub(crate) use answers::answers;
-pub(crate) use blind::{blind_words, says_nothing};
+pub(crate) use blind::{blind_encoder, blind_words, says_nothing};
 pub(crate) use conditions::{Condition, diverged, same};
 pub(crate) use judged::{Judged, judged};
 pub(crate) use next_step::{NextStep, next_step, retry, seconds};

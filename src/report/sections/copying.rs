@@ -10,7 +10,7 @@ use crate::report::charts::similarity_histogram;
 use crate::report::finding::{Judged, copied, copying_words, real_photos};
 use crate::report::naming::{titles, words};
 use crate::report::style::markdown;
-use crate::report::style::shot::{Of, Shot, generated, photo_id};
+use crate::report::style::shot::{Of, Shot};
 use crate::report::tables::closeness::close_images;
 use crate::report::tables::nearest::{Pair, by_photo, pairs};
 use crate::report::tables::rows::{Row, rows};
@@ -37,9 +37,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for sentence in &said { p { (sentence) } }
         @if !pairs.is_empty() {
             h3 { "The closest images, each with its photo" }
-            ul.pairs data-set="pairs" {
-                @for (row, pair) in pairs.iter().take(SHOWN).enumerate() { li { (both(page, pair, row)) } }
-            }
+            ul.pairs data-set="pairs" { @for pair in pairs.iter().take(SHOWN) { li { (both(page, pair)) } } }
             (all(page, &pairs))
         }
         @if let Some(chart) = similarity_histogram(data) { (chart) }
@@ -108,14 +106,14 @@ fn is_unseen(pair: &Pair<'_>) -> bool {
 }
 
 /// An image and its photo, with their similarity.
-fn both(page: &Page<'_>, pair: &Pair<'_>, row: usize) -> Markup {
+fn both(page: &Page<'_>, pair: &Pair<'_>) -> Markup {
     html! {
         div.pair {
-            figure { (image(page, pair, (row, 0))) }
-            figure { (photo(pair, (row, 1))) }
+            figure { (image(page, pair)) }
+            figure { (photo(pair)) }
         }
         small.cap dir="auto" {
-            (similarity(pair)) " · " (titles::full_title(page.data, pair.cell)) " · seed " (pair.image.seed)
+            (similarity(pair)) " · " (title(page, pair)) " · seed " (pair.image.seed)
         }
     }
 }
@@ -128,25 +126,17 @@ fn similarity(pair: &Pair<'_>) -> Markup {
     }
 }
 
-fn image(page: &Page<'_>, pair: &Pair<'_>, at: (usize, usize)) -> Markup {
-    generated(pair.image, Of::Cell(pair.index), &titles::full_title(page.data, pair.cell), None, at, None)
+fn image(page: &Page<'_>, pair: &Pair<'_>) -> Markup {
+    Shot::generated(pair.image, Of::Cell(pair.index), &title(page, pair)).markup()
 }
 
-fn photo(pair: &Pair<'_>, at: (usize, usize)) -> Markup {
-    let photo = pair.photo;
-    html! {
-        @if let Some(file) = photo.file.as_deref() {
-            (Shot {
-                id: photo_id(pair.photo_index),
-                file,
-                size: (photo.width, photo.height),
-                alt: format!("training photo {}", photo.name),
-                base: None,
-                at,
-                badge: None,
-            }.markup())
-        }
-    }
+fn title(page: &Page<'_>, pair: &Pair<'_>) -> String {
+    titles::full_title(page.data, pair.cell)
+}
+
+fn photo(pair: &Pair<'_>) -> Markup {
+    let shot = Shot::photo(pair.photo_index, pair.photo, format!("training photo {}", pair.photo.name));
+    shot.map(|shot| shot.markup()).unwrap_or_default()
 }
 
 /// All images by the photo that they are most like, folded.
@@ -164,7 +154,7 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                     div.likes data-set={ "likes-" (row) } {
                         @if let [first, ..] = pairs.as_slice() {
                             figure.real {
-                                (photo(first, (row, 0)))
+                                (photo(first))
                                 figcaption {
                                     small dir="auto" { (first.photo.name) }
                                     small { (count(pairs.len(), "image")) }
@@ -172,9 +162,9 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                             }
                         }
                         ul {
-                            @for (column, pair) in pairs.iter().enumerate() {
+                            @for pair in &pairs {
                                 li {
-                                    (image(page, pair, (row, column + 1)))
+                                    (Shot::by_number(pair.image, Of::Cell(pair.index), &title(page, pair)).markup())
                                     small class=[pair.close.then_some("over")] { (format!("{:.2}", pair.similarity)) }
                                 }
                             }
@@ -224,7 +214,7 @@ impl Columns {
     fn table(&self, rows: &[Row<'_>]) -> Markup {
         html! {
             div.scroll.plain tabindex="0" role="group" aria-label="Similarity to training photos" {
-                table.numbers.sortable {
+                table.numbers.figures.sortable {
                     thead {
                         tr {
                             td {}
@@ -263,7 +253,7 @@ impl Columns {
                 th scope="row" dir="auto" { span.name { (row.title) } }
                 @for (.., of) in &self.pixels { (number(of(row))) }
                 (number(real))
-                td class=(if close > 0 { "n over" } else { "n" }) data-v=[real.map(|_| close)] {
+                td class=[(close > 0).then_some("over")] data-v=[real.map(|_| close)] {
                     @if real.is_some() { (close) " of " (images) } @else { "–" }
                 }
                 @for (.., of) in &self.encoder { (number(of(row))) }
@@ -290,7 +280,7 @@ impl Columns {
 }
 
 fn number(value: Option<f64>) -> Markup {
-    html! { td.n data-v=[value] { (value.map_or_else(|| "–".to_owned(), measurement)) } }
+    html! { td data-v=[value.map(words::sortable)] { (value.map_or_else(|| "–".to_owned(), measurement)) } }
 }
 
 fn mean(row: &Row<'_>, measure: &Measure) -> Option<f64> {

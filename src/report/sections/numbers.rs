@@ -29,7 +29,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         h2 { "The numbers" }
         p { (numbers.words()) }
         (numbers.table())
-        (measure_table::html(&numbers.rows))
+        (measure_table::html(page.data, &numbers.rows))
         p { "Every number of every training: " a href="cells.csv" { "cells.csv" } "." }
     };
     Some(Section { id: "numbers", title: "Numbers", html, markdown: numbers.text() })
@@ -66,7 +66,7 @@ impl Numbers<'_> {
     fn table(&self) -> Markup {
         html! {
             div.scroll.plain tabindex="0" role="group" aria-label="The numbers of each condition" {
-                table.numbers.sortable data-rows="condition" {
+                table.numbers.figures.sortable data-rows="condition" {
                     thead {
                         tr {
                             td {}
@@ -102,7 +102,7 @@ impl Numbers<'_> {
             @if values.iter().any(|value| !value.is_empty()) {
                 tbody.fixed { tr {
                     th scope="row" { span.name { (name) } small { (below) } }
-                    @for value in &values { td.n { (value) } }
+                    @for value in &values { td { (value) } }
                     td {} td {} td {}
                 } }
             }
@@ -141,10 +141,10 @@ impl Numbers<'_> {
                         }
                     }
                     @let measured = measured_trainings(row);
-                    td.n data-v=(measured) { (measured) @if measured < row.runs.len() { " of " (row.runs.len()) } }
+                    td data-v=(measured) { (measured) @if measured < row.runs.len() { " of " (row.runs.len()) } }
                     (steps(row))
                     @let images: usize = row.runs.iter().map(|run| run.cell.prompt_images()).sum();
-                    td.n data-v=(images) { (images) }
+                    td data-v=(images) { (images) }
                 }
                 @if row.runs.len() > 1 { @for run in &row.runs { (self.training(run)) } }
             }
@@ -155,7 +155,7 @@ impl Numbers<'_> {
     fn mean(&self, row: &Row<'_>, column: &Column) -> Markup {
         let (mean, small) = self.mean_text(row, column);
         html! {
-            td.n data-v=[mean] {
+            td data-v=[mean.map(words::sortable)] {
                 (words::number_or_dash(mean))
                 @if let Some(small) = small { small { (small) } }
             }
@@ -185,7 +185,7 @@ impl Numbers<'_> {
                 @if is_measured(run.cell) {
                     @for column in self.columns() {
                         @let value = column.value(run.cell);
-                        td.n {
+                        td {
                             (words::number_or_dash(value))
                             @if let Some(change) = change(column, column.floor(run.cell), value) { small { (change) } }
                         }
@@ -196,8 +196,8 @@ impl Numbers<'_> {
                     }
                 }
                 td {}
-                td.n { (run_steps(run.cell)) }
-                td.n { (run.cell.prompt_images()) }
+                td { (run_steps(run.cell)) }
+                td { (run.cell.prompt_images()) }
             }
         }
     }
@@ -281,7 +281,7 @@ fn steps(row: &Row<'_>) -> Markup {
     let done = row.runs.iter().find(|run| run.cell.trained).or(row.runs.first());
     html! {
         @if let Some(run) = done {
-            td.n data-v=[run.cell.trained.then_some(run.cell.steps)] { (run_steps(run.cell)) }
+            td data-v=[run.cell.trained.then_some(run.cell.steps)] { (run_steps(run.cell)) }
         }
     }
 }

@@ -13,5 +13,5 @@ pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod scale;
 pub(crate) mod shot;
-#[cfg(test)]
+mod squeeze;
 pub(crate) mod xml;
