@@ -151,3 +151,29 @@ fn draw(judged: &Judged<'_>, folder: &mut Folder) -> Result<Charts, ReportError>
     }
     Ok(Charts { sheets: sheets.len(), loss, probe, summary })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{light, write_both};
+    use crate::report::fixture;
+
+    #[test]
+    fn a_light_report_draws_its_sheets_from_the_originals() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut data = fixture::with_files(fixture::study(), dir.path());
+        let sheet = |data: &_, is_light| {
+            let out = dir.path().join(if is_light { "light" } else { "whole" });
+            write_both(data, None, &out, None, is_light).expect("writes");
+            let page = std::fs::read_to_string(out.join("index.html")).expect("is there");
+            assert_eq!(page.contains("p00_s0.jpg"), is_light);
+            assert_eq!(page.contains("p00_s0.png"), !is_light);
+            std::fs::read(out.join("grid.png")).expect("is there")
+        };
+        let whole = sheet(&data, false);
+        light::lighten(&mut data);
+        let light = sheet(&data, true);
+        assert_eq!(whole, light);
+        let image = std::fs::read(dir.path().join("light").join(&data.cells[0].images[0].file)).expect("is there");
+        assert!(image.starts_with(b"\xff\xd8\xff"), "a JPEG");
+    }
+}

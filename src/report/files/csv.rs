@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::digits::short;
 use crate::measures::record::Values;
 use crate::measures::table;
 use crate::records::rows::Row;
@@ -33,13 +34,6 @@ pub(crate) fn stacked<R: Row>(data: &StudyData, table: impl Fn(&CellData) -> &Cs
         }
     }
     out.bytes()
-}
-
-/// A number of a training with the digits that it has. Most were computed as `f32` and stored with the digits of an
-/// `f64`, of which half say nothing; read as `f32` the short text is the same number.
-fn short(field: &str) -> Cow<'_, str> {
-    let single = field.parse::<f64>().ok().filter(|v| f64::from(*v as f32) == *v).map(|v| (v as f32).to_string());
-    single.filter(|text| text.len() < field.len()).map_or(Cow::Borrowed(field), Cow::Owned)
 }
 
 /// One row per cell: what it was and what came out.
@@ -267,15 +261,6 @@ mod tests {
         assert_eq!(lines.next(), Some("cell,step,split,loss"));
         assert_eq!(lines.next(), Some("dataset.size=2,0,train,0.320000"));
         assert_eq!(csv.lines().count(), 1 + 2 * 18);
-    }
-
-    #[test]
-    fn numbers_of_a_training_have_their_own_digits() {
-        let fields =
-            ["0.6629114151000977", "0.003994440720037538", "0.320000", "12", "", "train", "1e-9", "NaN", "16777217"];
-        let expected = ["0.6629114", "0.003994440720037538", "0.320000", "12", "", "train", "1e-9", "NaN", "16777217"];
-        assert_eq!(fields.map(short), expected);
-        assert_eq!("0.6629114".parse::<f32>().map(f64::from), "0.6629114151000977".parse());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod cells_json;
 pub(crate) mod csv;
+mod digits;
 pub(crate) mod folder;
 pub(crate) mod light;
 pub(crate) mod markdown;

@@ -8,9 +8,10 @@ use crate::report::finding::{Judged, Standing, blind_words, none_told_apart, num
 use crate::report::naming::words;
 use crate::report::style::markdown;
 use crate::report::tables::columns::{Column, Group, groups};
+use crate::report::tables::made::{gone, is_measured, measured_trainings, run_steps, steps};
 use crate::report::tables::measure_table;
 use crate::report::tables::rows::{Row, Run, rows};
-use crate::text::{self, measurement};
+use crate::text::measurement;
 
 /// What the table is made of.
 struct Numbers<'d> {
@@ -251,50 +252,6 @@ fn first_direction(column: &Column) -> &'static str {
         Better::Lower => "up",
         Better::Higher | Better::Near | Better::Neither => "down",
     }
-}
-
-fn is_measured(cell: &CellData) -> bool {
-    cell.metrics.is_some() || cell.trained
-}
-
-/// How many trainings of a condition are in its means.
-fn measured_trainings(row: &Row<'_>) -> usize {
-    row.runs.iter().filter(|run| is_measured(run.cell) && !run.diverged).count()
-}
-
-/// What of a condition is in no mean.
-fn gone(row: &Row<'_>) -> Option<String> {
-    let all = row.runs.len();
-    let failed = row.runs.iter().filter(|run| !run.diverged && run.cell.problems.iter().any(|p| p.failed)).count();
-    let said = |n: usize, what: &str| match (n, all) {
-        (0, _) => None,
-        (1, 1) => Some(what.to_owned()),
-        (n, all) if n == all => Some(format!("all {all} {what}")),
-        (n, all) => Some(format!("{n} of {all} {what}")),
-    };
-    let parts: Vec<String> = [said(row.diverged(), "diverged"), said(failed, "failed")].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// The steps that were done, which all trainings of a condition share, and the passes over its photos.
-fn steps(row: &Row<'_>) -> Markup {
-    let done = row.runs.iter().find(|run| run.cell.trained).or(row.runs.first());
-    html! {
-        @if let Some(run) = done {
-            td data-v=[run.cell.trained.then_some(run.cell.steps)] { (run_steps(run.cell)) }
-        }
-    }
-}
-
-fn run_steps(cell: &CellData) -> Markup {
-    html! {
-        @if cell.trained { (cell.steps) small { (passes(cell.epochs)) } }
-        @else { "–" small { (cell.steps) " asked for" } }
-    }
-}
-
-fn passes(epochs: f64) -> String {
-    if epochs >= 10.0 { format!("{epochs:.0}") } else { text::number((epochs * 10.0).round() / 10.0) }
 }
 
 /// The change from what the base model reaches. A cosine has none: its zero is no amount, so a share of it says

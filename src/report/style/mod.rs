@@ -1,6 +1,7 @@
 //! How a report looks: the frame of a page, images, lists, links, Markdown, charts and the text in pictures.
 
 pub(crate) mod chart;
+mod chart_lines;
 mod chart_png;
 mod chart_svg;
 pub(crate) mod copy;
