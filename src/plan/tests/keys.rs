@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::study::Study;
+use crate::choice::Sampler;
 use crate::photos::{Photo, Scan};
 use crate::plan::Plan;
 use crate::stage::Stage;
@@ -87,10 +88,15 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         // Without the text encoders nothing has this rate.
         ("train.text_encoder_learning_rate=1e-5", vec![]),
         ("train.noise_offset=0.05", from_train.clone()),
+        ("train.clip_skip=1", from_train.clone()),
+        ("train.clip_skip=0", vec![]),
+        // Only a LoKr has factors; tested below, too.
+        ("train.lokr_factor=4", vec![]),
         ("train.ema_decay=0.99", from_train.clone()),
         ("train.caption_dropout=0.1", from_train.clone()),
         ("train.optimizer.lora_plus_ratio=16", from_train.clone()),
         ("train.prior_preservation.kind=output", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("dataset.aspect_buckets=true", vec![Prepare, ClassImages, Train, Generate, Evaluate, Probe]),
         ("dataset.random_flip=true", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("train.keep_every=100", from_train.clone()),
         // As long as the training: nothing is kept on the way.
@@ -121,6 +127,11 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("generate.baseline_prompts=[]", vec![Baseline, Evaluate]),
         ("generate.lora_scale=0.5", vec![Generate, Evaluate, Probe]),
         ("generate.sampler=ddim", images.clone()),
+        // What the model's usual sampler is.
+        ("generate.sampler=dpm++2m", vec![]),
+        ("train.prior_preservation.sampler=dpm++2m", vec![]),
+        ("generate.guidance_rescale=0.7", images.clone()),
+        ("generate.guidance_rescale=0", vec![]),
         ("generate.steps=10", images.clone()),
         ("generate.guidance_scale=5", images.clone()),
         ("generate.timestep_spacing=trailing", images.clone()),
@@ -143,12 +154,12 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     }
     // Every setting is in the table above, so that a new one cannot be forgotten.
     let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
-    assert_eq!(missing, ["dataset.aspect_buckets", "train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    assert_eq!(missing, ["train.lr_warmup_steps", "generate.checkpoint"], "tested below");
     let mut study = Study::new(12);
-    let alone = "train.prior_preservation.images=0";
-    let before = study.plan("", &[alone]);
-    let buckets = study.plan("", &[alone, "dataset.aspect_buckets=true"]);
-    assert_eq!(changed(&before, &buckets), [Prepare, Train, Generate, Evaluate, Probe]);
+    let lokr = "train.adapter=lokr";
+    let before = study.plan("", &[lokr]);
+    let factor = study.plan("", &[lokr, "train.lokr_factor=4"]);
+    assert_eq!(changed(&before, &factor), [Train, Generate, Evaluate, Probe]);
     let mut study = Study::new(12);
     let kept = "train.keep_every=100";
     let before = study.plan("", &[kept]);
@@ -165,6 +176,22 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     assert!(!counts("constant", "train.lr_warmup_steps=5") && counts("linear", "train.lr_warmup_steps=5"));
     assert!(!counts("cosine", "train.lr_cycles=5") && counts("cosine-with-restarts", "train.lr_cycles=5"));
     assert!(!counts("linear", "train.lr_power=5") && counts("polynomial", "train.lr_power=5"));
+}
+
+#[test]
+fn the_usual_sampler_of_the_model_counts_where_the_study_names_none() {
+    let of = |sampler: Option<Sampler>, set: &[&str]| {
+        let mut study = Study::new(12);
+        let sources = study.experiment("", set).cells()[0].settings.model.sources();
+        study.facts.usual_samplers.extend(sampler.map(|sampler| (sources, sampler)));
+        study.plan("", set)
+    };
+    let (usual, euler) = (of(None, &[]), of(Some(Sampler::Euler), &[]));
+    assert_eq!(changed(&usual, &euler), [Baseline, ClassImages, Train, Generate, Evaluate, Probe]);
+    let named = ["generate.sampler=euler", "train.prior_preservation.sampler=euler"];
+    assert_eq!(changed(&euler, &of(None, &named)), []);
+    // Plan and report show the sampler that draws.
+    assert_eq!(euler.cells[0].settings.generate.images.sampling.sampler, Sampler::Euler);
 }
 
 /// Dotted names of all settings, from the commented defaults.
