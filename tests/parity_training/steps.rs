@@ -63,9 +63,8 @@ fn follow(name: &str, recompute: Recompute) {
     let slack = if device().is_cpu() { 1. } else { 10. };
     // The numbers are those of f64. Where torch's own f32 is nearly as far from them as the limit, ours may be half as
     // far again as that.
-    let limit = |usual: f64, own: fn(&InF32) -> f64| {
-        slack * case.f32.as_ref().map_or(usual, |f32| usual.max(1.5 * own(f32)))
-    };
+    let limit =
+        |usual: f64, own: fn(&InF32) -> f64| slack * case.f32.as_ref().map_or(usual, |f32| usual.max(1.5 * own(f32)));
     assert!(gradient_error < limit(1e-4, |f32| f32.gradient), "{gradient_error}");
     assert!(loss_error < 1e-5 * slack && norm_error < 1e-4 * slack, "{loss_error} {norm_error}");
     assert!(average_error < 1e-5 * slack, "{average_error}");
