@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use psnr::psnr;
-use runner::choice::{PromptOptions, Sampler, Sampling, Sigmas, Spacing};
+use runner::choice::{Guidance, PromptOptions, Sampler, Sampling, Sigmas, Spacing};
 use runner::models::{LoraSet, Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
 use runner::text::weighted;
@@ -183,7 +183,7 @@ fn images_are_those_of_diffusers() {
             height: 24,
             sampling: Sampling { timestep_spacing: *timestep_spacing, sigmas: *sigmas, ..sampling },
             reading: *options,
-            guidance_scale: 5.0,
+            guidance: Guidance::new(5.0),
             batch_size,
         };
         let draw = |request: &ImageRequest<'_>| {

@@ -44,6 +44,9 @@ pub struct ReportArgs {
     #[arg(long, value_name = "MB", default_value_t = 25, requires = "single_file",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     max_size: u64,
+    /// Write images and photos as JPEGs, a third of their PNGs in size: for a report to send away or to keep in git
+    #[arg(long)]
+    light: bool,
     /// Show another study of the same store beside this one: what differs, both scores, images of the same prompt and
     /// seed
     #[arg(long, value_name = "OTHER.toml")]
@@ -71,7 +74,8 @@ pub(super) fn execute(args: &ReportArgs, output: &OutputArgs) -> Result<Exit, Fa
     if let Some(other) = &other {
         models_are_known(other, "nothing can be compared with it")?;
     }
-    let extras = Extras { live: None, other: other.as_ref().map(|other| &other.whole), votes: &votes };
+    let other = other.as_ref().map(|other| &other.whole);
+    let extras = Extras { live: None, other, votes: &votes, light: args.light };
     let usual = || reports.reports_dir.join(format!("{}.html", study.plan.name));
     let single = args.single_file.as_ref().map(|path| path.clone().unwrap_or_else(usual));
     if let Some(path) = &single {

@@ -133,8 +133,8 @@ impl TrainedText {
         })
     }
 
-    /// Whether the output depends on this layer: states of an earlier layer without a pooled output are not behind those
-    /// that follow it.
+    /// Whether the output depends on this layer: states of an earlier layer without a pooled output are not behind
+    /// those that follow it.
     fn uses(&self, network: &ClipTextModel, layer: &AdaptableLayer) -> bool {
         let left_out = match (self.states, network.config().pooled) {
             (TextStates::Last, _) => self.skipped,

@@ -10,10 +10,27 @@ use image::RgbImage;
 /// # Errors
 /// A keyword that PNG does not allow, a picture without pixels.
 pub fn encode_png(image: &RgbImage, texts: &[(&str, Cow<'_, str>)]) -> Result<Vec<u8>, png::EncodingError> {
+    encode((image.width(), image.height()), None, image.as_raw(), texts)
+}
+
+/// The file of pixels of three bytes each, or of places in a palette, whose colours have three bytes each.
+pub(super) fn encode(
+    size: (u32, u32),
+    palette: Option<&[u8]>,
+    pixels: &[u8],
+    texts: &[(&str, Cow<'_, str>)],
+) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
-    encoder.set_color(png::ColorType::Rgb);
+    let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
     encoder.set_depth(png::BitDepth::Eight);
+    match palette {
+        Some(colours) => {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(colours);
+            encoder.set_filter(png::Filter::NoFilter);
+        }
+        None => encoder.set_color(png::ColorType::Rgb),
+    }
     for (keyword, text) in texts {
         if text.chars().all(|c| u32::from(c) < 256 && c != '\0') {
             encoder.add_text_chunk((*keyword).to_owned(), text.clone().into_owned())?;
@@ -22,7 +39,7 @@ pub fn encode_png(image: &RgbImage, texts: &[(&str, Cow<'_, str>)]) -> Result<Ve
         }
     }
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(image.as_raw())?;
+    writer.write_image_data(pixels)?;
     writer.finish()?;
     Ok(bytes)
 }

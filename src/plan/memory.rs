@@ -98,7 +98,7 @@ impl Models<'_> {
 
 fn drawing(recipe: &ImageRecipe, wanted: usize, adapter: Option<TrainSizes>) -> DrawSizes {
     let (pixels, images) = ((recipe.height, recipe.width), recipe.seeds.len());
-    DrawSizes { pixels, wanted, images, guided: recipe.guidance_scale > 1.0, adapter }
+    DrawSizes { pixels, wanted, images, guided: recipe.guidance.is_on(), adapter }
 }
 
 fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::settings::{PromptOptions, Sampling};
+use crate::experiment::settings::{Guidance, PromptOptions, Sampling};
 
 /// The name of the file.
 pub const FILE: &str = "images.json";
@@ -174,7 +174,8 @@ fn known_format<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32
 pub struct ImageSettings {
     #[serde(flatten)]
     pub sampling: Sampling,
-    pub guidance_scale: f64,
+    #[serde(flatten)]
+    pub guidance: Guidance,
     pub negative_prompt: String,
     pub width: usize,
     pub height: usize,

@@ -10,7 +10,7 @@ use crate::report::data::{Live, StudyData, Vote};
 use crate::report::error::ReportError;
 use crate::report::files::folder::Folder;
 use crate::report::files::owner::Owner;
-use crate::report::files::{cells_json, csv, markdown, tensorboard, votes};
+use crate::report::files::{cells_json, csv, light, markdown, tensorboard, votes};
 use crate::report::finding::Judged;
 use crate::report::page::{cost, index};
 use crate::report::sections::{self, Charts, Page};
@@ -28,6 +28,8 @@ pub struct Extras<'a> {
     pub other: Option<&'a Plan>,
     /// What people answered in the blind test.
     pub votes: &'a [Vote],
+    /// Whether images and photos are written as JPEGs.
+    pub light: bool,
 }
 
 /// Collects a study from the store and writes its report folder.
@@ -45,8 +47,11 @@ pub fn build(
     owner.check(out)?;
     let mut data = collect(plan, store, extras.live)?;
     data.votes = extras.votes.to_vec();
-    let other = extras.other.map(|plan| collect(plan, store, None)).transpose()?;
-    write_both(&data, other, out, Some(owner))?;
+    let mut other = extras.other.map(|plan| collect(plan, store, None)).transpose()?;
+    if extras.light {
+        std::iter::once(&mut data).chain(&mut other).for_each(light::lighten);
+    }
+    write_both(&data, other, out, Some(owner), extras.light)?;
     Ok(data)
 }
 
@@ -55,7 +60,7 @@ pub fn build(
 /// Files are replaced one by one, each by a rename; files of an earlier report that are no longer part
 /// of this one are removed, other files are left alone.
 pub fn write(data: &StudyData, out: &Path, owner: Option<&Owner>) -> Result<(), ReportError> {
-    write_both(data, None, out, owner)
+    write_both(data, None, out, owner, false)
 }
 
 fn write_both(
@@ -63,6 +68,7 @@ fn write_both(
     other: Option<StudyData>,
     out: &Path,
     owner: Option<&Owner>,
+    is_light: bool,
 ) -> Result<(), ReportError> {
     let other = other.map(|other| compare::moved(data, other));
     let mut folder = Folder::open(out)?;
@@ -72,7 +78,9 @@ fn write_both(
     for study in std::iter::once(data).chain(&other) {
         let mut there = BTreeSet::new();
         for file in &study.files {
-            if folder.copy(&file.to, &file.from)? {
+            if is_light && light::is_copy(&file.to) {
+                folder.write_copy(&file.to, &light::copy(&file.to, &file.from.read()?)?, &file.from)?;
+            } else if folder.copy(&file.to, &file.from)? {
                 there.insert(file.to.as_str());
             }
         }
@@ -142,4 +150,30 @@ fn draw(judged: &Judged<'_>, folder: &mut Folder) -> Result<Charts, ReportError>
         folder.write(sheet::CARD, &bytes)?;
     }
     Ok(Charts { sheets: sheets.len(), loss, probe, summary })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{light, write_both};
+    use crate::report::fixture;
+
+    #[test]
+    fn a_light_report_draws_its_sheets_from_the_originals() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut data = fixture::with_files(fixture::study(), dir.path());
+        let sheet = |data: &_, is_light| {
+            let out = dir.path().join(if is_light { "light" } else { "whole" });
+            write_both(data, None, &out, None, is_light).expect("writes");
+            let page = std::fs::read_to_string(out.join("index.html")).expect("is there");
+            assert_eq!(page.contains("p00_s0.jpg"), is_light);
+            assert_eq!(page.contains("p00_s0.png"), !is_light);
+            std::fs::read(out.join("grid.png")).expect("is there")
+        };
+        let whole = sheet(&data, false);
+        light::lighten(&mut data);
+        let light = sheet(&data, true);
+        assert_eq!(whole, light);
+        let image = std::fs::read(dir.path().join("light").join(&data.cells[0].images[0].file)).expect("is there");
+        assert!(image.starts_with(b"\xff\xd8\xff"), "a JPEG");
+    }
 }

@@ -102,10 +102,14 @@ impl BatchSource {
         }
         match &self.material.class {
             ClassMaterial::None => {}
+            // As in `train_dreambooth_lora_sdxl.py`, a class image is told the sizes of the photo beside it: what tells
+            // photos and class images apart is then the prompt alone.
             ClassMaterial::Images(images) => {
-                samples.extend(self.images.beside(&self.photos, pass).into_iter().map(|place| {
-                    let item = &images[place.item];
-                    Sample { kind: "class", item, prompt: item.conditioning.clone(), number: place.number, seed }
+                let beside = self.images.beside(&self.photos, pass);
+                samples.extend(beside.into_iter().zip(&places).map(|(place, photo)| {
+                    let (item, photo) = (&images[place.item], &self.material.photos[photo.item]);
+                    let prompt = item.conditioning.with_sizes(photo.conditioning.sizes());
+                    Sample { kind: "class", item, prompt, number: place.number, seed }
                 }))
             }
             ClassMaterial::Output(prompts) => {

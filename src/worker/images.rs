@@ -16,7 +16,7 @@ use crate::store::Artifact;
 pub(super) fn list(images: Vec<ImageEntry>, recipe: &ImageRecipe, lora_scale: f64) -> ImageList {
     let settings = ImageSettings {
         sampling: recipe.sampling,
-        guidance_scale: recipe.guidance_scale,
+        guidance: recipe.guidance,
         negative_prompt: recipe.negative_prompt.clone(),
         width: recipe.width,
         height: recipe.height,
@@ -63,7 +63,7 @@ pub(super) fn render(
             height,
             sampling: list.settings.sampling,
             reading: list.settings.reading,
-            guidance_scale: list.settings.guidance_scale,
+            guidance: list.settings.guidance,
             batch_size: seeds.len(),
         };
         let mut progress = |step: usize, steps: usize| {

@@ -59,7 +59,7 @@ fn arrows_walk_through_the_comparison() {
     let stops = "[...document.querySelectorAll('#images .grid .shot')].filter((a) => a.tabIndex === 0).length";
     assert_eq!(tab.eval(stops), 1, "the images are one stop of the Tab key");
     tab.eval("document.querySelector('#images .grid .shot[tabindex=\"0\"]').focus(); 0");
-    let place = "document.activeElement.dataset.r + ' ' + document.activeElement.dataset.c";
+    let place = "document.activeElement.closest('tr').rowIndex + ' ' + document.activeElement.dataset.id";
     tab.press("Home");
     let first = tab.eval(place);
     tab.press("ArrowRight");

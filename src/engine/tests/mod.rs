@@ -20,7 +20,7 @@ use std::{
 mod cells;
 mod damage;
 mod kills;
-mod race;
+pub(in crate::engine) mod race;
 mod terms;
 mod workers;
 

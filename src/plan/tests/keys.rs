@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::study::Study;
+use crate::choice::Sampler;
 use crate::photos::{Photo, Scan};
 use crate::plan::Plan;
 use crate::stage::Stage;
@@ -47,6 +48,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("dataset.seed=0", vec![]),
         ("race.rungs=[0.25]", vec![]),
         ("race.stop_values=true", vec![]),
+        ("race.measure=much-noise", vec![]),
         ("dataset.images=other-photos", vec![]),
         ("dataset.captions=true", vec![Train, Generate, Evaluate, Probe]),
         // In some.
@@ -125,6 +127,11 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("generate.baseline_prompts=[]", vec![Baseline, Evaluate]),
         ("generate.lora_scale=0.5", vec![Generate, Evaluate, Probe]),
         ("generate.sampler=ddim", images.clone()),
+        // What the model's usual sampler is.
+        ("generate.sampler=dpm++2m", vec![]),
+        ("train.prior_preservation.sampler=dpm++2m", vec![]),
+        ("generate.guidance_rescale=0.7", images.clone()),
+        ("generate.guidance_rescale=0", vec![]),
         ("generate.steps=10", images.clone()),
         ("generate.guidance_scale=5", images.clone()),
         ("generate.timestep_spacing=trailing", images.clone()),
@@ -169,6 +176,22 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     assert!(!counts("constant", "train.lr_warmup_steps=5") && counts("linear", "train.lr_warmup_steps=5"));
     assert!(!counts("cosine", "train.lr_cycles=5") && counts("cosine-with-restarts", "train.lr_cycles=5"));
     assert!(!counts("linear", "train.lr_power=5") && counts("polynomial", "train.lr_power=5"));
+}
+
+#[test]
+fn the_usual_sampler_of_the_model_counts_where_the_study_names_none() {
+    let of = |sampler: Option<Sampler>, set: &[&str]| {
+        let mut study = Study::new(12);
+        let sources = study.experiment("", set).cells()[0].settings.model.sources();
+        study.facts.usual_samplers.extend(sampler.map(|sampler| (sources, sampler)));
+        study.plan("", set)
+    };
+    let (usual, euler) = (of(None, &[]), of(Some(Sampler::Euler), &[]));
+    assert_eq!(changed(&usual, &euler), [Baseline, ClassImages, Train, Generate, Evaluate, Probe]);
+    let named = ["generate.sampler=euler", "train.prior_preservation.sampler=euler"];
+    assert_eq!(changed(&euler, &of(None, &named)), []);
+    // Plan and report show the sampler that draws.
+    assert_eq!(euler.cells[0].settings.generate.images.sampling.sampler, Sampler::Euler);
 }
 
 /// Dotted names of all settings, from the commented defaults.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::digits::short;
 use crate::measures::record::Values;
 use crate::measures::table;
 use crate::records::rows::Row;
@@ -27,8 +28,9 @@ pub(crate) fn stacked<R: Row>(data: &StudyData, table: impl Fn(&CellData) -> &Cs
     for cell in &data.cells {
         let t = table(cell);
         for row in &t.rows {
-            let fields = columns.iter().map(|c| t.field(row, c).unwrap_or_default());
-            out.row(std::iter::once(cell.label.as_str()).chain(fields));
+            let fields: Vec<Cow<'_, str>> =
+                columns.iter().map(|c| short(t.field(row, c).unwrap_or_default())).collect();
+            out.row(std::iter::once(cell.label.as_str()).chain(fields.iter().map(AsRef::as_ref)));
         }
     }
     out.bytes()

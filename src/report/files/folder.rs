@@ -1,7 +1,7 @@
 //! The files of a report folder. Each is written to a temporary file, flushed and renamed, so that a reader never sees
 //! half of one. Files of an earlier report that are no longer part of it are removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -20,6 +20,8 @@ const MOST_LIST: u64 = 16 << 20;
 pub(crate) struct Folder {
     root: PathBuf,
     written: BTreeSet<String>,
+    /// The files of the store in whose place copies were written.
+    originals: BTreeMap<String, StoredFile>,
 }
 
 impl Folder {
@@ -32,7 +34,7 @@ impl Folder {
             write_atomic(&list, b"")?;
         }
         remove_temporary(root);
-        Ok(Self { root: root.to_owned(), written: BTreeSet::new() })
+        Ok(Self { root: root.to_owned(), written: BTreeSet::new(), originals: BTreeMap::new() })
     }
 
     /// Writes one file; leaves it alone when it already holds these bytes.
@@ -52,6 +54,12 @@ impl Folder {
         self.write(name, &bytes).map(|()| there)
     }
 
+    /// Writes a copy that is not what was stored; who draws with it gets the original.
+    pub(crate) fn write_copy(&mut self, name: &str, bytes: &[u8], original: &StoredFile) -> Result<(), ReportError> {
+        self.originals.insert(name.to_owned(), original.clone());
+        self.write(name, bytes)
+    }
+
     /// Leaves a file of an earlier report as it is. Says whether there is one.
     pub(crate) fn keep(&mut self, name: &str) -> Result<bool, ReportError> {
         let there = self.path(name)?.symlink_metadata().is_ok_and(|meta| meta.is_file());
@@ -61,8 +69,11 @@ impl Folder {
         Ok(there)
     }
 
-    /// Reads a file written before.
+    /// Reads a file written before, or what it is a copy of.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, ReportError> {
+        if let Some(original) = self.originals.get(name) {
+            return original.read().map_err(Into::into);
+        }
         let path = self.path(name)?;
         fs::read(&path).map_err(|e| ReportError::read(&path, e))
     }

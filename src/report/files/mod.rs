@@ -2,7 +2,9 @@
 
 pub(crate) mod cells_json;
 pub(crate) mod csv;
+mod digits;
 pub(crate) mod folder;
+pub(crate) mod light;
 pub(crate) mod markdown;
 pub(crate) mod owner;
 pub(crate) mod tensorboard;

@@ -6,7 +6,7 @@ use crate::text;
 use super::answer::{Answer, Number, change, interval, whole};
 use super::judged::Judged;
 use super::question::Question;
-use super::{order, words};
+use super::{chance, order};
 
 /// What the trainings bought, and how far the best one came.
 pub(super) fn bought(judged: &Judged<'_>) -> Answer {
@@ -22,7 +22,7 @@ pub(super) fn bought(judged: &Judged<'_>) -> Answer {
         return answer;
     };
     if !judged.comparable {
-        answer.sentence = words::not_comparable().to_owned();
+        answer.sentence = chance::not_comparable().to_owned();
         return answer;
     }
     answer.number = number(judged, best);

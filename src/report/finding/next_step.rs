@@ -9,7 +9,7 @@ use crate::text::{count, number, shell_word};
 use super::conditions::Condition;
 use super::judged::Judged;
 use super::question::Question;
-use super::{order, side_effects, words};
+use super::{chance, order, side_effects};
 
 /// With so many trainings of each condition chance can be seen well enough to begin.
 const FIRST: usize = 3;
@@ -115,7 +115,7 @@ fn repeats(judged: &Judged<'_>) -> Option<NextStep> {
         Method::Pooled => {
             let s = judged.verdict.settle.filter(|_| judged.few())?;
             let more = more(judged, s.repeats?);
-            let why = words::settle(judged.title(s.best), judged.title(s.other), more.more);
+            let why = chance::settle(judged.title(s.best), judged.title(s.other), more.more);
             Some(NextStep { why, command: Some(more.command) })
         }
         _ => None,
@@ -187,7 +187,7 @@ fn fewer_photos(judged: &Judged<'_>) -> Option<NextStep> {
 pub(super) fn note(judged: &Judged<'_>) -> Option<String> {
     let settle = judged.verdict.settle.filter(|_| judged.comparable && judged.few())?;
     let (a, b) = (judged.title(settle.best), judged.title(settle.other));
-    settle.repeats.is_none().then(|| words::never_settled(a, b))
+    settle.repeats.is_none().then(|| chance::never_settled(a, b))
 }
 
 /// The command that runs the study again; only what is missing is done.

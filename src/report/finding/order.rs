@@ -6,7 +6,7 @@ use crate::text;
 use super::judged::Judged;
 use super::question::Question;
 use super::standing::like_best;
-use super::words;
+use super::{chance, words};
 
 /// What each condition bought, as a share of what the best one bought.
 pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
@@ -158,13 +158,13 @@ pub(super) fn noise(judged: &Judged<'_>) -> Option<String> {
         v.differences.iter().find(pair).map(|d| d.estimate)
     });
     let between = between.zip(difference).map(|((a, b), d)| (a, b, d));
-    Some(words::noise(judged.question.noun(), noise.sd, between))
+    Some(chance::noise(judged.question.noun(), noise.sd, between))
 }
 
 /// The change with each doubling of the photos.
 pub(super) fn trend(judged: &Judged<'_>) -> Option<String> {
     let t = judged.verdict.trend.filter(|_| judged.comparable)?;
-    Some(words::trend(judged.question.noun(), t.per_doubling, t.low?, t.high?))
+    Some(chance::trend(judged.question.noun(), t.per_doubling, t.low?, t.high?))
 }
 
 /// A text as a sentence.

@@ -9,7 +9,7 @@ use super::judged::Judged;
 use super::lead::lead;
 use super::order;
 use super::question::{NotIdentity, Question};
-use super::{blind, known, likeness, next_step, sections, side_effects, within, words};
+use super::{blind, chance, gaps, known, likeness, next_step, sections, side_effects, within, words};
 
 /// The study's answer so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct Finding {
 pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
     let data = judged.data;
     let measured = !judged.scored().is_empty();
-    let headline = if measured { headline(judged) } else { nothing_measured(data, judged) };
+    let headline = if measured { headline(judged) } else { gaps::nothing_measured(data, judged) };
     let lead = lead(judged, measured, &headline);
     let mut notes = Vec::new();
     if measured {
@@ -38,15 +38,15 @@ pub(crate) fn finding(judged: &Judged<'_>) -> Finding {
         notes.extend(known_word(judged));
         notes.extend(order::trend(judged));
         notes.extend(next_step::note(judged));
-        notes.extend(left_out(judged));
+        notes.extend(gaps::left_out(judged));
         notes.push(reach(judged));
     }
-    notes.extend(diverged(judged));
+    notes.extend(gaps::diverged(judged));
     notes.extend(shared(data, judged));
     notes.extend(likeness::notes(data));
     notes.extend(identity(judged));
     if measured {
-        notes.extend(unfinished(data).map(|what| format!("{what}; the reasons are below.")));
+        notes.extend(gaps::unfinished(data).map(|what| format!("{what}; the reasons are below.")));
     }
     notes.extend(data.notices.iter().cloned());
     Finding { lead, headline, notes }
@@ -144,11 +144,11 @@ fn numbers(judged: &Judged<'_>) -> Option<String> {
 fn chance(judged: &Judged<'_>) -> Vec<String> {
     let scored = judged.scored();
     if !judged.comparable {
-        return vec![words::not_comparable().to_owned()];
+        return vec![chance::not_comparable().to_owned()];
     }
     match judged.verdict.method {
         Method::OneTraining => {
-            let mut notes = vec![words::one_training(scored.len()).to_owned()];
+            let mut notes = vec![chance::one_training(scored.len()).to_owned()];
             let worse = within::worse_than_best(judged);
             if let (Some(best), false, true) = (judged.verdict.best, worse.is_empty(), judged.few()) {
                 let names: Vec<&str> = worse.iter().map(|c| judged.title(*c)).collect();
@@ -161,9 +161,9 @@ fn chance(judged: &Judged<'_>) -> Vec<String> {
             }
             notes
         }
-        Method::NoNoise => vec![words::no_noise().to_owned()],
+        Method::NoNoise => vec![chance::no_noise().to_owned()],
         Method::OneCondition if judged.verdict.conditions.iter().all(|c| c.n < 2) => {
-            vec![words::one_training(1).to_owned()]
+            vec![chance::one_training(1).to_owned()]
         }
         Method::Pooled => order::noise(judged).into_iter().collect(),
         Method::Nothing | Method::OneCondition => Vec::new(),
@@ -235,63 +235,6 @@ fn knows_name(judged: &Judged<'_>) -> Option<String> {
             words::way(share, share)
         )
     })
-}
-
-/// The trainings that diverged.
-fn diverged(judged: &Judged<'_>) -> Vec<String> {
-    let all = judged.conditions.iter().map(|c| (c.trainings.iter().filter(|t| t.diverged).count(), c));
-    let those: Vec<_> = all.filter(|(n, _)| *n > 0).collect();
-    if those.len() > 4 {
-        let n: usize = those.iter().map(|(n, _)| n).sum();
-        return vec![format!("{n} trainings of {} conditions diverged. They are in no mean.", those.len())];
-    }
-    those.into_iter().map(|(n, c)| words::diverged(&c.title, n, c.trainings.len())).collect()
-}
-
-/// The trainings that have no such number although they did not diverge.
-fn left_out(judged: &Judged<'_>) -> Option<String> {
-    let all = judged.conditions.iter().flat_map(|c| &c.trainings);
-    match all.filter(|t| t.score.is_none() && !t.diverged).count() {
-        0 => None,
-        1 => Some("One training is left out: it has no such number.".into()),
-        n => Some(format!("{n} trainings are left out: they have no such number.")),
-    }
-}
-
-/// The sentence when no score is a number.
-fn nothing_measured(data: &StudyData, judged: &Judged<'_>) -> String {
-    let trainings: usize = judged.conditions.iter().map(|c| c.trainings.len()).sum();
-    match unfinished(data) {
-        _ if data.cells.is_empty() => "Nothing is measured yet.".to_owned(),
-        None | Some(_) if trainings > 0 => {
-            let rest = unfinished(data).map(|what| format!(" {what}.")).unwrap_or_default();
-            format!("No denoising loss after training is a number ({}).{rest}", text::count(trainings, "training"))
-        }
-        Some(what) => format!("Nothing is measured yet: {}.", lower(&what)),
-        None => "No denoising loss is measured.".to_owned(),
-    }
-}
-
-/// How many cells failed and how many are not finished.
-fn unfinished(data: &StudyData) -> Option<String> {
-    let (all, failed, waiting) = (data.cells.len(), data.failed_cells(), data.waiting_cells());
-    let of = |n: usize| match (n, all) {
-        (1, 1) => "The only cell".to_owned(),
-        (n, all) if n == all => format!("All {all} cells"),
-        _ => format!("{n} of {all} cells"),
-    };
-    let are = |n: usize| if n == 1 { "is" } else { "are" };
-    match (failed, waiting) {
-        (0, 0) => None,
-        (n, 0) => Some(format!("{} failed", of(n))),
-        (0, n) => Some(format!("{} {} not finished", of(n), are(n))),
-        (f, w) => Some(format!("{} failed and {w} {} not finished", of(f), are(w))),
-    }
-}
-
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// A sentence on cells that share a training.

@@ -9,7 +9,7 @@ use crate::report::naming::{titles, words};
 use crate::report::page::column::{Column, NOT_ASKED, Slot};
 use crate::report::page::layout::Table;
 use crate::report::page::prompt_rows::PromptRows;
-use crate::report::style::shot::{Of, generated};
+use crate::report::style::shot::{Of, Shot};
 use crate::report::tables::closeness;
 
 /// So many seeds of a prompt are shown first.
@@ -34,9 +34,9 @@ pub(super) fn by_name(of: &Compare<'_>, table: &Table) -> Markup {
                     th.seed scope="row" { "base" }
                     td colspan=(table.columns.len()) {
                         ul.strip {
-                            @for (n, (set, p)) in images.iter().enumerate() {
+                            @for (set, p) in &images {
                                 li {
-                                    (generated(p, Of::Baseline(*set), "base model", None, (0, n), None))
+                                    (Shot::below_prompt(p, Of::Baseline(*set), "base model").markup())
                                     @if one.is_none() { small.cap dir="auto" { (p.prompt) } }
                                 }
                             }
@@ -61,7 +61,6 @@ fn named<'d>(of: &Compare<'d>, table: &Table) -> Vec<(usize, &'d Picture)> {
 
 /// The rows of all prompts.
 pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
-    let mut row = usize::from(!named(of, table).is_empty());
     html! {
         @for prompt in &of.layout.prompts {
             tbody {
@@ -74,16 +73,15 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
                 @for (nth, seed) in prompt.seeds.iter().enumerate() {
                     tr class=[(nth >= FOLDED).then_some("more")] {
                         th.seed scope="row" { (seed) }
-                        @for (c, column) in table.columns.iter().enumerate() {
+                        @for column in &table.columns {
                             @let base = matches!(column, Column::Baseline(_)).then_some("base");
                             td class=[base] data-head=(column.title(of.data)) {
-                                (slot(of, column, prompt, *seed, (row + nth, c)))
+                                (slot(of, column, prompt, *seed))
                             }
                         }
                     }
                 }
             }
-            @let () = row += prompt.seeds.len();
         }
     }
 }
@@ -98,7 +96,7 @@ fn wording(prompt: &str) -> Markup {
 }
 
 /// What stands at a prompt and a seed.
-fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64, at: (usize, usize)) -> Markup {
+fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64) -> Markup {
     let data = of.data;
     let p = match column.slot(data, of.group, prompt.index, seed) {
         Slot::Missing(problem) => return missing(problem),
@@ -106,15 +104,15 @@ fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64, at: (
         Slot::Picture(p) => p,
     };
     let index = match column {
-        Column::Baseline(set) => return generated(p, Of::Baseline(*set), "base model", None, at, None),
+        Column::Baseline(set) => return Shot::below_prompt(p, Of::Baseline(*set), "base model").markup(),
         Column::Cell(index) | Column::NoCell(index) => *index,
     };
     let Some(cell) = data.cells.get(index) else { return missing(None) };
-    let base = data.baseline_of(cell).and_then(|b| find(&b.images, of.group, prompt.index, seed));
+    let swap = data.baseline_of(cell).and_then(|b| find(&b.images, of.group, prompt.index, seed)).is_some();
     let close = cell.metrics.as_ref().is_some_and(|m| closeness::is_close(p, m));
     let badge = NEAREST_SIMILARITY.value(&p.values).filter(|_| close).map(|s| format!("≈ photo {s:.2}"));
     html! {
-        (generated(p, Of::Cell(index), &titles::full_title(data, cell), base, at, badge))
+        (Shot { swap, badge, ..Shot::below_prompt(p, Of::Cell(index), &titles::full_title(data, cell)) }.markup())
         @if p.prompt != prompt.prompt { small.soft dir="auto" { (p.prompt) } }
     }
 }

@@ -36,7 +36,7 @@ fn every_image_is_there_once_and_the_base_models_in_each_table() {
         let page = page(&data, group);
         let tables = page.matches("<table").count();
         assert_eq!(tables, 4);
-        let times = |file: &str| page.matches(&format!(" href=\"{}\"", file.replace('=', "%3D"))).count();
+        let times = |file: &str| page.matches(&format!(" src=\"{}\"", file.replace('=', "%3D"))).count();
         for p in data.cells.iter().flat_map(|c| &c.images).filter(|p| p.group == group) {
             assert_eq!(times(&p.file), 1, "{}", p.file);
         }

@@ -23,6 +23,12 @@ pub(crate) fn number_or_dash(v: Option<f64>) -> String {
     v.map_or_else(|| "–".to_owned(), measurement)
 }
 
+/// A number by which rows are sorted: with more digits than the page shows, and fewer than were computed.
+pub(crate) fn sortable(v: f64) -> String {
+    // Rust writes the shortest text of a number, so rounding by text is exact.
+    format!("{v:.5e}").parse::<f64>().unwrap_or(v).to_string()
+}
+
 /// Relative change `(new − old) / old` with its sign, e.g. `−12.3 %` with a space that does not break; `None` when
 /// there is nothing to divide by.
 pub(crate) fn change(old: f64, new: f64) -> Option<String> {
@@ -63,6 +69,12 @@ mod tests {
     fn a_missing_number_is_a_dash() {
         assert_eq!(number_or_dash(None), "–");
         assert_eq!(number_or_dash(Some(0.123_456)), "0.1235");
+    }
+
+    #[test]
+    fn numbers_to_sort_by_are_short() {
+        let texts = [0.532_228_735_904_207_2, -0.289_659_586_5, 12_345_678.9, f64::NAN].map(sortable);
+        assert_eq!(texts, ["0.532229", "-0.28966", "12345700", "NaN"]);
     }
 
     #[test]

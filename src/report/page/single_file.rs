@@ -158,7 +158,7 @@ mod tests {
         let out = dir.path().join("out");
         crate::report::write(&data, &out, None).expect("writes");
         let page = single_file(&data, &out, u64::MAX).expect("makes");
-        let (mut images, mut links) = (0, 0);
+        let (mut images, mut links, mut shots) = (0, 0, 0);
         for piece in pieces(&page) {
             let Piece::Start(tag) = piece else { continue };
             match tag.name {
@@ -170,11 +170,12 @@ mod tests {
                 "a" => {
                     assert!(tag.value("href").is_none_or(|href| href.starts_with('#')), "{:?}", tag.value("href"));
                     links += usize::from(tag.value("data-file").is_some());
+                    shots += usize::from(tag.value("data-id").is_some());
                 }
                 _ => {}
             }
         }
-        assert!(images > 20 && links > 20, "{images} {links}");
+        assert!(images > 20 && shots > 20 && links > 5, "{images} {shots} {links}");
         assert!(page.contains("cells.csv <small>(not in this file)</small></a>"));
         assert!(!page.contains("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAIA"), "images are JPEGs");
         let most = page.len() as u64 - 1;

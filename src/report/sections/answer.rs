@@ -13,7 +13,7 @@ use crate::report::naming::titles;
 use crate::report::style::copy;
 use crate::report::style::dots::DotRow;
 use crate::report::style::markdown;
-use crate::report::style::shot::{Of, Shot, generated, photo_id};
+use crate::report::style::shot::{Of, Shot};
 use crate::report::tables::name_test::base_tests;
 
 /// At most so many photos stand on a card.
@@ -113,11 +113,11 @@ fn known(data: &StudyData) -> Markup {
         ul.faces data-set="known" {
             @if let Some((index, picture)) = image {
                 li {
-                    (generated(picture, Of::Baseline(index), "base model", None, (0, 0), None))
+                    (Shot::generated(picture, Of::Baseline(index), "base model").markup())
                     small { "base model" }
                 }
             }
-            @if let Some(index) = photo { (one_photo(data, index, 1, "the real one")) }
+            @if let Some(index) = photo { (one_photo(data, index, "the real one")) }
         }
     }
 }
@@ -133,7 +133,10 @@ fn image(data: &StudyData, index: usize, cell: &CellData) -> Markup {
     html! {
         @if let Some(picture) = picture {
             ul.faces data-set="taken" {
-                li { (generated(picture, Of::Cell(index), &title, base, (0, 0), None)) small { "with this file" } }
+                li {
+                    (Shot { swap: base.is_some(), ..Shot::generated(picture, Of::Cell(index), &title) }.markup())
+                    small { "with this file" }
+                }
             }
         }
     }
@@ -145,27 +148,16 @@ fn held_out(data: &StudyData) -> Markup {
     html! {
         @if let Some(photos) = photos {
             ul.faces data-set="unseen" {
-                @for (place, index) in photos.iter().take(PHOTOS).enumerate() {
-                    (one_photo(data, *index, place, "held out"))
-                }
+                @for index in photos.iter().take(PHOTOS) { (one_photo(data, *index, "held out")) }
             }
         }
     }
 }
 
-fn one_photo(data: &StudyData, index: usize, place: usize, what: &str) -> Markup {
-    let photo = data.photos.get(index).and_then(|photo| Some((photo, photo.file.as_deref()?)));
+fn one_photo(data: &StudyData, index: usize, what: &str) -> Markup {
+    let shot = data.photos.get(index).and_then(|photo| Shot::photo(index, photo, format!("photo {}", photo.name)));
     html! {
-        @if let Some((photo, file)) = photo {
-            @let shot = Shot {
-                id: photo_id(index),
-                file,
-                size: (photo.width, photo.height),
-                alt: format!("photo {}", photo.name),
-                base: None,
-                at: (0, place),
-                badge: None,
-            };
+        @if let Some(shot) = shot {
             li { (shot.markup()) small { (what) } }
         }
     }

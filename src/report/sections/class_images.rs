@@ -34,13 +34,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             }
             @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
             ul.strip data-set="class" {
-                @for (n, p) in set.images.iter().take(SHOWN).enumerate() {
-                    @let alt = format!("class image, seed {}: {}", p.seed, p.prompt);
-                    li {
-                        @let size = (p.width, p.height);
-                        @let id = Of::Class(nth).id(p);
-                        (Shot { id, file: &p.file, size, alt, base: None, at: (0, n), badge: None }.markup())
-                    }
+                @for p in set.images.iter().take(SHOWN) {
+                    li { (Shot::generated(p, Of::Class(nth), "class image").markup()) }
                 }
             }
             @if set.images.len() > SHOWN { p.soft { (set.images.len() - SHOWN) " more in the images folder." } }

@@ -8,7 +8,7 @@ use crate::report::data::{CellData, StudyData};
 use crate::report::finding::Judged;
 use crate::report::naming::titles;
 use crate::report::style::markdown;
-use crate::report::style::shot::{self, Of};
+use crate::report::style::shot::{Of, Shot};
 use crate::report::tables::compare::{CellPair, Difference, differences, pairs, photos, shown};
 use crate::text::{self, count, measurement};
 
@@ -176,7 +176,6 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
     if pairs.is_empty() {
         return html! { p { "No image of the two studies has the same prompt and the same seed." } };
     }
-    let row_of = |before: usize, nth: usize| pairs[..before].iter().map(|p| p.images.len()).sum::<usize>() + nth;
     html! {
         @if left > 0 { p { (count(left, "more pair")) " are not shown." } }
         div.scroll tabindex="0" role="group" aria-label="Images of both studies" {
@@ -188,7 +187,7 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                         th scope="col" { "the other study" }
                     }
                 }
-                @for (index, pair) in pairs.iter().enumerate() {
+                @for pair in pairs {
                     @let names = [titles::full_title(one, pair.one), titles::full_title(other, pair.other)];
                     tbody {
                         tr {
@@ -197,15 +196,14 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                                 @if names[0] != names[1] { " beside " bdi { (names[1]) } }
                             }
                         }
-                        @for (nth, (a, b)) in pair.images.iter().enumerate() {
+                        @for (a, b) in &pair.images {
                             tr {
                                 th.seed scope="row" { (a.seed) }
-                                @let row = row_of(index, nth);
                                 td {
-                                    (shot::generated(a, Of::Cell(pair.at.0), &names[0], None, (row, 0), None))
+                                    (Shot::generated(a, Of::Cell(pair.at.0), &names[0]).markup())
                                     small.soft dir="auto" { (text::shortened(&a.prompt, 120)) }
                                 }
-                                td { (shot::generated(b, Of::Other(pair.at.1), &names[1], None, (row, 1), None)) }
+                                td { (Shot::generated(b, Of::Other(pair.at.1), &names[1]).markup()) }
                             }
                         }
                     }

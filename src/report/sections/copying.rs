@@ -3,15 +3,14 @@
 use maud::{Markup, html};
 
 use super::section::{Page, Section};
-use crate::measures::Measure;
-use crate::measures::table::copying::{HELD_OUT, LARGEST, MEAN};
+use crate::measures::table::copying::{HELD_OUT, LARGEST};
 use crate::measures::verdict::side_effects::SideEffect;
 use crate::report::charts::similarity_histogram;
-use crate::report::finding::{Judged, copied, copying_words, real_photos};
-use crate::report::naming::{titles, words};
+use crate::report::finding::{Judged, copied, copying_words};
+use crate::report::naming::titles;
 use crate::report::style::markdown;
-use crate::report::style::shot::{Of, Shot, generated, photo_id};
-use crate::report::tables::closeness::close_images;
+use crate::report::style::shot::{Of, Shot};
+use crate::report::tables::copying::Columns;
 use crate::report::tables::nearest::{Pair, by_photo, pairs};
 use crate::report::tables::rows::{Row, rows};
 use crate::text::{count, list, measurement};
@@ -37,9 +36,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for sentence in &said { p { (sentence) } }
         @if !pairs.is_empty() {
             h3 { "The closest images, each with its photo" }
-            ul.pairs data-set="pairs" {
-                @for (row, pair) in pairs.iter().take(SHOWN).enumerate() { li { (both(page, pair, row)) } }
-            }
+            ul.pairs data-set="pairs" { @for pair in pairs.iter().take(SHOWN) { li { (both(page, pair)) } } }
             (all(page, &pairs))
         }
         @if let Some(chart) = similarity_histogram(data) { (chart) }
@@ -108,14 +105,14 @@ fn is_unseen(pair: &Pair<'_>) -> bool {
 }
 
 /// An image and its photo, with their similarity.
-fn both(page: &Page<'_>, pair: &Pair<'_>, row: usize) -> Markup {
+fn both(page: &Page<'_>, pair: &Pair<'_>) -> Markup {
     html! {
         div.pair {
-            figure { (image(page, pair, (row, 0))) }
-            figure { (photo(pair, (row, 1))) }
+            figure { (image(page, pair)) }
+            figure { (photo(pair)) }
         }
         small.cap dir="auto" {
-            (similarity(pair)) " · " (titles::full_title(page.data, pair.cell)) " · seed " (pair.image.seed)
+            (similarity(pair)) " · " (title(page, pair)) " · seed " (pair.image.seed)
         }
     }
 }
@@ -128,25 +125,17 @@ fn similarity(pair: &Pair<'_>) -> Markup {
     }
 }
 
-fn image(page: &Page<'_>, pair: &Pair<'_>, at: (usize, usize)) -> Markup {
-    generated(pair.image, Of::Cell(pair.index), &titles::full_title(page.data, pair.cell), None, at, None)
+fn image(page: &Page<'_>, pair: &Pair<'_>) -> Markup {
+    Shot::generated(pair.image, Of::Cell(pair.index), &title(page, pair)).markup()
 }
 
-fn photo(pair: &Pair<'_>, at: (usize, usize)) -> Markup {
-    let photo = pair.photo;
-    html! {
-        @if let Some(file) = photo.file.as_deref() {
-            (Shot {
-                id: photo_id(pair.photo_index),
-                file,
-                size: (photo.width, photo.height),
-                alt: format!("training photo {}", photo.name),
-                base: None,
-                at,
-                badge: None,
-            }.markup())
-        }
-    }
+fn title(page: &Page<'_>, pair: &Pair<'_>) -> String {
+    titles::full_title(page.data, pair.cell)
+}
+
+fn photo(pair: &Pair<'_>) -> Markup {
+    let shot = Shot::photo(pair.photo_index, pair.photo, format!("training photo {}", pair.photo.name));
+    shot.map(|shot| shot.markup()).unwrap_or_default()
 }
 
 /// All images by the photo that they are most like, folded.
@@ -164,7 +153,7 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                     div.likes data-set={ "likes-" (row) } {
                         @if let [first, ..] = pairs.as_slice() {
                             figure.real {
-                                (photo(first, (row, 0)))
+                                (photo(first))
                                 figcaption {
                                     small dir="auto" { (first.photo.name) }
                                     small { (count(pairs.len(), "image")) }
@@ -172,9 +161,9 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                             }
                         }
                         ul {
-                            @for (column, pair) in pairs.iter().enumerate() {
+                            @for pair in &pairs {
                                 li {
-                                    (image(page, pair, (row, column + 1)))
+                                    (Shot::by_number(pair.image, Of::Cell(pair.index), &title(page, pair)).markup())
                                     small class=[pair.close.then_some("over")] { (format!("{:.2}", pair.similarity)) }
                                 }
                             }
@@ -187,127 +176,4 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
             }
         }
     }
-}
-
-/// A column of the table: its head, the words below, and a condition's number.
-type Column = (&'static str, &'static str, fn(&Row<'_>) -> Option<f64>);
-
-/// The two groups of columns.
-struct Columns {
-    real: &'static str,
-    pixels: Vec<Column>,
-    encoder: Vec<Column>,
-}
-
-const PIXELS: [Column; 3] = [
-    ("images", "mean", |row| mean(row, &MEAN)),
-    ("base model", "mean, same noise", |row| floor(row, &MEAN)),
-    ("largest", "of an image", |row| row.estimate(LARGEST.name).map(|e| e.mean)),
-];
-
-const ENCODER: [Column; 3] = [
-    ("gap of images", "above new photos: copies", |row| row.estimate("copying_gap").map(|e| e.mean)),
-    ("gap of the base model", "copies nothing", |row| row.estimate("baseline_copying_gap").map(|e| e.mean)),
-    ("gap of new photos", "held out", |row| row.estimate("held_out_copying_gap").map(|e| e.mean)),
-];
-
-impl Columns {
-    fn of(judged: &Judged<'_>, rows: &[Row<'_>]) -> Self {
-        let known = |column: &Column| rows.iter().any(|row| column.2(row).is_some());
-        Self {
-            real: real_photos(judged.data),
-            pixels: PIXELS.into_iter().filter(known).collect(),
-            encoder: ENCODER.into_iter().filter(known).collect(),
-        }
-    }
-
-    fn table(&self, rows: &[Row<'_>]) -> Markup {
-        html! {
-            div.scroll.plain tabindex="0" role="group" aria-label="Similarity to training photos" {
-                table.numbers.sortable {
-                    thead {
-                        tr {
-                            td {}
-                            th.n scope="colgroup" colspan=(self.pixels.len() + 2) {
-                                "pixels: similarity to the nearest photo"
-                            }
-                            @if !self.encoder.is_empty() {
-                                th.n scope="colgroup" colspan=(self.encoder.len()) {
-                                    "encoder: nearer to training than to held-out photos"
-                                }
-                            }
-                        }
-                        tr {
-                            th scope="col" data-sort="text" { "condition" }
-                            @for (head, below, _) in &self.pixels {
-                                th.n scope="col" data-sort="down" { (head) small { (below) } }
-                            }
-                            th.n scope="col" data-sort="down" { (self.real) small { "mean" } }
-                            th.n scope="col" data-sort="down" { "close to a photo" small { "images" } }
-                            @for (head, below, _) in &self.encoder {
-                                th.n scope="col" data-sort="down" { (head) small { (below) } }
-                            }
-                        }
-                    }
-                    tbody { @for row in rows { (self.row(row)) } }
-                }
-            }
-        }
-    }
-
-    fn row(&self, row: &Row<'_>) -> Markup {
-        let (close, images) = close(row);
-        let real = ceiling(row);
-        html! {
-            tr {
-                th scope="row" dir="auto" { span.name { (row.title) } }
-                @for (.., of) in &self.pixels { (number(of(row))) }
-                (number(real))
-                td class=(if close > 0 { "n over" } else { "n" }) data-v=[real.map(|_| close)] {
-                    @if real.is_some() { (close) " of " (images) } @else { "–" }
-                }
-                @for (.., of) in &self.encoder { (number(of(row))) }
-            }
-        }
-    }
-
-    fn text(&self, rows: &[Row<'_>]) -> String {
-        let heads = self.pixels.iter().map(|column| column.0).chain([self.real, "close to a photo"]);
-        let heads = heads.chain(self.encoder.iter().map(|column| column.0));
-        let head: Vec<&str> = ["condition"].into_iter().chain(heads).collect();
-        let align: Vec<&str> = (0..head.len()).map(|i| if i == 0 { "---" } else { "---:" }).collect();
-        let rows = rows.iter().map(|row| {
-            let (close, images) = close(row);
-            let real = ceiling(row);
-            let counted = if real.is_some() { format!("{close} of {images}") } else { "–".to_owned() };
-            let number = |column: &Column| words::number_or_dash(column.2(row));
-            let pixels = self.pixels.iter().map(number);
-            let rest = [words::number_or_dash(real), counted].into_iter().chain(self.encoder.iter().map(number));
-            [markdown::escape(&row.title)].into_iter().chain(pixels).chain(rest).collect()
-        });
-        markdown::table(&head, &align, rows)
-    }
-}
-
-fn number(value: Option<f64>) -> Markup {
-    html! { td.n data-v=[value] { (value.map_or_else(|| "–".to_owned(), measurement)) } }
-}
-
-fn mean(row: &Row<'_>, measure: &Measure) -> Option<f64> {
-    row.estimate(measure.name).map(|estimate| estimate.mean)
-}
-
-fn floor(row: &Row<'_>, measure: &Measure) -> Option<f64> {
-    row.estimate(measure.floor?).map(|estimate| estimate.mean)
-}
-
-/// What real photos reach.
-fn ceiling(row: &Row<'_>) -> Option<f64> {
-    LARGEST.ceiling.iter().find_map(|name| row.estimate(name)).map(|estimate| estimate.mean)
-}
-
-/// How many images of how many are close to a photo.
-fn close(row: &Row<'_>) -> (usize, usize) {
-    let cells = || row.sound().map(|run| run.cell);
-    (cells().map(close_images).sum(), cells().map(|cell| cell.prompt_images()).sum())
 }

@@ -7,7 +7,7 @@ use crate::measures::probe_values::Paired;
 use crate::report::data::{Group, StudyData};
 use crate::report::naming::titles;
 use crate::report::style::markdown;
-use crate::report::style::shot::{Of, generated};
+use crate::report::style::shot::{Of, Shot};
 use crate::report::tables::name_test::{
     BaseTest, TrainedTest, base_tests, difference, photos, said, said_identifier, trained_tests,
 };
@@ -33,9 +33,9 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         @for (nth, set) in sets.iter().enumerate().filter(|_| images) {
             @if !set.label.is_empty() { h3 { (set.label) } }
             ul.strip.wide data-set="name" {
-                @for (i, p) in set.images.iter().filter(|p| p.group == Group::Baseline).enumerate() {
+                @for p in set.images.iter().filter(|p| p.group == Group::Baseline) {
                     li {
-                        (generated(p, Of::Baseline(nth), "base model", None, (0, i), None))
+                        (Shot::below_prompt(p, Of::Baseline(nth), "base model").markup())
                         small.cap dir="auto" { (p.prompt) " · seed " (p.seed) }
                     }
                 }

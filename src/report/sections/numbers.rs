@@ -8,9 +8,10 @@ use crate::report::finding::{Judged, Standing, blind_words, none_told_apart, num
 use crate::report::naming::words;
 use crate::report::style::markdown;
 use crate::report::tables::columns::{Column, Group, groups};
+use crate::report::tables::made::{gone, is_measured, measured_trainings, run_steps, steps};
 use crate::report::tables::measure_table;
 use crate::report::tables::rows::{Row, Run, rows};
-use crate::text::{self, measurement};
+use crate::text::measurement;
 
 /// What the table is made of.
 struct Numbers<'d> {
@@ -29,7 +30,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         h2 { "The numbers" }
         p { (numbers.words()) }
         (numbers.table())
-        (measure_table::html(&numbers.rows))
+        (measure_table::html(page.data, &numbers.rows))
         p { "Every number of every training: " a href="cells.csv" { "cells.csv" } "." }
     };
     Some(Section { id: "numbers", title: "Numbers", html, markdown: numbers.text() })
@@ -66,7 +67,7 @@ impl Numbers<'_> {
     fn table(&self) -> Markup {
         html! {
             div.scroll.plain tabindex="0" role="group" aria-label="The numbers of each condition" {
-                table.numbers.sortable data-rows="condition" {
+                table.numbers.figures.sortable data-rows="condition" {
                     thead {
                         tr {
                             td {}
@@ -102,7 +103,7 @@ impl Numbers<'_> {
             @if values.iter().any(|value| !value.is_empty()) {
                 tbody.fixed { tr {
                     th scope="row" { span.name { (name) } small { (below) } }
-                    @for value in &values { td.n { (value) } }
+                    @for value in &values { td { (value) } }
                     td {} td {} td {}
                 } }
             }
@@ -141,10 +142,10 @@ impl Numbers<'_> {
                         }
                     }
                     @let measured = measured_trainings(row);
-                    td.n data-v=(measured) { (measured) @if measured < row.runs.len() { " of " (row.runs.len()) } }
+                    td data-v=(measured) { (measured) @if measured < row.runs.len() { " of " (row.runs.len()) } }
                     (steps(row))
                     @let images: usize = row.runs.iter().map(|run| run.cell.prompt_images()).sum();
-                    td.n data-v=(images) { (images) }
+                    td data-v=(images) { (images) }
                 }
                 @if row.runs.len() > 1 { @for run in &row.runs { (self.training(run)) } }
             }
@@ -155,7 +156,7 @@ impl Numbers<'_> {
     fn mean(&self, row: &Row<'_>, column: &Column) -> Markup {
         let (mean, small) = self.mean_text(row, column);
         html! {
-            td.n data-v=[mean] {
+            td data-v=[mean.map(words::sortable)] {
                 (words::number_or_dash(mean))
                 @if let Some(small) = small { small { (small) } }
             }
@@ -185,7 +186,7 @@ impl Numbers<'_> {
                 @if is_measured(run.cell) {
                     @for column in self.columns() {
                         @let value = column.value(run.cell);
-                        td.n {
+                        td {
                             (words::number_or_dash(value))
                             @if let Some(change) = change(column, column.floor(run.cell), value) { small { (change) } }
                         }
@@ -196,8 +197,8 @@ impl Numbers<'_> {
                     }
                 }
                 td {}
-                td.n { (run_steps(run.cell)) }
-                td.n { (run.cell.prompt_images()) }
+                td { (run_steps(run.cell)) }
+                td { (run.cell.prompt_images()) }
             }
         }
     }
@@ -251,50 +252,6 @@ fn first_direction(column: &Column) -> &'static str {
         Better::Lower => "up",
         Better::Higher | Better::Near | Better::Neither => "down",
     }
-}
-
-fn is_measured(cell: &CellData) -> bool {
-    cell.metrics.is_some() || cell.trained
-}
-
-/// How many trainings of a condition are in its means.
-fn measured_trainings(row: &Row<'_>) -> usize {
-    row.runs.iter().filter(|run| is_measured(run.cell) && !run.diverged).count()
-}
-
-/// What of a condition is in no mean.
-fn gone(row: &Row<'_>) -> Option<String> {
-    let all = row.runs.len();
-    let failed = row.runs.iter().filter(|run| !run.diverged && run.cell.problems.iter().any(|p| p.failed)).count();
-    let said = |n: usize, what: &str| match (n, all) {
-        (0, _) => None,
-        (1, 1) => Some(what.to_owned()),
-        (n, all) if n == all => Some(format!("all {all} {what}")),
-        (n, all) => Some(format!("{n} of {all} {what}")),
-    };
-    let parts: Vec<String> = [said(row.diverged(), "diverged"), said(failed, "failed")].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// The steps that were done, which all trainings of a condition share, and the passes over its photos.
-fn steps(row: &Row<'_>) -> Markup {
-    let done = row.runs.iter().find(|run| run.cell.trained).or(row.runs.first());
-    html! {
-        @if let Some(run) = done {
-            td.n data-v=[run.cell.trained.then_some(run.cell.steps)] { (run_steps(run.cell)) }
-        }
-    }
-}
-
-fn run_steps(cell: &CellData) -> Markup {
-    html! {
-        @if cell.trained { (cell.steps) small { (passes(cell.epochs)) } }
-        @else { "–" small { (cell.steps) " asked for" } }
-    }
-}
-
-fn passes(epochs: f64) -> String {
-    if epochs >= 10.0 { format!("{epochs:.0}") } else { text::number((epochs * 10.0).round() / 10.0) }
 }
 
 /// The change from what the base model reaches. A cosine has none: its zero is no amount, so a share of it says

@@ -7,7 +7,7 @@ use crate::report::data::{PhotoData, StudyData};
 use crate::report::finding::held_out_title;
 use crate::report::naming::axis;
 use crate::report::style::definitions;
-use crate::report::style::shot::{Shot, photo_id};
+use crate::report::style::shot::Shot;
 use crate::text;
 
 /// One strip per set of photos; what a set adds to the one before is outlined.
@@ -71,16 +71,16 @@ fn strip(data: &StudyData, set: &[usize], name: &str, new: impl Fn(usize) -> boo
     let captions = set.iter().any(|i| data.photos.get(*i).is_some_and(|p| p.caption.is_some()));
     html! {
         ul.strip.captions[captions] data-set=(name) {
-            @for (n, index) in set.iter().enumerate() {
+            @for index in set {
                 @if let Some(photo) = data.photos.get(*index) {
-                    li class=[new(*index).then_some("new")] { (one(photo, *index, n, new(*index))) }
+                    li class=[new(*index).then_some("new")] { (one(photo, *index, new(*index))) }
                 }
             }
         }
     }
 }
 
-fn one(photo: &PhotoData, index: usize, n: usize, new: bool) -> Markup {
+fn one(photo: &PhotoData, index: usize, new: bool) -> Markup {
     let mut alt = format!("photo {}", photo.name);
     if let Some(caption) = &photo.caption {
         alt.push_str(&format!(": {caption}"));
@@ -89,11 +89,8 @@ fn one(photo: &PhotoData, index: usize, n: usize, new: bool) -> Markup {
         alt.push_str(" (new in this set)");
     }
     html! {
-        @match &photo.file {
-            Some(file) => {
-                @let (id, size) = (photo_id(index), (photo.width, photo.height));
-                (Shot { id, file, size, alt, base: None, at: (0, n), badge: None }.markup())
-            }
+        @match Shot::photo(index, photo, alt) {
+            Some(shot) => (shot.markup()),
             None => span dir="auto" { (photo.name) },
         }
         @if let Some(caption) = &photo.caption { small.cap dir="auto" { (caption) } }

@@ -3,16 +3,16 @@
 use maud::html;
 
 use super::section::{Page, Section};
-use crate::report::style::definitions;
 
 /// What the report is made of.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
-    let known = page.data.provenance.iter().map(|s| (s.key.as_str(), s.value.as_str()));
+    // Keys of jobs are long, many, and there to be copied: one line each, the key first.
+    let lines: Vec<String> = page.data.provenance.iter().map(|s| format!("{}  {}", s.value, s.key)).collect();
     let html = html! {
         h2 { "Where it comes from" }
         details {
             summary { "Versions, hashes and store keys" }
-            (definitions::list(known))
+            pre { (lines.join("\n")) }
         }
         p { "Times, memory and the device are in " a href="cost.html" { "cost.html" } "." }
     };

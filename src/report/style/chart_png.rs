@@ -5,7 +5,7 @@ use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::picture::encode_png;
+use crate::picture::encode_drawing;
 use crate::report::error::ReportError;
 use crate::report::style::chart::{Entry, Figure, Ink, Look, Panel};
 use crate::report::style::font;
@@ -47,7 +47,7 @@ impl Figure {
         let image = self.pixels(axes).map_err(|reason| ReportError::Draw { name: self.name, reason })?;
         let (w, h) = (image.width() / SCALE as u32, image.height() / SCALE as u32);
         let small = image::imageops::resize(&image, w, h, image::imageops::FilterType::Triangle);
-        let bytes = encode_png(&small, &[("Software", "runner".into())]);
+        let bytes = encode_drawing(&small, &[("Software", "runner".into())]);
         bytes.map(Some).map_err(|reason| ReportError::Draw { name: self.name, reason: reason.to_string() })
     }
 

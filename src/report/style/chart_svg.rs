@@ -5,40 +5,23 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::chart::{Curve, Figure, Ink, Look, Mark, Panel};
-use super::scale::{Scale, drawable, percent, short};
+use super::chart::{Curve, Figure, Look, Mark, Panel};
+use super::chart_lines::{Axes, HEIGHT, TICKS, WIDTH, ink, lines, look_of, mesh, path, up, way};
+use super::scale::{drawable, percent, short};
+use super::xml::closed;
 use crate::text::measurement;
 
-/// The height of the lines' place in pixels.
-const HEIGHT: f64 = 190.0;
-/// The width of the inner drawing in its own units.
-const WIDTH: f64 = 1000.0;
 /// The height of one row of numbers below.
 const ROW: f64 = 17.0;
-/// The most numbers below a chart and beside it.
-const TICKS: (usize, usize) = (5, 7);
-
 /// More names than this are folded.
 const NAMES: usize = 8;
-/// A line through more points is drawn in whole pixels.
-const MANY: usize = 60;
-
-/// The two scales of a chart.
-#[derive(Clone, Copy)]
-struct Axes {
-    x: Scale,
-    y: Scale,
-    /// Whether the horizontal one has no places between whole numbers.
-    whole: bool,
-}
-
 impl Figure {
     /// All charts and what the lines mean; empty if no chart has a point.
     pub(crate) fn svg(&self) -> Markup {
         let Some((x, y)) = self.across().zip(self.y) else { return Markup::default() };
         let axes = Axes { x, y, whole: self.whole() };
         let cut = self.panels.iter().flat_map(|p| &p.curves).flat_map(|c| &c.points).any(|p| p.1 > y.high);
-        html! {
+        closed(html! {
             div.charts data-low=(x.low) data-high=(x.high) data-across=(self.x_label) {
                 @if !self.title.is_empty() { h3 { (self.title) } }
                 div.panels { @for panel in &self.panels { (self.panel(panel, axes)) } }
@@ -50,11 +33,10 @@ impl Figure {
                     }
                 }
             }
-        }
+        })
     }
 
     fn panel(&self, panel: &Panel, axes: Axes) -> Markup {
-        let lines: String = panel.curves.iter().map(|curve| path(curve, axes)).collect();
         let rows = 1 + usize::from(panel.second.is_some()) + usize::from(self.wide_label());
         let height = HEIGHT + rows as f64 * ROW;
         html! {
@@ -62,10 +44,12 @@ impl Figure {
                 @if !panel.title.is_empty() { figcaption dir="auto" { (panel.title) } }
                 p.up aria-hidden="true" { (self.y_label) }
                 svg height=(short(height)) role="img" aria-label=(said(panel, &self.x_label)) {
-                    (self.mesh(panel, axes))
+                    (self.numbers(panel, axes))
                     svg viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } width="100%" height=(short(HEIGHT))
-                        preserveAspectRatio="none" { (PreEscaped(lines)) }
-                    @for curve in &panel.curves { (self.dots(curve, axes)) }
+                        preserveAspectRatio="none" { (mesh(axes)) (PreEscaped(lines(&panel.curves, axes))) }
+                    @for (place, curve) in panel.curves.iter().enumerate() {
+                        (self.dots(curve, &panel.curves[place + 1..], axes))
+                    }
                     @for mark in &panel.marks { (named(mark, axes)) }
                 }
             }
@@ -77,8 +61,8 @@ impl Figure {
         self.x_label.chars().count() > 5
     }
 
-    /// The lines and numbers behind.
-    fn mesh(&self, panel: &Panel, axes: Axes) -> Markup {
+    /// The numbers beside a chart and below it.
+    fn numbers(&self, panel: &Panel, axes: Axes) -> Markup {
         let ticks = axes.x.ticks(TICKS.0).into_iter().filter(|tick| !axes.whole || tick.fract() == 0.0);
         let ticks: Vec<f64> = ticks.collect();
         let second = |tick: f64, factor: f64| {
@@ -86,44 +70,44 @@ impl Figure {
             if value.fract() == 0.0 || value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
         };
         html! {
-            @for tick in axes.y.ticks(TICKS.1) {
-                @let y = short(up(tick, axes));
-                line x2="100%" y1=(y) y2=(y) {}
-                text.left x="-7" y=(y) dy="4" { (axes.y.say(tick)) }
+            g.left transform="translate(-7 4)" {
+                @for tick in axes.y.ticks(TICKS.1) { text y=(short(up(tick, axes))) { (axes.y.say(tick)) } }
             }
             line.edge x2="100%" y1=(short(HEIGHT)) y2=(short(HEIGHT)) {}
-            @for tick in &ticks {
-                text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + ROW - 2.0)) { (axes.x.say(*tick)) }
-            }
-            @if self.wide_label() {
-                text x="50%" y=(short(HEIGHT + 2.0 * ROW)) { (self.x_label) }
-            } @else {
-                text.left x="-16" y=(short(HEIGHT + ROW - 2.0)) { (self.x_label) }
+            g transform=(format!("translate(0 {})", short(HEIGHT + ROW - 2.0))) {
+                @for tick in &ticks { text x=(percent(axes.x.place(*tick))) { (axes.x.say(*tick)) } }
+                @if self.wide_label() { text x="50%" y=(short(ROW + 2.0)) { (self.x_label) } }
+                @else { text.left x="-16" { (self.x_label) } }
             }
             @if let Some(factor) = panel.second {
-                @for tick in &ticks {
-                    text x=(percent(axes.x.place(*tick))) y=(short(HEIGHT + 2.0 * ROW - 2.0)) {
-                        (second(*tick, factor))
-                    }
+                g transform=(format!("translate(0 {})", short(HEIGHT + 2.0 * ROW - 2.0))) {
+                    @for tick in &ticks { text x=(percent(axes.x.place(*tick))) { (second(*tick, factor)) } }
+                    text.left x="-16" { (self.second_label) }
                 }
-                text.left x="-16" y=(short(HEIGHT + 2.0 * ROW - 2.0)) { (self.second_label) }
             }
         }
     }
 
-    /// The points of a curve, each with its numbers. A line from a place to itself cannot be seen, so it is a dot.
-    fn dots(&self, curve: &Curve, axes: Axes) -> Markup {
-        let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
-        let radius = if one_place { curve.look.dots.max(4) } else { curve.look.dots };
-        let shown = |p: &&(f64, f64)| radius > 0 && drawable(p.0) && axes.y.holds(p.1);
+    /// The points of a curve, each with its numbers. One that lies under a point of a curve above is left out.
+    fn dots(&self, curve: &Curve, above: &[Curve], axes: Axes) -> Markup {
+        let own = radius(curve);
+        let covers = |other: &Curve| radius(other) >= own && ink(other.look.ink) == ink(curve.look.ink);
+        let covered = |p: &(f64, f64)| above.iter().any(|other| covers(other) && other.points.contains(p));
+        let shown = |p: &&(f64, f64)| drawable(p.0) && axes.y.holds(p.1) && !covered(p);
+        let points: Vec<&(f64, f64)> = curve.points.iter().filter(|p| own > 0 && shown(p)).collect();
         let role = if curve.look.width >= 2.0 { "main" } else { "side" };
         html! {
-            @for (x, y) in curve.points.iter().filter(shown) {
-                circle class={ (ink(curve.look.ink)) " " (role) } cx=(percent(axes.x.place(*x)))
-                    cy=(short(up(*y, axes))) r=(radius) data-thing=[curve.thing] {
-                    title {
-                        @if !curve.name.is_empty() { (curve.name) ": " }
-                        (measurement(*y)) @if !self.x_label.is_empty() { " at " (self.x_label) " " (number(*x)) }
+            @if !points.is_empty() {
+                g class=(format!("{} {role}", ink(curve.look.ink))) data-thing=[curve.thing] {
+                    // The name once; the script puts it before each number.
+                    @if !curve.name.is_empty() { title { (curve.name) } }
+                    @for (x, y) in points {
+                        circle cx=(percent(axes.x.place(*x))) cy=(short(up(*y, axes))) r=(own) {
+                            title {
+                                (measurement(*y))
+                                @if !self.x_label.is_empty() { " at " (self.x_label) " " (number(*x)) }
+                            }
+                        }
                     }
                 }
             }
@@ -137,7 +121,7 @@ impl Figure {
             html! {
                 svg width="30" height="12" aria-hidden="true" {
                     @if look.width > 0.0 {
-                        svg viewBox="0 0 30 12" width="30" height="12" { (PreEscaped(path_in(&line, |p| p))) }
+                        (PreEscaped(path(&look_of(&line), &way(&line, |p| p))))
                     }
                     @if look.dots > 0 { circle class=(ink(look.ink)) cx="15" cy="6" r=(look.dots.min(6)) {} }
                 }
@@ -160,38 +144,10 @@ impl Figure {
     }
 }
 
-/// How far from the top a value is.
-fn up(value: f64, axes: Axes) -> f64 {
-    HEIGHT * (1.0 - axes.y.place(value))
-}
-
-/// A line of the inner drawing; what lies beyond the edge is cut off by the drawing itself.
-fn path(curve: &Curve, axes: Axes) -> String {
-    let beyond = 4.0 * HEIGHT;
-    let height = |y: f64| HEIGHT * (1.0 - (y - axes.y.low) / (axes.y.high - axes.y.low));
-    path_in(curve, |(x, y)| (axes.x.place(x) * WIDTH, height(y).clamp(-beyond, beyond)))
-}
-
-fn path_in(curve: &Curve, place: impl Fn((f64, f64)) -> (f64, f64)) -> String {
-    let points: Vec<(f64, f64)> =
-        curve.points.iter().filter(|p| drawable(p.0) && drawable(p.1)).map(|p| place(*p)).collect();
-    if points.len() < 2 || curve.look.width == 0.0 {
-        return String::new();
-    }
-    let many = points.len() > MANY;
-    let place = |v: f64| if many { short(v.round()) } else { short(v) };
-    let places: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", place(*x), place(*y))).collect();
-    let mut out = format!("<path class=\"{}\" stroke-width=\"{}\"", ink(curve.look.ink), short(curve.look.width));
-    if let Some((on, off)) = curve.look.dash {
-        out += &format!(" stroke-dasharray=\"{on} {off}\"");
-    }
-    if curve.look.opacity < 1.0 {
-        out += &format!(" opacity=\"{:.2}\"", curve.look.opacity);
-    }
-    if let Some(thing) = curve.thing {
-        out += &format!(" data-thing=\"{thing}\"");
-    }
-    out + &format!(" d=\"M{}\"></path>", places.join("L"))
+/// The radius of a curve's points; 0 draws none. A line from a place to itself cannot be seen, so it is a dot.
+fn radius(curve: &Curve) -> i32 {
+    let one_place = curve.points.windows(2).all(|w| w[0] == w[1]);
+    if one_place { curve.look.dots.max(4) } else { curve.look.dots }
 }
 
 /// A place with a ring around it and its name beside it.
@@ -206,15 +162,6 @@ fn named(mark: &Mark, axes: Axes) -> Markup {
     html! {
         circle class={ "ring " (ink(mark.ink)) } cx=(percent(x)) cy=(short(y)) r="8" {}
         text.name x=(percent(x)) y=(short(below)) style={ "text-anchor:" (anchor) } { (mark.text) }
-    }
-}
-
-/// The class that gives a mark its colour.
-fn ink(ink: Ink) -> &'static str {
-    const SERIES: [&str; 7] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7"];
-    match ink {
-        Ink::Series(i) => SERIES[i % SERIES.len()],
-        Ink::Soft => "k0",
     }
 }
 
@@ -242,7 +189,8 @@ fn number(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chart::{Entry, line};
+    use super::super::chart::{Entry, Ink, line};
+    use super::super::scale::Scale;
     use super::super::xml::well_formed;
     use super::*;
 
@@ -277,9 +225,14 @@ mod tests {
             assert!(!page.contains(raw), "{raw}: {page}");
         }
         // The first point is at the bottom left, the eighth colour is the first again.
-        assert!(page.contains("<circle class=\"k2 main\" cx=\"0%\" cy=\"190\" r=\"3\">"), "{page}");
-        assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190L1000 0\"></path>"), "{page}");
-        assert!(page.contains("<title>a &lt;&quot;&gt; line: 2.000 at step 2</title>"), "{page}");
+        assert!(
+            page.contains(
+                "<g class=\"k2 main\"><title>a &lt;&quot;&gt; line</title><circle cx=\"0%\" cy=\"190\" r=\"3\">"
+            ),
+            "{page}"
+        );
+        assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190l1000-190\"/>"), "{page}");
+        assert!(page.contains("<title>2.000 at step 2</title>"), "{page}");
         // Ten units of a second axis that counts halves.
         assert!(page.contains(">passes</text>") && page.contains(">0.5</text>"), "{page}");
     }
@@ -292,8 +245,18 @@ mod tests {
         let page = figure.svg().into_string();
         assert_eq!(well_formed(&page), Ok(()), "{page}");
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
-        assert_eq!(page.matches("<circle class=\"k2").count(), 1, "{page}");
-        assert!(page.contains("<circle class=\"k0 side\" cx=\"50%\" cy=\"95\" r=\"4\">"), "{page}");
+        assert!(page.contains("</title><circle cx=\"100%\" cy=\"95\" r=\"3\">"), "{page}");
+        assert!(page.contains("<g class=\"k0 side\"><circle cx=\"50%\" cy=\"95\" r=\"4\">"), "{page}");
+        assert_eq!(page.matches("<circle cx").count(), 2, "{page}");
+    }
+
+    #[test]
+    fn alike_lines_are_one_path_and_covered_points_are_left_out() {
+        let thin = |y| Curve::new("thin", vec![(0.0, 1.0), (2.0, y)], Look { dots: 3, ..line(Ink::Series(1), 1.0) });
+        let mean = dotted(&[(0.0, 1.0), (2.0, 0.5)]);
+        let page = figure(vec![thin(0.0), thin(1.0), mean]).svg().into_string();
+        assert!(page.contains("d=\"M0 95l1000 95M0 95l1000 0\"/>"), "{page}");
+        assert_eq!(page.matches("<circle cx").count(), 4, "two ends, and two points of the line above: {page}");
     }
 
     #[test]

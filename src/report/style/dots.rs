@@ -6,11 +6,12 @@
 use maud::{Markup, html};
 
 use super::scale::{Scale, drawable, percent};
+use super::xml::closed;
 use crate::measures::verdict::Direction;
 use crate::text::measurement;
 
 /// The height of a row in pixels.
-const HEIGHT: u32 = 30;
+const HEIGHT: i32 = 30;
 /// Round numbers under the rows: so many do not touch each other on a phone.
 const TICKS: usize = 6;
 
@@ -70,7 +71,7 @@ impl DotPlot {
             Direction::Higher => "further right is better",
             Direction::Lower => "further left is better",
         };
-        html! {
+        closed(html! {
             figure.dots {
                 figcaption { (self.title) small { (way) } }
                 div.strips {
@@ -86,7 +87,7 @@ impl DotPlot {
                 }
                 (self.key(scale, marks))
             }
-        }
+        })
     }
 
     /// The range of everything that must be seen. An interval of few trainings may be many times as wide as all
@@ -108,30 +109,35 @@ impl DotPlot {
         let dots = || row.dots.iter().filter(|(value, _)| drawable(*value));
         let mean = row.mean.filter(|mean| drawable(*mean));
         let interval = row.interval.filter(|(low, high)| drawable(*low) && drawable(*high));
-        let said = said(row, marks);
+        let limits = |(low, high): (f64, f64)| format!("{} {} to {}", marks.band, measurement(low), measurement(high));
         html! {
             div.strip {
                 div.name dir="auto" {
                     @match &row.href { Some(href) => a href=(href) { (row.label) }, None => (row.label) }
                 }
-                svg height=(HEIGHT) role="img" aria-label=(said) {
-                    line.rule x1="0" x2="100%" y1=(middle) y2=(middle) {}
-                    @for (class, end) in [("floor", &self.floor), ("ceiling", &self.ceiling)] {
-                        @if let Some((value, name)) = end && drawable(*value) {
-                            line class=(class) x1=(at(*value)) x2=(at(*value)) y1="0" y2=(HEIGHT) {
-                                title { (name) ": " (measurement(*value)) }
+                svg height=(HEIGHT) role="img" aria-label=(said(row, marks)) {
+                    // Heights count from the middle.
+                    g transform=(format!("translate(0 {middle})")) {
+                        line.rule x2="100%" {}
+                        @for (class, end) in [("floor", &self.floor), ("ceiling", &self.ceiling)] {
+                            @if let Some((value, name)) = end && drawable(*value) {
+                                line class=(class) x1=(at(*value)) x2=(at(*value)) y1=(-middle) y2=(middle) {
+                                    title { (name) ": " (measurement(*value)) }
+                                }
                             }
                         }
-                    }
-                    @if let Some((low, high)) = interval {
-                        line.band x1=(at(low)) x2=(at(high)) y1=(middle) y2=(middle) { title { (said) } }
-                    }
-                    @for (value, name) in dots() {
-                        circle cx=(at(*value)) cy=(middle) r="5" { title { (name) ": " (measurement(*value)) } }
-                    }
-                    // The mean of one training is its dot.
-                    @if let Some(mean) = mean.filter(|_| row.dots.len() != 1) {
-                        line.mean x1=(at(mean)) x2=(at(mean)) y1="4" y2=(HEIGHT - 4) { title { (said) } }
+                        @if let Some((low, high)) = interval {
+                            line.band x1=(at(low)) x2=(at(high)) { title { (limits((low, high))) } }
+                        }
+                        @for (value, name) in dots() {
+                            circle cx=(at(*value)) r="5" { title { (name) ": " (measurement(*value)) } }
+                        }
+                        // The mean of one training is its dot.
+                        @if let Some(mean) = mean.filter(|_| row.dots.len() != 1) {
+                            line.mean x1=(at(mean)) x2=(at(mean)) y1=(4 - middle) y2=(middle - 4) {
+                                title { "mean " (measurement(mean)) }
+                            }
+                        }
                     }
                 }
                 div.value { @match mean { Some(mean) => (measurement(mean)), None => "–" } }

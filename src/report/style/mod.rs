@@ -1,6 +1,7 @@
 //! How a report looks: the frame of a page, images, lists, links, Markdown, charts and the text in pictures.
 
 pub(crate) mod chart;
+mod chart_lines;
 mod chart_png;
 mod chart_svg;
 pub(crate) mod copy;
@@ -13,5 +14,5 @@ pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod scale;
 pub(crate) mod shot;
-#[cfg(test)]
+mod squeeze;
 pub(crate) mod xml;

@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::squeeze;
 use crate::report::naming::words;
 
 /// Only pictures of the folder itself are loaded. `file:` is named because some browsers do not count a folder that is
@@ -67,7 +68,7 @@ pub(crate) enum Reload {
 /// is what the page can do.
 pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, scripts: &[&str], reload: Reload) -> String {
     let live = if reload == Reload::Never { "" } else { LIVE };
-    let script = squeezed(&[&scripts.concat(), live].concat());
+    let script = squeeze::script(&[&scripts.concat(), live].concat());
     let script = format!("'use strict';\n(() => {{\n{script}}})();");
     let page = html! {
         (DOCTYPE)
@@ -83,7 +84,7 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, script
                 }
                 title { (title) }
                 @if let Some(file) = preview { meta property="og:image" content=(file); }
-                style { (PreEscaped(tight(&STYLE.concat()))) }
+                style { (PreEscaped(squeeze::style(&STYLE.concat()))) }
             }
             body {
                 (body)
@@ -95,48 +96,11 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, script
     words::visible(&page)
 }
 
-/// CSS or JavaScript without indents, empty lines and comments that begin a line. No text of ours has several lines.
-fn squeezed(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut comment = false;
-    for line in source.lines().map(str::trim) {
-        comment |= line.starts_with("/*");
-        if !comment && !line.is_empty() && !line.starts_with("//") {
-            out.push_str(line);
-            out.push('\n');
-        }
-        comment &= !line.ends_with("*/");
-    }
-    out
-}
-
-/// CSS on one line, without spaces around the signs between which none are needed.
-fn tight(source: &str) -> String {
-    let lines = squeezed(source);
-    let lines = lines.lines().map(|line| match line.split_once(": ") {
-        // A declaration; a selector ends in a comma or a brace.
-        Some((property, value)) if line.ends_with(';') => format!("{property}:{value}"),
-        _ => line.replace(" {", "{"),
-    });
-    // A value or a selector may go on in the next line.
-    lines.map(|line| if line.ends_with(['{', '}', ';', ',']) { line } else { line + " " }).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{squeezed, tight};
-
     #[test]
-    fn style_is_one_line() {
-        let source = "a:hover,\nb > c {\n  margin: 0 1px;\n}\n@media (x: 1) {\n  d {\n    color:\n      red;\n  }\n}\n";
-        assert_eq!(tight(source), "a:hover,b > c{margin:0 1px;}@media (x: 1){d{color: red;}}");
-    }
-
-    #[test]
-    fn a_page_has_no_comments() {
-        let source = "// a\n/** b\n * c */\nf(1); // d\n\n  /* e */\n  if (/\\/*x/.test(y)) {\n    g('//');\n  }\n";
-        assert_eq!(squeezed(source), "f(1); // d\nif (/\\/*x/.test(y)) {\ng('//');\n}\n");
-        for text in super::STYLE.iter().chain(super::OF_STUDY) {
+    fn what_is_squeezed_is_written_so_that_it_can_be() {
+        for text in super::STYLE.iter().chain(super::OF_STUDY).chain([&super::LIVE]) {
             let lines = || text.lines().map(str::trim);
             let starts = lines().filter(|line| line.starts_with("/*")).count();
             let ends = lines().filter(|line| line.ends_with("*/")).count();

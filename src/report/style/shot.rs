@@ -1,7 +1,9 @@
 //! One image on a page.
 //!
-//! Every image of the page is `<a class="shot" href=FULL data-id=ID data-r data-c data-base>` around the
-//! picture shown. Scripts may replace these in place, so the large view reads them when it opens.
+//! Every image of the page is `<a class="shot" href=FULL data-id=ID>` around the picture shown; without `href` the
+//! picture shown is the full file. Scripts may replace these in place, so the large view reads them when it opens. One
+//! that `swap`s has the base model's image on the same
+//! noise elsewhere on the page. A square picture states no size: the style says that pictures are square.
 //!
 //! | ID | what it is |
 //! |---|---|
@@ -13,7 +15,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::data::{Group, Picture};
+use crate::report::data::{Group, PhotoData, Picture};
 use crate::report::style::link::href;
 use crate::report::style::picture;
 
@@ -64,10 +66,8 @@ pub(crate) struct Shot<'s> {
     pub(crate) size: (u32, u32),
     /// What it shows.
     pub(crate) alt: String,
-    /// The base model's image on the same noise, with its width.
-    pub(crate) base: Option<(&'s str, u32)>,
-    /// Row and column inside its set.
-    pub(crate) at: (usize, usize),
+    /// Whether the page also has the base model's image on the same noise.
+    pub(crate) swap: bool,
     /// A few words on the image.
     pub(crate) badge: Option<String>,
 }
@@ -76,12 +76,13 @@ impl Shot<'_> {
     /// The link and the picture.
     pub(crate) fn markup(&self) -> Markup {
         let shown = picture::shown(self.file, self.size.0);
-        let class = if self.base.is_some() { "shot swap" } else { "shot" };
-        let base = self.base.map(|(file, width)| href(&picture::shown(file, width)));
+        let class = if self.swap { "shot swap" } else { "shot" };
+        let (width, height) = self.size;
+        let oblong = width != height;
         html! {
-            a class=(class) href=(href(self.file)) data-id=(self.id) data-r=(self.at.0) data-c=(self.at.1)
-                data-base=[base] {
-                img src=(href(&shown)) width=(self.size.0) height=(self.size.1) alt=(self.alt)
+            // A picture that is shown whole needs no second name: the script makes the link to it.
+            a class=(class) href=[(shown != self.file).then(|| href(self.file))] data-id=(self.id) {
+                img src=(href(&shown)) width=[oblong.then_some(width)] height=[oblong.then_some(height)] alt=(self.alt)
                     loading="lazy";
                 @if let Some(badge) = &self.badge { small { (badge) } }
             }
@@ -89,25 +90,29 @@ impl Shot<'_> {
     }
 }
 
-/// A generated image; `what` says which model made it, `base` is the base model's image on the same noise.
-pub(crate) fn generated(
-    p: &Picture,
-    of: Of,
-    what: &str,
-    base: Option<&Picture>,
-    at: (usize, usize),
-    badge: Option<String>,
-) -> Markup {
-    Shot {
-        id: of.id(p),
-        file: &p.file,
-        size: (p.width, p.height),
-        alt: format!("{what}, seed {}: {}", p.seed, p.prompt),
-        base: base.map(|b| (b.file.as_str(), b.width)),
-        at,
-        badge,
+impl<'s> Shot<'s> {
+    /// A photo of the subject; `None` if it has no file in the report.
+    pub(crate) fn photo(index: usize, photo: &'s PhotoData, alt: String) -> Option<Self> {
+        let file = photo.file.as_deref()?;
+        Some(Self { id: photo_id(index), file, size: (photo.width, photo.height), alt, swap: false, badge: None })
     }
-    .markup()
+
+    /// A generated image; `what` says which model made it. Its words are seed and prompt, too.
+    pub(crate) fn generated(p: &'s Picture, of: Of, what: &str) -> Self {
+        let alt = format!("{what}, seed {}: {}", p.seed, p.prompt);
+        Self { id: of.id(p), file: &p.file, size: (p.width, p.height), alt, swap: false, badge: None }
+    }
+
+    /// A generated image in a long list, where a prompt is told by its number, counted from 1.
+    pub(crate) fn by_number(p: &'s Picture, of: Of, what: &str) -> Self {
+        let alt = format!("{what}, prompt {}, seed {}", p.prompt_index + 1, p.seed);
+        Self { alt, ..Self::generated(p, of, what) }
+    }
+
+    /// A generated image that stands below its prompt, so that its words leave that out.
+    pub(crate) fn below_prompt(p: &'s Picture, of: Of, what: &str) -> Self {
+        Self { alt: format!("{what}, seed {}", p.seed), ..Self::generated(p, of, what) }
+    }
 }
 
 #[cfg(test)]

@@ -3,28 +3,38 @@
 use maud::{Markup, html};
 
 use crate::measures::{Measure, table};
+use crate::report::data::StudyData;
+use crate::report::finding::blind_encoder;
 use crate::report::naming::words::number_or_dash;
 use crate::report::tables::columns::meaning;
 use crate::report::tables::rows::Row;
 
 /// The table; nothing where nothing is measured.
-pub(crate) fn html(rows: &[Row<'_>]) -> Markup {
+pub(crate) fn html(data: &StudyData, rows: &[Row<'_>]) -> Markup {
     let names = names(rows);
     html! {
         @if !names.is_empty() {
             details.all {
                 summary { "All measures (" (names.len()) "), and what they say" }
                 div.scroll.plain tabindex="0" role="group" aria-label="All measures" {
-                    table.numbers {
+                    table.numbers.figures {
                         thead { tr {
                             th scope="col" { "measure" }
                             @for row in rows { th.n scope="col" dir="auto" { span.name { (row.title) } } }
                         } }
                         tbody { @for (name, measure) in &names {
                             tr {
-                                th scope="row" { code { (name) } small { (meaning(measure)) } }
+                                th scope="row" {
+                                    code { (name) }
+                                    small { (meaning(measure)) }
+                                    @if let Some(encoder) = blind_encoder(data, name) {
+                                        small.over {
+                                            "The encoder " (encoder) " is blind to this subject: this says nothing."
+                                        }
+                                    }
+                                }
                                 @for row in rows {
-                                    td.n { (number_or_dash(row.estimate(name).map(|estimate| estimate.mean))) }
+                                    td { (number_or_dash(row.estimate(name).map(|estimate| estimate.mean))) }
                                 }
                             }
                         } }
@@ -62,9 +72,29 @@ fn names(rows: &[Row<'_>]) -> Vec<(String, &'static Measure)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Purpose;
+    use crate::report::data::EncoderData;
     use crate::report::finding::judged;
     use crate::report::fixture;
     use crate::report::tables::rows::rows;
+
+    #[test]
+    fn what_a_blind_encoder_measured_says_so() {
+        let mut data = fixture::study();
+        data.encoders = vec![EncoderData { name: "dino".into(), purposes: vec![Purpose::Identity] }];
+        let seen = [("identity", 0.5), ("identity_range_low", 0.1), ("identity@clip", 0.7)];
+        let measured = |data: &mut StudyData, values: &[(&str, f64)]| {
+            let values = values.iter().map(|(name, value)| ((*name).to_owned(), *value));
+            data.cells[0].metrics.iter_mut().for_each(|m| m.extend(values.clone()));
+        };
+        measured(&mut data, &seen);
+        let marks = |data: &StudyData| html(data, &rows(&judged(data))).into_string().matches("is blind to").count();
+        assert_eq!(marks(&data), 0);
+        measured(&mut data, &[("identity_range_low", -0.1)]);
+        assert_eq!(marks(&data), 2, "the likeness and its range, not what another encoder saw");
+        measured(&mut data, &[("identity_range_low@clip", -0.1)]);
+        assert_eq!(marks(&data), 4);
+    }
 
     #[test]
     fn further_encoders_stand_after_the_first() {

@@ -6,7 +6,7 @@ use crate::measures::verdict::Direction;
 use crate::report::finding::{Judged, Standing, none_told_apart, standing};
 use crate::report::naming::axis;
 use crate::report::naming::links::chosen;
-use crate::report::naming::words::number_or_dash;
+use crate::report::naming::words::{number_or_dash, sortable};
 use crate::report::style::markdown;
 use crate::text::measurement;
 
@@ -66,14 +66,14 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool) -> Markup {
                 @if i == 0 { th scope="row" dir="auto" data-v=[number] { span.name { (title) } } }
                 @else { td dir="auto" data-v=[number] { (title) } }
             }
-            td.n data-v=[verdict.score.map(|s| s.mean)] { (number_or_dash(verdict.score.map(|s| s.mean))) }
-            td.n data-v=[interval.map(|(low, high)| high - low)] {
+            td.n data-v=[verdict.score.map(|s| sortable(s.mean))] { (number_or_dash(verdict.score.map(|s| s.mean))) }
+            td.n data-v=[interval.map(|(low, high)| sortable(high - low))] {
                 @match interval {
                     Some((low, high)) => { (measurement(low)) " to " (measurement(high)) },
                     None => "–",
                 }
             }
-            td.n data-v=[change] { (change.map_or_else(|| "–".to_owned(), signed)) }
+            td.n data-v=[change.map(sortable)] { (change.map_or_else(|| "–".to_owned(), signed)) }
             td.n data-v=(verdict.n) {
                 (verdict.n)
                 @if verdict.diverged > 0 { small.over { (verdict.diverged) " diverged" } }

@@ -104,9 +104,9 @@ fn samplers_without_noise_levels() {
        |          ^^^^^^^^
        = euler, heun, dpm++2m, dpm++2m-sde, dpm++sde and unipc do; in a sweep, `[[exclude]]` drops the combination
     "#);
-    assert_snapshot!(errors("[generate]\ntimestep_spacing = \"trailing\"\nsigmas = \"beta\""), @r#"
-    study.toml:3:20: `generate.timestep_spacing`: the beta noise levels of dpm++2m decide its timesteps, so that trailing spacing changes nothing
-     3 | timestep_spacing = "trailing"
+    assert_snapshot!(errors("[generate]\nsampler = \"dpm++2m\"\ntimestep_spacing = \"trailing\"\nsigmas = \"beta\""), @r#"
+    study.toml:4:20: `generate.timestep_spacing`: the beta noise levels of dpm++2m decide its timesteps, so that trailing spacing changes nothing
+     4 | timestep_spacing = "trailing"
        |                    ^^^^^^^^^^
        = set the spacing or the noise levels, not both; in a sweep, `[[exclude]]` drops the combination
     "#);
@@ -122,7 +122,7 @@ fn choices() {
 
     study.toml:5:11: `generate.sampler` cannot be "dpm"
      5 | sampler = "dpm"
-       |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
+       |           ^^^^^ expected model, ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
        = did you mean `ddpm`?
 
     study.toml:7:9: `model.dtype` cannot be "fp16"

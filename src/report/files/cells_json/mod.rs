@@ -4,6 +4,7 @@
 
 mod images;
 mod reader;
+mod short;
 mod study;
 mod write;
 

@@ -219,7 +219,7 @@ fn without_held_out_photos_some_are_asked_for() {
 fn what_cannot_be_settled_is_not_called_unimportant() {
     let text = said(&likeness([0.70, 0.7005, 0.7002]));
     has_not(&text, &["does not matter"]);
-    let never = words::never_settled("a", "b");
+    let never = chance::never_settled("a", "b");
     has(&never, &["even 30 trainings of each would hardly tell them apart"]);
 }
 

@@ -21,7 +21,7 @@
   const read = (chart, place) => {
     const svg = chart.querySelector(':scope > svg');
     const there = (c) => place !== null && Math.abs(across(c) - place) < 0.06;
-    const texts = all('circle.main', svg)
+    const texts = all('.main circle', svg)
       .filter(there)
       .map((c) => c.querySelector('title').textContent);
     put(upright(svg, 'here'), texts.length ? place : null);
@@ -53,11 +53,14 @@
       if (e.hasAttribute('aria-pressed')) e.setAttribute('aria-pressed', String(lit));
     }
   };
+  for (const name of all('.chart g > title:first-child')) {
+    for (const title of all('circle title', name.parentNode)) title.textContent = name.textContent + ': ' + title.textContent;
+  }
   for (const group of all('.charts')) {
     const charts = all('.chart', group);
     for (const chart of charts) {
       const svg = chart.querySelector(':scope > svg');
-      const circles = all('circle.main', svg);
+      const circles = all('.main circle', svg);
       svg.addEventListener('pointermove', (event) => {
         const frame = svg.getBoundingClientRect();
         const place = ((event.clientX - frame.left) / frame.width) * 100;
@@ -77,8 +80,8 @@
           const x = frame.left + (across(c) / 100) * frame.width;
           return Math.hypot(event.clientX - x, event.clientY - frame.top - c.getAttribute('cy'));
         };
-        const near = all('circle[data-thing]', svg).reduce((a, c) => (a && far(a) <= far(c) ? a : c), null);
-        pick(group, near && far(near) < 25 ? near.dataset.thing : undefined);
+        const near = all('[data-thing] circle', svg).reduce((a, c) => (a && far(a) <= far(c) ? a : c), null);
+        pick(group, near && far(near) < 25 ? near.parentNode.dataset.thing : undefined);
       });
     }
     for (const entry of all('.key [data-thing]', group)) {

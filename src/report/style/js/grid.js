@@ -206,19 +206,18 @@ const grid = (() => {
   };
   const walk = (a, key) => {
     const shots = all('.shot', a.closest('.grid')).filter(visible);
-    const [row, column] = [Number(a.dataset.r), Number(a.dataset.c)];
-    const line = shots.filter((b) => Number(b.dataset.r) === row);
+    const line = shots.filter((b) => lineOf(b) === lineOf(a));
     const place = line.indexOf(a);
     if (key === 'ArrowLeft') return line[place - 1];
     if (key === 'ArrowRight') return line[place + 1];
     if (key === 'Home') return line[0];
     if (key === 'End') return line.at(-1);
-    const down = key === 'ArrowDown';
-    const rows = shots.map((b) => Number(b.dataset.r)).filter((r) => (down ? r > row : r < row));
-    const next = down ? Math.min(...rows) : Math.max(...rows);
-    const away = (b) => Math.abs(Number(b.dataset.c) - column);
-    const others = shots.filter((b) => Number(b.dataset.r) === next);
-    return others.length ? others.reduce((best, b) => (away(b) < away(best) ? b : best)) : null;
+    const first = shots.indexOf(line[0]);
+    const next = shots[key === 'ArrowDown' ? first + line.length : first - 1];
+    if (!next) return null;
+    const away = (b) => Math.abs(columnOf(b) - columnOf(a));
+    const others = shots.filter((b) => lineOf(b) === lineOf(next));
+    return others.reduce((best, b) => (away(b) < away(best) ? b : best));
   };
   const writes = (target) =>
     /^(TEXTAREA|SELECT)$/.test(target.tagName) ||

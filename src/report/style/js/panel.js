@@ -98,7 +98,7 @@ const panel = (() => {
   /** The training photo that an image is most like, and a photo of the subject that no training saw. */
   const photos = (id) => {
     const box = make('div', 'view-photos');
-    const nearest = study.image(id)?.nearest_photo;
+    const nearest = study.image(id)?.nearest ?? undefined;
     const cells = study.cell(id) ? [study.cell(id)] : data.cells;
     const heldOut = cells.flatMap((own) => own.held_out)[0];
     if (nearest !== undefined) {

@@ -23,5 +23,6 @@
     },
   });
   // The large view opens an image by its link.
-  for (const a of document.querySelectorAll('a.shot[data-file]')) a.setAttribute('href', a.dataset.file);
+  for (const a of document.querySelectorAll('a.shot'))
+    a.setAttribute('href', (a.dataset.file ? a : a.querySelector('img')).dataset.file);
 }

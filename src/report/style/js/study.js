@@ -4,6 +4,17 @@ const study = (() => {
   const block = document.getElementById('study');
   if (!block) return null;
   const data = JSON.parse(block.textContent);
+  // What the page leaves out, because it can be put back (`cells_json/short.rs`).
+  data.cells.forEach((cell, i) => {
+    data.cells[i] = { ...data.cells[i - 1], ...cell, index: i };
+  });
+  for (const cell of data.cells) {
+    if (cell.adds !== null) cell.command = data.baselines[cell.baseline].command + cell.adds;
+  }
+  data.photos.forEach((photo, index) =>
+    Object.assign(photo, { index, id: 'f' + index, held_out: photo.held_out === true }),
+  );
+  data.images = data.images.map(([id, hash, nearest, pairs, text]) => ({ id, hash, nearest, pairs, text }));
   const images = new Map(data.images.map((image) => [image.id, image]));
   const photos = new Map(data.photos.map((photo) => [photo.id, photo]));
   /** The parts of an image's name; seeds stay text, because they may be larger than a number can be. */

@@ -1,5 +1,9 @@
 // LoRA off: every image of a cell shows the base model's image on the same noise, and says so.
 const toggles = all('.toggle');
+/** What the page shows for each image of the base model. */
+const bases = new Map(
+  all('.shot[data-id^="b"]').map((a) => [a.dataset.id, a.querySelector('img').getAttribute('src')]),
+);
 /** Shows an image as the switch says. */
 const paint = (a) => {
   const img = a.querySelector('img');
@@ -8,7 +12,7 @@ const paint = (a) => {
     img.dataset.on = img.getAttribute('src');
     img.dataset.says = img.alt;
   }
-  img.src = off ? a.dataset.base : img.dataset.on;
+  img.src = off ? bases.get(study.base(a.dataset.id)) : img.dataset.on;
   img.alt = (off ? 'base model instead of ' : '') + img.dataset.says;
   if (img.title) img.title = img.alt;
 };

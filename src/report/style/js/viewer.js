@@ -123,16 +123,10 @@
     /** The next element of the same set along the row (dx) or the column (dy). */
     const neighbour = (dx, dy) => {
       const set = place?.closest('[data-set]');
-      const shots = set ? all('.shot[data-r]', set).filter((a) => a.getClientRects().length) : [];
-      if (!shots.includes(place)) return null;
-      if (dx) {
-        const line = shots.filter((a) => a.dataset.r === place.dataset.r);
-        return line[line.indexOf(place) + dx] || null;
-      }
-      const row = Number(place.dataset.r);
-      const column = shots.filter((a) => a.dataset.c === place.dataset.c);
-      const sorted = column.sort((a, b) => Number(a.dataset.r) - Number(b.dataset.r));
-      return sorted.filter((a) => (Number(a.dataset.r) - row) * dy > 0).at(dy > 0 ? 0 : -1) || null;
+      const shots = set ? all('.shot', set).filter((a) => a.getClientRects().length) : [];
+      const placeOf = dx ? lineOf : columnOf;
+      const alike = shots.filter((a) => placeOf(a) === placeOf(place));
+      return (alike.includes(place) && alike[alike.indexOf(place) + dx + dy]) || null;
     };
     const move = (dx, dy) => {
       const next = neighbour(dx, dy);
