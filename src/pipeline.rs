@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Result, Tensor, bail};
 use image::RgbImage;
 
-use crate::choice::{PromptOptions, Sampling};
-use crate::experiment::is_guided;
+use crate::choice::{Guidance, PromptOptions, Sampling};
 use crate::kernels::activation_dtype;
 use crate::models::overflow::other_dtype;
 use crate::models::{Conditioning, ImageSizes, LoraSet, Model};
+use crate::sampling::guidance::guided;
 use crate::sampling::noise::TorchRng;
 use crate::sampling::samplers::Sampler;
 
@@ -33,8 +33,8 @@ pub struct ImageRequest<'a> {
     pub sampling: Sampling,
     /// How the prompts are read.
     pub reading: PromptOptions,
-    /// Weight of the prompt against the negative prompt; at 1 and below guidance is off and a step costs half.
-    pub guidance_scale: f64,
+    /// How strongly the images follow the prompt; without guidance a step costs half.
+    pub guidance: Guidance,
     /// Images per model call, see [`Model::images_at_once`]. On a CPU not one bit of an image depends on its
     /// neighbours.
     pub batch_size: usize,
@@ -60,7 +60,7 @@ pub fn generate(
     }
     let sampler = || Sampler::new(request.sampling, &model.process);
     let calls = sampler()?.timesteps().len();
-    let guided = is_guided(request.guidance_scale);
+    let guided = request.guidance.is_on();
     let prompts = if guided {
         let both = [request.prompt, request.negative_prompt];
         let [shown, hidden] = model.prompts.encode_both(both, &request.reading, lora, &model.device)?;
@@ -74,7 +74,7 @@ pub fn generate(
         model,
         lora,
         conditions,
-        guidance: guided.then_some(request.guidance_scale),
+        guidance: guided.then_some(request.guidance),
         shape: [1, model.denoiser.channels(), height / factor, width / factor],
         done: 0,
         total: request.seeds.len() * calls,
@@ -125,7 +125,7 @@ struct Run<'a> {
     lora: &'a LoraSet,
     /// Negative prompt and prompt, or the prompt alone; one sample each.
     conditions: Vec<Conditioning>,
-    guidance: Option<f64>,
+    guidance: Option<Guidance>,
     /// Of one image's latents.
     shape: [usize; 4],
     done: usize,
@@ -156,13 +156,13 @@ impl Run<'_> {
             let input = sampler.scale_model_input(&x, i)?;
             let output = match self.guidance {
                 None => self.model.denoiser.forward(&input, &vec![t; seeds.len()], &conditioning, self.lora)?,
-                Some(scale) => {
+                Some(guidance) => {
                     let both = Tensor::cat(&[&input, &input], 0)?;
                     let times = vec![t; 2 * seeds.len()];
                     let both = self.model.denoiser.forward(&both, &times, &conditioning, self.lora)?;
                     let without = both.narrow(0, 0, seeds.len())?;
                     let with = both.narrow(0, seeds.len(), seeds.len())?;
-                    (&without + ((with - &without)? * scale)?)?
+                    guided(&without, &with, guidance)?
                 }
             };
             x = sampler.step(&output, i, &x, &mut noise)?;

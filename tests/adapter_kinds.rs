@@ -4,8 +4,8 @@
 #![allow(clippy::print_stdout)] // measured errors are worth reading
 
 use candle_core::{DType, Device, Tensor, Var};
-use runner::adapter::Adapter;
 use runner::adapter::file::{Format, convert, inspect, load, save_diffusers, save_kohya};
+use runner::adapter::{Adapter, Start};
 use runner::choice::{AdapterKind, Targets};
 use runner::models::config::UNetConfig;
 use runner::models::delta::Tensors;
@@ -129,7 +129,8 @@ const KINDS: [AdapterKind; 4] = [AdapterKind::Lora, AdapterKind::Loha, AdapterKi
 /// An adapter of every layer of the model as it begins.
 fn begun(unet: &UNet2DConditionModel, kind: AdapterKind) -> Adapter {
     let (norms, layers) = (unet.weight_norms(Targets::All).unwrap(), unet.adaptable_layers(Targets::All));
-    Adapter::init_with(&norms, kind, &layers, 2, 3.0, 7, &Device::Cpu).unwrap()
+    let start = Start { kind, rank: 2, alpha: 3.0, seed: 7, lokr_factor: None, norms: &norms };
+    Adapter::begin(&start, &layers, &Device::Cpu).unwrap()
 }
 
 /// The same as if it had been trained.

@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 use runner::adapter::Adapter;
 use runner::adapter::file::{Format, LoraFileError, convert, inspect, load, save_diffusers, save_kohya};
-use runner::choice::{AdapterKind, PromptOptions, Sampler, Sampling, Targets};
+use runner::choice::{AdapterKind, Guidance, PromptOptions, Sampler, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::Parts;
 use runner::models::UNet2DConditionModel;
@@ -169,7 +169,7 @@ fn saved_converted_and_merged_adapters_predict_the_same() {
         height: 32,
         sampling: Sampling::new(Sampler::Ddim, 7),
         reading: PromptOptions::default(),
-        guidance_scale: 5.0,
+        guidance: Guidance::new(5.0),
         batch_size: 1,
     };
     let draw = |set: &LoraSet| {

@@ -15,8 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use device::device;
 use psnr::psnr;
 use runner::adapter::file;
-use runner::choice::{PromptOptions, Sampling, Targets};
-use runner::experiment::is_guided;
+use runner::choice::{Guidance, PromptOptions, Sampling, Targets};
 use runner::models::LoraSet;
 use runner::models::{Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
@@ -30,7 +29,8 @@ struct Case {
     width: usize,
     height: usize,
     seed: u64,
-    guidance_scale: f64,
+    #[serde(flatten)]
+    guidance: Guidance,
     prompt: String,
     negative_prompt: String,
 }
@@ -45,7 +45,7 @@ impl Case {
             height: self.height,
             sampling: Sampling::new(self.sampler.parse().unwrap(), self.steps),
             reading: PromptOptions::default(),
-            guidance_scale: self.guidance_scale,
+            guidance: self.guidance,
             batch_size,
         }
     }
@@ -123,6 +123,68 @@ fn toyworld_images_equal_diffusers() {
     check("toyworld");
 }
 
+/// A case of `kinds.json`.
+#[derive(serde::Deserialize)]
+struct KindCase {
+    /// Below `tests/golden/adapters`; `None` without an adapter.
+    file: Option<String>,
+    sampler: String,
+    steps: usize,
+    width: usize,
+    height: usize,
+    seed: u64,
+    guidance_scale: f64,
+    prompt: String,
+    negative_prompt: String,
+}
+
+/// Images of `tests/golden/images/kinds.py`: adapters of every kind, through diffusers, peft and LyCORIS.
+#[test]
+fn images_with_adapters_of_every_kind_equal_diffusers() {
+    let folder = root().join("tests/golden/images");
+    let cases: Vec<KindCase> = serde_json::from_slice(&std::fs::read(folder.join("kinds.json")).unwrap()).unwrap();
+    let expected = candle_core::safetensors::load(folder.join("kinds.safetensors"), &Device::Cpu).unwrap();
+    let model = model("sd1");
+    let layers = model.denoiser.adaptable_layers(Targets::All);
+    let mut plain: BTreeMap<(&str, u64), Vec<u8>> = BTreeMap::new();
+    let mut kinds = std::collections::BTreeSet::new();
+    for (index, case) in cases.iter().enumerate() {
+        let lora = match &case.file {
+            Some(name) => {
+                let path = root().join("tests/golden/adapters").join(name);
+                kinds.extend(file::inspect(&path).unwrap().kinds);
+                file::load(&path, &layers, 1.0, device()).unwrap()
+            }
+            None => LoraSet::empty(),
+        };
+        let request = ImageRequest {
+            prompt: &case.prompt,
+            negative_prompt: &case.negative_prompt,
+            seeds: &[case.seed],
+            width: case.width,
+            height: case.height,
+            sampling: Sampling::new(case.sampler.parse().unwrap(), case.steps),
+            reading: PromptOptions::default(),
+            guidance: Guidance::new(case.guidance_scale),
+            batch_size: 1,
+        };
+        let images = generate(&model, &request, &lora, &mut go).unwrap();
+        let expected = expected[&index.to_string()].flatten_all().unwrap().to_vec1::<u8>().unwrap();
+        let db = psnr(images[0].as_raw(), &expected);
+        let name = case.file.as_deref().unwrap_or("no adapter");
+        println!("{:6} {name:31} {db:.1} dB", case.sampler);
+        assert!(db >= 45.0, "{name} {}: {db:.1} dB", case.sampler);
+        match &case.file {
+            None => drop(plain.insert((&case.sampler, case.seed), expected)),
+            Some(_) => {
+                let without = psnr(&plain[&(case.sampler.as_str(), case.seed)], &expected);
+                assert!(without < 42.0, "{name}: {without:.1} dB without the adapter");
+            }
+        }
+    }
+    assert_eq!(kinds.len(), 4, "{kinds:?}");
+}
+
 /// `few_steps.json`.
 #[derive(serde::Deserialize)]
 struct FewSteps {
@@ -161,7 +223,7 @@ fn rescheduled(name: &str, schedule: &serde_json::Value) -> Model {
 }
 
 /// Images of `tests/golden/images/few_steps.py`: SD-Turbo and Lightning in 1 to 8 steps, mostly without guidance, and
-/// zero terminal SNR.
+/// zero terminal SNR, also with rescaled guidance.
 #[test]
 fn images_of_few_steps_equal_diffusers() {
     let folder = root().join("tests/golden/images");
@@ -174,14 +236,20 @@ fn images_of_few_steps_equal_diffusers() {
         let drawn = draw(case);
         let expected = expected[&index.to_string()].flatten_all().unwrap().to_vec1::<u8>().unwrap();
         let db = psnr(drawn[0].as_raw(), &expected);
-        let Case { sampler, steps, guidance_scale, .. } = case;
-        println!("{schedule:9} {sampler:8} {steps:2} steps, guidance {guidance_scale}: {db:.1} dB");
+        let Case { sampler, steps, guidance, .. } = case;
+        println!("{schedule:9} {sampler:8} {steps:2} steps, {guidance:?}: {db:.1} dB");
         assert!(db >= 45.0, "{schedule} {sampler} {steps} steps: {db:.1} dB");
-        assert_eq!(*samples, if is_guided(*guidance_scale) { 2 * steps } else { *steps });
-        if !is_guided(*guidance_scale) {
+        assert_eq!(*samples, if guidance.is_on() { 2 * steps } else { *steps });
+        if guidance.rescale > 0.0 {
+            // The witness would notice guidance as it is.
+            let plain = draw(&Case { guidance: Guidance::new(guidance.scale), ..case.clone() });
+            let without = psnr(plain[0].as_raw(), &expected);
+            assert!(without < 40.0, "{schedule} {sampler}: {without:.1} dB without rescaling");
+        }
+        if !guidance.is_on() {
             // The negative prompt is not even read, and every scale without guidance is the same.
-            for guidance_scale in [0.0, 0.5, 1.0] {
-                let other = Case { guidance_scale, negative_prompt: "a blue house".to_owned(), ..case.clone() };
+            for guidance in [0.0, 0.5, 1.0].map(Guidance::new) {
+                let other = Case { guidance, negative_prompt: "a blue house".to_owned(), ..case.clone() };
                 assert_eq!(draw(&other), drawn);
             }
         }

@@ -3,12 +3,16 @@
 
 #![allow(clippy::print_stdout)] // the measured distances, with --nocapture
 
+#[path = "common/psnr.rs"]
+mod psnr;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use runner::choice::{PromptOptions, Sampler, Sampling, Sigmas, Spacing};
+use psnr::psnr;
+use runner::choice::{Guidance, PromptOptions, Sampler, Sampling, Sigmas, Spacing};
 use runner::models::{LoraSet, Model, Parts};
 use runner::pipeline::{ImageRequest, generate};
 use runner::text::weighted;
@@ -179,7 +183,7 @@ fn images_are_those_of_diffusers() {
             height: 24,
             sampling: Sampling { timestep_spacing: *timestep_spacing, sigmas: *sigmas, ..sampling },
             reading: *options,
-            guidance_scale: 5.0,
+            guidance: Guidance::new(5.0),
             batch_size,
         };
         let draw = |request: &ImageRequest<'_>| {
@@ -187,9 +191,7 @@ fn images_are_those_of_diffusers() {
         };
         let alone = draw(&request(&[3], 1));
         let expected = pictures[&format!("{model} {name}")].flatten_all().unwrap().to_vec1::<u8>().unwrap();
-        let square = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b)).powi(2);
-        let error = alone[0].as_raw().iter().zip(&expected).map(square).sum::<f64>() / expected.len() as f64;
-        let db = 10.0 * (255.0 * 255.0 / error.max(1e-9)).log10();
+        let db = psnr(alone[0].as_raw(), &expected);
         println!("{model} {name}: {db:.1} dB");
         assert!(db >= 45.0, "{model} {name}: {db:.1} dB");
         assert_eq!(draw(&request(&[1, 3], 2))[1], alone[0], "{model} {name}: a batch is its single images");

@@ -3,33 +3,24 @@
 
 mod common;
 
-use common::{SMALL, Study, assert_same, run_until};
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-/// Three learning rates, of which two learn next to nothing, and two seeds that learn
-/// alike, so that so small a study can tell the rates apart.
-fn raced() -> String {
-    let text = SMALL
-        .replace("images = 2", "images = 0")
-        .replace("steps = 6", "steps = 2")
-        .replace("steps = 3", "steps = 1")
-        .replace("seeds = [0, 1]", "seeds = [0]")
-        .replace("baseline_prompts = [\"a {name} {class}\"]", "baseline_prompts = []")
-        .replace("probe_every = 2", "probe_every = 1\nprobe_photos = 1\ndrift_prompts = []")
-        .replace("probe_timesteps = 2", "probe_timesteps = 1")
-        .replace("batch_size = 2", "batch_size = 1")
-        .replace("checkpoint_every = 2", "checkpoint_every = 3")
-        .replace("resolution = 64", "resolution = 32")
-        .replace("size = 2", "size = 1")
-        .replace("dataset.size = [1, 2]", "train.learning_rate = [1e-2, 1e-7, 2e-7]\ntrain.seed = [1, 2]");
-    text + "\n[race]\nrungs = [0.5]\nstop_values = true\n"
-}
+use common::{Study, assert_same, decisions, raced, run_until};
 
-/// The decisions in the store.
-fn decisions(study: &Study) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(study.path().join("reports/.store/.race")).into_iter().flatten().map(Result::unwrap);
-    entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Results and decisions of an undisturbed race, and the time it took; made once.
+fn undisturbed() -> &'static (Files, Files, Duration) {
+    static MADE: OnceLock<(Files, Files, Duration)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let (study, begun) = (Study::new(&raced()), Instant::now());
+        study.expect(0, &["study.toml"]);
+        (study.results(), decisions(&study), begun.elapsed())
+    })
 }
 
 #[test]
@@ -79,4 +70,47 @@ fn a_race_is_the_same_after_a_kill_and_loses_nothing() {
         study.results().into_iter().filter(|(name, _)| name.starts_with(".store/")).collect()
     };
     assert!(of_store(&whole) == of_store(&never), "a stopped training that goes on ends as one that was never stopped");
+}
+
+/// Kills a race at moments that are spread over the whole run, and lets it end.
+fn kill_at_random_moments(races: usize, kills: usize) {
+    let (expected, decided, whole) = undisturbed();
+    assert!(!decided.is_empty());
+    let mut fraction = 0.37_f64;
+    for race in 0..races {
+        let study = Study::new(&raced());
+        for _ in 0..kills {
+            fraction = (fraction + 0.618_033_988_749_895).fract();
+            let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(whole.mul_f64(fraction));
+            // It may have ended already.
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        study.expect(0, &["study.toml"]);
+        assert_same(expected, &study, &format!("race {race}, killed {kills} times"));
+        assert!(decisions(&study) == *decided, "race {race} decided otherwise");
+    }
+}
+
+#[test]
+fn a_race_that_is_killed_now_and_then_decides_the_same() {
+    kill_at_random_moments(2, 3);
+}
+
+#[test]
+#[ignore = "many minutes: a hundred kills at random moments"]
+fn a_race_that_is_killed_a_hundred_times_decides_the_same() {
+    kill_at_random_moments(20, 5);
+}
+
+#[test]
+fn one_two_and_three_workers_run_the_same_race() {
+    let (expected, decided, _) = undisturbed();
+    for devices in ["cpu:1", "cpu:2", "cpu:3"] {
+        let study = Study::new(&raced());
+        study.expect(0, &["study.toml", "--devices", devices]);
+        assert_same(expected, &study, devices);
+        assert!(decisions(&study) == *decided, "{devices} decided otherwise");
+    }
 }

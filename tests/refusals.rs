@@ -106,6 +106,12 @@ fn step_counts_that_a_sampler_cannot_do_are_refused_by_the_plan() {
         assert_eq!(plan(folder.path(), &[&sampler_is, "generate.steps=998"]).0, 0, "{sampler}");
     }
     assert_eq!(plan(folder.path(), &["generate.sampler=dpm++2m-karras", "generate.steps=1000"]).0, 0);
+    // What the model's own sampler cannot do is told at the setting that asks for it.
+    let both = ["generate.timestep_spacing=trailing", "generate.sigmas=beta"];
+    let (code, said) = plan(folder.path(), &both);
+    assert!(code == 96 && said.contains("generate.timestep_spacing") && said.contains("of dpm++2m decide"), "{said}");
+    let (code, said) = generate(folder.path(), &["--spacing", "trailing", "--sigmas", "beta"]);
+    assert!(code == 2 && said.contains("of dpm++2m decide"), "{code} {said}");
     let class_images = ["train.prior_preservation.images=1", "train.prior_preservation.steps=1000"];
     let (code, said) = plan(folder.path(), &class_images);
     assert!(code == 96 && said.contains("train.prior_preservation.steps"), "{code} {said}");

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use common::{SMALL, Study, assert_same, root};
+use common::{SMALL, Study, assert_same, decisions, raced, root};
 
 /// A running cluster; one at a time.
 struct Cluster {
@@ -26,9 +26,14 @@ static ONE: Mutex<()> = Mutex::new(());
 impl Cluster {
     /// `None`, with a message, where there is no Slurm.
     fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// With variables that `tests/slurm/cluster.sh` explains.
+    fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = std::env::var_os("RUNNER_SLURM").map_or_else(|| root().join("target/slurm"), PathBuf::from);
-        let output = cluster("start", &folder);
+        let output = cluster("start", &folder, variables);
         if output.status.code() == Some(3) {
             eprintln!("SKIPPED: no Slurm; tests/slurm/cluster.sh fetch {} unpacks it", folder.display());
             return None;
@@ -104,14 +109,15 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         let _ = self.command("env").args(["scancel", "--user=root"]).output();
-        cluster("stop", &self.folder);
+        cluster("stop", &self.folder, &[]);
         // The next cluster uses the same ports.
         thread::sleep(Duration::from_secs(1));
     }
 }
 
-fn cluster(what: &str, folder: &PathBuf) -> Output {
-    Command::new(root().join("tests/slurm/cluster.sh")).arg(what).arg(folder).output().unwrap()
+fn cluster(what: &str, folder: &PathBuf, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(root().join("tests/slurm/cluster.sh"));
+    command.arg(what).arg(folder).envs(variables.iter().copied()).output().unwrap()
 }
 
 /// Three sizes and three rates, with trainings of some seconds.
@@ -191,6 +197,83 @@ fn a_task_whose_time_is_over_comes_back_and_a_cancelled_one_does_not() {
     // The study can go on: what is missing is submitted, and only that.
     let again = slurm.expect(0, &study, &["submit", "study.toml", "--launcher", "slurm"]);
     assert!(again.contains("train, 1 task") && !again.contains("prepare"), "{again}");
+}
+
+/// A race goes from rung to rung by itself: at the end of each turn a job decides and submits what is next.
+#[test]
+fn a_race_goes_on_by_itself() {
+    let Some(slurm) = Cluster::start() else { return };
+    let (alone, study) = (Study::new(&raced()), Study::new(&raced()));
+    alone.expect(0, &["study.toml"]);
+    let submit = ["submit", "study.toml", "--launcher", "slurm", "--cpus-per-task", "1"];
+    let dry = slurm.expect(0, &study, &[&submit[..], &["--dry-run"]].concat());
+    assert!(dry.contains("--array=1-6") && !dry.contains("generate"), "images come with the finished trainings: {dry}");
+    assert!(dry.contains("next.sh") && dry.contains("'--turns=2' --keep-failed '--cpus-per-task=1'"), "{dry}");
+    assert!(!study.path().join("reports/.store").exists(), "nothing is written");
+    let submitted = slurm.expect(0, &study, &submit);
+    assert!(submitted.contains("train, 6 tasks") && submitted.contains("next turn of the race"), "{submitted}");
+    slurm.wait_for_the_end();
+    let turns = fs::read_dir(study.path().join("reports/.submitted/small")).unwrap().count();
+    assert_eq!(turns, 2, "{}", logs(&study));
+    assert_same(&alone.results(), &study, "a race by Slurm");
+    assert_eq!(decisions(&study), decisions(&alone));
+    assert!(slurm.expect(0, &study, &submit).contains("nothing is missing"));
+}
+
+/// A partition whose time is one minute: Slurm tells the task itself, which comes back.
+#[test]
+#[ignore = "two minutes: a time limit of Slurm is at least one"]
+fn a_time_limit_of_slurm_ends_in_a_checkpoint() {
+    let Some(slurm) = Cluster::start() else { return };
+    let long = SMALL.replace("steps = 6", "steps = 1000000").replace("dataset.size = [1, 2]", "dataset.size = [1]");
+    let study = Study::new(&long);
+    slurm.expect(0, &study, &["submit", "study.toml", "--launcher", "slurm", "--partition", "short", "--time", "1"]);
+    let training = |queue: &[[String; 3]]| {
+        queue.iter().find(|[_, state, name]| state == "RUNNING" && name.ends_with("-train")).map(|task| task[0].clone())
+    };
+    slurm.wait_for("the training", |queue| training(queue).is_some());
+    let task = training(&slurm.queue()).unwrap();
+    let shown = || slurm.ask(&["scontrol", "show", "job", "--oneliner", &task]);
+    slurm.wait_for("the second turn", |queue| training(queue).is_some() && shown().contains("Restarts=1"));
+    let log = || logs(&study);
+    let begun = Instant::now();
+    while !log().contains("continuing at step") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", log());
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert!(log().contains("stopped; nothing is lost"), "{}", log());
+}
+
+/// Two daemons with host names of their own are two nodes: work goes to both, with the bytes of one machine.
+#[test]
+fn two_nodes_share_a_study() {
+    let Some(slurm) = Cluster::start_with(&[("SLURM_TEST_NODES", "2"), ("SLURM_TEST_CPUS", "1")]) else { return };
+    let (alone, study) = (Study::new(SMALL), Study::new(SMALL));
+    alone.expect(0, &["study.toml"]);
+    slurm.expect(0, &study, &["submit", "study.toml", "--launcher", "slurm", "--cpus-per-task", "1"]);
+    let mut nodes = std::collections::BTreeSet::new();
+    let both = std::cell::RefCell::new(&mut nodes);
+    slurm.wait_for("the end", |queue| {
+        let listing = slurm.ask(&["squeue", "--noheader", "--array", "--states=RUNNING", "--format=%N"]);
+        both.borrow_mut().extend(listing.lines().map(|line| line.trim().to_owned()));
+        queue.is_empty()
+    });
+    assert_same(&alone.results(), &study, "by two nodes");
+    assert!(nodes.len() == 2 && nodes.contains("second"), "{nodes:?}");
+}
+
+#[test]
+fn limits_of_slurm_are_kept_or_told() {
+    let conf = "MaxArraySize=3\nEnforcePartLimits=ALL";
+    let Some(slurm) = Cluster::start_with(&[("SLURM_TEST_CONF", conf)]) else { return };
+    let study = Study::new(&nine_cells());
+    let submit = ["submit", "study.toml", "--launcher", "slurm"];
+    let long = slurm.expect(96, &study, &[&submit[..], &["--partition", "short", "--time", "10"]].concat());
+    assert!(long.contains("time limit") && long.contains("sinfo"), "{long}");
+    assert!(slurm.queue().is_empty(), "nothing stays behind: {:?}", slurm.queue());
+    // An index of 3 is too large here: nine trainings become five arrays.
+    let submitted = slurm.expect(0, &study, &submit);
+    assert!(submitted.contains("train-5, 1 task") && !submitted.contains("train-6"), "{submitted}");
 }
 
 #[test]

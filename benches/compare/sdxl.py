@@ -8,7 +8,7 @@
 
 Each side does each part in a process of its own, in turns: a LoRA step of rank 4 with gradient checkpointing on cached latents and prompts, and
 an image of one sampler step with guidance, decoded in tiles. The table has the peak resident memory of the process (`VmHWM`, as
-`/usr/bin/time -v` gives it), the seconds of the part itself, and what `runner plan` predicted. The folder is kept for the next run: delete it.
+`/usr/bin/time -v` gives it), the seconds, and what `runner plan` predicted. The folder is kept for the next run: delete it.
 """
 
 import argparse
@@ -165,6 +165,8 @@ drift_prompts = []
             job = next((place / "reports/.store" / stage).iterdir())
             manifest = json.loads((job / "manifest.json").read_text())
             rows[stage] = (predicted.get(stage), manifest["peak_memory_bytes"], manifest["seconds"])
+            if stage == "train":
+                rows[stage] = (*rows[stage][:2], float((job / "timing.csv").read_text().split(",")[-1]))
         return rows
 
 
@@ -236,7 +238,7 @@ def main():
         numbers += [f"{other['peak'] / 1e9:.2f} GB", f"{peak / other['peak']:.2f}"] if other else ["", ""]
         numbers += [f"{seconds:.1f}", f"{other['seconds']:.1f}" if other else ""]
         print(f"| {stage} | " + " | ".join(numbers) + " |")
-    print("Seconds of ours are of the whole job, loading included; PyTorch's are of the step or the image alone.")
+    print("Our seconds of `prepare` and `generate` are those of the whole job, loading included; all others are of the step or the image alone.")
 
 
 if __name__ == "__main__":

@@ -4,4 +4,4 @@
 pub mod file;
 mod trainable;
 
-pub use trainable::{Adapter, Module};
+pub use trainable::{Adapter, Module, Start};

@@ -21,6 +21,23 @@ pub struct Adapter {
     pub modules: BTreeMap<String, Module>,
 }
 
+/// How a new adapter begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// What it adds to a module.
+    pub kind: AdapterKind,
+    /// r: the inner width in every module.
+    pub rank: usize,
+    /// The update is multiplied with `alpha / rank`.
+    pub alpha: f64,
+    /// Seeds the first numbers.
+    pub seed: u64,
+    /// What one of the factors of a LoKr's sizes should be; `None`: both as near to each other as possible.
+    pub lokr_factor: Option<usize>,
+    /// The Euclidean norms of the weights of each output, `(out)`, of every module by name: DoRA begins with them.
+    pub norms: &'a BTreeMap<String, Tensor>,
+}
+
 /// The trainable tensors of one module.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -46,23 +63,15 @@ impl Adapter {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        Self::init_with(&BTreeMap::new(), kind, modules, rank, alpha, seed, device)
+        Self::begin(&Start { kind, rank, alpha, seed, lokr_factor: None, norms: &BTreeMap::new() }, modules, device)
     }
 
-    /// The same for any kind. `norms` has the Euclidean norms of the weights of each output, `(out)`, of every module
-    /// by name; DoRA begins with them.
+    /// The same for any kind.
     ///
     /// # Errors
     /// A rank of 0; norms that are not known and needed.
-    pub fn init_with(
-        norms: &BTreeMap<String, Tensor>,
-        kind: AdapterKind,
-        modules: &[AdaptableLayer],
-        rank: usize,
-        alpha: f64,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn begin(start: &Start<'_>, modules: &[AdaptableLayer], device: &Device) -> Result<Self> {
+        let Start { kind, rank, alpha, seed, lokr_factor, norms } = *start;
         if rank == 0 {
             candle_core::bail!("an adapter of rank 0 has no weights");
         }
@@ -70,7 +79,7 @@ impl Adapter {
             .iter()
             .map(|layer| {
                 let mut rng = TorchRng::new(derive(seed, &format!("adapter/{}", layer.name), 0, 0));
-                let mut beginning = Beginning { layer, rank, rng: &mut rng };
+                let mut beginning = Beginning { layer, rank, lokr_factor, rng: &mut rng };
                 let tensors = begin(kind, &mut beginning, norms.get(&layer.name))?;
                 let variable = |tensor: Tensor| Var::from_tensor(&tensor.to_device(device)?);
                 let tensors = tensors.into_iter().map(|(name, tensor)| Ok((name, variable(tensor)?)));

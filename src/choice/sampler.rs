@@ -5,6 +5,8 @@ use super::words::{Choice, written_as_word};
 /// How noise becomes an image. The methods are in `sampling::samplers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampler {
+    /// The one that suits the model: its family knows which.
+    Model,
     /// DDIM with η = 0.
     Ddim,
     /// PNDM without Runge-Kutta steps (PLMS): one model call more than steps.
@@ -35,6 +37,7 @@ pub enum Sampler {
 impl Choice for Sampler {
     const NOUN: &'static str = "sampler";
     const ALL: &'static [(&'static str, Self)] = &[
+        ("model", Self::Model),
         ("ddim", Self::Ddim),
         ("pndm", Self::Pndm),
         ("euler", Self::Euler),
@@ -54,6 +57,8 @@ written_as_word!(Sampler);
 
 /// What noise levels that are not those of the timesteps are laid out on.
 pub(super) enum Levels {
+    /// Nobody knows before the model is known.
+    Unknown,
     /// The sampler does not work on them.
     None,
     /// It always has those of Karras et al.
@@ -65,9 +70,16 @@ pub(super) enum Levels {
 }
 
 impl Sampler {
+    /// This one, or `usual` where the model decides.
+    #[must_use]
+    pub fn or(self, usual: Self) -> Self {
+        if self == Self::Model { usual } else { self }
+    }
+
     /// Where noise levels that are not those of the timesteps lie.
     pub(super) fn levels(self) -> Levels {
         match self {
+            Self::Model => Levels::Unknown,
             Self::Ddim | Self::Pndm | Self::EulerA | Self::Ddpm | Self::Lcm => Levels::None,
             Self::DpmPp2mKarras => Levels::Karras,
             Self::DpmPp2m | Self::DpmPp2mSde | Self::UniPc => Levels::WholeRange,
@@ -91,8 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn a_model_decides_only_where_nobody_else_does() {
+        assert_eq!(Sampler::Model.or(Sampler::Euler), Sampler::Euler);
+        assert_eq!(Sampler::Ddim.or(Sampler::Euler), Sampler::Ddim);
+    }
+
+    #[test]
     fn an_unknown_word_is_told_with_those_there_are() {
         let error = "dpm".parse::<Sampler>().unwrap_err().to_string();
-        assert!(error.contains("unknown sampler \"dpm\"; there are ddim, pndm, euler, euler-a"), "{error}");
+        assert!(error.contains("unknown sampler \"dpm\"; there are model, ddim, pndm, euler, euler-a"), "{error}");
     }
 }

@@ -28,6 +28,12 @@ impl Sampling {
     pub fn new(sampler: Sampler, steps: usize) -> Self {
         Self { sampler, steps, timestep_spacing: Spacing::Model, sigmas: Sigmas::Model }
     }
+
+    /// The same with the sampler `usual` where the model decides.
+    #[must_use]
+    pub fn or(self, usual: Sampler) -> Self {
+        Self { sampler: self.sampler.or(usual), ..self }
+    }
 }
 
 /// Settings of a sampler that do not go together.
@@ -43,7 +49,8 @@ pub struct Conflict {
 }
 
 impl Sampling {
-    /// Checks what can be known without a model.
+    /// Checks what can be known without a model. Where the model decides on the sampler, it is checked again when the
+    /// model is known.
     ///
     /// # Errors
     /// Noise levels that the sampler does not have, and a spacing that would change nothing.
@@ -83,7 +90,7 @@ impl Sampling {
                     "set the spacing or the noise levels, not both",
                 )
             }
-            (Levels::None | Levels::Karras | Levels::WholeRange | Levels::OfTimesteps, _) => Ok(()),
+            (Levels::Unknown | Levels::None | Levels::Karras | Levels::WholeRange | Levels::OfTimesteps, _) => Ok(()),
         }
     }
 }

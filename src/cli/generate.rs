@@ -13,6 +13,7 @@ use super::image_file::{self, Recipe};
 use super::options::OutputArgs;
 use super::output::{emit, emit_json, tell, write_new};
 use super::session::Session;
+use crate::choice::Sampling;
 use crate::event::Event;
 use crate::models::{LoraSet, Model};
 use crate::pipeline::{self, ImageRequest};
@@ -30,10 +31,11 @@ pub(super) fn execute(args: &GenerateArgs, output: &OutputArgs) -> Result<Exit, 
 fn draw(args: &GenerateArgs, images: &[Image], device: Device, session: &Session) -> Result<Exit, Failure> {
     let base = args.find_model(session)?;
     let (width, height) = args.size(base.summary.native_size, base.summary.unet_multiple)?;
-    Sampler::new(args.sampling(), &base.summary.process).or_exit(Exit::Usage)?;
+    let sampling = args.sampling().or(base.summary.process.usual_sampler());
+    Sampler::new(sampling, &base.summary.process).or_exit(Exit::Usage)?;
     args.check_clip_skip(base.summary.most_clip_skip)?;
     let lora = args.adapters(&base.summary.adaptable_layers, &device, session.output.error_paint())?;
-    Drawing { args, base, device, width, height, lora, session }.execute(images)
+    Drawing { args, base, device, sampling, width, height, lora, session }.execute(images)
 }
 
 /// Everything that was checked before the model is loaded.
@@ -41,6 +43,8 @@ struct Drawing<'a> {
     args: &'a GenerateArgs,
     base: BaseModel,
     device: Device,
+    /// With the sampler that draws, whoever named it.
+    sampling: Sampling,
     width: usize,
     height: usize,
     lora: LoraSet,
@@ -80,9 +84,9 @@ impl Drawing<'_> {
             seeds: &seeds,
             width: self.width,
             height: self.height,
-            sampling: args.sampling(),
+            sampling: self.sampling,
             reading: args.reading(),
-            guidance_scale: args.guidance_scale,
+            guidance: args.guidance(),
             batch_size: seeds.len(),
         };
         let mut progress = |done: usize, total: usize| {
@@ -114,9 +118,9 @@ impl Drawing<'_> {
         Recipe {
             prompt: args.prompt.clone(),
             negative_prompt: args.negative_prompt.clone(),
-            sampling: args.sampling(),
+            sampling: self.sampling,
             reading: args.reading(),
-            guidance_scale: args.guidance_scale,
+            guidance: args.guidance(),
             seed,
             width: self.width,
             height: self.height,

@@ -16,9 +16,11 @@ use super::options::words;
 use super::output::{may_write, warn};
 use super::session::Session;
 use crate::adapter::file::{self, LoraFileError};
-use crate::choice::{self, Dtype, PromptOptions, Sampling, Sigmas, Spacing};
+use crate::choice::{self, Dtype, Guidance, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::event::Event;
-use crate::experiment::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE, is_guided};
+use crate::experiment::{
+    GUIDANCE_RESCALES, GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, MAX_SIDE, SIDE_MULTIPLE,
+};
 use crate::models::{AdaptableLayer, LoraSet};
 use crate::plan::{plain_weight, too_long};
 use crate::text::Paint;
@@ -71,11 +73,15 @@ pub struct GenerateArgs {
     pub(super) steps: u16,
     /// How strongly the images follow the prompt; 1 switches guidance off and is twice as fast
     #[arg(long, value_name = "SCALE", default_value_t = 7.5, value_parser = parse_guidance)]
-    pub(super) guidance_scale: f64,
-    /// How noise becomes an image. The noise of dpm++sde is not that of diffusers: the same seed gives another image
-    /// there
-    #[arg(long, default_value = "dpm++2m", value_parser = words::<choice::Sampler>())]
-    pub(super) sampler: choice::Sampler,
+    guidance_scale: f64,
+    /// How far guided images are kept from becoming too bright or too flat, 0 to 1; 0.7 is usual for models of zero
+    /// terminal SNR
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_rescale)]
+    guidance_rescale: f64,
+    /// How noise becomes an image; model: of Stable Diffusion 1 and 2 dpm++2m, of XL what its scheduler is. The noise of
+    /// dpm++sde is not that of diffusers: the same seed gives another image there
+    #[arg(long, default_value = "model", value_parser = words::<choice::Sampler>())]
+    sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps
     #[arg(long, alias = "timestep-spacing", default_value = "model", value_parser = words::<Spacing>())]
     pub(super) spacing: Spacing,
@@ -149,7 +155,12 @@ impl GenerateArgs {
         Ok(self.seed..=last)
     }
 
-    /// The sampler and where its steps lie.
+    /// How strongly the images follow the prompt.
+    pub(super) fn guidance(&self) -> Guidance {
+        Guidance { scale: self.guidance_scale, rescale: self.guidance_rescale }
+    }
+
+    /// The sampler, if the model does not decide, and where its steps lie.
     pub(super) fn sampling(&self) -> Sampling {
         let Self { sampler, steps, spacing, sigmas, .. } = *self;
         Sampling { sampler, steps: usize::from(steps), timestep_spacing: spacing, sigmas }
@@ -183,7 +194,7 @@ impl GenerateArgs {
     /// What the user should know of the model and of the prompts as it reads them.
     fn warnings(&self, base: &BaseModel) -> Vec<String> {
         let prompts = [("--prompt", &self.prompt), ("--negative-prompt", &self.negative_prompt)];
-        let used = if is_guided(self.guidance_scale) { &prompts[..] } else { &prompts[..1] };
+        let used = if self.guidance().is_on() { &prompts[..] } else { &prompts[..1] };
         let options = self.reading();
         let cut = |(name, text): &(&str, &String)| {
             too_long(name, text, &base.tokenizer()?.read(text, &options), Some("--long-prompts"))
@@ -240,9 +251,17 @@ pub(super) fn partial(error: LoraFileError, hint: &str) -> Failure {
 }
 
 fn parse_guidance(text: &str) -> Result<f64, String> {
+    number_in(text, &GUIDANCE_SCALES)
+}
+
+fn parse_rescale(text: &str) -> Result<f64, String> {
+    number_in(text, &GUIDANCE_RESCALES)
+}
+
+fn number_in(text: &str, range: &RangeInclusive<f64>) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(scale) if GUIDANCE_SCALES.contains(&scale) => Ok(scale),
-        _ => Err(format!("expected a number from {} to {}", GUIDANCE_SCALES.start(), GUIDANCE_SCALES.end())),
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from {} to {}", range.start(), range.end())),
     }
 }
 
@@ -292,7 +311,7 @@ mod tests {
             timestep_spacing: Spacing::Trailing,
             sigmas: Sigmas::Exponential,
             reading: PromptOptions { clip_skip: 1, long_prompts: true, prompt_weights: true },
-            guidance_scale: 4.5,
+            guidance: Guidance { scale: 4.5, rescale: 0.7 },
             negative_prompt: "-blurred, it's".into(),
             lora_scale: -0.5,
         };
@@ -306,12 +325,12 @@ mod tests {
         let Drawing { timestep_spacing, sigmas, reading, .. } = cell.drawing;
         assert_eq!(args.sampling(), Sampling { timestep_spacing, sigmas, ..Sampling::new(args.sampler, 15) });
         assert_eq!(args.reading(), reading);
+        assert_eq!((args.sampler, args.guidance()), (choice::Sampler::Heun, cell.drawing.guidance));
         assert_eq!((args.prompt, args.seed, args.negative_prompt), (picture.prompt, u64::MAX, "-blurred, it's".into()));
         let part = |text: &str| Some(text.to_owned());
         assert_eq!(args.parts.vae, part("models/my vae.safetensors"));
         assert_eq!(args.parts.text_encoders, part("owner/name"));
         assert_eq!((args.model.as_str(), args.dtype, args.steps), ("models/toy world", Dtype::Bf16, 15));
-        assert_eq!((args.sampler, args.guidance_scale), (choice::Sampler::Heun, 4.5));
 
         assert_eq!((args.width, args.height, args.count), (Some(128), Some(96), 1));
         let file = PathBuf::from(&cell.adapters[0]);
@@ -331,6 +350,7 @@ mod tests {
             ("--width", "4096", "4104"),
             ("--height", "8", "7"),
             ("--steps", "1000", "1001"),
+            ("--guidance-rescale", "1", "1.1"),
             ("--device", "cuda:1023", "cuda:1024"),
         ] {
             assert!(!refused(&[option, good]) && refused(&[option, bad]), "{option}");

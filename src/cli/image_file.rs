@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use crate::choice::{PromptOptions, Sampling, Sigmas, Spacing};
+use crate::choice::{Guidance, PromptOptions, Sampling, Sigmas, Spacing};
 use crate::picture::encode_png;
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ pub(super) struct Recipe {
     pub(super) negative_prompt: String,
     pub(super) sampling: Sampling,
     pub(super) reading: PromptOptions,
-    pub(super) guidance_scale: f64,
+    pub(super) guidance: Guidance,
     pub(super) seed: u64,
     pub(super) width: usize,
     pub(super) height: usize,
@@ -32,7 +32,7 @@ impl Recipe {
         if !self.negative_prompt.is_empty() {
             let _ = writeln!(text, "Negative prompt: {}", self.negative_prompt);
         }
-        let Self { guidance_scale, seed, width, height, model, model_hash, .. } = self;
+        let Self { seed, width, height, model, model_hash, .. } = self;
         let Sampling { sampler, steps, timestep_spacing, sigmas } = self.sampling;
         let _ = write!(text, "Steps: {steps}, Sampler: {sampler}, ");
         if sigmas != Sigmas::Model {
@@ -41,7 +41,12 @@ impl Recipe {
         if timestep_spacing != Spacing::Model {
             let _ = write!(text, "Timestep spacing: {timestep_spacing}, ");
         }
-        let _ = write!(text, "CFG scale: {guidance_scale}, Seed: {seed}, ");
+        let Guidance { scale, rescale } = self.guidance;
+        let _ = write!(text, "CFG scale: {scale}, ");
+        if rescale != 0.0 {
+            let _ = write!(text, "CFG Rescale: {rescale}, ");
+        }
+        let _ = write!(text, "Seed: {seed}, ");
         let _ = write!(
             text,
             "Size: {width}x{height}, Model: {model}, Model hash: {}",
@@ -84,7 +89,7 @@ mod tests {
                 negative_prompt: "blur".into(),
                 sampling: Sampling::new(crate::choice::Sampler::DpmPp2m, 25),
                 reading: PromptOptions::default(),
-                guidance_scale: 7.5,
+                guidance: Guidance::new(7.5),
                 seed: 7,
                 width: 2,
                 height: 1,
@@ -117,7 +122,7 @@ mod tests {
             negative_prompt: String::new(),
             sampling: Sampling { timestep_spacing: Spacing::Trailing, sigmas: Sigmas::Karras, ..sampling },
             reading: PromptOptions { clip_skip: 1, long_prompts: true, prompt_weights: true },
-            guidance_scale: 2.0,
+            guidance: Guidance { scale: 2.0, rescale: 0.7 },
             seed: 1,
             width: 8,
             height: 8,
@@ -127,8 +132,9 @@ mod tests {
         };
         assert_eq!(
             recipe.text(),
-            "p\nSteps: 3, Sampler: euler, Schedule type: karras, Timestep spacing: trailing, CFG scale: 2, Seed: 1, \
-             Size: 8x8, Model: m, Model hash: 0, Clip skip: 2, Long prompts: true, Emphasis: Original"
+            "p\nSteps: 3, Sampler: euler, Schedule type: karras, Timestep spacing: trailing, CFG scale: 2, \
+             CFG Rescale: 0.7, \
+             Seed: 1, Size: 8x8, Model: m, Model hash: 0, Clip skip: 2, Long prompts: true, Emphasis: Original"
         );
     }
 }

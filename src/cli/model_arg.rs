@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure};
 use super::session::Session;
 use super::study::failure;
 use crate::choice::ModelId;
+use crate::event::Event;
 use crate::experiment::settings::{Base, ModelSources};
 use crate::hashing::HashCache;
 use crate::study::StudyError;
@@ -33,6 +34,11 @@ impl PartArgs {
             vae: part("--vae", &self.vae)?,
             text_encoders: part("--text-encoders", &self.text_encoders)?,
         };
+        for (option, source) in [("--model", Some(&sources.base)), ("--vae", sources.vae.as_ref())] {
+            if let Some(message) = source.and_then(|base| taken_as_id(option, base)) {
+                session.tell(&Event::Warning { message });
+            }
+        }
         let Session { terminal, stop, output } = session;
         let access = Access { offline, observer: &**terminal, stop };
         let found = BaseModel::find(&sources, &mut HashCache::none(), access);
@@ -58,6 +64,13 @@ fn base(option: &str, text: &str) -> Result<Base, Failure> {
     Err(Failure::new(Exit::Experiment, error))
 }
 
+/// What to say of a Hub id that looks like a path to a folder that is not there: its first part is a folder here.
+fn taken_as_id(option: &str, base: &Base) -> Option<String> {
+    let Base::Hub { id, .. } = base else { return None };
+    let (parent, name) = id.split_once('/').filter(|(parent, _)| Path::new(parent).is_dir())?;
+    Some(format!("{option}: the folder {parent} has no {name}, so {id} is taken as a Hub id."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,7 +80,10 @@ mod tests {
         assert!(base("--model", "no/such/thing/here").is_err());
         assert!(matches!(base("--model", "src").ok(), Some(Base::Folder(_))));
         assert!(matches!(base("--vae", "Cargo.toml").ok(), Some(Base::File(_))));
+        let here = taken_as_id("--model", &base("--model", "src/no-such-model").ok().unwrap()).unwrap();
+        assert!(here.starts_with("--model: the folder src has no no-such-model, so"), "{here}");
         let hub = base("--vae", "a/b@main").ok();
+        assert_eq!(taken_as_id("--vae", hub.as_ref().unwrap()), None);
         assert_eq!(hub, Some(Base::Hub { id: "a/b".into(), revision: Some("main".into()) }));
     }
 }

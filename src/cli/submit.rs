@@ -11,8 +11,7 @@ use super::output::{emit, emit_json, tell};
 use super::session::Session;
 use super::study::{DeviceClassArgs, StudyArgs, failure, models_are_known};
 use crate::choice::DeviceClass;
-use crate::engine::launcher::{Call, Queue, Resources, Slurm, Submission, TaskCommand, arrays};
-use crate::plan::JobStatus;
+use crate::engine::launcher::{Call, Queue, Resources, Slurm, Submission, TaskCommand, Turn, arrays};
 use crate::store::Store;
 use crate::study::{HubAccess, Lookup, Resolved};
 use crate::text::{count, plain_name, shell_line};
@@ -39,6 +38,13 @@ pub struct SubmitArgs {
     /// Show the calls and scripts; submit nothing, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// What failed before is not tried again
+    #[arg(long)]
+    keep_failed: bool,
+    /// Of a race: hand over what is next at most N times more, when all tasks have ended. If not given: once for each
+    /// rung, and twice more for what goes wrong
+    #[arg(long, value_name = "N")]
+    turns: Option<u32>,
     #[command(flatten)]
     resources: ResourceArgs,
 }
@@ -81,14 +87,13 @@ pub(super) fn execute(args: &SubmitArgs, output: &OutputArgs) -> Result<Exit, Fa
     let session = Session::start(output)?;
     let study = args.plan(&session)?;
     models_are_known(&study, "nothing is submitted")?;
-    let store = Store::reader(&args.study.reports.store());
-    let statuses = study.status(&store).or_exit(Exit::Internal)?;
-    let missing: Vec<bool> = statuses.iter().map(|status| *status != JobStatus::Cached).collect();
+    let turn = args.turn(&study)?;
+    let missing = &turn.open;
     let reports = std::path::absolute(&args.study.reports.reports_dir).or_exit(Exit::Internal)?;
     let of_study = Submission::folder(&reports, &study.plan.name);
     let queue = Slurm::queue(&Submission::all(&of_study));
     let queued: Vec<bool> = study.plan.jobs.iter().map(|job| queue.task(job.stage, &job.key).is_some()).collect();
-    let arrays = arrays(&study.plan, &missing, &queued, Slurm::most_tasks());
+    let arrays = arrays(&study.plan, missing, &queued, Slurm::most_tasks());
     let waiting = missing.iter().zip(&queued).filter(|(missing, queued)| **missing && **queued).count();
     if arrays.is_empty() {
         tell(&match waiting {
@@ -97,7 +102,7 @@ pub(super) fn execute(args: &SubmitArgs, output: &OutputArgs) -> Result<Exit, Fa
         });
         return Ok(Exit::Done);
     }
-    let command = args.command()?;
+    let command = args.command(&turn)?;
     let resources = args.resources.resources();
     let folder = if args.dry_run {
         of_study.join("<number>")
@@ -105,6 +110,7 @@ pub(super) fn execute(args: &SubmitArgs, output: &OutputArgs) -> Result<Exit, Fa
         Submission::new_folder(&of_study).or_exit(Exit::Experiment)?
     };
     let class = study.device_class.to_string();
+    let next = args.next(&turn);
     let slurm = Slurm {
         plan: &study.plan,
         arrays: &arrays,
@@ -113,13 +119,14 @@ pub(super) fn execute(args: &SubmitArgs, output: &OutputArgs) -> Result<Exit, Fa
         class: &class,
         queue: &queue,
         folder: &folder,
+        next: next.as_deref(),
     };
     if args.dry_run {
         show(&slurm.calls(&[]), output)?;
         return Ok(Exit::Done);
     }
     let submission = slurm.submit().or_exit(Exit::Experiment)?;
-    told(&submission, waiting, &folder, output)?;
+    told(&submission, &Told { waiting, turn: &turn, next: next.is_some() }, &folder, output)?;
     Ok(Exit::Done)
 }
 
@@ -141,18 +148,61 @@ impl SubmitArgs {
         Ok(study)
     }
 
+    /// What can be handed over now.
+    fn turn(&self, study: &Resolved) -> Result<Turn, Failure> {
+        let root = self.study.reports.store();
+        let decides = study.plan.race.is_some() && !self.dry_run;
+        let store = if decides { Store::open(&root).or_exit(Exit::Experiment)? } else { Store::reader(&root) };
+        let turn = Turn::next(&study.plan, &store, self.keep_failed, decides).or_exit(Exit::Internal)?;
+        tell(&turn.news.iter().map(|sentence| format!("{}\n", plain_name(sentence))).collect::<String>());
+        Ok(turn)
+    }
+
+    /// What `runner submit` gets when all tasks of this turn have ended; `None` if that is the end.
+    fn next(&self, turn: &Turn) -> Option<Vec<String>> {
+        let spare = u32::try_from(turn.rungs).unwrap_or(u32::MAX).saturating_add(2);
+        let left = self.turns.unwrap_or(spare).checked_sub(1).filter(|_| turn.rungs > 0)?;
+        let mut words = vec![format!("--turns={left}"), "--keep-failed".to_owned()];
+        words.extend(self.resources.words());
+        Some(words)
+    }
+
     /// What every task runs.
-    fn command(&self) -> Result<TaskCommand, Failure> {
+    fn command(&self, turn: &Turn) -> Result<TaskCommand, Failure> {
+        let mut work = Vec::new();
+        if turn.rungs > 0 {
+            // Who comes to a rung ends there: what is next is decided when all have come.
+            work.push("--max-jobs=1".to_owned());
+        }
+        if self.keep_failed {
+            work.push("--keep-failed".to_owned());
+        }
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         Ok(TaskCommand {
             program: text(std::env::current_exe().or_exit(Exit::Internal)?),
             folder: text(std::env::current_dir().or_exit(Exit::Internal)?),
             study: self.study.words(),
+            work,
         })
     }
 }
 
 impl ResourceArgs {
+    /// The same as words of a command line.
+    fn words(&self) -> Vec<String> {
+        let named = [
+            ("partition", self.partition.clone()),
+            ("gres", self.gres.clone()),
+            ("time", self.time.clone()),
+            ("mem", self.mem.clone()),
+            ("cpus-per-task", self.cpus_per_task.map(|cpus| cpus.to_string())),
+            ("array-limit", self.array_limit.map(|limit| limit.to_string())),
+        ];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let all = named.chain(self.sbatch.iter().map(|option| ("sbatch", option.clone())));
+        all.map(|(name, value)| format!("--{name}={value}")).collect()
+    }
+
     fn resources(&self) -> Resources {
         Resources {
             partition: self.partition.clone(),
@@ -188,18 +238,33 @@ fn show(calls: &[Call], output: &OutputArgs) -> Result<(), Failure> {
     emit(&text)
 }
 
+/// What is told beside a submission.
+struct Told<'a> {
+    /// Tasks of earlier submissions.
+    waiting: usize,
+    turn: &'a Turn,
+    /// Whether the study goes on by itself.
+    next: bool,
+}
+
 /// Tells what was submitted.
-fn told(submission: &Submission, waiting: usize, folder: &Path, output: &OutputArgs) -> Result<(), Failure> {
+fn told(submission: &Submission, more: &Told<'_>, folder: &Path, output: &OutputArgs) -> Result<(), Failure> {
+    let Told { waiting, turn, next } = *more;
     if output.json() {
         return emit_json(&json!({
             "arrays": submission.arrays, "report": submission.report, "waiting": waiting, "folder": folder,
+            "rungs": turn.rungs, "goes_on": next,
         }));
     }
     let mut text = String::new();
     for array in &submission.arrays {
         text += &format!("{:>10}  {}, {}\n", array.id, plain_name(&array.name), count(array.tasks.len(), "task"));
     }
-    text += &format!("{:>10}  report, when all have ended\n", submission.report);
+    let what = if next { "report and next turn of the race" } else { "report" };
+    text += &format!("{:>10}  {what}, when all have ended\n", submission.report);
+    if turn.rungs > 0 && !next {
+        text += &format!("{} of the race to come: submit again then\n", count(turn.rungs, "rung"));
+    }
     if waiting > 0 {
         text += &format!("{} of earlier submissions in the queue already\n", count(waiting, "task"));
     }

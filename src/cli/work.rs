@@ -43,6 +43,9 @@ pub struct WorkArgs {
     /// End after N jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
+    /// What failed before is not tried again
+    #[arg(long)]
+    keep_failed: bool,
     /// Begin nothing new after N failed cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_fail: Option<u32>,
@@ -97,6 +100,7 @@ impl WorkArgs {
                 only: self.job.clone(),
                 max_jobs: self.max_jobs.map(|n| n as usize),
                 order: Order::LongestFirst,
+                keep_failed: self.keep_failed,
                 time: self.time.begin(session),
             },
             worker: device::name(&device),
@@ -119,6 +123,9 @@ fn finish(summary: &Summary, session: &Session) -> Exit {
     let mut text = tell_failed(summary, session);
     for job in &summary.stuck {
         text += &format!("{} could not begin: what it needs is not there, and nobody makes it\n", plain_name(job));
+    }
+    for job in &summary.at_rung {
+        text += &format!("{} waits at a rung of the race for others\n", plain_name(job));
     }
     if summary.stopped {
         text += &format!("stopped; nothing is lost. To go on:\n  {}\n", again());

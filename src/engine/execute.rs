@@ -48,7 +48,7 @@ impl Run<'_> {
                 Err(error) => break Some(format!("{error:#}")),
             }
         };
-        let summary = Summary { report_error, ..progress.summary() };
+        let summary = Summary { report_error, ..progress.summary()? };
         self.observer.observe(&Event::RunFinished {
             done: summary.done.len(),
             failed: summary.failed.len(),

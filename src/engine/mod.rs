@@ -3,6 +3,8 @@
 //! is left to it, and other jobs are done meanwhile.
 
 mod advice;
+mod attempt;
+mod board;
 mod execute;
 pub mod launcher;
 mod order;

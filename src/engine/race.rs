@@ -6,12 +6,17 @@
 
 use std::collections::BTreeMap;
 
+use super::board::Board;
 use super::ready::JobState;
+use crate::choice::RaceMeasure;
 use crate::plan::Plan;
-use crate::plan::race::{Course, Curve, Decision, Field, KeptBecause, Progress};
-use crate::records::rows::{self, ProbeRow, Row as _};
+use crate::plan::race::{Course, Curve, Decision, Entrant, Field, KeptBecause, Progress};
+use crate::records::rows::{self, BandRow, ProbeRow, Row};
 use crate::stage::Stage;
 use crate::store::{Store, StoreError};
+
+/// What a sentence about a decision begins with.
+pub(super) const NEWS: &str = "race, rung";
 
 /// The race of a run.
 pub(super) struct Racing<'a> {
@@ -19,7 +24,16 @@ pub(super) struct Racing<'a> {
     store: &'a Store,
     course: Course,
     /// What trainings have shown, by training and rung.
-    shown: BTreeMap<(usize, usize), Progress>,
+    shown: BTreeMap<(usize, usize), Shown>,
+}
+
+/// What a training has shown at a rung.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shown {
+    /// It has not come so far.
+    NotYet,
+    /// It has; `None` if it did not write what the race goes by, because an earlier version of this program made it.
+    At(Option<Progress>),
 }
 
 impl<'a> Racing<'a> {
@@ -34,10 +48,23 @@ impl<'a> Racing<'a> {
     ///
     /// # Errors
     /// A store that cannot be read or written.
-    pub(super) fn advance(&mut self, states: &[JobState]) -> Result<Vec<String>, StoreError> {
+    pub(super) fn advance(&mut self, board: &Board<'_>) -> Result<Vec<String>, StoreError> {
+        if self.course.next_rung(self.field).is_none() {
+            return Ok(Vec::new());
+        }
+        let gone: Vec<bool> =
+            self.field.entrants.iter().map(|e| self.is_gone(e, board)).collect::<Result<_, StoreError>>()?;
+        self.advance_without(&gone)
+    }
+
+    /// The same, if nothing more comes of the trainings that are `gone`: an entry for each training of the field.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written.
+    pub(super) fn advance_without(&mut self, gone: &[bool]) -> Result<Vec<String>, StoreError> {
         let mut news = Vec::new();
         let (field, store) = (self.field, self.store);
-        let failed = |e: usize| matches!(states[field.entrants[e].job], JobState::Failed | JobState::Dropped);
+        let failed = |e: usize| gone[e];
         while let Some(rung) = self.course.next_rung(field) {
             if !self.course.follow(field, store, &failed) {
                 let alive = self.course.alive(field);
@@ -46,9 +73,9 @@ impl<'a> Racing<'a> {
                     if !alive.contains(&field.entrants[e].condition) || failed(e) {
                         continue;
                     }
-                    *shown = self.shown_at(e, rung)?;
-                    if shown.is_none() {
-                        return Ok(news);
+                    match self.shown_at(e, rung)? {
+                        Shown::NotYet => return Ok(news),
+                        Shown::At(progress) => *shown = progress,
                     }
                 }
                 self.course.decide(field, store, &failed, &shown)?;
@@ -56,6 +83,32 @@ impl<'a> Racing<'a> {
             news.extend(self.course.decisions.last().map(|decision| sentence(field, decision)));
         }
         Ok(news)
+    }
+
+    /// Takes over decisions that are stored, and decides nothing.
+    pub(super) fn follow(&mut self, gone: &[bool]) -> Vec<String> {
+        let mut news = Vec::new();
+        while self.course.follow(self.field, self.store, &|e| gone[e]) {
+            news.extend(self.course.decisions.last().map(|decision| sentence(self.field, decision)));
+        }
+        news
+    }
+
+    /// Rungs that are still to come.
+    pub(super) fn rungs_left(&self) -> usize {
+        self.field.rungs - self.course.decisions.len()
+    }
+
+    /// Whether nothing more comes of a training in this run: it failed here, or beside us.
+    fn is_gone(&self, entrant: &Entrant, board: &Board<'_>) -> Result<bool, StoreError> {
+        match board.states[entrant.job] {
+            JobState::Failed | JobState::Dropped => Ok(true),
+            JobState::Pending => {
+                let failed = board.failed_elsewhere(entrant.job)?.is_some();
+                Ok(failed && self.store.find(Stage::Train, &entrant.key)?.is_none())
+            }
+            JobState::Claimed | JobState::Done | JobState::Raced => Ok(false),
+        }
     }
 
     /// The jobs that are stopped.
@@ -72,7 +125,7 @@ impl<'a> Racing<'a> {
         let (Some(e), Some(rung)) = (self.field.entrant(job), self.course.next_rung(self.field)) else {
             return Ok(false);
         };
-        Ok(self.shown_at(e, rung)?.is_some())
+        Ok(self.shown_at(e, rung)? != Shown::NotYet)
     }
 
     /// The step until which a job may go now; `None`: to its end.
@@ -81,27 +134,41 @@ impl<'a> Racing<'a> {
         self.field.entrant(job).map(|e| self.field.entrants[e].rungs[rung])
     }
 
-    /// What a training has shown at a rung; `None` if it has not come so far.
-    fn shown_at(&mut self, e: usize, rung: usize) -> Result<Option<Progress>, StoreError> {
+    /// What a training has shown at a rung.
+    fn shown_at(&mut self, e: usize, rung: usize) -> Result<Shown, StoreError> {
         if let Some(shown) = self.shown.get(&(e, rung)) {
-            return Ok(Some(*shown));
+            return Ok(*shown);
         }
-        let entrant = &self.field.entrants[e];
-        let unfinished = self.store.unfinished(Stage::Train, &entrant.key, &rows::so_far::<ProbeRow>())?;
-        let bytes = match unfinished {
-            Some(bytes) => Some(bytes),
-            None => match self.store.find(Stage::Train, &entrant.key)? {
-                // A file that turns out to be damaged is made again.
-                Some(artifact) => artifact.read(ProbeRow::FILE).ok(),
-                None => None,
+        let (field, entrant) = (self.field, &self.field.entrants[e]);
+        let (at, steps) = (entrant.rungs[rung], entrant.steps);
+        let losses = self.rows::<ProbeRow>(entrant)?.map(|rows| Curve::of(&rows));
+        let Some(progress) = losses.and_then(|curve| curve.at(at, steps)) else { return Ok(Shown::NotYet) };
+        let shown = match field.measure {
+            RaceMeasure::HeldOutLoss => Some(progress),
+            measure => match self.rows::<BandRow>(entrant)? {
+                Some(rows) => Curve::of_bands(&rows, measure).and_then(|curve| curve.at(at, steps)),
+                None if self.has_no_bands(entrant)? => None,
+                None => return Ok(Shown::NotYet),
             },
         };
-        let rows: Vec<ProbeRow> = bytes.and_then(|bytes| rows::read(&bytes).ok()).unwrap_or_default();
-        let shown = Curve::of(&rows).at(entrant.rungs[rung], entrant.steps);
-        if let Some(shown) = shown {
-            self.shown.insert((e, rung), shown);
-        }
-        Ok(shown)
+        self.shown.insert((e, rung), Shown::At(shown));
+        Ok(Shown::At(shown))
+    }
+
+    /// The rows that a training has written until now. What is damaged counts as not there: it is made again.
+    fn rows<R: Row>(&self, entrant: &Entrant) -> Result<Option<Vec<R>>, StoreError> {
+        let unfinished = self.store.unfinished(Stage::Train, &entrant.key, &rows::so_far::<R>())?;
+        let bytes = match unfinished {
+            Some(bytes) => Some(bytes),
+            None => self.store.find(Stage::Train, &entrant.key)?.and_then(|artifact| artifact.read(R::FILE).ok()),
+        };
+        Ok(bytes.and_then(|bytes| rows::read(&bytes).ok()))
+    }
+
+    /// Whether a training is finished and never wrote its losses by thirds of the process.
+    fn has_no_bands(&self, entrant: &Entrant) -> Result<bool, StoreError> {
+        let artifact = self.store.find(Stage::Train, &entrant.key)?;
+        Ok(artifact.is_some_and(|artifact| !artifact.manifest.files.contains_key(BandRow::FILE)))
     }
 }
 
@@ -110,10 +177,10 @@ fn sentence(field: &Field, decision: &Decision) -> String {
     let named = |all: Vec<usize>| all.into_iter().map(|c| field.title(c)).collect::<Vec<_>>().join("; ");
     let rung = decision.rung + 1;
     let mut text = match decision.stopped.as_slice() {
-        [] => format!("race, rung {rung} of {}: all go on", field.rungs),
+        [] => format!("{NEWS} {rung} of {}: all go on", field.rungs),
         stopped => {
             let all = named(stopped.iter().map(|s| s.condition).collect());
-            format!("race, rung {rung} of {}: stopped {all}", field.rungs)
+            format!("{NEWS} {rung} of {}: stopped {all}", field.rungs)
         }
     };
     if !decision.comparable {

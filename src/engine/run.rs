@@ -41,6 +41,8 @@ pub struct Summary {
     pub skipped: Vec<String>,
     /// The jobs that the run was allowed to do and that could not begin, because nobody makes what they need.
     pub stuck: Vec<String>,
+    /// The trainings that the run was allowed to do and that wait at a rung of the race for others.
+    pub at_rung: Vec<String>,
     /// Whether the stop flag ended the run.
     pub stopped: bool,
     /// Why the report at the end could not be written.

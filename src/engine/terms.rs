@@ -17,6 +17,8 @@ pub struct Terms {
     pub max_jobs: Option<usize>,
     /// Which of the jobs that could begin comes first.
     pub order: Order,
+    /// What failed before is not tried again.
+    pub keep_failed: bool,
     /// Begin nothing that would not end in time.
     pub time: Option<TimeLimit>,
 }

@@ -8,6 +8,7 @@ use super::paths::{has_extension, missing, resolve, similar};
 use super::problem::Problem;
 use super::reader::Reader;
 use crate::choice::ModelId;
+use crate::files::instead;
 use crate::files::pickle::{convert_file, is_pickle};
 
 /// Where a model comes from.
@@ -70,7 +71,8 @@ pub(super) fn read(reader: &mut Reader<'_>, named: &Named) -> Option<Base> {
             return Some(Base::Folder(path));
         }
         let message = format!("the folder {text} has no {}", folder_has.join(" or "));
-        reader.push(Problem::error(origin.value(), message).expected(expected).help(folder_help));
+        let help = instead(&path, folder_has, file).unwrap_or_else(|| folder_help.to_owned());
+        reader.push(Problem::error(origin.value(), message).expected(expected).help(help));
         return None;
     }
     if path.is_file() {

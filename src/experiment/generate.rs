@@ -1,13 +1,13 @@
 //! `[generate]`: the comparison images.
 
 use super::bounds::MAX_SEED;
-use super::image_recipe::{GUIDANCE_SCALES, ImageRecipe, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS};
+use super::image_recipe::{GUIDANCE_RESCALES, GUIDANCE_SCALES, ImageRecipe, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
 use super::train::{MAX_STEPS, Train, TrainRecipe};
-use crate::choice::{Conflict, PromptOptions, Sampling};
+use crate::choice::{Conflict, Guidance, PromptOptions, Sampling};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -42,7 +42,7 @@ pub(super) fn read(
     train: Option<&Train>,
 ) -> Option<Generate> {
     let sampling = sampling(reader);
-    let guidance_scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
+    let guidance = guidance(reader);
     let negative_prompt = negative_prompt(reader, subject);
     let seeds = seeds(reader);
     let baseline_prompts = prompt::list(reader, "generate.baseline_prompts", "[]", subject);
@@ -55,7 +55,7 @@ pub(super) fn read(
     let batch_size = reader.count("generate.batch_size", 1..=1024);
     let images = ImageRecipe {
         sampling: sampling?,
-        guidance_scale: guidance_scale?,
+        guidance: guidance?,
         negative_prompt: negative_prompt?,
         seeds: seeds?,
         prompts: prompts?,
@@ -86,6 +86,20 @@ fn sampling(reader: &mut Reader<'_>) -> Option<Sampling> {
         return None;
     }
     Some(sampling)
+}
+
+/// How strongly the images follow the prompts.
+fn guidance(reader: &mut Reader<'_>) -> Option<Guidance> {
+    let scale = reader.number("generate.guidance_scale", GUIDANCE_SCALES.into());
+    let key = "generate.guidance_rescale";
+    let rescale = reader.number(key, GUIDANCE_RESCALES.into());
+    let guidance = Guidance { scale: scale?, rescale: rescale? };
+    if guidance.rescale > 0.0 && !guidance.is_on() {
+        let message = format!("`{key}` changes nothing where `generate.guidance_scale` is {}", guidance.scale);
+        let problem = Problem::warning(reader.place(key), message);
+        reader.push(problem.help("a guidance scale above 1 switches guidance on"));
+    }
+    Some(guidance)
 }
 
 /// How the prompts are read.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::{PromptOptions, Sampling};
+use crate::choice::{Guidance, PromptOptions, Sampling};
 
 /// More sampler steps than this do not exist: there are as many training timesteps.
 pub const MAX_SAMPLER_STEPS: u64 = 1000;
@@ -13,12 +13,8 @@ pub const MAX_CLIP_SKIP: u64 = 100;
 /// The guidance scales that are accepted, in files and on the command line.
 pub const GUIDANCE_SCALES: RangeInclusive<f64> = 0.0..=100.0;
 
-/// Whether a guidance scale makes each step ask the denoiser twice, with the prompt and with the negative prompt.
-/// Distilled models are drawn without: with a scale of 0 (as diffusers' pages write it) or 1.
-#[must_use]
-pub fn is_guided(guidance_scale: f64) -> bool {
-    guidance_scale > 1.0
-}
+/// The rescalings of guidance that are accepted, in files and on the command line.
+pub const GUIDANCE_RESCALES: RangeInclusive<f64> = 0.0..=1.0;
 
 /// The settings that decide the images of the prompts: the same with and without the adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +22,9 @@ pub struct ImageRecipe {
     /// The sampler and where its steps lie.
     #[serde(flatten)]
     pub sampling: Sampling,
-    /// Classifier-free guidance scale; 1 switches guidance off.
-    pub guidance_scale: f64,
+    /// How strongly the images follow the prompts.
+    #[serde(flatten)]
+    pub guidance: Guidance,
     /// What the images should not show.
     pub negative_prompt: String,
     /// One image per prompt and seed.

@@ -44,6 +44,7 @@ mod source;
 mod study;
 mod subject;
 mod train;
+mod train_checks;
 mod value;
 mod walk;
 
@@ -55,7 +56,7 @@ pub use bounds::{MAX_SIDE, SIDE_MULTIPLE};
 pub use defaults::{DEFAULTS, order};
 pub use flat::{flat, sentence, without_folders};
 pub use generate::LORA_SCALES;
-pub use image_recipe::{GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS, is_guided};
+pub use image_recipe::{GUIDANCE_RESCALES, GUIDANCE_SCALES, MAX_CLIP_SKIP, MAX_SAMPLER_STEPS};
 pub use layers::Overrides;
 pub use problem::{Problem, Severity};
 pub use problems::Problems;

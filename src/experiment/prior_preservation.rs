@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::{PriorKind, PromptOptions, Sampler, Sampling};
+use crate::choice::{Guidance, PriorKind, PromptOptions, Sampler, Sampling};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl ClassImages {
     pub fn recipe(&self, resolution: usize) -> ImageRecipe {
         ImageRecipe {
             sampling: self.sampling(),
-            guidance_scale: self.guidance_scale,
+            guidance: Guidance::new(self.guidance_scale),
             negative_prompt: String::new(),
             seeds: (0..self.count as u64).map(|image| self.seed.wrapping_add(image)).collect(),
             prompts: vec![self.class_prompt.clone()],

@@ -6,9 +6,12 @@ use super::evaluate::Probe;
 use super::problem::Problem;
 use super::reader::Reader;
 use super::source::Origin;
+use crate::choice::RaceMeasure;
 
 /// More rungs are a mistake: each makes the test stricter.
 const MAX_RUNGS: usize = 20;
+/// With fewer timesteps, a third of them may be none.
+const THIRDS: usize = 3;
 
 /// `[race]`, if there is a race. No key of a result depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub struct Race {
     pub rungs: Vec<usize>,
     /// Whether the last condition of a swept value may be stopped.
     pub stop_values: bool,
+    /// By what they are compared.
+    #[serde(skip_serializing_if = "RaceMeasure::is_default", default)]
+    pub measure: RaceMeasure,
 }
 
 /// Reads and checks the section for a cell with so many steps and held-out photos, if these are known. The inner
@@ -29,7 +35,8 @@ pub(super) fn read(
 ) -> Option<Option<Race>> {
     let given = reader.numbers("race.rungs", "[100, 200]");
     let stop_values = reader.flag("race.stop_values");
-    let (given, stop_values) = (given?, stop_values?);
+    let measure = reader.choice::<RaceMeasure>("race.measure");
+    let (given, stop_values, measure) = (given?, stop_values?, measure?);
     if given.is_empty() {
         return Some(None);
     }
@@ -43,7 +50,16 @@ pub(super) fn read(
         reader.push(problem.help("hold photos out with `dataset.held_out`, or remove `race.rungs`"));
         return None;
     }
-    let (steps, probe_every) = (steps?, probe?.probe_every);
+    let (steps, probe) = (steps?, probe?);
+    if !measure.is_default() && probe.probe_timesteps < THIRDS {
+        let times = probe.probe_timesteps;
+        let message = format!("`race.measure` is about a third of the timesteps, but the probe has {times}");
+        let problem = Problem::error(reader.place("race.measure"), message);
+        let help = "set `evaluate.probe_timesteps` to at least 3, or leave `race.measure` at \"held-out-loss\"";
+        reader.push(problem.help(help));
+        return None;
+    }
+    let probe_every = probe.probe_every;
     // All that are wrong are told.
     let rungs: Vec<Option<usize>> = given.iter().map(|rung| step(reader, rung, steps, probe_every)).collect();
     let rungs: Vec<usize> = rungs.into_iter().collect::<Option<_>>()?;
@@ -53,7 +69,7 @@ pub(super) fn read(
         reader.push(problem.expected("steps in ascending order"));
         return None;
     }
-    Some(Some(Race { rungs, stop_values }))
+    Some(Some(Race { rungs, stop_values, measure }))
 }
 
 /// The optimizer step of a rung: a whole number is the step, a number below 1 a share of all steps.

@@ -9,7 +9,7 @@ use super::similar::did_you_mean;
 pub(super) const DIRECTIVES: [&str; 4] = ["extends", "sweep", "cells", "exclude"];
 
 /// Names that other trainers or earlier versions of this program use, and ours.
-const ALIASES: [(&str, &str); 31] = [
+const ALIASES: [(&str, &str); 33] = [
     ("lr", "train.learning_rate"),
     ("unet_lr", "train.learning_rate"),
     ("scheduler", "generate.sampler"),
@@ -41,6 +41,8 @@ const ALIASES: [(&str, &str); 31] = [
     ("instance_data_dir", "dataset.images"),
     ("token", "subject.identifier"),
     ("checkpointing_steps", "train.checkpoint_every"),
+    ("factor", "train.lokr_factor"),
+    ("decompose_factor", "train.lokr_factor"),
 ];
 
 /// True for a setting, e.g. `train.rank`.

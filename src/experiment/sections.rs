@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use super::reader::Reader;
-use super::settings::{Dataset, Settings, Train};
+use super::settings::{Dataset, Generate, Settings, Train};
 use super::subject::Subject;
 use super::{dataset, evaluate, generate, heading, model, race, subject, train};
 
@@ -21,6 +21,9 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
     }
     let generate = generate::read(reader, &words, dataset.as_ref().map(|d| d.resolution), train.as_ref());
     let evaluate = evaluate::read(reader, &words, dataset.as_ref().map(|d| d.held_out));
+    if let (Some(train), Some(generate)) = (&train, &generate) {
+        warn_of_other_layers(reader, train, generate);
+    }
     let held_out = dataset.as_ref().map(|d| d.held_out);
     let probe = evaluate.as_ref().map(|e| &e.probe);
     let race = race::read(reader, train.as_ref().map(|t| t.recipe.steps), held_out, probe);
@@ -37,16 +40,28 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Option<(String, String, Setti
     Some((name, title, settings))
 }
 
-/// `None` if the photos keep their shapes, but are trained on beside class images, which are squares.
-fn check_shapes(reader: &mut Reader<'_>, dataset: &Dataset, train: &Train) -> Option<()> {
-    let has_images = train.prior_preservation.as_ref().is_some_and(|prior| prior.class_images().is_some());
-    if !(dataset.aspect_buckets && has_images) {
-        return Some(());
+/// Warns of a training on other layers of the text encoder than the images are drawn with.
+fn warn_of_other_layers(reader: &mut Reader<'_>, train: &Train, generate: &Generate) {
+    const KEY: &str = "train.clip_skip";
+    let (trained, drawn) = (train.recipe.clip_skip.unwrap_or(0), generate.images.reading.clip_skip);
+    if trained > 0 && trained != drawn {
+        let message = format!("`{KEY}` is {trained}, but images are drawn with `generate.clip_skip` = {drawn}");
+        let problem = Problem::warning(reader.place(KEY), message);
+        reader.push(problem.help("an adapter fits the layer of the text encoder that it was trained on best"));
     }
-    let key = "dataset.aspect_buckets";
-    let message = format!("`{key}` and class images do not go together: a batch has pictures of one shape");
-    let problem = Problem::error(reader.place(key), message);
-    let expected = "`train.prior_preservation.kind = \"output\"`, which needs no images, or `images = 0`";
-    reader.push(problem.expected(expected));
+}
+
+/// `None` if the photos keep their shapes, and there are too few class images for one of each photo's shape: a batch
+/// has pictures of one shape.
+fn check_shapes(reader: &mut Reader<'_>, dataset: &Dataset, train: &Train) -> Option<()> {
+    const KEY: &str = "train.prior_preservation.images";
+    let images = train.prior_preservation.as_ref().and_then(|prior| prior.class_images()).map(|images| images.count);
+    let Some(images) = images.filter(|images| dataset.aspect_buckets && *images < dataset.size) else {
+        return Some(());
+    };
+    let message = format!("`{KEY}` = {images} is too few for {} photos with `dataset.aspect_buckets`", dataset.size);
+    let problem = Problem::error(reader.place(KEY), message);
+    let expected = format!("at least {}: the photos lend their shapes to the class images in turn", dataset.size);
+    reader.push(problem.expected(expected).help("`kind = \"output\"` keeps the class without images"));
     None
 }

@@ -18,8 +18,8 @@ pub use super::race::Race;
 pub use super::subject::Subject;
 pub use super::train::{Train, TrainRecipe};
 pub use crate::choice::{
-    Crop, Device, Dtype, LrScheduler, Optimizer, PriorKind, PromptOptions, Purpose, Question, Sampler, Sampling,
-    Scaling, Targets,
+    Crop, Device, Dtype, Guidance, LrScheduler, Optimizer, PriorKind, PromptOptions, Purpose, Question, Sampler,
+    Sampling, Scaling, Targets,
 };
 
 /// Everything that decides what one cell does.
@@ -40,4 +40,18 @@ pub struct Settings {
     /// `[race]`, if there is a race.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub race: Option<Race>,
+}
+
+impl Settings {
+    /// The same settings with the sampler `usual` where the model decides.
+    #[must_use]
+    pub fn drawn_with(&self, usual: Sampler) -> Self {
+        let mut settings = self.clone();
+        let sampling = &mut settings.generate.images.sampling;
+        *sampling = sampling.or(usual);
+        if let Some(prior) = &mut settings.train.prior_preservation {
+            prior.images.sampler = prior.images.sampler.or(usual);
+        }
+        settings
+    }
 }

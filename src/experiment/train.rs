@@ -6,13 +6,15 @@
 //! `steps = ⌈epochs · size / (batch_size · gradient_accumulation)⌉`.
 
 use super::bounds::{Bounds, MAX_SEED};
+use super::image_recipe::MAX_CLIP_SKIP;
 use super::optimizer::{self, OptimizerRecipe};
 use super::prior_preservation::{self, PriorPreservation};
 use super::problem::Problem;
 use super::prompt;
 use super::reader::Reader;
 use super::subject::Subject;
-use crate::choice::{AdapterKind, LrScheduler, Optimizer, Scaling, Targets};
+use super::train_checks::{check_rates, lokr_factor, refuse_dropout, text_encoder_rate, warn_of_long_warmup};
+use crate::choice::{AdapterKind, LrScheduler, Scaling, Targets};
 
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +91,12 @@ pub struct TrainRecipe {
     /// Probability that a photo's prompt is empty; `None` if it never is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption_dropout: Option<f64>,
+    /// Last layers of the text encoder that are left out; `None` if none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_skip: Option<usize>,
+    /// What one of the factors of a LoKr's sizes should be; `None`: both as near to each other as possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lokr_factor: Option<usize>,
     /// Recompute activations per block in the backward pass: less memory, more time.
     pub gradient_checkpointing: bool,
     /// Seeds adapter init, data order, noise, timesteps, dropout.
@@ -142,6 +150,8 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
     let noise_offset = reader.number("train.noise_offset", Bounds::from_to(0.0, 1.0));
     let ema_decay = reader.number("train.ema_decay", Bounds::from_below(0.0, 1.0));
     let caption_dropout = reader.number("train.caption_dropout", Bounds::from_to(0.0, 1.0));
+    let clip_skip: Option<usize> = reader.count("train.clip_skip", 0..=MAX_CLIP_SKIP);
+    let lokr_factor = lokr_factor(reader, adapter);
     let gradient_checkpointing = reader.flag("train.gradient_checkpointing");
     let checkpoint_every = reader.count("train.checkpoint_every", 1..=MAX_STEPS);
     let keep_every = reader.count("train.keep_every", 0..=MAX_STEPS);
@@ -177,6 +187,8 @@ pub(super) fn read(reader: &mut Reader<'_>, subject: &Subject, size: Option<usiz
         noise_offset: Some(noise_offset?).filter(|offset| *offset > 0.0),
         ema_decay: Some(ema_decay?).filter(|decay| *decay > 0.0),
         caption_dropout: Some(caption_dropout?).filter(|probability| *probability > 0.0),
+        clip_skip: Some(clip_skip?).filter(|skip| *skip > 0),
+        lokr_factor: lokr_factor?,
         gradient_checkpointing: gradient_checkpointing?,
         seed: seed?,
     };
@@ -219,93 +231,4 @@ fn read_steps(reader: &mut Reader<'_>, size: Option<usize>, samples: Option<usiz
         return None;
     }
     usize::try_from(steps).ok()
-}
-
-/// The learning rate of the text encoders: `Some(None)` if they are not trained.
-fn text_encoder_rate(reader: &mut Reader<'_>, trained: Option<bool>, other: Option<f64>) -> Option<Option<f64>> {
-    const KEY: &str = "train.text_encoder_learning_rate";
-    let given = match reader.entry(KEY) {
-        Some(_) => Some(reader.number(KEY, Bounds::above_to(0.0, 1.0))?),
-        None => None,
-    };
-    if !trained? {
-        if given.is_some() {
-            let problem = Problem::warning(reader.place(KEY), format!("`{KEY}` has no effect"));
-            reader.push(problem.help("`train.text_encoder = true` trains the text encoders"));
-        }
-        return Some(None);
-    }
-    Some(Some(given.or(other)?))
-}
-
-/// `None` if the optimizer or the adapter cannot have different learning rates.
-fn check_rates(
-    reader: &mut Reader<'_>,
-    optimizer: Option<&OptimizerRecipe>,
-    adapter: Option<AdapterKind>,
-    rate: Option<f64>,
-    text: Option<f64>,
-) -> Option<()> {
-    const RATIO: &str = "train.optimizer.lora_plus_ratio";
-    let optimizer = optimizer?;
-    let adapter = adapter?;
-    if let Some(ratio) = optimizer.lora_plus_ratio
-        && matches!(adapter, AdapterKind::Loha | AdapterKind::Lokr)
-    {
-        let message = format!("`{RATIO}` cannot be {ratio} with `adapter = \"{adapter}\"`");
-        reader.push(Problem::error(reader.place(RATIO), message).expected("1: LoRA+ is about the B matrix of a LoRA"));
-        return None;
-    }
-    if optimizer.name != Optimizer::Prodigy {
-        return Some(());
-    }
-    for (key, given) in [
-        (RATIO, optimizer.lora_plus_ratio.is_some()),
-        ("train.text_encoder_learning_rate", text.is_some() && text != rate),
-    ] {
-        if given {
-            let message = format!("`{key}` and `optimizer.name = \"prodigy\"` do not go together");
-            let problem = Problem::error(reader.place(key), message);
-            reader.push(problem.expected("one learning rate: Prodigy estimates one step size for all weights"));
-            return None;
-        }
-    }
-    if rate.is_some_and(|rate| rate < 0.1) {
-        let key = "train.learning_rate";
-        let message = format!("`{key}` multiplies the step size that Prodigy estimates; it is small");
-        reader.push(Problem::warning(reader.place(key), message).help("1.0 is usual with Prodigy"));
-    }
-    Some(())
-}
-
-/// `None` if the adapter has no dropout and the file asks for it.
-fn refuse_dropout(reader: &mut Reader<'_>, adapter: Option<AdapterKind>, dropout: Option<f64>) -> Option<()> {
-    let (Some(kind @ (AdapterKind::Loha | AdapterKind::Lokr)), Some(dropout)) = (adapter, dropout) else {
-        return Some(());
-    };
-    if dropout == 0.0 {
-        return Some(());
-    }
-    let message = format!("`train.dropout` cannot be {dropout} with `adapter = \"{kind}\"`");
-    let problem = Problem::error(reader.place("train.dropout"), message);
-    let expected = format!("0: neither peft nor LyCORIS has this dropout for a {}", kind.title());
-    reader.push(problem.expected(expected));
-    None
-}
-
-fn warn_of_long_warmup(
-    reader: &mut Reader<'_>,
-    steps: Option<usize>,
-    warmup: Option<usize>,
-    scheduler: Option<LrScheduler>,
-) {
-    let (Some(steps), Some(warmup), Some(scheduler)) = (steps, warmup, scheduler) else { return };
-    let place = reader.place("train.lr_warmup_steps");
-    if scheduler == LrScheduler::Constant && warmup > 0 {
-        let message = "`train.lr_warmup_steps` has no effect with `lr_scheduler = \"constant\"`";
-        reader.push(Problem::warning(place, message).suggestion(Some("constant-with-warmup".to_owned())));
-    } else if scheduler != LrScheduler::Constant && warmup >= steps {
-        let message = "the warm-up is as long as the training: the learning rate never reaches its peak";
-        reader.push(Problem::warning(place, message).help("lower `train.lr_warmup_steps`"));
-    }
 }

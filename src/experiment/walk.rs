@@ -10,7 +10,7 @@ use super::value::{same, shown};
 pub(super) const MAX_CELLS: usize = 10_000;
 
 /// Settings that a sweep cannot change, and why.
-const NOT_SWEPT: [(&str, &str); 10] = [
+const NOT_SWEPT: [(&str, &str); 11] = [
     ("name", "all cells share one report"),
     ("title", "all cells share one report"),
     ("model.device", "the device is where the study runs, not what it studies"),
@@ -21,6 +21,7 @@ const NOT_SWEPT: [(&str, &str); 10] = [
     ("evaluate.question", "a study has one question"),
     ("race.rungs", "all cells run one race"),
     ("race.stop_values", "all cells run one race"),
+    ("race.measure", "all cells run one race"),
 ];
 
 /// One setting and the values it takes.

@@ -83,6 +83,14 @@ pub enum HubError {
         /// Safetensors files that lie in no folder, which may be checkpoints in one file.
         checkpoints: Vec<String>,
     },
+    /// The repository has another kind of model than those that can be used.
+    #[error("{id} cannot be used: {reason}")]
+    Foreign {
+        /// The model.
+        id: String,
+        /// Which of its files says what.
+        reason: String,
+    },
     /// The repository has weights, but as pickles.
     #[error(
         "{id} has these weights only as Python pickles, which can run any code and are never opened: {}. Name a \

@@ -96,10 +96,17 @@ pub(super) fn incomplete(kinds: &[&ModelFolder], folder: &Path) -> Vec<String> {
     lacking
 }
 
-/// The files to download of those the repository lists: sorted, each a plain relative path.
-pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'a str> {
+/// `model_index.json`, if the repository has it and models of these kinds do.
+pub(super) fn index<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Option<&'a str> {
+    let of_kinds = kinds.iter().any(|kind| kind.shared.contains(&ModelFolder::INDEX));
+    listed.iter().map(String::as_str).find(|name| of_kinds && *name == ModelFolder::INDEX)
+}
+
+/// The files to download of those the repository lists, each a plain relative path: configurations, and all others.
+/// Both are sorted.
+pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> (Vec<&'a str>, Vec<&'a str>) {
     let has = |name: &str| listed.iter().any(|n| n == name);
-    let Some(model) = fitting(kinds, &has) else { return Vec::new() };
+    let Some(model) = fitting(kinds, &has) else { return (Vec::new(), Vec::new()) };
     let configs = model.configs();
     let mut chosen: Vec<&'a str> = Vec::new();
     for part in model.parts {
@@ -119,7 +126,7 @@ pub(super) fn wanted<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'
     chosen.retain(|name| is_plain(name));
     chosen.sort_unstable();
     chosen.dedup();
-    chosen
+    chosen.into_iter().partition(|name| configs.iter().any(|config| config == name))
 }
 
 /// Whether a file is a shard of these weights: `<stem>-00001-of-00002.safetensors`, with the variant in front of the
@@ -168,6 +175,15 @@ mod tests {
         ..MODEL
     };
 
+    /// The names of all files that are wanted, sorted.
+    fn all<'a>(kinds: &[&ModelFolder], listed: &'a [String]) -> Vec<&'a str> {
+        let (small, large) = wanted(kinds, listed);
+        assert!(small.iter().all(|name| name.ends_with("config.json") || *name == ModelFolder::INDEX), "{small:?}");
+        let mut all = [small, large].concat();
+        all.sort_unstable();
+        all
+    }
+
     fn listing(names: &[&str]) -> Vec<String> {
         MODEL.configs().into_iter().chain(names.iter().map(|n| (*n).to_owned())).collect()
     }
@@ -188,7 +204,7 @@ mod tests {
             "vae/diffusion_pytorch_model-00002-of-00002.safetensors",
             "vae/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
         ]);
-        let wanted = wanted(&[&MODEL], &names);
+        let wanted = all(&[&MODEL], &names);
         assert_eq!(wanted.len(), MODEL.configs().len() + 2 + 1 + 1 + 3, "{wanted:?}");
         assert!(wanted.contains(&"text_encoder/model.safetensors"));
         assert!(!wanted.contains(&"text_encoder/model.fp16.safetensors"));
@@ -221,7 +237,7 @@ mod tests {
         };
         let names = ["config.json", "model.safetensors", "pytorch_model.bin", "vocab.json", "onnx/model.safetensors"];
         let names = names.map(String::from);
-        assert_eq!(wanted(&[&ENCODER], &names), ["config.json", "model.safetensors", "vocab.json"]);
+        assert_eq!(all(&[&ENCODER], &names), ["config.json", "model.safetensors", "vocab.json"]);
         let has = |name: &str| name == "config.json";
         assert_eq!(missing(&[&ENCODER], &has), ["model.safetensors"]);
         assert_eq!(pickles(&[&ENCODER], &names), [""; 0]);
@@ -230,7 +246,7 @@ mod tests {
         assert_eq!(pickles(&[&ENCODER], &only[1..]), [""; 0], "the configuration is missing, too");
         assert_eq!(pickles(&[&ENCODER], &only[..1]), [""; 0], "there are no weights at all");
         let sharded = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"].map(String::from);
-        assert_eq!(wanted(&[&ENCODER], &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
+        assert_eq!(all(&[&ENCODER], &sharded), ["model-00001-of-00002.safetensors", "model.safetensors.index.json"]);
     }
 
     #[test]
@@ -254,7 +270,7 @@ mod tests {
         ]
         .map(String::from)
         .to_vec();
-        assert_eq!(wanted(&[&MODEL], &names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
+        assert_eq!(all(&[&MODEL], &names), ["unet/diffusion_pytorch_model.safetensors.index.json"]);
     }
     #[test]
     fn the_kind_of_folder_follows_from_the_files() {
@@ -267,8 +283,8 @@ mod tests {
         let second = ["text_encoder_2/config.json", "text_encoder_2/model.safetensors", "tokenizer_2/tokenizer.json"];
         let large: Vec<String> = small.iter().cloned().chain(second.map(str::to_owned)).collect();
         for kinds in [[&MODEL, &LARGER], [&LARGER, &MODEL]] {
-            assert_eq!(wanted(&kinds, &small).len(), small.len());
-            assert_eq!(wanted(&kinds, &large).len(), large.len());
+            assert_eq!(all(&kinds, &small).len(), small.len());
+            assert_eq!(all(&kinds, &large).len(), large.len());
             let lacking = missing(&kinds, &|name| large[1..].iter().any(|n| n == name));
             assert_eq!(lacking, ["model_index.json"]);
         }

@@ -27,8 +27,9 @@ mod sound;
 mod stream;
 mod token;
 mod url;
+mod wanted;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use attempts::retry;
@@ -40,23 +41,21 @@ use listing::Listing;
 use stream::Stream;
 use url::Url;
 
-use crate::tensors::ModelFolder;
-
 pub use crate::choice::ModelId;
 pub use error::HubError;
 pub use limits::Limits;
 pub use news::{Download, News, Watch};
 pub use token::Token;
+pub use wanted::Wanted;
 
-/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment. `files` are the
-/// kinds of folders that a model can have.
+/// The folder of a model of the Hub, downloaded if need be, with the settings of the environment.
 ///
 /// # Errors
 /// See [`HubError`]; each says what to do.
 pub fn resolve(
     id: &str,
     revision: Option<&str>,
-    files: &[&ModelFolder],
+    wanted: Wanted<'_>,
     offline: bool,
     watch: Watch<'_>,
 ) -> Result<PathBuf, HubError> {
@@ -64,7 +63,7 @@ pub fn resolve(
     if let Some(revision) = revision {
         id = id.at(revision)?;
     }
-    Hub::from_env(offline)?.resolve(&id, files, watch)
+    Hub::from_env(offline)?.resolve(&id, wanted, watch)
 }
 
 /// A cache folder and the server behind it.
@@ -99,20 +98,23 @@ impl Hub {
         Ok(Self { endpoint, token, offline, ..Self::new(cache) })
     }
 
-    /// The model's folder, with the files of one of these kinds in it. `watch` hears of every piece that arrives.
+    /// The model's folder, with the wanted files in it. `watch` hears of every piece that arrives.
     ///
     /// # Errors
     /// See [`HubError`].
-    pub fn resolve(&self, id: &ModelId, files: &[&ModelFolder], watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    pub fn resolve(&self, id: &ModelId, wanted: Wanted<'_>, watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let cached = self.cached_folder(id);
+        if let Some(folder) = &cached {
+            wanted.check(id, folder)?;
+        }
         let missing = match &cached {
-            Some(folder) => files::incomplete(files, folder),
+            Some(folder) => files::incomplete(wanted.kinds, folder),
             None => vec!["the whole model".to_owned()],
         };
         match cached {
             Some(folder) if missing.is_empty() => Ok(folder),
             _ if self.offline => Err(HubError::Offline { id: id.to_string(), cache: self.cache.clone(), missing }),
-            _ => self.download(id, files, watch),
+            _ => self.download(id, wanted, watch),
         }
     }
 
@@ -148,49 +150,66 @@ impl Hub {
         Ok(Arc::new(Client::new(endpoint, token, &self.limits)))
     }
 
-    fn download(&self, id: &ModelId, files: &[&ModelFolder], watch: Watch<'_>) -> Result<PathBuf, HubError> {
+    fn download(&self, id: &ModelId, wanted: Wanted<'_>, watch: Watch<'_>) -> Result<PathBuf, HubError> {
         let client = self.client(watch)?;
         let failed = |fault: Fault| HubError::of(fault, &id.to_string(), &self.cache);
         let listing = retry(&self.limits, watch, || self.list(&client, id, watch)).map_err(failed)?;
-        let lacking = files::missing(files, &|name| listing.names.iter().any(|n| n == name));
-        if !lacking.is_empty() {
-            let (id, files) = (id.to_string(), files::pickles(files, &listing.names));
-            return Err(match files.is_empty() {
-                true => HubError::Unusable { id, missing: lacking, checkpoints: files::checkpoints(&listing.names) },
-                false => HubError::OnlyPickles { id, files },
-            });
-        }
         let (cache, repo) = (RepoCache::new(&self.cache, id), id.repo());
         let folder = cache.snapshot(&listing.commit);
         // All files are asked for by the commit's own hash: they are of one state, whatever is pushed meanwhile.
         let commit = &listing.commit;
         let fetcher = Fetcher { client: &client, cache: &cache, repo: &repo, commit, limits: &self.limits, watch };
-        for name in files::wanted(files, &listing.names) {
-            match sound::fault(&folder.join(name)) {
-                None => continue,
-                Some("missing") => {}
-                Some(fault) => {
-                    (watch.news)(News::Warning(format!(
-                        "{name} in the Hub cache is damaged ({fault}): fetching it again"
-                    )));
-                }
-            }
-            fetcher.file(name).map_err(|failure| {
-                (watch.news)(News::Failed { file: name.to_owned() });
-                failure.explained(&id.to_string(), name, &self.cache)
-            })?;
+        let fetch = |name: &str| self.fetch(&fetcher, id, &folder.join(name), name);
+        let keep = || {
+            let action = "write in";
+            cache.set_commit(&id.revision, commit).map_err(|source| HubError::Cache {
+                id: id.to_string(),
+                action,
+                path: self.cache.clone(),
+                source,
+            })
+        };
+        // A model that cannot be used is found out by its small files. They are kept, so that it is known without a
+        // network, too.
+        let usable = || wanted.check(id, &folder).inspect_err(|_| drop(keep()));
+        if let Some(name) = files::index(wanted.kinds, &listing.names) {
+            fetch(name)?;
+            usable()?;
         }
-        cache.set_commit(&id.revision, commit).map_err(|source| HubError::Cache {
-            id: id.to_string(),
-            action: "write in",
-            path: self.cache.clone(),
-            source,
-        })?;
+        let lacking = files::missing(wanted.kinds, &|name| listing.names.iter().any(|n| n == name));
+        if !lacking.is_empty() {
+            let (id, files) = (id.to_string(), files::pickles(wanted.kinds, &listing.names));
+            return Err(match files.is_empty() {
+                true => HubError::Unusable { id, missing: lacking, checkpoints: files::checkpoints(&listing.names) },
+                false => HubError::OnlyPickles { id, files },
+            });
+        }
+        let (small, large) = files::wanted(wanted.kinds, &listing.names);
+        small.into_iter().try_for_each(fetch)?;
+        usable()?;
+        large.into_iter().try_for_each(fetch)?;
+        keep()?;
         // Not whether they are sound: what has the right checksum is what the repository has.
-        match files::missing(files, &|name| folder.join(name).is_file()) {
+        match files::missing(wanted.kinds, &|name| folder.join(name).is_file()) {
             missing if missing.is_empty() => Ok(folder),
             missing => Err(HubError::Unusable { id: id.to_string(), missing, checkpoints: Vec::new() }),
         }
+    }
+
+    /// Fetches a file to its path, unless it is there and sound.
+    fn fetch(&self, fetcher: &Fetcher<'_>, id: &ModelId, path: &Path, name: &str) -> Result<(), HubError> {
+        let tell = fetcher.watch.news;
+        match sound::fault(path) {
+            None => return Ok(()),
+            Some("missing") => {}
+            Some(fault) => {
+                tell(News::Warning(format!("{name} in the Hub cache is damaged ({fault}): fetching it again")));
+            }
+        }
+        fetcher.file(name).map_err(|failure| {
+            tell(News::Failed { file: name.to_owned() });
+            failure.explained(&id.to_string(), name, &self.cache)
+        })
     }
 
     /// Asks the server which files the model has. That nobody answers at all is told at once, without more attempts.

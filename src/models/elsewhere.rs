@@ -2,7 +2,7 @@
 //! checkpoint in one file lacks.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::config::VaeConfig;
@@ -13,24 +13,13 @@ use super::tokenizer;
 use crate::tensors::texts::Texts;
 use crate::tensors::{LoadError, ModelFolder, ModelPart, Weights};
 
-/// Finds the folder of a model by its Hub id, `None` if it is not on this machine.
-pub type FindModel<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
-
 /// Where parts come from that are not taken from the model itself.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Elsewhere<'a> {
     /// A VAE: its folder, that of a model with a VAE, or a `.safetensors` file.
     pub vae: Option<&'a Path>,
     /// The folder of a model whose text encoders and tokenizers are taken.
     pub text_encoders: Option<&'a Path>,
-    /// Finds the vocabulary that a checkpoint in one file lacks.
-    pub find: FindModel<'a>,
-}
-
-impl Default for Elsewhere<'_> {
-    fn default() -> Self {
-        Self { vae: None, text_encoders: None, find: &|_| None }
-    }
 }
 
 /// The files of a Hub repository or folder that is a VAE alone.

@@ -1,5 +1,6 @@
 //! Whether the parts of a model fit together.
 
+use super::channels;
 use super::config::VaeConfig;
 use super::network::DenoiserSizes;
 use super::part::Part;
@@ -20,12 +21,12 @@ pub(super) struct Fit<'a> {
 pub(super) fn fit(parts: &[Part]) -> Result<Fit<'_>, String> {
     let denoiser = parts.iter().find_map(|part| part.network.denoiser()).ok_or("the model has no denoiser")?;
     let vae = parts.iter().find_map(|part| part.network.vae()).ok_or("the model has no autoencoder")?;
-    if denoiser.in_channels != vae.latent_channels || denoiser.out_channels != vae.latent_channels {
-        return Err(format!(
-            "the UNet goes from {} to {} channels, the VAE has {} latent channels; inpainting and upscaling models are \
-             not supported",
-            denoiser.in_channels, denoiser.out_channels, vae.latent_channels
-        ));
+    if let Some(refusal) = channels::refusal(denoiser.in_channels, vae.latent_channels) {
+        return Err(refusal);
+    }
+    if denoiser.out_channels != vae.latent_channels {
+        let (out, latent) = (denoiser.out_channels, vae.latent_channels);
+        return Err(format!("the UNet predicts {out} channels, the VAE has {latent} latent channels"));
     }
     let texts: Vec<_> = parts.iter().filter_map(|part| Some((part, part.network.text_encoder()?))).collect();
     let context = texts.iter().map(|(_, config)| config.hidden_size).sum::<usize>();

@@ -12,6 +12,7 @@ use super::part::Part;
 use super::parts::Parts;
 use super::single_file;
 use super::tokenizer;
+use crate::files::instead;
 use crate::tensors::texts::Texts;
 use crate::tensors::{LoadError, ModelFolder, ModelPart, Weights};
 
@@ -55,10 +56,12 @@ impl Parts {
         let index = Texts::of(folder, &[ModelFolder::INDEX])?;
         let Some(text) = index.get(ModelFolder::INDEX)? else {
             let wanted = ModelFolder::INDEX.to_owned();
-            let advice = Some("a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned());
-            return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice });
+            let usual = || "a diffusers model folder has one beside `unet`, `vae` and `text_encoder`".to_owned();
+            let advice = instead(folder, &[ModelFolder::INDEX], true).unwrap_or_else(usual);
+            return Err(LoadError::NotFound { folder: folder.to_owned(), wanted, advice: Some(advice) });
         };
-        let ModelIndex { folder: layout, prompts } = config::model_index(&index.path(ModelFolder::INDEX), text)?;
+        let ModelIndex { folder: layout, prompts, sampler } =
+            config::model_index(&index.path(ModelFolder::INDEX), text)?;
         let texts = Texts::of(folder, &layout.configs())?;
         let config = |data: &ModelPart| {
             let name = data.config();
@@ -88,7 +91,7 @@ impl Parts {
             folder: layout,
             parts,
             prompts,
-            process,
+            process: process.usually(sampler),
             texts: hashes,
             warnings,
             about: About::of_folder(),

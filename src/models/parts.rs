@@ -121,6 +121,7 @@ impl Parts {
             unet_multiple: fit.vae.scale() * fit.denoiser.multiple,
             prediction_type: self.process.prediction_type(),
             cross_attention_dim: fit.denoiser.context,
+            text_states: self.prompts.states,
             most_clip_skip: self.prompts.most_clip_skip(fit.text_layers),
             part_parameters,
             process: self.process.clone(),

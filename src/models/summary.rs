@@ -1,6 +1,7 @@
 //! What can be said about a model without loading its weights.
 
 use super::adaptable::AdaptableLayer;
+use super::families::TextStates;
 use crate::sampling::process::Process;
 use crate::sampling::schedule::PredictionType;
 
@@ -20,6 +21,8 @@ pub struct ModelSummary {
     pub prediction_type: PredictionType,
     /// Width of the tokens that the denoiser attends to.
     pub cross_attention_dim: usize,
+    /// Which states of its text encoders the denoiser attends to.
+    pub text_states: TextStates,
     /// The most last layers of its text encoders that may be left out.
     pub most_clip_skip: usize,
     /// Folder of each part, and the numbers in its tensors.

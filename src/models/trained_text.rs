@@ -26,6 +26,8 @@ pub struct TrainedText {
     /// With their names in adapters, e.g. `text_encoder`.
     encoders: Vec<(&'static str, Arc<ClipTextModel>)>,
     states: TextStates,
+    /// Last layers that are left out, of those that the states are of.
+    skipped: usize,
 }
 
 impl TrainedText {
@@ -35,7 +37,13 @@ impl TrainedText {
     /// A file that can no longer be read, a device without room.
     pub fn load(prompts: &PromptEncoder) -> Result<Self> {
         let load = prompts.encoders.iter().map(|encoder| Ok((encoder.name, encoder.network.get()?)));
-        Ok(Self { encoders: load.collect::<Result<_>>()?, states: prompts.rules.states })
+        Ok(Self { encoders: load.collect::<Result<_>>()?, states: prompts.rules.states, skipped: 0 })
+    }
+
+    /// The same without the last `layers` of those that the model uses; see [`TextStates::but`].
+    #[must_use]
+    pub fn without_last(self, layers: usize) -> Self {
+        Self { skipped: layers, ..self }
     }
 
     /// The layers that an adapter with these targets changes, sorted by name. A name begins with that of the text
@@ -45,7 +53,7 @@ impl TrainedText {
         let named =
             |name: &str, layer: AdaptableLayer| AdaptableLayer { name: format!("{name}.{}", layer.name), ..layer };
         let of_encoder = |(name, network): &(&'static str, Arc<ClipTextModel>)| {
-            let layers = network.adaptable_layers(targets).into_iter().filter(|layer| self.states.uses(network, layer));
+            let layers = network.adaptable_layers(targets).into_iter().filter(|layer| self.uses(network, layer));
             layers.map(|layer| named(name, layer)).collect::<Vec<_>>()
         };
         let mut layers: Vec<AdaptableLayer> = self.encoders.iter().flat_map(of_encoder).collect();
@@ -75,7 +83,7 @@ impl TrainedText {
         self.check(ids)?;
         let encoders = self.encoders.iter().zip(ids);
         let one = |((name, network), ids): (&(&str, Arc<ClipTextModel>), _)| {
-            self.states.of(network, ids, &lora.of_part(name))
+            self.states.but(self.skipped, network, ids, &lora.of_part(name))
         };
         joined(encoders.map(one).collect::<Result<_>>()?)
     }
@@ -98,7 +106,7 @@ impl TrainedText {
             let (mut outputs, mut recordings) = (Vec::new(), Vec::new());
             for ((name, network), ids) in self.encoders.iter().zip(ids) {
                 let part = lora.of_part(name);
-                let (output, recording) = record(|| self.states.of(network, ids, &part))?;
+                let (output, recording) = record(|| self.states.but(self.skipped, network, ids, &part))?;
                 outputs.push(output.detached());
                 recordings.push((output, recording));
             }
@@ -125,6 +133,19 @@ impl TrainedText {
         })
     }
 
+    /// Whether the output depends on this layer: states of an earlier layer without a pooled output are not behind
+    /// those that follow it.
+    fn uses(&self, network: &ClipTextModel, layer: &AdaptableLayer) -> bool {
+        let left_out = match (self.states, network.config().pooled) {
+            (TextStates::Last, _) => self.skipped,
+            (TextStates::Penultimate, None) => self.skipped + 1,
+            (TextStates::Penultimate, Some(_)) => 0,
+        };
+        let layers = network.config().layers;
+        let in_layer = |i: usize| layer.name.starts_with(&format!("text_model.encoder.layers.{i}."));
+        !(layers.saturating_sub(left_out)..layers).any(in_layer)
+    }
+
     fn check(&self, ids: &[Tensor]) -> Result<()> {
         match ids.len() == self.encoders.len() {
             true => Ok(()),
@@ -136,16 +157,5 @@ impl TrainedText {
 impl TextOutput {
     fn detached(&self) -> Self {
         Self { tokens: self.tokens.detach(), pooled: self.pooled.as_ref().map(Tensor::detach) }
-    }
-}
-
-impl TextStates {
-    /// Whether the output depends on this layer: the last but one without a pooled output is not behind the last.
-    fn uses(self, network: &ClipTextModel, layer: &AdaptableLayer) -> bool {
-        let last = format!("text_model.encoder.layers.{}.", network.config().layers.saturating_sub(1));
-        match self {
-            Self::Last => true,
-            Self::Penultimate => network.config().pooled.is_some() || !layer.name.starts_with(&last),
-        }
     }
 }

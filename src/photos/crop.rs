@@ -23,7 +23,7 @@ impl Cut {
     /// photo, by difference, among those of sd-scripts' `make_bucket_resolutions`: widths from half of the resolution
     /// to twice the resolution in steps of 64 (an eighth of a resolution below 512, in steps of 8), each with the
     /// greatest height in such steps and bounds so that it has at most resolution² pixels; each of these turned by a
-    /// right angle; and the square. Of two that are as near, the narrower one.
+    /// right angle; and the square. Of two that are as near, the narrower one; a photo of such a size keeps it.
     #[must_use]
     pub fn size(&self, size: (u32, u32)) -> (usize, usize) {
         let resolution = self.resolution;
@@ -40,10 +40,22 @@ impl Cut {
             }
         }
         shapes.sort_unstable();
+        let own = (size.0 as usize, size.1 as usize);
+        if shapes.contains(&own) {
+            return own;
+        }
         let ratio = f64::from(size.0) / f64::from(size.1);
         let distance = |shape: &(usize, usize)| (shape.0 as f64 / shape.1 as f64 - ratio).abs();
         let nearest = shapes.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
         nearest.copied().unwrap_or((resolution, resolution))
+    }
+
+    /// Left of the cut in the mirror image of the scaled photo, in pixels, of a photo of `size` (width, height; both at
+    /// least 1); `hash` is the photo's. Its top is that of the photo itself.
+    #[must_use]
+    pub fn mirrored_left(&self, size: (u32, u32), hash: &str) -> usize {
+        let (x, _) = self.spans(size, hash);
+        x.resized - x.start - x.length
     }
 
     /// The spans of both axes of a photo of `size` (width, height; both at least 1); `hash` is the photo's.
@@ -92,24 +104,44 @@ mod tests {
         Cut { resolution, crop, seed, buckets: false }.spans(size, hash)
     }
 
+    /// `tests/golden/training/make_sd_scripts.py` asked sd-scripts' own `BucketManager`.
     #[test]
     fn buckets_are_those_of_sd_scripts() {
-        // `make_bucket_resolutions((512, 512), 256, 1024, 64)` and `select_bucket`, (1024, 1024) with 512 to 2048.
-        let of = |resolution, size| Cut { resolution, crop: Crop::Center, seed: 0, buckets: true }.size(size);
-        for (size, expected) in [
-            ((1000, 1000), (512, 512)),
-            ((1500, 1000), (640, 384)),
-            ((1000, 1500), (384, 640)),
-            ((1600, 900), (640, 384)),
-            ((900, 1600), (384, 640)),
-            ((4000, 1000), (1024, 256)),
-            ((1000, 9000), (256, 1024)),
-            ((1100, 1000), (512, 512)),
-        ] {
-            assert_eq!(of(512, size), expected, "{size:?}");
+        #[derive(serde::Deserialize)]
+        struct Golden {
+            buckets: Vec<Resolution>,
         }
-        assert_eq!(of(1024, (1600, 900)), (1344, 768));
-        assert_eq!(of(64, (300, 200)), (80, 48));
+        #[derive(serde::Deserialize)]
+        struct Resolution {
+            resolution: usize,
+            /// Width and height of a photo, of its bucket, and of the scaled photo.
+            photos: Vec<[u32; 6]>,
+        }
+        let text = include_str!("../../tests/golden/training/sd_scripts.json");
+        let Golden { buckets } = serde_json::from_str(text).unwrap();
+        assert!(buckets.len() > 3 && buckets.iter().all(|one| one.photos.len() > 20));
+        for Resolution { resolution, photos } in buckets {
+            let cut = Cut { resolution, crop: Crop::Center, seed: 0, buckets: true };
+            for [width, height, wide, high, scaled_width, scaled_height] in photos {
+                let size = (width, height);
+                assert_eq!(cut.size(size), (wide as usize, high as usize), "{resolution} {size:?}");
+                // sd-scripts rounds the longer side, torchvision cuts it off.
+                let (x, y) = cut.spans(size, "a");
+                for (ours, theirs) in [(x.resized, scaled_width), (y.resized, scaled_height)] {
+                    assert!((theirs as usize).abs_diff(ours) <= 1, "{resolution} {size:?}: {ours} {theirs}");
+                }
+            }
+        }
+        let small = Cut { resolution: 64, crop: Crop::Center, seed: 0, buckets: true };
+        assert_eq!(small.size((300, 200)), (80, 48));
+    }
+
+    #[test]
+    fn the_mirror_image_of_a_cut_begins_where_the_cut_ends() {
+        let cut = Cut { resolution: 64, crop: Crop::Random, seed: 3, buckets: false };
+        let (x, _) = cut.spans((200, 100), "a");
+        assert!(x.start > 0 && x.resized == 128);
+        assert_eq!(cut.mirrored_left((200, 100), "a"), 128 - 64 - x.start);
     }
 
     proptest! {

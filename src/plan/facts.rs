@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::prompts;
 use super::readings::Readings;
-use crate::choice::PromptOptions;
+use crate::choice::{PromptOptions, Sampler};
 use crate::experiment::Experiment;
 use crate::experiment::settings::{Base, ModelSources};
 use crate::models::Reading;
@@ -18,6 +18,9 @@ pub struct Facts {
     pub photos: BTreeMap<Vec<PathBuf>, Scan>,
     /// Content hash of each base model.
     pub base_hashes: BTreeMap<ModelSources, String>,
+    /// What draws each base model's images where the study names no sampler. Where it is not known, the plan says that
+    /// the model decides.
+    pub usual_samplers: BTreeMap<ModelSources, Sampler>,
     /// What the user should know of each base model's files, each a plain sentence.
     pub base_warnings: BTreeMap<ModelSources, Vec<String>>,
     /// Content hash of each image encoder.

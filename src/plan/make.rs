@@ -40,7 +40,9 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
         let (train, held_out) = divide(scan, dataset.seed, dataset.size, dataset.held_out);
         let hashes = |photos: &[&Photo]| photos.iter().map(|photo| photo.hash.clone()).collect::<Vec<_>>();
         let (train_photos, held_out_photos) = (hashes(&train), hashes(&held_out));
-        let (settings, device_class) = (&cell.settings, facts.device_class.as_str());
+        let usual = facts.usual_samplers.get(&cell.settings.model.sources());
+        let settings = usual.map_or_else(|| cell.settings.clone(), |usual| cell.settings.drawn_with(*usual));
+        let (settings, device_class) = (&settings, facts.device_class.as_str());
         let encoders = encoders(settings, facts);
         let probed = train.iter().take(probed).copied().collect();
         let (photos, masks) = (&scan.photos, &scan.masks);
@@ -51,7 +53,7 @@ pub fn make(experiment: &Experiment, facts: &Facts) -> Result<Plan, Problems> {
             label: cell.label.clone(),
             slug: cell.slug.clone(),
             assignments: cell.assignments.clone(),
-            settings: cell.settings.clone(),
+            settings: settings.clone(),
             train_photos,
             held_out_photos,
             jobs,

@@ -98,7 +98,7 @@ impl Models<'_> {
 
 fn drawing(recipe: &ImageRecipe, wanted: usize, adapter: Option<TrainSizes>) -> DrawSizes {
     let (pixels, images) = ((recipe.height, recipe.width), recipe.seeds.len());
-    DrawSizes { pixels, wanted, images, guided: recipe.guidance_scale > 1.0, adapter }
+    DrawSizes { pixels, wanted, images, guided: recipe.guidance.is_on(), adapter }
 }
 
 fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
@@ -114,6 +114,7 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
         pixels: (side, side),
         batch: samples * recipe.batch_size,
         passes: recipe.gradient_accumulation,
+        steps: recipe.steps as usize,
         adapter: of_recipe(inputs),
         remembered: optimizer(recipe.optimizer.name) + if recipe.ema_decay.is_some() { 4 } else { 0 },
         text: recipe.text_encoder,

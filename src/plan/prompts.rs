@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::choice::PromptOptions;
-use crate::experiment::{Settings, is_guided};
+use crate::experiment::Settings;
 use crate::models::Reading;
 use crate::photos::Scan;
 use crate::text::weighted;
@@ -48,7 +48,7 @@ pub(super) fn of<'a>(settings: &'a Settings, photos: Option<&'a Scan>) -> Vec<Pr
         one("train.instance_prompt", &train.recipe.instance_prompt),
         one("subject.identifier", &settings.subject.identifier),
     ];
-    if is_guided(generate.images.guidance_scale) {
+    if generate.images.guidance.is_on() {
         let negative = std::slice::from_ref(&generate.images.negative_prompt);
         lists.push(list("generate.negative_prompt", false, negative));
     }

@@ -36,6 +36,7 @@ pub fn change_words(change: &Change, names: &BTreeMap<String, String>) -> String
         ("encoder", _) => "encoder changed".to_owned(),
         ("source", _) => "new photos or images".to_owned(),
         ("masks", _) => "other masks".to_owned(),
+        ("dataset.shapes", _) => "photos of other shapes".to_owned(),
         ("measures", _) => "other measures".to_owned(),
         (_, Some(stage)) => about(stage).made_again.to_owned(),
         (name, None) => setting(setting_of(name), change),

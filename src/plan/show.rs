@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{estimate::Estimate, race::RaceCost, status::JobStatus, types::Plan};
+use crate::choice::{Sampler, Sampling};
+use crate::experiment::Settings;
 use crate::stage::Stage;
 use crate::text::{self, count, plain_name, rough_bytes, rough_duration};
 
@@ -24,7 +26,7 @@ pub fn table(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate, memory: &
             cell.jobs.iter().count()
         );
     }
-    out.push('\n');
+    let _ = writeln!(out, "  {}\n", drawn_with(plan));
     let mut rows = vec![["stage", "cells", "state", "reason"].map(str::to_owned).to_vec()];
     rows.extend(plan.jobs.iter().zip(statuses).map(|(job, status)| {
         let (state, reason) = state(status);
@@ -86,6 +88,26 @@ pub fn json(plan: &Plan, statuses: &[JobStatus], estimate: &Estimate, memory: &[
         "jobs": jobs.collect::<Vec<_>>(),
         "estimate": estimate,
     })
+}
+
+/// What draws the images of all cells: `images: euler, 30 steps; class images: euler, 30 steps`.
+fn drawn_with(plan: &Plan) -> String {
+    let word = |sampling: Sampling| match sampling.sampler {
+        Sampler::Model => format!("the model's sampler, {} steps", sampling.steps),
+        named => format!("{named}, {} steps", sampling.steps),
+    };
+    let of = |what: &str, each: &dyn Fn(&Settings) -> Option<Sampling>| {
+        let mut words: Vec<String> = Vec::new();
+        for word in plan.cells.iter().filter_map(|cell| each(&cell.settings)).map(word) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        (!words.is_empty()).then(|| format!("{what}: {}", words.join(" | ")))
+    };
+    let class = |settings: &Settings| Some(settings.train.prior_preservation.as_ref()?.class_images()?.sampling());
+    let lines = [of("images", &|settings| Some(settings.generate.images.sampling)), of("class images", &class)];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// The predicted memory of each stage, that of its largest job; `None` if none is known.

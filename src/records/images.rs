@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::settings::{PromptOptions, Sampling};
+use crate::experiment::settings::{Guidance, PromptOptions, Sampling};
 
 /// The name of the file.
 pub const FILE: &str = "images.json";
@@ -55,6 +55,9 @@ pub struct ImageEntry {
     pub seed: u64,
     /// What it is for.
     pub group: Group,
+    /// Width and height, if they are not those of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(usize, usize)>,
 }
 
 impl ImageEntry {
@@ -65,7 +68,7 @@ impl ImageEntry {
         for (prompt_index, prompt) in prompts.iter().enumerate() {
             for &seed in seeds {
                 let file = ImageName { group, prompt_index, seed }.file();
-                entries.push(Self { file, prompt: prompt.clone(), prompt_index, seed, group });
+                entries.push(Self { file, prompt: prompt.clone(), prompt_index, seed, group, size: None });
             }
         }
         entries
@@ -80,16 +83,17 @@ struct StoredEntry {
     prompt_index: Option<usize>,
     seed: u64,
     group: Group,
+    size: Option<(usize, usize)>,
 }
 
 impl TryFrom<StoredEntry> for ImageEntry {
     type Error = String;
 
     fn try_from(stored: StoredEntry) -> Result<Self, String> {
-        let StoredEntry { file, prompt, prompt_index, seed, group } = stored;
+        let StoredEntry { file, prompt, prompt_index, seed, group, size } = stored;
         let named = || ImageName::parse(&file).map(|name| name.prompt_index);
         match prompt_index.or_else(named) {
-            Some(prompt_index) => Ok(Self { prompt_index, file, prompt, seed, group }),
+            Some(prompt_index) => Ok(Self { prompt_index, file, prompt, seed, group, size }),
             None => Err(format!("`{file}` is not the name of a generated image")),
         }
     }
@@ -124,7 +128,7 @@ impl ImageName {
     }
 }
 
-/// The content of the file.
+/// The content of the file. [`ImageList::size`] is the size of an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageList {
     /// The format of the file, [`FORMAT`] at most.
@@ -141,6 +145,12 @@ impl ImageList {
     #[must_use]
     pub fn new(images: Vec<ImageEntry>, settings: ImageSettings) -> Self {
         Self { format: FORMAT, images, settings }
+    }
+
+    /// Width and height of an image of the list.
+    #[must_use]
+    pub fn size(&self, entry: &ImageEntry) -> (usize, usize) {
+        entry.size.unwrap_or((self.settings.width, self.settings.height))
     }
 }
 
@@ -164,7 +174,8 @@ fn known_format<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32
 pub struct ImageSettings {
     #[serde(flatten)]
     pub sampling: Sampling,
-    pub guidance_scale: f64,
+    #[serde(flatten)]
+    pub guidance: Guidance,
     pub negative_prompt: String,
     pub width: usize,
     pub height: usize,

@@ -5,7 +5,7 @@
 //! | `prepare` | `photos.json`, `photos/<name>.png`, `masks/<name>.png` | [`photos`] |
 //! | `baseline`, `class_images`, `generate` | `images.json`, `images/<name>.png` | [`images`] |
 //! | `features` | `features.json`, `features.safetensors` | [`features`] |
-//! | `train` | `loss.csv`, `timing.csv`, `probe.csv` | [`rows`] |
+//! | `train` | `loss.csv`, `timing.csv`, `probe.csv`, `probe_bands.csv` | [`rows`] |
 //! | `train` | the adapter, for two kinds of programs; the adapters that were kept on the way | [`adapters`] |
 //! | `probe` | `probe_values.csv` | [`probe_values`] |
 //!

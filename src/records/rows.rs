@@ -122,6 +122,33 @@ impl StepRow for ProbeRow {
     }
 }
 
+/// One line of `probe_bands.csv`: the loss of `probe.csv` over the first, second and last third of the process. A third
+/// without a timestep has none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BandRow {
+    /// Optimizer steps done; 0 is the base model.
+    pub step: u64,
+    /// Whose loss.
+    pub split: Split,
+    /// With little noise.
+    pub low: Option<f64>,
+    /// Between them.
+    pub middle: Option<f64>,
+    /// With much noise.
+    pub high: Option<f64>,
+}
+
+impl Row for BandRow {
+    const FILE: &'static str = "probe_bands.csv";
+    const HEADER: &'static str = "step,split,low,middle,high\n";
+}
+
+impl StepRow for BandRow {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
 /// The name of the file with the rows so far, while the work goes on. It is gone when the work is done.
 #[must_use]
 pub fn so_far<R: Row>() -> String {

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::schedule::{NoiseSchedule, PredictionType};
+use crate::choice::Sampler;
 
 /// The forward process of a model. A time is a number in the words of the process: for DDPM the number of a training
 /// timestep, from 0 (hardly any noise) on.
@@ -85,6 +86,22 @@ impl Process {
     pub fn most_steps(&self) -> usize {
         match self {
             Self::Ddpm(schedule) => schedule.train_timesteps(),
+        }
+    }
+
+    /// The same process of a model that is usually drawn with that sampler.
+    #[must_use]
+    pub fn usually(&self, sampler: Sampler) -> Self {
+        match self {
+            Self::Ddpm(schedule) => Self::Ddpm(schedule.usually(sampler)),
+        }
+    }
+
+    /// The sampler that the model is drawn with where nobody names another one.
+    #[must_use]
+    pub fn usual_sampler(&self) -> Sampler {
+        match self {
+            Self::Ddpm(schedule) => schedule.sampler().usual,
         }
     }
 

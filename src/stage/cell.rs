@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{by_stage::ByStage, key::Key};
 use crate::experiment::Settings;
 use crate::experiment::settings::{Crop, Dataset, Dtype, EncoderChoice, Purpose, Subject};
-use crate::photos::{Mask, Photo};
+use crate::photos::{Cut, Mask, Photo};
 
 /// What the inputs of a cell's stages are made of.
 #[derive(Debug)]
@@ -96,6 +96,16 @@ pub struct Cropping {
     /// The photos keep their shape, as far as possible.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub aspect_buckets: bool,
+}
+
+impl Cropping {
+    /// How photos are cut.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        // The seed is there if it is used.
+        let seed = self.seed.unwrap_or_default();
+        Cut { resolution: self.resolution, crop: self.crop, seed, buckets: self.aspect_buckets }
+    }
 }
 
 /// Content hashes, in order.

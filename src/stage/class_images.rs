@@ -35,10 +35,13 @@ pub struct ClassImages {
 }
 
 /// `[dataset]`, as far as class images are concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resolution {
     /// Side of the square images in pixels: that of the training crop.
     pub resolution: usize,
+    /// Width and height of what is cut out of each training photo, in order, where photos keep their shapes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shapes: Vec<(usize, usize)>,
 }
 
 /// `[train]`, as far as class images are concerned.
@@ -52,13 +55,24 @@ impl ClassImages {
     /// `None` without prior preservation.
     pub(super) fn new(cell: &CellFacts<'_>, _: &Keys) -> Option<Self> {
         let prior_preservation = cell.settings.train.prior_preservation.as_ref()?.class_images()?.clone();
+        let (dataset, cut) = (&cell.settings.dataset, cell.cropping().cut());
+        let photos = if dataset.aspect_buckets { cell.train.as_slice() } else { &[] };
+        let shapes = photos.iter().map(|photo| cut.size((photo.width, photo.height))).collect();
         Some(Self {
             device: cell.device_class.to_owned(),
             model: cell.model(),
-            dataset: Resolution { resolution: cell.settings.dataset.resolution },
+            dataset: Resolution { resolution: dataset.resolution, shapes },
             train: ClassImageInputs { prior_preservation },
             hints: ImageHints::of(cell),
         })
+    }
+
+    /// Width and height of each image, in order: those of the photos in turn, so that each shape has its share. `None`
+    /// if all images are squares.
+    #[must_use]
+    pub fn sizes(&self) -> Option<Vec<(usize, usize)>> {
+        let shapes = self.dataset.shapes.iter().copied().cycle();
+        (!self.dataset.shapes.is_empty()).then(|| shapes.take(self.train.prior_preservation.count).collect())
     }
 }
 

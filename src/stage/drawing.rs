@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{cell::CellFacts, key::KeyInputs};
-use crate::experiment::is_guided;
+use crate::choice::Guidance;
 
 /// `[evaluate]`, as far as images are concerned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,6 +46,6 @@ pub(super) fn written(inputs: &KeyInputs) -> Option<f64> {
 
 /// Forward passes for an image.
 pub(super) fn passes(inputs: &KeyInputs, section: &str) -> Option<f64> {
-    let guided = is_guided(inputs.number(&format!("{section}.guidance_scale"))?);
+    let guided = Guidance::new(inputs.number(&format!("{section}.guidance_scale"))?).is_on();
     Some(inputs.number(&format!("{section}.steps"))? * if guided { 2.0 } else { 1.0 })
 }

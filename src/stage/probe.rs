@@ -42,6 +42,9 @@ pub struct Probe {
     pub captions: Option<BTreeMap<String, String>>,
     /// What photos without a caption show (`train.instance_prompt`).
     pub prompt: String,
+    /// Last layers of the text encoder that are left out, as in the training (`train.clip_skip`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_skip: Option<usize>,
     /// The words under which the photos are asked about. The name is empty where it is not asked for: only the base
     /// model is asked whether it knows the name.
     pub subject: Subject,
@@ -95,6 +98,7 @@ impl Probe {
             photos_read_anew: read_anew(photos()),
             captions: settings.dataset.captions.then(|| captions(photos(), true, &settings.subject)),
             prompt: settings.train.recipe.instance_prompt.clone(),
+            clip_skip: settings.train.recipe.clip_skip,
             subject: settings.subject.clone(),
             evaluate: ProbeNoise { probe_timesteps: probe.probe_timesteps, probe_seed: probe.probe_seed },
             train: None,

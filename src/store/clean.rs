@@ -134,8 +134,10 @@ impl Store {
     /// Removes what killed processes left: half-written files, and artifacts that were being removed.
     pub fn sweep(&self) -> Result<(), StoreError> {
         remove(&self.root().join(".trash"))?;
-        for folder in [self.root().to_path_buf(), self.root().join(".failed")] {
-            for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
+        let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let rights = entries(self.root().join(".locks")).map(|right| right.path());
+        for folder in [self.root().to_path_buf(), self.root().join(".failed")].into_iter().chain(rights) {
+            for entry in entries(folder) {
                 if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
                     remove(&entry.path())?;
                 }

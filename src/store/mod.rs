@@ -15,6 +15,7 @@
 
 mod artifact;
 mod clean;
+mod earlier;
 mod error;
 mod failure;
 mod files;
@@ -35,6 +36,7 @@ mod workspace;
 pub use crate::files::TEMP_PREFIX;
 pub use artifact::{Artifact, Found};
 pub use clean::{Attempt, Entry, State, Working};
+pub use earlier::Earlier;
 pub use error::StoreError;
 pub use failure::Failure;
 pub use files::write_atomic;
@@ -44,7 +46,8 @@ pub use manifest::{FileEntry, Made, Manifest, STORE_VERSION};
 pub use measure::{available_memory_bytes, now, peak_memory_bytes, reset_peak_memory, total_memory_bytes};
 pub use name::CHECKPOINT;
 pub use stored::StoredFile;
-pub use workspace::{Earlier, Workspace};
+
+pub use workspace::Workspace;
 
 /// What names an artifact.
 pub use crate::stage::{Key, KeyInputs};

@@ -12,6 +12,7 @@
 
 use super::{
     artifact::{Artifact, Depth, Found, done_text},
+    earlier::{self, ATTEMPT, Earlier, OWN, SECONDS, relative},
     error::{At, StoreError},
     files::{make_folder, read_small, remove, sync_folder, walk, write_atomic},
     intact::Intact,
@@ -21,7 +22,7 @@ use super::{
     measure,
     name::{self, CHECKPOINT, DONE, MANIFEST},
     places::Places,
-    stored::{StoredFile, is_absent},
+    stored::StoredFile,
 };
 use crate::stage::{Key, KeyInputs, Stage};
 use std::{
@@ -30,11 +31,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-
-/// Seconds spent by stopped attempts.
-const SECONDS: &str = ".seconds";
-/// This file is there while somebody works. If the next attempt finds it, the last one was cut short.
-const ATTEMPT: &str = ".attempt";
 
 /// The folder of one piece of work. At most one process has the right to it.
 #[derive(Debug)]
@@ -50,15 +46,6 @@ pub struct Workspace {
     earlier: Earlier,
     /// Given back when it is dropped.
     lease: Lease,
-}
-
-/// What an earlier attempt left.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Earlier {
-    /// It was cut short: the process was killed, or memory ran out.
-    pub died: bool,
-    /// Files that were not as they had been written, and were removed.
-    pub damaged: Vec<String>,
 }
 
 impl Workspace {
@@ -84,7 +71,7 @@ impl Workspace {
             earlier: Earlier::default(),
             lease,
         };
-        work.rename_to_own()?;
+        earlier::rename_to_own(&work.places.works(stage, &work.key)?, work.before().as_deref(), &work.dir)?;
         match Artifact::look(&work.dir, stage, &work.key, Depth::Everything)? {
             Found::Done(_) => return work.finish().map(Err),
             // DONE without fitting files: the disk lost something, nothing in the folder can be trusted.
@@ -95,62 +82,16 @@ impl Workspace {
             remove(&work.dir)?;
         }
         make_folder(&work.dir)?;
-        work.take_over()?;
-        work.earlier.died = work.dir.join(ATTEMPT).symlink_metadata().is_ok();
+        let (files, earlier) = earlier::take_over(&work.dir)?;
+        *work.files() = files;
+        work.earlier = earlier;
         write_atomic(&work.dir.join(ATTEMPT), b"")?;
         Ok(Ok(work))
     }
 
-    /// Gives the folder of an earlier attempt our name: the one of the last holder, else the one it had left. Others
-    /// are what somebody wrote who had lost its right.
-    fn rename_to_own(&self) -> Result<(), StoreError> {
-        let before = self.lease.before().map(|token| self.places.work_of(self.stage, &self.key, token));
-        let mut works = self.places.works(self.stage, &self.key)?;
-        works.sort_by_key(|path| Some(path) != before.as_ref());
-        for path in works {
-            let is_first = self.dir.symlink_metadata().is_err();
-            match fs::rename(&path, &self.dir) {
-                Ok(()) => {}
-                Err(_) if !is_first => remove(&path)?,
-                Err(e) if is_absent(&e) => {}
-                Err(e) => return Err(e).at("take over", &path),
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps the files of an earlier attempt that still have the content it wrote, and removes everything else.
-    fn take_over(&mut self) -> Result<(), StoreError> {
-        let written = journal::read(&self.dir)?;
-        let mut kept = BTreeMap::new();
-        for entry in walk(&self.dir).collect::<Result<Vec<_>, _>>().at("read", &self.dir)? {
-            let (path, kind) = (entry.path(), entry.file_type());
-            let name = relative(&self.dir, path);
-            let own = name.as_deref().is_some_and(|name| [JOURNAL, SECONDS, ATTEMPT].contains(&name));
-            let in_the_way = own || name.as_ref().is_some_and(|name| written.contains_key(name));
-            if (own && kind.is_file()) || (kind.is_dir() && !in_the_way) {
-                continue;
-            }
-            let intact = match &name {
-                Some(name) if kind.is_file() => journal::intact(&self.dir, name, &written)?,
-                _ => None,
-            };
-            match (name, intact) {
-                (Some(name), Some(entry)) => {
-                    kept.insert(name, entry);
-                }
-                (name, _) => {
-                    remove(path)?;
-                    self.earlier.damaged.extend(name.filter(|name| written.contains_key(name)));
-                }
-            }
-        }
-        remove(&self.dir.join(JOURNAL))?;
-        for (name, entry) in &kept {
-            journal::note(&self.dir, name, entry)?;
-        }
-        *self.files() = kept;
-        Ok(())
+    /// Where the last holder of the right worked.
+    fn before(&self) -> Option<PathBuf> {
+        self.lease.before().map(|token| self.places.work_of(self.stage, &self.key, token))
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<String, FileEntry>> {
@@ -261,8 +202,7 @@ impl Workspace {
         }
         for entry in walk(&self.dir).collect::<Result<Vec<_>, _>>().at("read", &self.dir)? {
             let name = relative(&self.dir, entry.path()).unwrap_or_default();
-            let own =
-                [JOURNAL, SECONDS, ATTEMPT].contains(&name.as_str()) || name.split('/').next() == Some(CHECKPOINT);
+            let own = OWN.contains(&name.as_str()) || name.split('/').next() == Some(CHECKPOINT);
             match entry.file_type().is_dir() {
                 true => sync_folder(entry.path())?,
                 false if own || files.contains_key(&name) => {}
@@ -326,11 +266,4 @@ impl Drop for Workspace {
             let _ = fs::rename(&self.dir, work);
         }
     }
-}
-
-/// `path` below `dir` with forward slashes; `None` if it is not UTF-8.
-fn relative(dir: &Path, path: &Path) -> Option<String> {
-    let inner = path.strip_prefix(dir).unwrap_or(path);
-    let parts: Option<Vec<&str>> = inner.components().map(|part| part.as_os_str().to_str()).collect();
-    parts.map(|parts| parts.join("/"))
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::choice::Sampler;
 use crate::experiment::settings::{Base, ModelSources};
 use crate::files::{plain_file, write_atomic};
 use crate::hashing::HashCache;
@@ -28,13 +29,22 @@ pub struct Memories {
     models_changed: bool,
 }
 
+/// What is known of a base model that is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownModel {
+    pub(super) hash: String,
+    /// What draws its images where nobody names a sampler.
+    pub(super) sampler: Sampler,
+}
+
 impl Memories {
     /// What earlier commands found out; nothing where it cannot be read.
     #[must_use]
     pub fn open(store: &Path) -> Self {
         let bytes = |name| plain_file::read(&store.join(name), LARGEST).unwrap_or_default();
         let mut models: BTreeMap<String, String> = serde_json::from_slice(&bytes(MODELS)).unwrap_or_default();
-        // The hash of an encoder is followed by the version of the code that reads it.
+        // The hash of an encoder is followed by the version of the code that reads it, that of a base model by its
+        // usual sampler.
         let is_hash = |text: &str| blake3::Hash::from_hex(text.split(' ').next().unwrap_or_default()).is_ok();
         models.retain(|_, hash| is_hash(hash));
         Self {
@@ -56,6 +66,19 @@ impl Memories {
         if let Some(name) = name(sources) {
             self.models_changed |= self.models.insert(name, hash.to_owned()).as_deref() != Some(hash);
         }
+    }
+
+    /// What a base model of the Hub was when it was last seen. Where its sampler was not noted, it was an earlier
+    /// version of this program that saw the model: all of its images were drawn with `dpm++2m` unless another one was named.
+    pub(super) fn base_model(&self, sources: &ModelSources) -> Option<KnownModel> {
+        let noted = self.model(sources)?;
+        let (hash, sampler) = noted.split_once(' ').unwrap_or((&noted, ""));
+        Some(KnownModel { hash: hash.to_owned(), sampler: sampler.parse().unwrap_or(Sampler::DpmPp2m) })
+    }
+
+    /// Remembers a base model of the Hub.
+    pub(super) fn note_base_model(&mut self, sources: &ModelSources, known: &KnownModel) {
+        self.note_model(sources, &format!("{} {}", known.hash, known.sampler));
     }
 
     /// Keeps what is new if there is a store and it may be written.
@@ -126,9 +149,14 @@ mod tests {
         let mut memories = Memories::open(store.path());
         memories.note_model(&base(None), &hash);
         memories.note_model(&base(Some("v2")), "no hash");
+        let xl = KnownModel { hash: hash.clone(), sampler: Sampler::Euler };
+        memories.note_base_model(&base(Some("xl")), &xl);
         memories.keep();
         let memories = Memories::open(store.path());
-        assert_eq!(memories.model(&base(Some("main"))), Some(hash));
+        assert_eq!(memories.model(&base(Some("main"))), Some(hash.clone()));
+        assert_eq!(memories.base_model(&base(Some("xl"))).unwrap(), xl);
+        let older = memories.base_model(&base(None)).unwrap();
+        assert_eq!(older, KnownModel { hash: hash.clone(), sampler: Sampler::DpmPp2m });
         assert_eq!(memories.model(&base(Some("v2"))), None, "what is not a hash is forgotten");
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::absent::{AbsentModel, missing_files};
 use super::lookup::{HubAccess, Lookup};
-use super::memories::Memories;
+use super::memories::{KnownModel, Memories};
+use crate::choice::Sampler;
 use crate::experiment::Experiment;
 use crate::experiment::settings::ModelSources;
 use crate::worker::BaseModel;
@@ -15,6 +16,8 @@ pub(super) struct Models {
     pub(super) found: BTreeMap<ModelSources, BaseModel>,
     pub(super) absent: Vec<AbsentModel>,
     pub(super) hashes: BTreeMap<ModelSources, String>,
+    /// What draws their images where nobody names a sampler; of absent models as far as it is known.
+    pub(super) samplers: BTreeMap<ModelSources, Sampler>,
 }
 
 impl Models {
@@ -33,16 +36,23 @@ impl Models {
             let absent =
                 found.as_ref().err().and_then(missing_files).filter(|_| lookup.hub == HubAccess::CacheOrAbsent);
             let hash = if let Some(message) = absent {
-                let known = memories.model(&sources);
+                let known = memories.base_model(&sources);
                 let base = sources.all().find(|base| message.is_about(base)).unwrap_or(&sources.base).clone();
                 let absent = AbsentModel { base, known: known.is_some(), message: message.text };
-                let hash = known.unwrap_or_else(|| absent.stand_in());
+                let hash = match known {
+                    Some(known) => {
+                        models.samplers.insert(sources.clone(), known.sampler);
+                        known.hash
+                    }
+                    None => absent.stand_in(),
+                };
                 models.absent.push(absent);
                 hash
             } else {
                 let model = found?;
-                memories.note_model(&sources, &model.hash);
-                let hash = model.hash.clone();
+                let (hash, sampler) = (model.hash.clone(), model.summary.process.usual_sampler());
+                memories.note_base_model(&sources, &KnownModel { hash: hash.clone(), sampler });
+                models.samplers.insert(sources.clone(), sampler);
                 models.found.insert(sources.clone(), model);
                 hash
             };

@@ -64,6 +64,7 @@ impl Study {
         let models = Models::find(experiment, lookup, &mut memories).map_err(StudyError::Model)?;
         let encoders = Encoders::find(experiment, lookup, &mut memories).map_err(StudyError::Model)?;
         facts.base_hashes = models.hashes;
+        facts.usual_samplers = models.samplers;
         facts.encoder_hashes = encoders.hashes;
         for choice in &experiment.settings.evaluate.encoders {
             if let Some(encoder) = encoders.found.get(&choice.model) {

@@ -1,6 +1,6 @@
 //! Whether a study's samplers can do as many steps as it wants, on the models it names.
 
-use crate::choice::Sampling;
+use crate::choice::{Conflict, Sampling};
 use crate::experiment::{Experiment, Problem, Problems, settings};
 use crate::sampling::process::Process;
 use crate::sampling::samplers::Sampler;
@@ -20,10 +20,19 @@ pub(super) fn check(
         let uses = std::iter::once(("generate", generate.images.sampling))
             .chain(class_images.map(|prior| ("train.prior_preservation", prior.images.sampling())));
         for (section, sampling) in uses {
-            if let Some((message, help)) = impossible(sampling, &model.summary.process) {
-                let place = experiment.place(&format!("{section}.steps"), Some(index));
-                problems.push(Problem::error(place, format!("`{section}.steps`: {message}")).help(help));
-            }
+            let process = &model.summary.process;
+            let sampling = sampling.or(process.usual_sampler());
+            // What the file itself names was checked when it was read.
+            let (setting, message, help) = match sampling.check() {
+                Err(Conflict { setting, message, help }) => (setting, message, help),
+                Ok(()) => match impossible(sampling, process) {
+                    Some((message, help)) => ("steps", message, help),
+                    None => continue,
+                },
+            };
+            let key = format!("{section}.{setting}");
+            let place = experiment.place(&key, Some(index));
+            problems.push(Problem::error(place, format!("`{key}`: {message}")).help(help));
         }
     }
     if problems.has_errors() { Err(problems) } else { Ok(()) }

@@ -36,6 +36,12 @@ impl Texts {
         Ok(Self { folder: folder.to_owned(), files })
     }
 
+    /// Texts that lie in no folder; `source` stands for it in messages.
+    pub(crate) fn given(source: &Path, files: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect();
+        Self { folder: source.to_owned(), files }
+    }
+
     /// The same without a file.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let mut fewer = self.clone();

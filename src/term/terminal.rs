@@ -157,7 +157,7 @@ impl State {
             }
             Event::JobPaused { job, done, total } => {
                 self.jobs.remove(&Task::of(job));
-                self.info(&format!("paused {} at a rung of the race, step {done} of {total}", title(job)));
+                self.info(&format!("paused {} at a rung of the race, step {done} of {total}", self.title(job)));
             }
             Event::JobFailed { job, reason, cells } => {
                 self.jobs.remove(&Task::of(job));

@@ -6,8 +6,11 @@
 
 mod average;
 mod batch;
+mod batch_config;
+mod config;
 mod dropout;
 mod error;
+mod material;
 pub mod optimizer;
 mod order;
 mod probe;
@@ -16,12 +19,17 @@ mod rates;
 mod sample;
 mod source;
 mod state;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 pub use batch::{Batch, Preserved};
+pub use batch_config::BatchConfig;
+pub use config::TrainingConfig;
 pub use error::TrainingError;
+pub use material::{ClassMaterial, Material};
 pub use probe::{ProbeSet, probe_loss, probe_values};
 pub use prompt::{Prompt, TokenIds};
-pub use sample::TrainingItem;
-pub use source::{BatchConfig, BatchSource, ClassMaterial, Material};
-pub use trainer::{Gradients, StepReport, Trainer, TrainingConfig};
+pub use sample::{MirrorImage, TrainingItem};
+pub use source::BatchSource;
+pub use trainer::{Gradients, StepReport, Trainer};

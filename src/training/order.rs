@@ -9,7 +9,7 @@ use crate::sampling::noise::derive;
 /// Items of one shape follow each other in an order that is shuffled for every epoch, and a forward pass takes the next
 /// ones, across the end of an epoch. Items of several shapes are put together with their like, as sd-scripts does: in
 /// every epoch the items of each shape are shuffled and cut into passes, the last of which may be smaller, and the
-/// passes of all shapes are shuffled.
+/// passes of all shapes are shuffled. Class images follow the photos ([`Order::beside`]).
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     /// The shape of each item.
@@ -49,6 +49,42 @@ impl Order {
         let before: usize = all[..place].iter().map(Vec::len).sum();
         let first = epoch * count + before as u64;
         all[place].iter().zip(first..).map(|(item, number)| Place { item: *item, number }).collect()
+    }
+
+    /// The items that stand beside those of a forward pass of `photos`: as many, and of the same shape. Where there are
+    /// several shapes, the items of each are used one after the other, in an order that is shuffled each time all of
+    /// them have been used.
+    pub(super) fn beside(&self, photos: &Self, pass: u64) -> Vec<Place> {
+        if self.shapes.is_empty() {
+            return Vec::new();
+        }
+        if self.is_of_one_shape() && photos.is_of_one_shape() {
+            return self.pass(pass);
+        }
+        let places = photos.pass(pass);
+        let Some(shape) = places.first().map(|place| &photos.shapes[place.item]) else { return places };
+        let like = |order: Vec<usize>| -> Vec<usize> {
+            order.into_iter().filter(|item| self.shapes[*item] == *shape).collect()
+        };
+        let count = self.shapes.iter().filter(|other| *other == shape).count() as u64;
+        let used = photos.used(shape, pass);
+        let beside = places.iter().zip(used..).filter_map(|(place, n)| {
+            let item = like(self.shuffled(n.checked_div(count)?)).get((n % count) as usize).copied()?;
+            Some(Place { item, number: place.number })
+        });
+        beside.collect()
+    }
+
+    /// How many items of a shape the passes before this one have used.
+    fn used(&self, shape: &[usize], pass: u64) -> u64 {
+        if self.is_of_one_shape() {
+            return pass * self.batch_size as u64;
+        }
+        let passes = self.passes();
+        let in_epoch = self.shapes.iter().filter(|other| *other == shape).count() as u64;
+        let all = self.passes_of(pass / passes);
+        let before = all.iter().take((pass % passes) as usize).flatten();
+        pass / passes * in_epoch + before.filter(|item| self.shapes[**item] == shape).count() as u64
     }
 
     /// The epoch, counted from 1, in which a forward pass ends.
@@ -119,5 +155,32 @@ mod tests {
             assert!((epoch * 4..epoch * 4 + 4).all(|pass| order.epoch(pass) == epoch + 1));
         }
         assert!(epochs.windows(2).any(|pair| pair[0] != pair[1]), "epochs are shuffled");
+    }
+
+    #[test]
+    fn class_images_have_the_shape_of_the_photos_beside_them() {
+        let shape = |side: &usize| vec![4, *side, 48 / side];
+        let photos = Order::new([8, 6, 8, 8, 6].iter().map(shape).collect(), 2, "photo", 3);
+        let sides = [8, 6, 8, 6, 8, 8];
+        let images = Order::new(sides.iter().map(shape).collect(), 2, "class", 3);
+        let (mut used, mut numbers) = (vec![0; sides.len()], Vec::new());
+        // 40 epochs of three passes: 120 photos of one shape, 80 of the other.
+        for pass in 0..120 {
+            let (places, beside) = (photos.pass(pass), images.beside(&photos, pass));
+            assert_eq!(places.len(), beside.len());
+            for (photo, image) in places.iter().zip(&beside) {
+                assert_eq!(photos.shapes[photo.item], images.shapes[image.item]);
+                assert_eq!(photo.number, image.number);
+                used[image.item] += 1;
+                numbers.push(image.number);
+            }
+        }
+        assert_eq!(used, [30, 40, 30, 40, 30, 30]);
+        assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+        // Of one shape they are what they were before there were several.
+        let one = Order::new(vec![vec![4, 4, 4]; 5], 2, "class", 3);
+        let photos = Order::new(vec![vec![4, 4, 4]; 3], 2, "photo", 3);
+        assert_eq!(one.beside(&photos, 7), one.pass(7));
+        assert_eq!(Order::new(vec![], 2, "class", 3).beside(&photos, 7), []);
     }
 }

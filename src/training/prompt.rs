@@ -44,11 +44,12 @@ impl Prompt {
         Ok(Self::Ids(TokenIds { ids: (0..encoders).map(of_encoder).collect::<Result<_>>()?, sizes }))
     }
 
-    /// The same prompt for an image that this one is told the sizes of.
-    pub(super) fn with_sizes_of(&self, other: &Self) -> Self {
+    /// The same prompt for images of other sizes.
+    pub(super) fn with_sizes(&self, sizes: Option<&Tensor>) -> Self {
+        let sizes = sizes.cloned();
         match self {
-            Self::Encoded(own) => Self::Encoded(Conditioning { sizes: other.sizes().cloned(), ..own.clone() }),
-            Self::Ids(own) => Self::Ids(TokenIds { sizes: other.sizes().cloned(), ..own.clone() }),
+            Self::Encoded(own) => Self::Encoded(Conditioning { sizes, ..own.clone() }),
+            Self::Ids(own) => Self::Ids(TokenIds { sizes, ..own.clone() }),
         }
     }
 

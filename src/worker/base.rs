@@ -15,6 +15,7 @@ use crate::models::Parts;
 use crate::models::Tokenizer;
 use crate::models::elsewhere::{Elsewhere, VAE_ALONE, VAE_OF_MODEL};
 use crate::models::families::{FOLDERS, TEXT_ENCODERS};
+use crate::models::refusal;
 use crate::models::storage::storage;
 
 /// A model that is there and whole; its weights are not loaded yet.
@@ -38,11 +39,16 @@ impl BaseModel {
     /// A missing folder, part or tensor, a shape that does not fit, a Hub that cannot be reached.
     pub fn find(sources: &ModelSources, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
         let ModelSources { base, vae, text_encoders } = sources;
-        let path = locate(base, &FOLDERS, access)?;
-        let vae = vae.as_ref().map(|vae| locate(vae, &[&VAE_ALONE, &VAE_OF_MODEL], access)).transpose()?;
-        let text_encoders = text_encoders.as_ref().map(|model| locate(model, &TEXT_ENCODERS, access)).transpose()?;
-        let find = |id: &str| hub::Hub::from_env(true).ok()?.cached_folder(&id.parse().ok()?);
-        let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref(), find: &find };
+        let path = locate(base, hub::Wanted { kinds: &FOLDERS, refusal: &refusal }, access)?;
+        let vae = vae
+            .as_ref()
+            .map(|vae| locate(vae, hub::Wanted::files(&[&VAE_ALONE, &VAE_OF_MODEL]), access))
+            .transpose()?;
+        let text_encoders = text_encoders
+            .as_ref()
+            .map(|model| locate(model, hub::Wanted::files(&TEXT_ENCODERS), access))
+            .transpose()?;
+        let elsewhere = Elsewhere { vae: vae.as_deref(), text_encoders: text_encoders.as_deref() };
         let mut parts = Parts::open_with(&path, &elsewhere)?;
         let summary = parts.check()?;
         let mut files = BTreeMap::new();

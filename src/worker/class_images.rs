@@ -6,10 +6,14 @@ use crate::models::Model;
 use crate::records::images::{Group, ImageEntry};
 use crate::stage::ClassImages;
 
-/// Makes the class images at the training resolution and encodes them, as the script encodes its class folder.
+/// Makes the class images at the training resolution, or in the shapes of the photos, and encodes them, as the script
+/// encodes its class folder.
 pub(super) fn run(model: &Model, wanted: &ClassImages, ctx: &Context<'_>) -> Result<(), StageError> {
     let recipe = wanted.train.prior_preservation.recipe(wanted.dataset.resolution);
-    let entries = ImageEntry::all(Group::Class, &recipe.prompts, &recipe.seeds);
+    let mut entries = ImageEntry::all(Group::Class, &recipe.prompts, &recipe.seeds);
+    for (entry, size) in entries.iter_mut().zip(wanted.sizes().into_iter().flatten()) {
+        entry.size = Some(size);
+    }
     let list = images::list(entries, &recipe, 0.0);
     images::render(model, &list, &LoraSet::empty(), wanted.hints, ctx)?;
 

@@ -11,6 +11,7 @@ use super::error::{StageError, failed};
 use super::locate::{Access, combined, locate};
 use crate::experiment::settings::{EncoderChoice, Purpose};
 use crate::hashing::{HashCache, HashedFile};
+use crate::hub::Wanted;
 use crate::kernels::Machine;
 use crate::models::vision::{Encoder, EncoderParts, VERSION};
 use crate::tensors::{ModelFolder, ModelPart};
@@ -58,7 +59,7 @@ impl FoundEncoder {
     }
 
     fn open(choice: &EncoderChoice, cache: &mut HashCache, access: Access<'_>) -> Result<Self> {
-        let path = locate(&choice.model, &[&FOLDER], access)?;
+        let path = locate(&choice.model, Wanted::files(&[&FOLDER]), access)?;
         let mut parts = EncoderParts::open(&path)?;
         let info = parts.check()?;
         if choice.is_for(Purpose::Prompt) && !info.has_text {

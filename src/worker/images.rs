@@ -16,7 +16,7 @@ use crate::store::Artifact;
 pub(super) fn list(images: Vec<ImageEntry>, recipe: &ImageRecipe, lora_scale: f64) -> ImageList {
     let settings = ImageSettings {
         sampling: recipe.sampling,
-        guidance_scale: recipe.guidance_scale,
+        guidance: recipe.guidance,
         negative_prompt: recipe.negative_prompt.clone(),
         width: recipe.width,
         height: recipe.height,
@@ -33,8 +33,8 @@ pub(super) fn read(artifact: &Artifact) -> Result<ImageList, StageError> {
 
 /// Makes every image of `list` that the workspace does not hold yet, then writes `images.json`.
 ///
-/// Images of one prompt go through the model `batch_size` at a time, or more ([`Model::images_at_once`]). An
-/// image does not depend on its batch, so an interrupted list ends in the same bytes.
+/// Images of one prompt and one size go through the model `batch_size` at a time, or more ([`Model::images_at_once`]).
+/// An image does not depend on its batch, so an interrupted list ends in the same bytes.
 pub(super) fn render(
     model: &Model,
     list: &ImageList,
@@ -48,18 +48,22 @@ pub(super) fn render(
         ctx.note(format!("{} of {total} images are already there, going on with the rest", total - missing.len()));
     }
     let mut done = total - missing.len();
-    let at_once = model.images_at_once(list.settings.width, list.settings.height, hints.batch_size);
-    for batch in same_prompt(&missing, at_once) {
+    let at_once = |entry: &ImageEntry| {
+        let (width, height) = list.size(entry);
+        model.images_at_once(width, height, hints.batch_size)
+    };
+    for batch in alike(&missing, at_once) {
         let seeds: Vec<u64> = batch.iter().map(|entry| entry.seed).collect();
+        let (width, height) = list.size(batch[0]);
         let request = ImageRequest {
             prompt: &batch[0].prompt,
             negative_prompt: &list.settings.negative_prompt,
             seeds: &seeds,
-            width: list.settings.width,
-            height: list.settings.height,
+            width,
+            height,
             sampling: list.settings.sampling,
             reading: list.settings.reading,
-            guidance_scale: list.settings.guidance_scale,
+            guidance: list.settings.guidance,
             batch_size: seeds.len(),
         };
         let mut progress = |step: usize, steps: usize| {
@@ -84,11 +88,11 @@ pub(super) fn render(
     ctx.write_json(FILE, list)
 }
 
-/// Cuts a list into runs of one prompt, `limit` entries at most.
-fn same_prompt<'a>(entries: &'a [&'a ImageEntry], limit: usize) -> Vec<&'a [&'a ImageEntry]> {
+/// Cuts a list into runs of one prompt and one size, of at most so many entries as `limit` says of the first.
+fn alike<'a>(entries: &'a [&'a ImageEntry], limit: impl Fn(&ImageEntry) -> usize) -> Vec<&'a [&'a ImageEntry]> {
     let mut batches = Vec::new();
-    for run in entries.chunk_by(|a, b| a.prompt == b.prompt) {
-        batches.extend(run.chunks(limit));
+    for run in entries.chunk_by(|a, b| a.prompt == b.prompt && a.size == b.size) {
+        batches.extend(run.chunks(limit(run[0])));
     }
     batches
 }
@@ -99,12 +103,17 @@ mod tests {
     use crate::records::images::Group;
 
     #[test]
-    fn batches_never_mix_prompts() {
+    fn batches_never_mix_prompts_or_sizes() {
         let prompts = ["a".to_string(), "b".to_string()];
         let all = ImageEntry::all(Group::Class, &prompts, &[0, 1, 2]);
         let all: Vec<&ImageEntry> = all.iter().collect();
-        let sizes: Vec<usize> = same_prompt(&all, 2).iter().map(|batch| batch.len()).collect();
+        let sizes: Vec<usize> = alike(&all, |_| 2).iter().map(|batch| batch.len()).collect();
         assert_eq!(sizes, [2, 1, 2, 1]);
-        assert!(same_prompt(&all, 8).iter().all(|batch| batch.iter().all(|entry| entry.prompt == batch[0].prompt)));
+        assert!(alike(&all, |_| 8).iter().all(|batch| batch.iter().all(|entry| entry.prompt == batch[0].prompt)));
+        let mut all: Vec<ImageEntry> = all.into_iter().cloned().collect();
+        all[1].size = Some((8, 16));
+        let all: Vec<&ImageEntry> = all.iter().collect();
+        let sizes: Vec<usize> = alike(&all, |_| 8).iter().map(|batch| batch.len()).collect();
+        assert_eq!(sizes, [1, 1, 1, 3]);
     }
 }

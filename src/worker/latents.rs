@@ -76,3 +76,33 @@ pub(super) fn of_photo<'l>(
 ) -> Result<&'l (Tensor, Tensor), StageError> {
     latents.get(short(hash)).ok_or_else(|| failed(format!("photo {} has no latents", short(hash))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Parts;
+    use std::path::Path;
+
+    /// `tests/golden/training/make_sd_scripts.py` called sd-scripts' own `cache_batch_latents` with `flip_aug`.
+    #[test]
+    fn a_photo_and_its_mirror_image_are_encoded_as_sd_scripts_does() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let expected =
+            candle_core::safetensors::load(golden.join("training/sd_scripts.safetensors"), &Device::Cpu).unwrap();
+        let parts = Parts::open(&golden.join("models/sd1")).unwrap();
+        let model = parts.load(&Device::Cpu, DType::F32).unwrap();
+        let pixel = |x: u32, y: u32, c: u32| u8::try_from((x * 7 + y * 13 + c * 29 + x * y) % 256).unwrap();
+        let image = RgbImage::from_fn(24, 16, |x, y| image::Rgb([0, 1, 2].map(|c| pixel(x, y, c))));
+        let mut latents = Latents::default();
+        latents.add(&model, "flip", &image).unwrap();
+        latents.add(&model, "mirror", &image::imageops::flip_horizontal(&image)).unwrap();
+        let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let far = |ours: &str, theirs: &str| {
+            let (ours, theirs) = (numbers(&latents.0[ours]), numbers(&expected[theirs]));
+            assert_eq!(ours.len(), theirs.len());
+            ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(far("flip.mean", "flip.mean") < 1e-4 && far("mirror.mean", "flip.mirrored") < 1e-4);
+        assert!(far("mirror.mean", "flip.mean") > 1e-2, "the mirror image is another picture");
+    }
+}

@@ -8,7 +8,6 @@ use super::stop::StopFlag;
 use crate::event::{Event, Observer};
 use crate::experiment::settings::Base;
 use crate::hub;
-use crate::tensors::ModelFolder;
 
 /// What a lookup may do, and who hears of it.
 #[derive(Clone, Copy)]
@@ -21,13 +20,13 @@ pub struct Access<'a> {
     pub stop: &'a StopFlag,
 }
 
-/// The folder or file of a model; the missing ones of `files` are downloaded if it is one of the Hub.
-pub(super) fn locate(model: &Base, files: &[&ModelFolder], access: Access<'_>) -> Result<PathBuf> {
+/// The folder or file of a model; what is missing of it is downloaded if it is one of the Hub.
+pub(super) fn locate(model: &Base, wanted: hub::Wanted<'_>, access: Access<'_>) -> Result<PathBuf> {
     let news = |news| access.observer.observe(&event(news));
     let watch = hub::Watch { news: &news, stop: &|| access.stop.is_set() };
     Ok(match model {
         Base::Folder(path) | Base::File(path) => path.clone(),
-        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), files, access.offline, watch)?,
+        Base::Hub { id, revision } => hub::resolve(id, revision.as_deref(), wanted, access.offline, watch)?,
     })
 }
 

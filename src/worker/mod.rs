@@ -25,6 +25,7 @@ mod stages;
 mod stop;
 mod train;
 mod train_log;
+mod train_metadata;
 mod training_items;
 
 pub use base::BaseModel;

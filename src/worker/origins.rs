@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{StageError, failed};
 use crate::models::ImageSizes;
+use crate::photos::Cut;
 use crate::records::photos::{FILE, PhotoList, short};
 use crate::store::Artifact;
 
@@ -20,6 +21,13 @@ impl Origin {
     /// The sizes that a model is told, for a picture of which `target` was encoded.
     pub(super) fn sizes(self, target: (usize, usize)) -> ImageSizes {
         ImageSizes { original: self.original, crop: self.crop, target }
+    }
+
+    /// Where what was cut out lies in the mirror image of the photo with this hash.
+    pub(super) fn mirrored(self, cut: &Cut, hash: &str) -> Self {
+        let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX).max(1);
+        let size = (pixels(self.original.1), pixels(self.original.0));
+        Self { crop: (self.crop.0, cut.mirrored_left(size, hash)), ..self }
     }
 }
 

@@ -2,20 +2,14 @@
 
 use super::{context::Context, error::StageError, error::failed, latents::Latents, latents::mirror_image, png};
 use crate::models::Model;
-use crate::photos::{self, Cut, Photo, Scan};
+use crate::photos::{self, Photo, Scan};
 use crate::records::photos::{FILE, PhotoEntry, PhotoList, SkippedEntry, crop_file, mask_file, short};
 use crate::stage::Prepare;
 
 /// Decodes and crops every photo first, then encodes them one by one.
 pub(super) fn run(model: &Model, wanted: &Prepare, scan: &Scan, ctx: &Context<'_>) -> Result<(), StageError> {
     let dataset = &wanted.dataset;
-    let cut = Cut {
-        resolution: dataset.resolution,
-        crop: dataset.crop,
-        // It is there if it is used.
-        seed: dataset.seed.unwrap_or_default(),
-        buckets: dataset.aspect_buckets,
-    };
+    let cut = dataset.cut();
     let total = scan.photos.len() as u64;
     let progress = |done: usize, detail: &str| {
         ctx.progress((done as u64, total), "photos", detail.to_owned());

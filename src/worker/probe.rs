@@ -61,7 +61,7 @@ fn questions<'a>(
 ) -> Result<Vec<Question<'a>>, StageError> {
     let prepared = ctx.need(Stage::Prepare)?;
     let (latents, origins) = (latents::read(prepared)?, Origins::read(prepared)?);
-    let mut prompts = Prompts::encoded(model, lora);
+    let mut prompts = Prompts::encoded(model, lora, wanted.clip_skip);
     let mut questions = Vec::new();
     for words in [Words::Identifier, Words::Class, Words::Name] {
         for (split, photos) in [(Split::Train, &wanted.photos), (Split::HeldOut, &wanted.held_out)] {

@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::error::StageError;
 use super::origins::Origin;
+use crate::choice::PromptOptions;
 use crate::models::{ImageSizes, LoraSet, Model};
 use crate::training::{Prompt, TokenIds, TrainingItem};
 
@@ -18,16 +19,17 @@ pub(super) struct Prompts<'a> {
 
 /// What becomes of a prompt.
 enum How<'a> {
-    /// What the text encoders make of it, with what an adapter adds to them.
-    Encoded(&'a LoraSet),
+    /// What the text encoders make of it, with what an adapter adds to them, without so many of the last layers.
+    Encoded(&'a LoraSet, usize),
     /// Its token ids: the text encoders are trained.
     Ids,
 }
 
 impl<'a> Prompts<'a> {
-    /// Prompts that are encoded, with what an adapter adds to the text encoders.
-    pub(super) fn encoded(model: &'a Model, lora: &'a LoraSet) -> Self {
-        Self { model, how: How::Encoded(lora), known: BTreeMap::new() }
+    /// Prompts that are encoded, with what an adapter adds to the text encoders. As many of their last layers are left
+    /// out as `clip_skip` of a training says.
+    pub(super) fn encoded(model: &'a Model, lora: &'a LoraSet, clip_skip: Option<usize>) -> Self {
+        Self { model, how: How::Encoded(lora, clip_skip.unwrap_or(0)), known: BTreeMap::new() }
     }
 
     /// Prompts for text encoders that are trained.
@@ -55,8 +57,9 @@ impl<'a> Prompts<'a> {
     pub(super) fn prompt(&mut self, prompt: &str, sizes: ImageSizes) -> Result<Prompt, StageError> {
         if !self.known.contains_key(prompt) {
             let known = match self.how {
-                How::Encoded(lora) => {
-                    let encoded = self.model.encode_prompt(prompt, lora)?;
+                How::Encoded(lora, clip_skip) => {
+                    let options = PromptOptions { clip_skip, ..PromptOptions::default() };
+                    let encoded = self.model.prompts.encode(prompt, &options, lora, &self.model.device)?;
                     encoded.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.into()
                 }
                 How::Ids => {

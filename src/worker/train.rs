@@ -8,11 +8,12 @@ use super::{
     error::{StageError, failed},
     probe_curve::ProbeCurve,
     train_log::TrainLog,
+    train_metadata,
     training_items::Items,
 };
 use crate::adapter;
-use crate::adapter::Adapter;
 use crate::adapter::file::BaseLabel;
+use crate::adapter::{Adapter, Start};
 use crate::choice::AdapterKind;
 use crate::kernels;
 use crate::models::{AdaptableLayer, Model, TrainedText};
@@ -31,6 +32,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     // And so are all prompts, unless the text encoders are trained.
     let recipe = &wanted.train.recipe;
     let text = recipe.text_encoder.then(|| TrainedText::load(&model.prompts)).transpose()?;
+    let text = text.map(|text| text.without_last(recipe.clip_skip.unwrap_or(0)));
     model.prompts.release();
     kernels::release_freed_memory();
     let probes = ProbeCurve::new(model, wanted, &items);
@@ -44,8 +46,15 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
             norms.extend(text.weight_norms(targets)?);
         }
     }
-    let (rank, alpha, seed) = (recipe.rank, recipe.plain_alpha(), recipe.seed);
-    let adapter = Adapter::init_with(&norms, recipe.adapter, &layers, rank, alpha, seed, &model.device)?;
+    let start = Start {
+        kind: recipe.adapter,
+        rank: recipe.rank,
+        alpha: recipe.plain_alpha(),
+        seed: recipe.seed,
+        lokr_factor: recipe.lokr_factor,
+        norms: &norms,
+    };
+    let adapter = Adapter::begin(&start, &layers, &model.device)?;
     let source = batch_source(model, wanted, items, layers)?;
     let mut trainer = Trainer::new(&model.denoiser, &model.process, config(wanted), adapter)?;
     if let Some(text) = text {
@@ -92,7 +101,7 @@ pub(super) fn run(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<()
     log.write(ctx.workspace)?;
     ctx.workspace.write(DIFFUSERS, &adapter::file::save_diffusers(&trainer.kept()?)?)?;
     let mut metadata = BaseLabel::of_model(&model.denoiser, &model.process).metadata();
-    metadata.extend(kohya_metadata(wanted));
+    metadata.extend(train_metadata::of(wanted));
     ctx.workspace.write(KOHYA, &adapter::file::save_kohya(&trainer.kept()?, &metadata)?)?;
     Ok(())
 }
@@ -155,35 +164,4 @@ fn loss_row(report: &StepReport, epoch: u64) -> LossRow {
         learning_rate: report.learning_rate,
         grad_norm: report.grad_norm,
     }
-}
-
-/// What other programs show about the file: nothing that differs between two runs of the same training.
-fn kohya_metadata(wanted: &Train) -> BTreeMap<String, String> {
-    let train = &wanted.train.recipe;
-    let mut entries = vec![
-        ("ss_learning_rate", train.learning_rate.to_string()),
-        ("ss_unet_lr", train.learning_rate.to_string()),
-        ("ss_lr_scheduler", train.lr_scheduler.to_string()),
-        ("ss_optimizer", train.optimizer.name.title().to_owned()),
-        ("ss_seed", train.seed.to_string()),
-        ("ss_steps", train.steps.to_string()),
-        ("ss_num_train_images", wanted.photos.len().to_string()),
-        ("ss_batch_size_per_device", train.batch_size.to_string()),
-        ("ss_gradient_accumulation_steps", train.gradient_accumulation.to_string()),
-        ("ss_resolution", format!("({0}, {0})", wanted.dataset.resolution)),
-        ("modelspec.resolution", format!("{0}x{0}", wanted.dataset.resolution)),
-        ("modelspec.title", wanted.subject.identifier.clone()),
-        ("modelspec.trigger_phrase", wanted.subject.identifier.clone()),
-    ];
-    // Files of trainings without an option stay as they are.
-    let optional = [
-        ("ss_text_encoder_lr", train.text_encoder_learning_rate.map(|rate| rate.to_string())),
-        ("ss_noise_offset", train.noise_offset.map(|offset| offset.to_string())),
-        ("ss_min_snr_gamma", train.snr_gamma.map(|gamma| gamma.to_string())),
-        ("ss_caption_dropout_rate", train.caption_dropout.map(|probability| probability.to_string())),
-        ("ss_enable_bucket", wanted.dataset.aspect_buckets.then(|| "True".to_owned())),
-        ("ss_flip_aug", wanted.dataset.random_flip.then(|| "True".to_owned())),
-    ];
-    entries.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value?))));
-    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{StageError, failed};
-use crate::records::rows::{self, LossRow, ProbeRow, Row, StepRow, TimingRow};
+use crate::records::rows::{self, BandRow, LossRow, ProbeRow, Row, StepRow, TimingRow};
 use crate::store::Workspace;
 
-/// The three files. They are part of every checkpoint, so that it and they are always of one moment, and become files
+/// The four files. They are part of every checkpoint, so that it and they are always of one moment, and become files
 /// at the end.
 #[derive(Debug, Default)]
 pub(super) struct TrainLog {
     loss: Vec<LossRow>,
     timing: Vec<TimingRow>,
     probe: Vec<ProbeRow>,
+    bands: Vec<BandRow>,
 }
 
 /// The log's part of a checkpoint: one line of JSON with the text of each file.
@@ -21,6 +22,7 @@ struct Texts {
     loss: String,
     timing: String,
     probe: String,
+    bands: String,
 }
 
 impl TrainLog {
@@ -32,13 +34,19 @@ impl TrainLog {
             loss: rows::read(texts.loss.as_bytes()).ok()?,
             timing: rows::read(texts.timing.as_bytes()).ok()?,
             probe: rows::read(texts.probe.as_bytes()).ok()?,
+            bands: rows::read(texts.bands.as_bytes()).ok()?,
         };
         Some((log, &checkpoint[end + 1..]))
     }
 
     /// A checkpoint: the log and behind it the state of the training.
     pub(super) fn checkpoint(&self, state: &[u8]) -> Result<Vec<u8>, StageError> {
-        let texts = Texts { loss: text(&self.loss)?, timing: text(&self.timing)?, probe: text(&self.probe)? };
+        let texts = Texts {
+            loss: text(&self.loss)?,
+            timing: text(&self.timing)?,
+            probe: text(&self.probe)?,
+            bands: text(&self.bands)?,
+        };
         let mut bytes = serde_json::to_vec(&texts).map_err(failed)?;
         bytes.push(b'\n');
         bytes.extend(state);
@@ -58,20 +66,23 @@ impl TrainLog {
     }
 
     /// Adds a probe.
-    pub(super) fn probe(&mut self, row: ProbeRow) {
+    pub(super) fn probe(&mut self, row: ProbeRow, bands: BandRow) {
         self.probe.push(row);
+        self.bands.push(bands);
     }
 
-    /// Writes what a report shows of an unfinished training; nothing goes on from these files.
+    /// Writes what a report and a race see of an unfinished training; nothing goes on from these files.
     pub(super) fn show(&self, workspace: &Workspace) -> Result<(), StageError> {
         workspace.write(&rows::so_far::<LossRow>(), text(&self.loss)?.as_bytes())?;
+        workspace.write(&rows::so_far::<BandRow>(), text(&self.bands)?.as_bytes())?;
         Ok(workspace.write(&rows::so_far::<ProbeRow>(), text(&self.probe)?.as_bytes())?)
     }
 
-    /// Writes the three files.
+    /// Writes the four files.
     pub(super) fn write(&self, workspace: &Workspace) -> Result<(), StageError> {
         workspace.write(LossRow::FILE, text(&self.loss)?.as_bytes())?;
         workspace.write(TimingRow::FILE, text(&self.timing)?.as_bytes())?;
+        workspace.write(BandRow::FILE, text(&self.bands)?.as_bytes())?;
         Ok(workspace.write(ProbeRow::FILE, text(&self.probe)?.as_bytes())?)
     }
 }
@@ -98,7 +109,8 @@ mod tests {
                 grad_norm: 2.0,
             };
             log.step(loss, TimingRow::new(step, Duration::from_millis(1500)));
-            log.probe(ProbeRow { step, split: Split::HeldOut, loss: 0.25 });
+            let bands = BandRow { step, split: Split::HeldOut, low: Some(0.125), middle: None, high: Some(1.0 / 3.0) };
+            log.probe(ProbeRow { step, split: Split::HeldOut, loss: 0.25 }, bands);
         }
     }
 

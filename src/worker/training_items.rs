@@ -4,7 +4,7 @@ use super::{context::Context, error::StageError, images, latents, origins::Origi
 use crate::experiment::settings::Subject;
 use crate::models::{ImageSizes, LoraSet, Model};
 use crate::stage::{Stage, Train, with_class_word};
-use crate::training::{ClassMaterial, Material, TrainingItem};
+use crate::training::{ClassMaterial, Material, MirrorImage, TrainingItem};
 
 /// What a training works on.
 pub(super) struct Items {
@@ -19,14 +19,20 @@ impl Items {
     pub(super) fn gather(model: &Model, wanted: &Train, ctx: &Context<'_>) -> Result<Self, StageError> {
         let prepared = ctx.need(Stage::Prepare)?;
         let (latents, origins) = (latents::read(prepared)?, Origins::read(prepared)?);
-        let (recipe, base) = (&wanted.train.recipe, LoraSet::empty());
-        let mut prompts = if recipe.text_encoder { Prompts::ids(model) } else { Prompts::encoded(model, &base) };
+        let (recipe, base, cut) = (&wanted.train.recipe, LoraSet::empty(), wanted.dataset.cut());
+        let mut prompts = match recipe.text_encoder {
+            true => Prompts::ids(model),
+            false => Prompts::encoded(model, &base, recipe.clip_skip),
+        };
         let caption = |hash: &String| wanted.captions.as_ref().and_then(|captions| captions.get(hash));
         let photo = |prompts: &mut Prompts<'_>, hash: &String| {
             let prompt = caption(hash).unwrap_or(&recipe.instance_prompt);
-            let mut item = prompts.item(latents::of_photo(&latents, hash)?, prompt, Some(origins.of(hash)?))?;
-            if let Some((mean, std)) = latents::of_mirror_image(&latents, hash) {
-                item.mirrored = Some((mean.squeeze(0)?, std.squeeze(0)?));
+            let origin = origins.of(hash)?;
+            let mut item = prompts.item(latents::of_photo(&latents, hash)?, prompt, Some(origin))?;
+            if let Some(latent) = latents::of_mirror_image(&latents, hash) {
+                let image = prompts.item(latent, prompt, Some(origin.mirrored(&cut, hash)))?;
+                let sizes = image.conditioning.sizes().cloned();
+                item.mirrored = Some(MirrorImage { mean: image.mean, std: image.std, sizes });
             }
             Ok::<_, StageError>(item)
         };

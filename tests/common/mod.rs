@@ -149,6 +149,31 @@ impl Study {
     }
 }
 
+/// Three learning rates, of which two learn next to nothing, and two seeds that learn
+/// alike, so that so small a study can tell the rates apart.
+pub fn raced() -> String {
+    let text = SMALL
+        .replace("images = 2", "images = 0")
+        .replace("steps = 6", "steps = 2")
+        .replace("steps = 3", "steps = 1")
+        .replace("seeds = [0, 1]", "seeds = [0]")
+        .replace("baseline_prompts = [\"a {name} {class}\"]", "baseline_prompts = []")
+        .replace("probe_every = 2", "probe_every = 1\nprobe_photos = 1\ndrift_prompts = []")
+        .replace("probe_timesteps = 2", "probe_timesteps = 1")
+        .replace("batch_size = 2", "batch_size = 1")
+        .replace("checkpoint_every = 2", "checkpoint_every = 3")
+        .replace("resolution = 64", "resolution = 32")
+        .replace("size = 2", "size = 1")
+        .replace("dataset.size = [1, 2]", "train.learning_rate = [1e-2, 1e-7, 2e-7]\ntrain.seed = [1, 2]");
+    text + "\n[race]\nrungs = [0.5]\nstop_values = true\n"
+}
+
+/// The decisions in the store.
+pub fn decisions(study: &Study) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(study.path().join("reports/.store/.race")).into_iter().flatten().map(Result::unwrap);
+    entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
+}
+
 /// Insists that a study has the results of an undisturbed run.
 #[track_caller]
 pub fn assert_same(expected: &BTreeMap<String, Vec<u8>>, study: &Study, what: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use runner::hub::{HubError, News};
+use runner::hub::{HubError, News, Wanted};
 use runner::models::families::FOLDERS;
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, resolve, succeeds, told};
@@ -46,7 +46,7 @@ fn missing_files_are_downloaded_once_into_the_shared_layout() {
         succeeds(&cache, &hub, &model);
         let by_commit = id().at(COMMIT).unwrap();
         let watch = runner::hub::Watch { news: &|_| (), stop: &|| false };
-        assert_eq!(hub.resolve(&by_commit, &FOLDERS, watch).unwrap(), cache.snapshot());
+        assert_eq!(hub.resolve(&by_commit, Wanted::files(&FOLDERS), watch).unwrap(), cache.snapshot());
     }
 }
 
@@ -96,7 +96,7 @@ fn what_the_hub_lacks_or_refuses_is_explained() {
     for words in ["unet/diffusion_pytorch_model.bin", "owner/name@revision", "refs/pr/1", "save_pretrained"] {
         assert!(error.to_string().contains(words), "{error}");
     }
-    assert_eq!(server.log().len(), 1, "nothing is downloaded that cannot be used");
+    assert_eq!(server.log().len(), 2, "beside the list only model_index.json is asked for");
     model.0.remove("unet/diffusion_pytorch_model.bin");
     let server = Server::honest(&model);
     let error = fails(&cache, &cache.hub(&server.url), &model);

@@ -2,6 +2,7 @@
 
 mod cache;
 mod content;
+mod foreign;
 mod model;
 mod patience;
 mod program;

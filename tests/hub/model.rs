@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use runner::hub::{Hub, HubError, Limits, ModelId, News, Token, Watch};
+use runner::hub::{Hub, HubError, Limits, ModelId, News, Token, Wanted, Watch};
 use runner::models::families::FOLDERS;
 
 pub(crate) const REPO: &str = "some-owner/tiny";
@@ -137,7 +137,7 @@ pub(crate) fn id() -> ModelId {
 pub(crate) fn resolve(hub: &Hub) -> (Result<PathBuf, HubError>, Vec<News>) {
     let told = RefCell::new(Vec::new());
     let news = |news| told.borrow_mut().push(news);
-    let result = hub.resolve(&id(), &FOLDERS, Watch { news: &news, stop: &|| false });
+    let result = hub.resolve(&id(), Wanted::files(&FOLDERS), Watch { news: &news, stop: &|| false });
     (result, told.into_inner())
 }
 

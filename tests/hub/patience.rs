@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use runner::hub::{Hub, HubError, News, Watch};
+use runner::hub::{Hub, HubError, News, Wanted, Watch};
 use runner::models::families::FOLDERS;
 
 use super::model::{COMMIT, CONFIG, Cache, Model, WEIGHTS, fails, id, succeeds};
@@ -129,7 +129,7 @@ fn a_stop_is_heard_at_once_and_keeps_what_has_arrived() {
         }
         stopped.get().is_some()
     };
-    let error = hub.resolve(&id(), &FOLDERS, Watch { news: &news, stop: &stop }).unwrap_err();
+    let error = hub.resolve(&id(), Wanted::files(&FOLDERS), Watch { news: &news, stop: &stop }).unwrap_err();
     assert!(matches!(error, HubError::Stopped { .. }), "{error}");
     assert!(stopped.get().unwrap().elapsed() < Duration::from_secs(1));
     assert_eq!(std::fs::metadata(&partial).unwrap().len(), 30_000);

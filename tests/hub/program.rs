@@ -9,7 +9,7 @@ use super::model::{Cache, Model, SECRET, WEIGHTS};
 use super::server::{Server, honest};
 
 /// The model of the repository, as a Hub has it.
-fn toyworld() -> Model {
+pub(crate) fn toyworld() -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/models/toyworld");
     let mut model = Model::tiny();
     let names: Vec<String> = model.names().map(str::to_owned).collect();
@@ -21,7 +21,7 @@ fn toyworld() -> Model {
     model
 }
 
-fn runner(cache: &Cache, server: &Server) -> Command {
+pub(crate) fn runner(cache: &Cache, server: &Server) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
     let home = cache.path();
     let home = home.parent().unwrap();
@@ -31,7 +31,7 @@ fn runner(cache: &Cache, server: &Server) -> Command {
     command
 }
 
-fn generate(command: &mut Command) -> &mut Command {
+pub(crate) fn generate(command: &mut Command) -> &mut Command {
     let args = ["generate", "--model", "some-owner/tiny", "--prompt", "x", "--steps", "1", "--guidance-scale", "1"];
     command.args(args).args(["--width", "64", "--height", "64", "--format", "json", "--device", "cpu"])
 }
@@ -52,7 +52,7 @@ fn progress_is_told_to_people_and_programs() {
 }
 
 /// The experiment file of a study with that model; it has far too few photos, which is found after the download.
-fn study(home: &Path) -> &'static str {
+pub(crate) fn study(home: &Path) -> &'static str {
     let photos = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/shinchan");
     let text = format!(
         "[model]\nbase = \"some-owner/tiny\"\ndevice = \"cpu\"\n[subject]\nidentifier = \"aawxbc\"\nclass = \"toy\"\n\

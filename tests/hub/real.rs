@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use runner::hub::{HubError, Watch};
+use runner::hub::{HubError, Wanted, Watch};
 use runner::models::elsewhere::{VAE_ALONE, VAE_OF_MODEL};
 use runner::models::families::{FOLDERS, TEXT_ENCODERS};
 use runner::tensors::ModelFolder;
@@ -68,7 +68,7 @@ fn fetched(names: &str, kinds: &[&ModelFolder]) -> BTreeSet<String> {
     let (cache, model) = (Cache::new(), repository(names));
     let server = Server::honest(&model);
     let watch = Watch { news: &|_| (), stop: &|| false };
-    let folder = cache.hub(&server.url).resolve(&id(), kinds, watch).unwrap();
+    let folder = cache.hub(&server.url).resolve(&id(), Wanted::files(kinds), watch).unwrap();
     let asked: BTreeSet<String> = server
         .log()
         .iter()

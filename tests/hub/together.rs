@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use runner::hub::{HubError, News};
+use runner::hub::{HubError, News, Wanted};
 use runner::models::families::FOLDERS;
 
 use super::model::{Cache, Model, WEIGHTS, resolve, succeeds, told};
@@ -58,7 +58,7 @@ fn a_lock_is_waited_for_until_its_owner_ends() {
     let hub = cache.hub(&server.url);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(1000));
             drop(lock);
         });
         let news = succeeds(&cache, &hub, &model);
@@ -82,6 +82,6 @@ fn waiting_can_be_stopped() {
     let waits = std::cell::Cell::new(false);
     let news = |news| waits.set(waits.get() || matches!(news, News::Note(text) if text.contains("waiting")));
     let watch = runner::hub::Watch { news: &news, stop: &|| waits.get() };
-    let error = cache.hub(&server.url).resolve(&super::model::id(), &FOLDERS, watch).unwrap_err();
+    let error = cache.hub(&server.url).resolve(&super::model::id(), Wanted::files(&FOLDERS), watch).unwrap_err();
     assert!(matches!(error, HubError::Stopped { .. }), "{error}");
 }

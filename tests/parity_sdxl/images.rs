@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use image::RgbImage;
 use runner::adapter::file;
-use runner::choice::{PromptOptions, Sampling};
+use runner::choice::{Guidance, PromptOptions, Sampling};
 use runner::pipeline::{ImageRequest, generate};
 
 use super::psnr::psnr;
@@ -17,7 +17,8 @@ struct Case {
     width: usize,
     height: usize,
     seeds: Vec<u64>,
-    guidance_scale: f64,
+    #[serde(flatten)]
+    guidance: Guidance,
     negative_prompt: String,
     adapter: bool,
     zeros: bool,
@@ -36,7 +37,7 @@ fn draw(model: &Model, case: &Case, seeds: &[u64], batch_size: usize, lora: &Lor
         height: case.height,
         sampling: Sampling::new(case.sampler.parse().unwrap(), case.steps),
         reading: PromptOptions::default(),
-        guidance_scale: case.guidance_scale,
+        guidance: case.guidance,
         batch_size,
     };
     generate(model, &request, lora, &mut |_, _| ControlFlow::Continue(())).unwrap()

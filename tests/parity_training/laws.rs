@@ -99,7 +99,8 @@ fn options_source(case: &Case, denoiser: &Denoiser, batch_size: usize, accumulat
     };
     let mut photos = items(3, denoiser, 500);
     for (i, photo) in photos.iter_mut().enumerate() {
-        photo.mirrored = Some((photo.mean.neg().unwrap(), photo.std.clone()));
+        let (mean, std) = (photo.mean.neg().unwrap(), photo.std.clone());
+        photo.mirrored = Some(MirrorImage { mean, std, sizes: None });
         photo.conditioning = prompt(10 * i as u32);
     }
     let class = ClassMaterial::Output((0..3).map(|i| prompt(200 + i)).collect());

@@ -10,14 +10,14 @@ use device::{device, there};
 use runner::adapter::Adapter;
 use runner::choice::{AdapterKind, Scaling, Targets};
 use runner::models::config::{TextConfig, UNetConfig, scheduler};
-use runner::models::{Denoiser, Parts, Recompute, TrainedText, UNet2DConditionModel};
+use runner::models::{Denoiser, LoraSet, Parts, Recompute, TrainedText, UNet2DConditionModel};
 use runner::sampling::noise::TorchRng;
 use runner::sampling::process::Process;
 use runner::sampling::schedule::{NoiseSchedule, ScheduleSettings};
 use runner::tensors::Weights;
 use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
-    Batch, BatchConfig, BatchSource, Gradients, Material, Preserved, ProbeSet, Prompt, TokenIds, Trainer,
+    Batch, BatchConfig, BatchSource, Gradients, Material, MirrorImage, Preserved, ProbeSet, Prompt, TokenIds, Trainer,
     TrainingConfig, TrainingError, TrainingItem, probe_loss, probe_values,
 };
 use std::collections::BTreeMap;
@@ -58,9 +58,24 @@ struct Case {
     /// The base model's output is kept.
     #[serde(default)]
     output: bool,
+    /// Last layers of the text encoder that are left out.
+    #[serde(default)]
+    clip_skip: usize,
+    /// How far torch in f32 is from torch in f64.
+    f32: Option<InF32>,
     /// Module → tokens of its input, as peft's dropout saw them.
     mask_tokens: BTreeMap<String, usize>,
     steps: Vec<Step>,
+}
+
+/// How far torch's own training in f32 is from the same in f64, each as a part of a tensor's norm.
+#[derive(serde::Deserialize)]
+struct InF32 {
+    gradient: f64,
+    weights: f64,
+    update: f64,
+    /// The tensor whose change is farthest.
+    tensor: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -85,6 +100,11 @@ fn cases() -> BTreeMap<String, Case> {
         serde_json::from_str(&std::fs::read_to_string(golden(file)).unwrap()).unwrap()
     };
     read("training/cases.json").into_iter().chain(read("training/options.json")).collect()
+}
+
+/// The text encoder of a small model, to be trained without its last layers.
+fn text_without(name: &str, skip: usize) -> TrainedText {
+    text(name).without_last(skip)
 }
 
 /// The text encoder of a small model, to be trained.
@@ -116,7 +136,7 @@ impl Case {
     fn adapter(&self, denoiser: &Denoiser) -> Adapter {
         let mut layers = denoiser.adaptable_layers(self.targets);
         if self.text {
-            layers.extend(text(&self.model).adaptable_layers(self.targets));
+            layers.extend(text_without(&self.model, self.clip_skip).adaptable_layers(self.targets));
         }
         let scaling = if self.rslora { Scaling::RsLora } else { Scaling::Standard };
         let alpha = scaling.alpha(self.alpha, self.rank);
@@ -160,7 +180,7 @@ impl Case {
     /// A training that has done no step.
     fn trainer<'a>(&self, denoiser: &'a Denoiser, process: &'a Process, recompute: Recompute) -> Trainer<'a> {
         let trainer = Trainer::new(denoiser, process, self.config(recompute), self.adapter(denoiser)).unwrap();
-        if self.text { trainer.with_text(text(&self.model)) } else { trainer }
+        if self.text { trainer.with_text(text_without(&self.model, self.clip_skip)) } else { trainer }
     }
 
     fn batches(&self, denoiser: &Denoiser, step: usize) -> Vec<Batch> {

@@ -5,6 +5,9 @@
 #   cluster.sh start ROOT    start munged, slurmctld and slurmd; prints the lines to `eval` in a shell that uses them
 #   cluster.sh stop ROOT     stop them
 #
+# SLURM_TEST_CPUS: cores of a node. SLURM_TEST_NODES=2: a second node, `second`, that is a daemon with a host name of its
+# own on this machine. SLURM_TEST_CONF: more lines for slurm.conf.
+#
 # Without ROOT/x (what `fetch` unpacks) the programs on the PATH are used. Written for Debian's Slurm 22.05, as root,
 # without systemd and cgroups. The reasons for the settings are beside them.
 set -eu
@@ -33,7 +36,7 @@ fetch() {
 
 start() {
     command -v slurmctld slurmd munged sbatch >/dev/null || { echo "no Slurm: run $0 fetch $root" >&2; exit 3; }
-    mkdir -p "$run"/{state,spool,log,dev,munge}
+    mkdir -p "$run"/{state,spool/second,log,dev,munge}
     chmod 700 "$run/munge"
     [ -e "$run/munge/key" ] || head -c 1024 /dev/urandom >"$run/munge/key"
     chmod 600 "$run/munge/key"
@@ -43,6 +46,8 @@ start() {
     [ -d "$plugins" ] || plugins=/usr/lib/x86_64-linux-gnu/slurm-wlm
     host=$(hostname -s)
     port=${SLURM_TEST_PORT:-46817}
+    second=
+    [ "${SLURM_TEST_NODES:-1}" = 1 ] || second=yes
     cat >"$run/slurm.conf" <<CONF
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
@@ -56,11 +61,11 @@ PluginDir=$plugins
 SlurmUser=root
 SlurmdUser=root
 StateSaveLocation=$run/state
-SlurmdSpoolDir=$run/spool
+SlurmdSpoolDir=$run/spool/%n
 SlurmctldPidFile=$run/slurmctld.pid
-SlurmdPidFile=$run/slurmd.pid
+SlurmdPidFile=$run/slurmd-%n.pid
 SlurmctldLogFile=$run/log/slurmctld.log
-SlurmdLogFile=$run/log/slurmd.log
+SlurmdLogFile=$run/log/slurmd-%n.log
 # No cgroups, no systemd.
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -79,8 +84,10 @@ KillWait=10
 MinJobAge=300
 MailProg=/bin/true
 NodeName=$host NodeAddr=127.0.0.1 CPUs=${SLURM_TEST_CPUS:-2} RealMemory=1500 State=UNKNOWN Gres=gpu:2
-PartitionName=main Nodes=$host Default=YES MaxTime=60 State=UP
-PartitionName=short Nodes=$host MaxTime=1 State=UP
+${second:+NodeName=second NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=${SLURM_TEST_CPUS:-2} RealMemory=1500 State=UNKNOWN}
+PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP
+PartitionName=short Nodes=ALL MaxTime=1 State=UP
+${SLURM_TEST_CONF:-}
 CONF
     echo "NodeName=$host Name=gpu File=$run/dev/nvidia[0-1] Flags=nvidia_gpu_env" >"$run/gres.conf"
     munged --force --socket="$run/munge/munge.sock" --key-file="$run/munge/key" --pid-file="$run/munge/munged.pid" \
@@ -88,18 +95,26 @@ CONF
     slurmctld -c >&2
     # The path of slurmstepd is compiled in.
     stepd=$x/usr/sbin/slurmstepd-wlm
-    if [ -e "$stepd" ]; then slurmd -d "$stepd" >&2; else slurmd >&2; fi
+    [ -e "$stepd" ] && stepd="-d $stepd" || stepd=
+    # shellcheck disable=SC2086
+    slurmd $stepd >&2
+    # A daemon finds its line in slurm.conf by its host name, which it must be able to look up.
+    if [ -n "$second" ]; then
+        (cat /etc/hosts && echo "127.0.0.1 second") >"$run/hosts"
+        unshare --uts --mount sh -c "hostname second && mount --bind $run/hosts /etc/hosts && slurmd $stepd" >&2
+    fi
+    is_up() { [ "$(sinfo -h -N -p main -o %T 2>/dev/null | grep -c idle)" = "${SLURM_TEST_NODES:-1}" ]; }
     for _ in $(seq 100); do
-        sinfo -h -o %T 2>/dev/null | grep -q idle && break
+        is_up && break
         sleep 0.2
     done
-    sinfo -h -o %T | grep -q idle || { echo "the cluster did not start; see $run/log" >&2; exit 1; }
+    is_up || { echo "the cluster did not start; see $run/log" >&2; exit 1; }
     echo "export SLURM_CONF='$SLURM_CONF' PATH='$PATH' LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}'"
 }
 
 stop() {
-    for pid in slurmd.pid slurmctld.pid munge/munged.pid; do
-        if [ -s "$run/$pid" ]; then kill "$(cat "$run/$pid")" 2>/dev/null || true; fi
+    for pid in "$run"/slurmd-*.pid "$run/slurmctld.pid" "$run/munge/munged.pid"; do
+        if [ -s "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi
     done
 }
 

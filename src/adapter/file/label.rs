@@ -7,7 +7,7 @@
 use super::key::Part;
 use crate::models::Denoiser;
 use crate::models::config::UNetConfig;
-use crate::models::families::Family;
+use crate::models::families::{Family, Label};
 use crate::sampling::process::Process;
 use crate::sampling::schedule::PredictionType;
 use std::collections::BTreeMap;
@@ -116,18 +116,11 @@ pub(super) fn family_of_layers<'a>(layers: impl Iterator<Item = (Part, &'a str, 
 
 /// The family that a metadata value names.
 fn family_of_word(key: &str, value: &str) -> Option<Family> {
-    if key == V2 {
-        return (value == "True").then_some(Family::Sd2);
-    }
-    const BEGINNINGS: [(&str, Family); 6] = [
-        ("sdxl", Family::Sdxl),
-        ("stable-diffusion-xl", Family::Sdxl),
-        ("sd_v2", Family::Sd2),
-        ("stable-diffusion-v2", Family::Sd2),
-        ("sd_v1", Family::Sd1),
-        ("stable-diffusion-v1", Family::Sd1),
-    ];
-    BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, family)| *family)
+    let named = |label: &Label| match key {
+        V2 => label.v2 && value == "True",
+        _ => label.words.iter().any(|beginning| value.starts_with(beginning)),
+    };
+    Family::ALL.into_iter().find(|family| named(&family.data().label))
 }
 
 /// Whether the metadata says that the base model predicts v; `None`: it does not say.

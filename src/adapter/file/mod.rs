@@ -25,5 +25,5 @@ pub use error::{LoraFileError, NotApplied, Refused};
 pub use inspect::{ModuleSummary, Summary, inspect};
 pub use label::BaseLabel;
 pub use load::{Fit, fit, load, load_bytes, load_partly};
-pub use save::{save_diffusers, save_kohya};
+pub use save::{network_args, save_diffusers, save_kohya};
 pub use thumbnail::{Thumbnail, thumbnail};

@@ -27,7 +27,7 @@ pub(super) fn of(deltas: &Deltas) -> Result<Option<String>, (String, String)> {
         let rank = usual_rank(layers.iter().filter_map(|(_, delta)| delta.shape.rank));
         let others = layers.iter().filter(|(_, delta)| delta.shape.rank != Some(rank));
         let others: Map<String, Value> =
-            others.map(|((_, layer), delta)| (layer.clone(), json!(delta.shape.rank))).collect();
+            others.map(|((_, layer), delta)| (end(layer).to_owned(), json!(delta.shape.rank))).collect();
         let entries = [
             ("alpha_pattern", json!(others)),
             ("bias", json!("none")),
@@ -35,13 +35,19 @@ pub(super) fn of(deltas: &Deltas) -> Result<Option<String>, (String, String)> {
             ("peft_type", json!("LORA")),
             ("r", json!(rank)),
             ("rank_pattern", json!(others)),
-            ("target_modules", json!(layers.iter().map(|((_, layer), _)| layer).collect::<Vec<_>>())),
+            ("target_modules", json!(layers.iter().map(|((_, layer), _)| end(layer)).collect::<Vec<_>>())),
             ("use_dora", json!(first.kind == AdapterKind::Dora)),
             ("use_rslora", json!(false)),
         ];
         all.extend(entries.map(|(key, value)| (format!("{}.{key}", part.name()), value)));
     }
     Ok(Some(Value::Object(all).to_string()))
+}
+
+/// The part of a layer's name that counts: peft compares ends of names, and text encoders of transformers 5 have no
+/// `text_model.` in theirs.
+fn end(layer: &str) -> &str {
+    layer.strip_prefix("text_model.").unwrap_or(layer)
 }
 
 /// The rank that most layers have; of several such the smallest.

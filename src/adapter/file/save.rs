@@ -12,6 +12,7 @@ use crate::models::delta::kinds::about;
 use crate::models::families::Family;
 use crate::tensors::tensor_file;
 use candle_core::{Result, Tensor, bail};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -75,6 +76,26 @@ fn of_file(about: &About, module: &Module, name: &str, tensor: &Tensor) -> Resul
     }
 }
 
+/// sd-scripts' module that trains such adapters, and its first arguments.
+fn network(kind: AdapterKind) -> (&'static str, Vec<(&'static str, &'static str)>) {
+    match kind {
+        AdapterKind::Dora => ("lycoris.kohya", vec![("algo", "lora"), ("dora_wd", "True")]),
+        kind => {
+            let (module, algorithm) = about(kind).kohya;
+            (module, algorithm.map(|name| ("algo", name)).into_iter().collect())
+        }
+    }
+}
+
+/// kohya's `ss_network_args` of a kind of adapter with more arguments: JSON as Python writes it, whose values are text.
+#[must_use]
+pub fn network_args(kind: AdapterKind, more: &[(&str, String)]) -> String {
+    let own = network(kind).1;
+    let all = own.iter().copied().chain(more.iter().map(|(key, value)| (*key, value.as_str())));
+    let pairs: Vec<String> = all.map(|(key, value)| format!("{}: {}", json!(key), json!(value))).collect();
+    format!("{{{}}}", pairs.join(", "))
+}
+
 /// The keys of sd-scripts' `SS_METADATA_MINIMUM_KEYS` (library/train_util.py) and of
 /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) that depend neither on the training nor on the base
 /// model. No dates: the same training gives the same bytes.
@@ -84,10 +105,7 @@ pub(super) fn kohya_metadata(
     dim: &str,
     alpha: &str,
 ) -> BTreeMap<String, String> {
-    let (module, arguments) = match kind {
-        AdapterKind::Dora => ("lycoris.kohya", r#"{"algo": "lora", "dora_wd": "True"}"#),
-        kind => about(kind).kohya,
-    };
+    let (module, arguments) = (network(kind).0, network_args(kind, &[]));
     // Whose names the layers have.
     let implementation = match family {
         Some(Family::Sdxl) => "https://github.com/Stability-AI/generative-models",
@@ -97,7 +115,7 @@ pub(super) fn kohya_metadata(
         ("ss_network_module", module),
         ("ss_network_dim", dim),
         ("ss_network_alpha", alpha),
-        ("ss_network_args", arguments),
+        ("ss_network_args", arguments.as_str()),
         ("modelspec.sai_model_spec", "1.0.1"),
         ("modelspec.implementation", implementation),
     ]

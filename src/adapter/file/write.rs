@@ -44,7 +44,9 @@ impl Writer<'_> {
             for (name, tensor) in tensors {
                 let ending = match delta.about().names(name).and_then(|names| names.diffusers) {
                     Some(endings) => endings[usize::from(*part != Part::Unet)].to_owned(),
-                    None => "lora_magnitude_vector".to_owned(),
+                    None if *part == Part::Unet => "lora_magnitude_vector".to_owned(),
+                    // transformers 5, which reads text encoders' parts, knows no other name.
+                    None => "lora_magnitude_vector.weight".to_owned(),
                 };
                 let tensor = if name == MAGNITUDE { self.tensor(lengths_of_peft(delta, &tensor))? } else { tensor };
                 named.insert(format!("{}.{layer}.{ending}", part.name()), tensor);

@@ -7,12 +7,16 @@ mod arrays;
 mod programs;
 mod queue;
 mod record;
+mod resources;
 mod script;
 mod slurm;
+mod turn;
 
 pub use arrays::{After, Array, Task, arrays};
 pub use programs::SlurmError;
 pub use queue::{Queue, Queued};
 pub use record::{Submission, Submitted};
-pub use script::{TaskCommand, job_list, report_script, task_script};
-pub use slurm::{Call, Resources, Slurm};
+pub use resources::Resources;
+pub use script::{TaskCommand, job_list, next_script, report_script, task_script};
+pub use slurm::{Call, Slurm};
+pub use turn::Turn;

@@ -50,6 +50,13 @@ fn refused(output: &Output) -> SlurmError {
     let said = said.trim_start_matches("sbatch: error: ").to_owned();
     let lower = said.to_lowercase();
     let help = match lower.as_str() {
+        s if s.contains("time limit") => {
+            "\n`sinfo -o '%P %l'` lists the time limits of the partitions: name another one with --partition, or a \
+             shorter --time (a task that needs more goes on in another turn)"
+        }
+        s if s.contains("temporarily un") => {
+            "\nSlurm has as many jobs as it takes: submit a part with --only, or everything later"
+        }
         s if s.contains("partition") => "\n`sinfo --summarize` lists the partitions, their time limits and nodes",
         s if s.contains("munge") || s.contains("authentication") || s.contains("credential") => {
             "\nMunge, which proves to Slurm who you are, does not answer on this machine: ask the cluster's \
@@ -81,6 +88,9 @@ mod tests {
         };
         assert!(said("sbatch: error: Batch job submission failed: Invalid partition name specified").contains("sinfo"));
         assert!(said("sbatch: error: If munged is up, restart with --num-threads=10").contains("Munge"));
+        let time = said("sbatch: error: Batch job submission failed: Requested time limit is invalid");
+        assert!(time.contains("sinfo") && time.contains("--time"), "{time}");
+        assert!(said("Batch job submission failed: Resource temporarily unavailable").contains("as many jobs"));
         assert!(said("Job violates accounting/QOS policy (job submit limit)").contains("--only"));
         assert_eq!(said("\x1b[31mstrange"), "Slurm refused: \\u{1b}[31mstrange");
     }

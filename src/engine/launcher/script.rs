@@ -15,6 +15,8 @@ pub struct TaskCommand {
     pub folder: String,
     /// The experiment file and whatever was changed on the command line.
     pub study: Vec<String>,
+    /// Other options of `runner work`.
+    pub work: Vec<String>,
 }
 
 /// The jobs of an array, one a line, `stage/key`: a task does that in the line of its index.
@@ -32,9 +34,9 @@ pub fn job_list(plan: &Plan, array: &Array) -> String {
 /// The script of an array: does the job in the line of the task's index, and asks to be run again after a checkpoint.
 #[must_use]
 pub fn task_script(command: &TaskCommand, jobs: &Path) -> String {
-    let TaskCommand { program, folder, study } = command;
+    let TaskCommand { program, folder, study, work } = command;
     let (program, folder, jobs) = (shell_word(program), shell_word(folder), shell_word(&jobs.to_string_lossy()));
-    let study = shell_line(study);
+    let study = shell_line(&[study.as_slice(), work].concat());
     format!(
         r#"#!/bin/bash
 # Written by `runner submit`. Task N of the array does the job in line N of the list.
@@ -67,13 +69,29 @@ exit "$code"
 /// The script that writes the report when all tasks have ended.
 #[must_use]
 pub fn report_script(command: &TaskCommand, class: &str) -> String {
-    let TaskCommand { program, folder, study } = command;
-    let (program, folder) = (shell_word(program), shell_word(folder));
-    let study = shell_line(study);
+    format!("{}exec {}", head(command), report(command, class))
+}
+
+/// The script that hands over what is next when all tasks of this turn have ended; `options` are those of
+/// `runner submit`. The report of what there is so far comes first, while nobody works.
+#[must_use]
+pub fn next_script(command: &TaskCommand, class: &str, options: &[String]) -> String {
+    let (program, study, options) = (shell_word(&command.program), shell_line(&command.study), shell_line(options));
     format!(
-        "#!/bin/bash\n# Written by `runner submit`. It needs no GPU.\ncd {folder} || exit 1\n\
-         exec {program} report {study} --offline --device-class {class}\n"
+        "{}{}exec {program} submit {study} --launcher slurm --offline --device-class {class} {options}\n",
+        head(command),
+        report(command, class)
     )
+}
+
+fn head(command: &TaskCommand) -> String {
+    let folder = shell_word(&command.folder);
+    format!("#!/bin/bash\n# Written by `runner submit`. It needs no GPU.\ncd {folder} || exit 1\n")
+}
+
+fn report(command: &TaskCommand, class: &str) -> String {
+    let (program, study) = (shell_word(&command.program), shell_line(&command.study));
+    format!("{program} report {study} --offline --device-class {class}\n")
 }
 
 #[cfg(test)]
@@ -101,6 +119,7 @@ mod tests {
             program: "/opt/my runner".into(),
             folder: "/home/a$(touch x)".into(),
             study: vec!["it's; rm -rf.toml".into(), "--set".into(), "subject.class=`id`".into()],
+            work: vec!["--max-jobs=1".into()],
         };
         let script = task_script(&command, Path::new("/r/a b.jobs"));
         assert!(script.contains("cd '/home/a$(touch x)' ||"), "{script}");

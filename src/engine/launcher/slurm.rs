@@ -6,34 +6,14 @@ use super::arrays::{After, Array};
 use super::programs::{SlurmError, run};
 use super::queue::Queue;
 use super::record::{Submission, Submitted};
-use super::script::{TaskCommand, job_list, report_script, task_script};
+use super::resources::Resources;
+use super::script::{TaskCommand, job_list, next_script, report_script, task_script};
 use crate::files::write_atomic;
 use crate::plan::Plan;
 use crate::text::plain_text;
 
-/// Seconds before the end of the time at which a task is told to write its checkpoint.
-const GRACE: u32 = 120;
 /// Largest array of a Slurm that does not say: `MaxArraySize` is 1001 unless it is set.
 const MOST_TASKS: usize = 1000;
-
-/// What a task may use. Empty fields are left to the cluster's defaults. In Slurm's own notation.
-#[derive(Clone, Debug, Default)]
-pub struct Resources {
-    /// `--partition`
-    pub partition: Option<String>,
-    /// `--gres`, e.g. `gpu:1`
-    pub gres: Option<String>,
-    /// `--time`, e.g. `4:00:00`
-    pub time: Option<String>,
-    /// `--mem`, e.g. `16G`
-    pub mem: Option<String>,
-    /// `--cpus-per-task`
-    pub cpus: Option<u32>,
-    /// At most so many tasks of an array run at a time.
-    pub array_limit: Option<u32>,
-    /// Other options of `sbatch`, as they are.
-    pub others: Vec<String>,
-}
 
 /// A study on its way to Slurm.
 #[derive(Debug)]
@@ -52,6 +32,8 @@ pub struct Slurm<'a> {
     pub queue: &'a Queue,
     /// The folder of this submission.
     pub folder: &'a Path,
+    /// What `runner submit` gets, beside the study, when all arrays have ended; if nothing, that is the end.
+    pub next: Option<&'a [String]>,
 }
 
 /// A call of `sbatch` that is ready but for the numbers of other jobs.
@@ -88,11 +70,12 @@ impl Slurm<'_> {
         Queue::read(&listing, submissions)
     }
 
-    /// The calls of `sbatch`, one for each array and one for the report; `ids` are the numbers of the arrays.
+    /// The calls of `sbatch`, one for each array and one for the report, or for what is next; `ids` are the numbers of
+    /// the arrays.
     #[must_use]
     pub fn calls(&self, ids: &[String]) -> Vec<Call> {
         let mut calls: Vec<Call> = self.arrays.iter().map(|array| self.array_call(array, ids)).collect();
-        calls.push(self.report_call(ids));
+        calls.push(self.last_call(ids));
         calls
     }
 
@@ -123,7 +106,7 @@ impl Slurm<'_> {
             // A kill between two arrays leaves a file that knows the first.
             submission.write(self.folder)?;
         }
-        submission.report = sbatch(&self.report_call(&ids))?;
+        submission.report = sbatch(&self.last_call(&ids))?;
         Ok(submission.write(self.folder)?)
     }
 
@@ -132,7 +115,7 @@ impl Slurm<'_> {
         let limit = self.resources.array_limit.map(|limit| format!("%{limit}")).unwrap_or_default();
         let mut words = self.common(&array.name, &format!("logs/{}-%A_%a.log", array.name));
         words.push(format!("--array={}{limit}", ranges(&indices)));
-        words.push(format!("--signal=B:TERM@{GRACE}"));
+        words.push(format!("--signal=B:TERM@{}", self.resources.grace()));
         words.push("--requeue".into());
         words.extend(self.resources.words());
         let mut after: Vec<String> = array
@@ -164,15 +147,19 @@ impl Slurm<'_> {
         Call { words, script: (script, text), list: Some((list, job_list(self.plan, array))) }
     }
 
-    fn report_call(&self, ids: &[String]) -> Call {
-        let mut words = self.common("report", "logs/report-%j.log");
+    fn last_call(&self, ids: &[String]) -> Call {
+        let (name, text) = match self.next {
+            Some(options) => ("next", next_script(self.command, self.class, options)),
+            None => ("report", report_script(self.command, self.class)),
+        };
+        let mut words = self.common(name, &format!("logs/{name}-%j.log"));
         words.extend(self.resources.partition.iter().map(|name| format!("--partition={name}")));
         words.extend(self.resources.others.iter().cloned());
         let after: Vec<String> = (0..self.arrays.len()).map(|of| self.id(ids, of)).collect();
         words.push(format!("--dependency=afterany:{}", after.join(":")));
-        let script = self.folder.join("report.sh");
+        let script = self.folder.join(format!("{name}.sh"));
         words.push(script.to_string_lossy().into_owned());
-        Call { words, script: (script, report_script(self.command, self.class)), list: None }
+        Call { words, script: (script, text), list: None }
     }
 
     /// The number of an array, or its name while it has none.
@@ -191,21 +178,6 @@ impl Slurm<'_> {
             format!("--output={log}"),
             "--open-mode=append".into(),
         ]
-    }
-}
-
-impl Resources {
-    /// As options of `sbatch`.
-    fn words(&self) -> Vec<String> {
-        let named = [
-            ("partition", self.partition.clone()),
-            ("gres", self.gres.clone()),
-            ("time", self.time.clone()),
-            ("mem", self.mem.clone()),
-            ("cpus-per-task", self.cpus.map(|cpus| cpus.to_string())),
-        ];
-        let named = named.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
-        named.chain(self.others.iter().cloned()).collect()
     }
 }
 
@@ -253,7 +225,12 @@ mod tests {
     fn calls_name_what_they_wait_for() {
         let plan = plan(&["A", "B"]);
         let arrays = arrays(&plan, &[true; 5], &[false; 5], 10);
-        let command = TaskCommand { program: "/bin/runner".into(), folder: "/w".into(), study: vec!["a.toml".into()] };
+        let command = TaskCommand {
+            program: "/bin/runner".into(),
+            folder: "/w".into(),
+            study: vec!["a.toml".into()],
+            work: Vec::new(),
+        };
         let resources = Resources {
             gres: Some("gpu:1".into()),
             array_limit: Some(4),
@@ -268,6 +245,7 @@ mod tests {
             class: "cuda",
             queue: &Queue::default(),
             folder: Path::new("/r"),
+            next: None,
         };
         let calls = slurm.calls(&[]);
         let has = |call: usize, word: &str| calls[call].words.iter().any(|w| w == word);
@@ -278,5 +256,11 @@ mod tests {
         let ids = ["7", "8", "9"].map(str::to_owned);
         let calls = slurm.calls(&ids);
         assert!(calls[2].words.contains(&"--dependency=aftercorr:8,afterok:7".to_owned()));
+        // What is next stands in the place of the report.
+        let options = ["--turns=2".to_owned(), "--sbatch=--account=x y".to_owned()];
+        let last = Slurm { next: Some(&options), ..slurm }.calls(&ids).pop().unwrap();
+        assert!(last.words.contains(&"--dependency=afterany:7:8:9".to_owned()) && last.script.0.ends_with("next.sh"));
+        let words = "submit a.toml --launcher slurm --offline --device-class cuda '--turns=2' '--sbatch=--account=x y'";
+        assert!(last.script.1.contains(words), "{}", last.script.1);
     }
 }

@@ -86,7 +86,7 @@ fn a_fatal_error_ends_the_run() {
 fn advice_is_given_when_memory_is_short() {
     let advice =
         |settings: &Settings, device: &str| with_advice("DriverError(CUDA_ERROR_OUT_OF_MEMORY)", settings, device);
-    let mut small = settings();
+    let mut small = crate::stage::fixture::settings();
     small.train.recipe.gradient_checkpointing = false;
     assert!(advice(&small, "cpu").contains("gradient_checkpointing") && advice(&small, "cpu").contains("low_memory"));
     assert!(!advice(&small, "cuda").contains("low_memory"));

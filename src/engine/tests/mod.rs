@@ -10,7 +10,6 @@ use crate::{
     worker::{Context, Output, StageError, StopFlag, Worker},
 };
 use anyhow::Context as _;
-use serde_json::json;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -21,7 +20,7 @@ use std::{
 mod cells;
 mod damage;
 mod kills;
-mod race;
+pub(in crate::engine) mod race;
 mod terms;
 mod workers;
 
@@ -114,30 +113,10 @@ impl Worker for Fake {
     }
 }
 
-fn settings() -> Settings {
-    serde_json::from_value(json!({
-        "model": {"base": {"folder": "/m"}, "dtype": "f32", "device": "cpu", "low_memory": false},
-        "subject": {"identifier": "aawxbc", "class": "figurine", "name": ""},
-        "dataset": {"images": ["/p"], "size": 5, "held_out": 1, "resolution": 64, "crop": "center",
-            "captions": false, "seed": 0},
-        "train": {"instance_prompt": "a", "steps": 1, "batch_size": 1, "gradient_accumulation": 1,
-            "learning_rate": 1e-4, "lr_scheduler": "constant", "lr_warmup_steps": 0, "lr_cycles": 1, "lr_power": 1.0,
-            "rank": 4, "alpha": 4.0,
-            "dropout": 0.0, "optimizer": {"name": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
-                "weight_decay": 0.01},
-            "max_grad_norm": 1.0, "gradient_checkpointing": false, "checkpoint_every": 1, "seed": 0,
-            "prior_preservation": null},
-        "generate": {"sampler": "ddim", "steps": 1, "guidance_scale": 1.0, "negative_prompt": "", "seeds": [0],
-            "baseline_prompts": [], "prompts": ["a"], "width": 64, "height": 64, "lora_scale": 1.0, "batch_size": 1},
-        "evaluate": {"probe_every": 0, "probe_timesteps": 1, "probe_photos": 1, "probe_seed": 0, "drift_prompts": []}
-    }))
-    .unwrap()
-}
-
 /// One shared baseline; train and generate for each cell; `generate` needs both.
 pub(super) fn plan(cells: &[&str]) -> Plan {
     let job = |stage, label: &str, needs: Vec<usize>, cells: Vec<usize>| {
-        let inputs = fixture::inputs(stage, &settings(), label);
+        let inputs = fixture::inputs(stage, &fixture::settings(), label);
         Job { stage, key: inputs.key_inputs().key(stage), inputs, needs, cells, label: label.to_owned() }
     };
     let mut jobs = vec![job(Stage::Baseline, "all", vec![], (0..cells.len()).collect())];
@@ -150,7 +129,7 @@ pub(super) fn plan(cells: &[&str]) -> Plan {
             label: (*label).to_owned(),
             slug: (*label).to_owned(),
             assignments: vec![],
-            settings: settings(),
+            settings: fixture::settings(),
             train_photos: vec![],
             held_out_photos: vec![],
             jobs: ByStage::from_iter([(Stage::Baseline, 0), (Stage::Train, n - 2), (Stage::Generate, n - 1)]),

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::choice::RaceMeasure;
 use crate::plan::race::{Entrant, Field};
 use crate::records::rows::{self, ProbeRow, Row as _, Split};
 
 const ENDS: u64 = 8;
-const RUNGS: [u64; 2] = [2, 4];
+pub(in crate::engine) const RUNGS: [u64; 2] = [2, 4];
 const REPEATS: usize = 3;
 /// What the held-out loss of each condition ends near; the second one is stopped at the first rung, the third at the
 /// second rung, when it is still behind.
@@ -78,7 +79,7 @@ fn row(label: &str, step: u64) -> ProbeRow {
     ProbeRow { step, split: Split::HeldOut, loss }
 }
 
-fn raced_plan() -> Plan {
+pub(in crate::engine) fn raced_plan() -> Plan {
     let labels: Vec<String> = (0..LOSSES.len()).flat_map(|c| (0..REPEATS).map(move |r| format!("{c} {r}"))).collect();
     let mut plan = plan(&labels.iter().map(String::as_str).collect::<Vec<_>>());
     for cell in &mut plan.cells {
@@ -93,6 +94,7 @@ fn raced_plan() -> Plan {
     plan.race = Some(Field {
         rungs: RUNGS.len(),
         stop_values: true,
+        measure: RaceMeasure::HeldOutLoss,
         entrants: entrants.collect(),
         conditions: (0..LOSSES.len()).map(settings).collect(),
         repeats: REPEATS,
@@ -103,6 +105,17 @@ fn raced_plan() -> Plan {
 fn go(root: &Path, plan: &Plan, racer: &mut Racer) -> Summary {
     let (store, stop) = (Store::open(root).unwrap(), StopFlag::new());
     run_of(plan, &store, &|_: &Event| {}, &stop).execute(racer, &mut || Ok(())).unwrap()
+}
+
+/// Does the trainings of these cells one by one, each until it comes to a rung or ends, as tasks of a batch system do.
+pub(in crate::engine) fn go_until_a_rung(root: &Path, plan: &Plan, cells: &[Cell]) {
+    let (store, stop) = (Store::open(root).unwrap(), StopFlag::new());
+    for cell in cells {
+        let job = &plan.jobs[*cell.jobs.one(Stage::Train).unwrap()];
+        let terms = Terms { only: Some((job.stage, job.key.clone())), max_jobs: Some(1), ..Terms::default() };
+        let run = Run { terms, ..run_of(plan, &store, &|_: &Event| {}, &stop) };
+        run.execute(&mut Racer::default(), &mut || Ok(())).unwrap();
+    }
 }
 
 /// The decisions in a store, by name.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::engine::race::NEWS;
 use crate::event::{Event, JobName};
 
 /// What is known of the study from the events of its workers.
@@ -15,7 +16,7 @@ pub(super) struct Merged {
     pub(super) failed: BTreeMap<usize, String>,
     /// What each worker is at.
     running: BTreeMap<usize, usize>,
-    /// Warnings that were told: those of the study come from every worker.
+    /// Warnings and decisions of the race that were told: those of the study come from every worker.
     warned: BTreeSet<String>,
 }
 
@@ -72,6 +73,9 @@ impl Merged {
                 let first = self.warned.insert(message.clone());
                 first.then(|| Event::Warning { message: format!("{name}: {message}") })
             }
+            Event::Note { message } if message.starts_with(NEWS) => {
+                self.warned.insert(message.clone()).then_some(Event::Note { message })
+            }
             Event::Note { message } => Some(Event::Note { message: format!("{name}: {message}") }),
             Event::Retrying { reason, seconds, attempt, most } => {
                 Some(Event::Retrying { reason: format!("{name}: {reason}"), seconds, attempt, most })
@@ -121,5 +125,13 @@ mod tests {
         assert_eq!(warning("known"), None);
         assert_eq!(warning("new"), Some(Event::Warning { message: "cpu-1: new".into() }));
         assert_eq!(warning("new"), None);
+        let mut note = |worker: usize, name: &str, message: &str| {
+            merged.of_worker(worker, name, Event::Note { message: message.into() })
+        };
+        let news = format!("{NEWS} 1 of 2: all go on");
+        assert_eq!(note(0, "cpu-1", &news), Some(Event::Note { message: news.clone() }));
+        assert_eq!(note(1, "cpu-2", &news), None);
+        let own = Event::Note { message: "cpu-2: continuing at step 3 of 6".into() };
+        assert_eq!(note(1, "cpu-2", "continuing at step 3 of 6"), Some(own));
     }
 }

@@ -73,7 +73,7 @@ fn overrides_are_named() {
       = expected a whole number from 1 to 1024
 
     --set generate.sampler=eulr: `generate.sampler` cannot be "eulr"
-      = expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
+      = expected model, ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
       = did you mean `euler`?
     "#);
 }

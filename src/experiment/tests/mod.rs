@@ -5,6 +5,7 @@ mod grid;
 mod layers;
 mod messages;
 mod race;
+mod ranges;
 
 use tempfile::TempDir;
 

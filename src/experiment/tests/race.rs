@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{errors, load};
+use crate::choice::RaceMeasure;
 use crate::experiment::settings::Race;
 
 #[test]
@@ -11,12 +12,17 @@ fn rungs_are_steps_or_shares_of_them() {
     assert_eq!(race(""), None);
     assert_eq!(race("[race]\nrungs = []\nstop_values = true"), None);
     let text = "[train]\nsteps = 400\n[race]\nrungs = [0.125, 100, 0.5]";
-    assert_eq!(race(text), Some(Race { rungs: vec![50, 100, 200], stop_values: false }));
+    assert_eq!(
+        race(text),
+        Some(Race { rungs: vec![50, 100, 200], stop_values: false, measure: RaceMeasure::HeldOutLoss })
+    );
     assert_eq!(race("[train]\nsteps = 400\n[race]\nrungs = 200\nstop_values = true").unwrap().rungs, [200]);
     // A share is one of each cell's own steps.
     let cells = load("[race]\nrungs = [0.5]\n[sweep]\ntrain.steps = [200, 400]").unwrap();
     let rungs: Vec<_> = cells.cells().iter().map(|cell| cell.settings.race.clone().unwrap().rungs).collect();
     assert_eq!(rungs, [[100], [200]]);
+    let text = "[train]\nsteps = 400\n[race]\nrungs = 200\nmeasure = \"much-noise\"";
+    assert_eq!(race(text).unwrap().measure, RaceMeasure::MuchNoise);
 }
 
 #[test]
@@ -72,6 +78,18 @@ fn rungs_that_are_wrong() {
     study.toml:8:6: `race.rungs` cannot be swept: all cells run one race
      8 | race.rungs = [[1]]
        |      ^^^^^
+    "#);
+    assert_snapshot!(errors("[race]\nrungs = [100]\nmeasure = 'much-nose'"), @r#"
+    study.toml:4:11: `race.measure` cannot be "much-nose"
+     4 | measure = 'much-nose'
+       |           ^^^^^^^^^^^ expected held-out-loss, little-noise, middle-noise or much-noise
+       = did you mean `much-noise`?
+    "#);
+    assert_snapshot!(errors("[race]\nrungs = [100]\nmeasure = 'much-noise'\n[evaluate]\nprobe_timesteps = 2"), @r#"
+    study.toml:4:11: `race.measure` is about a third of the timesteps, but the probe has 2
+     4 | measure = 'much-noise'
+       |           ^^^^^^^^^^^^
+       = set `evaluate.probe_timesteps` to at least 3, or leave `race.measure` at "held-out-loss"
     "#);
     assert_snapshot!(errors("[dataset]\nheld_out = 0\n[race]\nrungs = [100]"), @"
     study.toml:5:9: a race is judged on held-out photos

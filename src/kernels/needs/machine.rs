@@ -18,12 +18,12 @@ pub struct Machine {
 /// experiments/shinchan.toml` (28 MB in a release build, 46 MB in a debug build, which has more code).
 const PROGRAM: u64 = if cfg!(debug_assertions) { 46_000_000 } else { 28_000_000 };
 /// What the C library's allocator holds besides what is asked for, in percent: with it, the steps that were measured at
-/// the size of Stable Diffusion 1.5 (docs/performance.md) are predicted to 2 %.
-const GAPS: u64 = 2;
+/// the size of Stable Diffusion 1.5 (docs/performance.md) are predicted to 1 %.
+const GAPS: u64 = 1;
 /// The driver, its libraries and the code of the kernels on a GPU, and what CUDA's pool holds besides what is asked
 /// for, in percent: the two numbers with which the two steps that were measured on an H200 are what is predicted.
-const CUDA_PROGRAM: u64 = 920_000_000;
-const CUDA_GAPS: u64 = 17;
+const CUDA_PROGRAM: u64 = 940_000_000;
+const CUDA_GAPS: u64 = 4;
 
 impl Machine {
     /// The memory that the whole process takes on the device when the program asks for so many bytes at once.

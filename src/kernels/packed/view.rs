@@ -5,7 +5,7 @@
 
 use half::bf16;
 
-use super::int8::{widen, widen_pairs};
+use super::int8::{Widen, as_pairs, widen, widen_pairs};
 use super::panels::{Data, Element, Panels};
 use crate::kernels::host::aligned::Aligned;
 use crate::kernels::simd::dispatch::dispatch;
@@ -276,34 +276,6 @@ impl Task for Turn<'_> {
             view.turn::<S>(turned, panel, k0, square, to);
         }
     }
-}
-
-/// Makes a block of integers a block of numbers.
-struct Widen<'a> {
-    integers: &'a [i8],
-    factors: &'a [f32],
-    pairs: bool,
-    to: &'a mut [f32],
-}
-
-impl Task for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        if self.pairs {
-            widen_pairs::<S>(self.integers, self.factors, as_pairs(self.to));
-        } else {
-            widen(self.integers, self.factors, self.to);
-        }
-    }
-}
-
-/// The same memory as bf16 numbers.
-#[inline(always)]
-fn as_pairs(numbers: &mut [f32]) -> &mut [bf16] {
-    // SAFETY: any bits are bf16 numbers, and f32 is aligned for them.
-    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), 2 * numbers.len()) }
 }
 
 /// Prefetches `count` numbers from `start` on; they may lie beyond the end.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::file::ConfigFile;
 use super::scheduler::SchedulerClass;
+use crate::choice::Sampler;
 use crate::models::families::{Family, PromptRules};
 use crate::tensors::fields::shown;
 use crate::tensors::texts::small_text;
@@ -15,17 +16,47 @@ use crate::tensors::{LoadError, ModelFolder};
 const ONLY: &str = "only text-to-image models of Stable Diffusion 1.x, 2.x and XL are implemented";
 
 /// Parts of the names of other pipelines, and what their models are. The first that is found counts.
-const OTHERS: [(&str, &str); 10] = [
-    ("Inpaint", "this is an inpainting model; "),
-    ("Video", "this is a video model; "),
-    ("AnimateDiff", "this is a video model; "),
-    ("Upscale", "this is an upscaling model; "),
-    ("Pix2Pix", "this is a model that edits images; "),
-    ("Depth2Img", "this is a model that wants depth maps; "),
-    ("ControlNet", "this is a model with a ControlNet; "),
-    ("StableDiffusion3", "this is Stable Diffusion 3; "),
-    ("Flux", "this is a FLUX model; "),
-    ("StableCascade", "this is Stable Cascade; "),
+const OTHERS: [(&str, &str); 40] = [
+    ("Inpaint", "an inpainting model"),
+    ("Video", "a video model"),
+    ("AnimateDiff", "a video model"),
+    ("I2VGen", "a video model"),
+    ("PIAPipeline", "a video model"),
+    ("CogVideo", "a video model"),
+    ("ConsisID", "a video model"),
+    ("Wan", "a video model"),
+    ("LTX", "a video model"),
+    ("Mochi", "a video model"),
+    ("Allegro", "a video model"),
+    ("Latte", "a video model"),
+    ("Cosmos", "a video model"),
+    ("SkyReels", "a video model"),
+    ("EasyAnimate", "a video model"),
+    ("Audio", "a model of sounds"),
+    ("Upscale", "an upscaling model"),
+    ("Pix2Pix", "a model that edits images"),
+    ("Depth2Img", "a model that wants depth maps"),
+    ("ControlNet", "a model with a ControlNet"),
+    ("UnCLIP", "an unCLIP model"),
+    ("LatentConsistency", "a latent consistency model, whose network is told the guidance scale"),
+    ("StableDiffusion3", "Stable Diffusion 3"),
+    ("Flux2", "FLUX.2"),
+    ("Flux", "a FLUX model"),
+    ("Chroma", "a Chroma model"),
+    ("ZImage", "a Z-Image model"),
+    ("QwenImage", "a Qwen-Image model"),
+    ("StableCascade", "Stable Cascade"),
+    ("Wuerstchen", "a Würstchen model"),
+    ("Kandinsky", "a Kandinsky model"),
+    ("Kolors", "a Kolors model"),
+    ("PixArt", "a PixArt model"),
+    ("Sana", "a Sana model"),
+    ("Hunyuan", "a Hunyuan model"),
+    ("AuraFlow", "an AuraFlow model"),
+    ("Lumina", "a Lumina model"),
+    ("CogView", "a CogView model"),
+    ("HiDream", "a HiDream model"),
+    ("IFPipeline", "a DeepFloyd IF model"),
 ];
 
 /// Components that make a model another one, where a family does not have them.
@@ -46,6 +77,8 @@ pub(crate) struct ModelIndex {
     pub(crate) folder: &'static ModelFolder,
     /// What prompts become.
     pub(crate) prompts: PromptRules,
+    /// What draws images where nobody names a sampler.
+    pub(crate) sampler: Sampler,
 }
 
 /// The files of the folder and what prompts become, from the index's text; `path` is for messages.
@@ -61,7 +94,8 @@ pub(crate) fn model_index(path: &Path, text: &str) -> Result<ModelIndex, LoadErr
     let has_class = |folder: &ModelFolder| folder.pipelines.iter().any(|name| class == json!(name));
     let Some(data) = Family::ALL.into_iter().map(Family::data).find(|data| has_class(data.folder)) else {
         let name = class.as_str().unwrap_or_default();
-        let what = OTHERS.iter().find(|(part, _)| name.contains(part)).map_or("", |(_, what)| what);
+        let what = OTHERS.iter().find(|(part, _)| name.contains(part));
+        let what = what.map(|(_, what)| format!("this is {what}; ")).unwrap_or_default();
         return refuse(
             "_class_name",
             shown(&class),
@@ -94,15 +128,18 @@ pub(crate) fn model_index(path: &Path, text: &str) -> Result<ModelIndex, LoadErr
             return refuse(name, shown(&found), "it must be \"CLIPTokenizer\"".to_owned());
         }
     }
+    let mut sampler = None;
     if let Some(scheduler) = component("scheduler").as_str() {
-        scheduler.parse::<SchedulerClass>().map_err(|reason| file.invalid(format!("`scheduler`: {reason}")))?;
+        let class: SchedulerClass =
+            scheduler.parse().map_err(|reason| file.invalid(format!("`scheduler`: {reason}")))?;
+        sampler = class.sampler;
     }
     let mut prompts = data.prompts;
     // Pipelines of families without this rule do not look at the key.
     if prompts.zeros_if_empty {
         prompts.zeros_if_empty = file.good(file.fields.flag("force_zeros_for_empty_prompt", true))?;
     }
-    Ok(ModelIndex { folder, prompts })
+    Ok(ModelIndex { folder, prompts, sampler: data.sampler.of(sampler) })
 }
 
 #[cfg(test)]
@@ -116,7 +153,10 @@ mod tests {
             "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
             "text_encoder_2": [null, null], "image_encoder": [null, null]});
         let check = |value: &Value| model_index(path, &value.to_string());
-        check(&good).unwrap();
+        assert_eq!(check(&good).unwrap().sampler, Sampler::DpmPp2m, "no scheduler is named");
+        let mut other = good.clone();
+        other["scheduler"] = json!(["diffusers", "PNDMScheduler"]);
+        assert_eq!(check(&other).unwrap().sampler, Sampler::DpmPp2m, "whatever the scheduler is");
         let mut bad = good.clone();
         bad["text_encoder_2"] = json!(["transformers", "CLIPTextModelWithProjection"]);
         assert!(check(&bad).unwrap_err().to_string().contains("text_encoder_2"));
@@ -157,6 +197,12 @@ mod tests {
         let index = check(&good).unwrap();
         assert_eq!(index.folder.parts.last().unwrap().folder, "text_encoder_2");
         assert!(index.prompts.zeros_if_empty);
+        assert_eq!(index.sampler, Sampler::Euler);
+        let mut other = good.clone();
+        for (class, sampler) in [("EulerAncestralDiscrete", Sampler::EulerA), ("TCD", Sampler::Euler)] {
+            other["scheduler"] = json!(["diffusers", format!("{class}Scheduler")]);
+            assert_eq!(check(&other).unwrap().sampler, sampler);
+        }
         let mut other = good.clone();
         other["force_zeros_for_empty_prompt"] = json!(false);
         assert!(!check(&other).unwrap().prompts.zeros_if_empty);

@@ -65,6 +65,8 @@ impl Delta {
 pub(crate) struct Beginning<'a> {
     pub(crate) layer: &'a AdaptableLayer,
     pub(crate) rank: usize,
+    /// What one of the factors of a LoKr's sizes should be, if it should not be as near to the other as possible.
+    pub(crate) lokr_factor: Option<usize>,
     pub(crate) rng: &'a mut TorchRng,
 }
 
@@ -76,8 +78,8 @@ pub(crate) struct About {
     pub(crate) scaled: &'static [&'static str],
     /// Tensors that have four dimensions in files of a 1×1 convolution.
     pub(crate) square: &'static [&'static str],
-    /// kohya's `ss_network_module` and `ss_network_args`.
-    pub(crate) kohya: (&'static str, &'static str),
+    /// kohya's `ss_network_module`, and the `algo` of its `ss_network_args`, if it has one.
+    pub(crate) kohya: (&'static str, Option<&'static str>),
     /// The tensors before the first step, f32 on the CPU. They must change nothing yet.
     pub(crate) begin: fn(&mut Beginning<'_>) -> Result<Tensors>,
     /// What the update gives for `x`, times a scale.

@@ -34,7 +34,7 @@ pub(super) const ABOUT: About = About {
     ],
     scaled: &["w1_a"],
     square: &[],
-    kohya: ("lycoris.kohya", r#"{"algo": "loha"}"#),
+    kohya: ("lycoris.kohya", Some("loha")),
     begin,
     added: |tensors, x, frozen, scale| dense::added(update, tensors, x, frozen, scale),
     update,
@@ -42,7 +42,7 @@ pub(super) const ABOUT: About = About {
 };
 
 /// As LyCORIS begins: w1_a with a standard deviation of 0.1, w1_b and w2_b of 1, and w2_a = 0.
-fn begin(Beginning { layer, rank, rng }: &mut Beginning<'_>) -> Result<Tensors> {
+fn begin(Beginning { layer, rank, rng, .. }: &mut Beginning<'_>) -> Result<Tensors> {
     let (height, width) = layer.window.unwrap_or((1, 1));
     let (input, output) = (layer.in_features * height * width, layer.out_features);
     let w1_a = rng.randn_tensor(&[output, *rank])?.affine(0.1, 0.0)?;

@@ -34,20 +34,20 @@ pub(super) const ABOUT: About = About {
     ],
     scaled: &["w1", "w1_a"],
     square: &["w2"],
-    kohya: ("lycoris.kohya", r#"{"algo": "lokr"}"#),
+    kohya: ("lycoris.kohya", Some("lokr")),
     begin,
     added: |tensors, x, frozen, scale| dense::added(update, tensors, x, frozen, scale),
     update,
     shape,
 };
 
-/// As LyCORIS begins, with its settings `factor=-1, decompose_both=False, use_tucker=False`: w1 whole, w2 a product
-/// unless the rank is half of its longer side or more. w1 and w2_a are uniform as `kaiming_uniform_(a=√5)` makes them,
-/// w2 or w2_b is 0.
-fn begin(Beginning { layer, rank, rng }: &mut Beginning<'_>) -> Result<Tensors> {
-    let rank = *rank;
+/// As LyCORIS begins, with its settings `decompose_both=False, use_tucker=False` and the wanted `factor` (-1 without
+/// one): w1 whole, w2 a product unless the rank is half of its longer side or more. w1 and w2_a are uniform as
+/// `kaiming_uniform_(a=√5)` makes them, w2 or w2_b is 0.
+fn begin(Beginning { layer, rank, rng, lokr_factor }: &mut Beginning<'_>) -> Result<Tensors> {
+    let (rank, factor) = (*rank, *lokr_factor);
     let (height, width) = layer.window.unwrap_or((1, 1));
-    let ((a, c), (b, d)) = (factors(layer.out_features), factors(layer.in_features));
+    let ((a, c), (b, d)) = (factors(layer.out_features, factor), factors(layer.in_features, factor));
     let zeros = |dims: &[usize]| Tensor::zeros(dims, DType::F32, &Device::Cpu);
     let mut tensors = Tensors::from([("w1", uniform(rng, [a, b])?)]);
     if 2 * rank >= c.max(d) {
@@ -60,9 +60,16 @@ fn begin(Beginning { layer, rank, rng }: &mut Beginning<'_>) -> Result<Tensors> 
     Ok(tensors)
 }
 
-/// Two factors of a length that are as near to each other as possible, the smaller one first.
-fn factors(length: usize) -> (usize, usize) {
-    let smaller = (1..=length.isqrt()).rev().find(|factor| length.is_multiple_of(*factor)).unwrap_or(1);
+/// Two factors of a length, the smaller one first: LyCORIS's `factorization`. One of them is the wanted one if that
+/// divides the length; otherwise they are as near to each other as possible, the smaller one not above the wanted one.
+fn factors(length: usize, wanted: Option<usize>) -> (usize, usize) {
+    let most = match wanted {
+        Some(wanted) if wanted > 0 && length.is_multiple_of(wanted) => {
+            return (wanted.min(length / wanted), wanted.max(length / wanted));
+        }
+        wanted => length.isqrt().min(wanted.unwrap_or(length)),
+    };
+    let smaller = (1..=most).rev().find(|factor| length.is_multiple_of(*factor)).unwrap_or(1);
     (smaller, length / smaller)
 }
 
@@ -153,12 +160,18 @@ fn shape(shapes: &Shapes<'_>) -> std::result::Result<Shape, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn lengths_have_lycoris_factors() {
-        // LyCORIS's own examples, `factor=-1`.
-        for (length, pair) in [(127, (1, 127)), (128, (8, 16)), (250, (10, 25)), (360, (18, 20)), (512, (16, 32))] {
-            assert_eq!(factors(length), pair, "{length}");
+        // `tests/golden/adapters/make_factors.py`: every length up to 100 and some of real layers.
+        let text = include_str!("../../../tests/golden/adapters/factors.json");
+        let expected: BTreeMap<i64, BTreeMap<usize, (usize, usize)>> = serde_json::from_str(text).unwrap();
+        assert!(expected.len() > 5 && expected.contains_key(&-1));
+        for (factor, pairs) in expected {
+            for (length, pair) in pairs {
+                assert_eq!(factors(length, usize::try_from(factor).ok()), pair, "{length} by {factor}");
+            }
         }
     }
 

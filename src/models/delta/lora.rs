@@ -50,7 +50,7 @@ pub(super) const ABOUT: About = About {
     ],
     scaled: &["up"],
     square: &["down", "up"],
-    kohya: ("networks.lora", "{}"),
+    kohya: ("networks.lora", None),
     begin,
     added,
     update,
@@ -58,7 +58,7 @@ pub(super) const ABOUT: About = About {
 };
 
 /// A ~ N(0, 1/rank) (standard deviation 1/rank, peft's `init_lora_weights="gaussian"`), B = 0.
-fn begin(Beginning { layer, rank, rng }: &mut Beginning<'_>) -> Result<Tensors> {
+fn begin(Beginning { layer, rank, rng, .. }: &mut Beginning<'_>) -> Result<Tensors> {
     let mut dims = vec![*rank, layer.in_features];
     if let Some((height, width)) = layer.window.filter(|window| *window != (1, 1)) {
         dims.extend([height, width]);

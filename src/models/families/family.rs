@@ -1,6 +1,7 @@
 //! What is known of a family of models besides its networks.
 
 use super::prompts::PromptRules;
+use crate::choice::Sampler;
 use crate::tensors::ModelFolder;
 
 /// A family of models, as data.
@@ -14,10 +15,32 @@ pub struct FamilyData {
     pub folder: &'static ModelFolder,
     /// What prompts become, if the model's folder says nothing else.
     pub prompts: PromptRules,
+    /// What draws its images where nobody names a sampler.
+    pub sampler: UsualSampler,
     /// A checkpoint in one file.
     pub single_file: SingleFile,
     /// What other programs call its adapters.
     pub label: Label,
+}
+
+/// What draws a model's images where nobody names a sampler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsualSampler {
+    /// This one, whatever the model's scheduler is.
+    Always(Sampler),
+    /// The one that the model's scheduler is, or this one where no sampler here is like it.
+    OfScheduler(Sampler),
+}
+
+impl UsualSampler {
+    /// The sampler, where a model's scheduler is like `scheduler`.
+    #[must_use]
+    pub fn of(self, scheduler: Option<Sampler>) -> Sampler {
+        match self {
+            Self::Always(sampler) => sampler,
+            Self::OfScheduler(other) => scheduler.unwrap_or(other),
+        }
+    }
 }
 
 /// A checkpoint of the family in one file.
@@ -33,8 +56,8 @@ pub struct SingleFile {
     pub spacing: Option<&'static str>,
     /// A VAE of the Hub for files that have none.
     pub vae: &'static str,
-    /// Models of the Hub that have the family's vocabulary in their tokenizer folders.
-    pub vocabularies: &'static [&'static str],
+    /// A model of the Hub whose text encoders stand in for those of files that have none.
+    pub text_encoders: &'static str,
 }
 
 /// One network in a one-file checkpoint.
@@ -46,6 +69,8 @@ pub struct SinglePart {
     pub prefix: &'static str,
     /// Whose names its tensors have behind the prefix.
     pub names: Names,
+    /// The token that fills prompts up, where it is a text encoder.
+    pub padding: Option<&'static str>,
 }
 
 /// Whose names a network's tensors have in a one-file checkpoint.
@@ -65,6 +90,8 @@ pub enum Names {
 /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) for a family's adapters.
 #[derive(Clone, Copy, Debug)]
 pub struct Label {
+    /// What the names of its versions and architectures begin with, in files of any year.
+    pub words: &'static [&'static str],
     /// `ss_base_model_version` of models that predict noise.
     pub version: &'static str,
     /// `ss_base_model_version` of models that predict v.

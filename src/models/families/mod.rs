@@ -9,7 +9,7 @@ mod stable_diffusion;
 
 use crate::tensors::ModelFolder;
 
-pub use family::{FamilyData, Label, Names, SingleFile, SinglePart};
+pub use family::{FamilyData, Label, Names, SingleFile, SinglePart, UsualSampler};
 pub use prompts::{PromptRules, TextStates};
 
 /// The kinds of diffusers folders that the families have.

@@ -1,7 +1,7 @@
 //! Stable Diffusion 1.x: CLIP ViT-L/14 as text encoder.
 
-use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, CLIP_L, FOLDER, PROMPTS, SINGLE_VAE};
+use super::family::{FamilyData, Label, SingleFile};
+use super::stable_diffusion::{self, FOLDER, PROMPTS, SAMPLER, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
@@ -9,23 +9,17 @@ pub(super) const DATA: FamilyData = FamilyData {
     context: 768,
     folder: &FOLDER,
     prompts: PROMPTS,
+    sampler: SAMPLER,
     single_file: SingleFile {
-        parts: &[
-            stable_diffusion::unet(UNET),
-            SINGLE_VAE,
-            SinglePart { config: CLIP_L, prefix: "cond_stage_model.transformer.", names: Names::HuggingFace },
-        ],
+        parts: &[stable_diffusion::unet(UNET), SINGLE_VAE, stable_diffusion::clip_l("cond_stage_model.transformer.")],
         may_predict_v: false,
         sample_size_v: 64,
         spacing: None,
         vae: "stabilityai/sd-vae-ft-mse",
-        vocabularies: &[
-            "stable-diffusion-v1-5/stable-diffusion-v1-5",
-            "runwayml/stable-diffusion-v1-5",
-            "CompVis/stable-diffusion-v1-4",
-        ],
+        text_encoders: "stable-diffusion-v1-5/stable-diffusion-v1-5",
     },
     label: Label {
+        words: &["sd_v1", "stable-diffusion-v1"],
         version: "sd_v1",
         version_v: "sd_v1_v",
         v2: false,

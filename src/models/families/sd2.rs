@@ -1,7 +1,7 @@
 //! Stable Diffusion 2.x: OpenCLIP ViT-H/14 as text encoder.
 
-use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
-use super::stable_diffusion::{self, FOLDER, PROMPTS, SINGLE_VAE};
+use super::family::{FamilyData, Label, SingleFile};
+use super::stable_diffusion::{self, FOLDER, PROMPTS, SAMPLER, SINGLE_VAE};
 
 /// The family.
 pub(super) const DATA: FamilyData = FamilyData {
@@ -9,19 +9,21 @@ pub(super) const DATA: FamilyData = FamilyData {
     context: 1024,
     folder: &FOLDER,
     prompts: PROMPTS,
+    sampler: SAMPLER,
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
             SINGLE_VAE,
-            SinglePart { config: TEXT, prefix: "cond_stage_model.model.", names: Names::OpenClip },
+            stable_diffusion::open_clip(TEXT, "cond_stage_model.model."),
         ],
         may_predict_v: true,
         sample_size_v: 96,
         spacing: None,
         vae: "stabilityai/sd-vae-ft-mse",
-        vocabularies: &["stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1-base"],
+        text_encoders: "stabilityai/stable-diffusion-2-1",
     },
     label: Label {
+        words: &["sd_v2", "stable-diffusion-v2"],
         version: "sd_v2",
         version_v: "sd_v2_v",
         v2: true,

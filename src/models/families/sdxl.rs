@@ -1,9 +1,10 @@
 //! Stable Diffusion XL, its base model and what was trained from it: the text encoders of CLIP ViT-L/14 and OpenCLIP
 //! ViT-bigG/14, whose tokens stand side by side.
 
-use super::family::{FamilyData, Label, Names, SingleFile, SinglePart};
+use super::family::{FamilyData, Label, SingleFile, UsualSampler};
 use super::prompts::{PromptRules, TextStates};
 use super::stable_diffusion;
+use crate::choice::Sampler;
 use crate::tensors::{ModelFolder, ModelPart};
 
 /// The family.
@@ -12,24 +13,23 @@ pub(super) const DATA: FamilyData = FamilyData {
     context: 2048,
     folder: &FOLDER,
     prompts: PromptRules { states: TextStates::Penultimate, zeros_if_empty: true },
+    // `EulerDiscrete` of the base model, `EulerAncestralDiscrete` of SDXL-Turbo.
+    sampler: UsualSampler::OfScheduler(Sampler::Euler),
     single_file: SingleFile {
         parts: &[
             stable_diffusion::unet(UNET),
-            SinglePart { config: VAE, prefix: "first_stage_model.", names: Names::LdmVae },
-            SinglePart {
-                config: stable_diffusion::CLIP_L,
-                prefix: "conditioner.embedders.0.transformer.",
-                names: Names::HuggingFace,
-            },
-            SinglePart { config: TEXT_2, prefix: "conditioner.embedders.1.model.", names: Names::OpenClip },
+            stable_diffusion::vae(VAE),
+            stable_diffusion::clip_l("conditioner.embedders.0.transformer."),
+            stable_diffusion::open_clip(TEXT_2, "conditioner.embedders.1.model."),
         ],
         may_predict_v: false,
         sample_size_v: 128,
         spacing: Some("leading"),
         vae: "madebyollin/sdxl-vae-fp16-fix",
-        vocabularies: &["stabilityai/stable-diffusion-xl-base-1.0"],
+        text_encoders: "stabilityai/stable-diffusion-xl-base-1.0",
     },
     label: Label {
+        words: &["sdxl", "stable-diffusion-xl"],
         version: "sdxl_base_v1-0",
         version_v: "sdxl_base_v1-0",
         v2: false,

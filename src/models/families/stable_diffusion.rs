@@ -1,8 +1,9 @@
 //! What several families of Stable Diffusion share: the files of a model's folder, the VAE, and the names in one-file
 //! checkpoints.
 
-use super::family::{Names, SinglePart};
+use super::family::{Names, SinglePart, UsualSampler};
 use super::prompts::{PromptRules, TextStates};
+use crate::choice::Sampler;
 use crate::tensors::{ModelFolder, ModelPart};
 
 /// The UNet in a diffusers folder.
@@ -32,25 +33,37 @@ pub(super) const TEXT_ENCODERS: ModelFolder = ModelFolder { shared: &[], parts: 
 /// What prompts become.
 pub(super) const PROMPTS: PromptRules = PromptRules { states: TextStates::Last, zeros_if_empty: false };
 
+/// What draws images: their schedulers are of 2022, and this one needs half the steps.
+pub(super) const SAMPLER: UsualSampler = UsualSampler::Always(Sampler::DpmPp2m);
+
 /// A UNet of this configuration in a one-file checkpoint.
 pub(super) const fn unet(config: &'static str) -> SinglePart {
-    SinglePart { config, prefix: "model.diffusion_model.", names: Names::LdmUNet }
+    SinglePart { config, prefix: "model.diffusion_model.", names: Names::LdmUNet, padding: None }
 }
 
-/// CLIP ViT-L/14's text encoder.
-pub(super) const CLIP_L: &str = r#"{
-    "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "max_position_embeddings": 77, "hidden_act": "quick_gelu"
-}"#;
+/// A VAE of this configuration in a one-file checkpoint.
+pub(super) const fn vae(config: &'static str) -> SinglePart {
+    SinglePart { config, prefix: "first_stage_model.", names: Names::LdmVae, padding: None }
+}
 
-/// The VAE in a one-file checkpoint; of its configuration the keys that matter.
-pub(super) const SINGLE_VAE: SinglePart = SinglePart {
-    config: r#"{
-        "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [128, 256, 512, 512],
-        "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
-        "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
-        "layers_per_block": 2, "norm_num_groups": 32, "scaling_factor": 0.18215
-    }"#,
-    prefix: "first_stage_model.",
-    names: Names::LdmVae,
-};
+/// CLIP ViT-L/14's text encoder in a one-file checkpoint.
+pub(super) const fn clip_l(prefix: &'static str) -> SinglePart {
+    let config = r#"{
+        "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+        "num_attention_heads": 12, "max_position_embeddings": 77, "hidden_act": "quick_gelu"
+    }"#;
+    SinglePart { config, prefix, names: Names::HuggingFace, padding: Some("<|endoftext|>") }
+}
+
+/// A text encoder of OpenCLIP, whose prompts are filled up with the token 0, in a one-file checkpoint.
+pub(super) const fn open_clip(config: &'static str, prefix: &'static str) -> SinglePart {
+    SinglePart { config, prefix, names: Names::OpenClip, padding: Some("!") }
+}
+
+/// The VAE of Stable Diffusion 1 and 2 in a one-file checkpoint; of its configuration the keys that matter.
+pub(super) const SINGLE_VAE: SinglePart = vae(r#"{
+    "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
+    "layers_per_block": 2, "norm_num_groups": 32, "scaling_factor": 0.18215
+}"#);

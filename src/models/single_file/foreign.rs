@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ema::PREFIX as EMA;
+use crate::models::channels;
 use crate::models::families::Family;
 use crate::tensors::{LoadError, Weights};
 
@@ -119,23 +120,13 @@ pub(super) fn family(file: &Path, weights: &Weights) -> Result<Family, LoadError
         let found = weights.shapes().find(|(name, _)| name.starts_with(DENOISER) && name.ends_with(end));
         found.map(|(_, shape)| shape)
     };
-    let channels = match unet("input_blocks.0.0.weight") {
+    let taken = match unet("input_blocks.0.0.weight") {
         Some([_, channels, ..]) => *channels,
         _ => return error("its UNet has no first convolution (`input_blocks.0.0.weight`)".to_owned()),
     };
-    let other = match channels {
-        4 => None,
-        5 => Some("a depth-to-image model"),
-        7 => Some("an upscaler"),
-        8 => Some("a model that edits pictures (InstructPix2Pix)"),
-        9 => Some("an inpainting model"),
-        _ => Some("another kind of model"),
-    };
-    if let Some(other) = other {
-        return error(format!(
-            "its UNet takes {channels} channels, not 4, so it is {other}, which is not supported: take the model that \
-             makes pictures from prompts alone"
-        ));
+    // Every family here has latents of four channels.
+    if let Some(refusal) = channels::refusal(taken, 4) {
+        return error(refusal);
     }
     let width = match unet(".attn2.to_k.weight") {
         Some([_, width]) => *width,

@@ -2,7 +2,7 @@
 //! code (LDM), as most shared models come.
 //!
 //! The tensors get their diffusers names; everything else is the same as for a folder. Such a file holds neither
-//! configurations, which the family has, nor a vocabulary, which must lie elsewhere.
+//! configurations, which the family has, nor a vocabulary, which is CLIP's.
 //! Witness for the names: [`single_file_utils.py`](https://github.com/huggingface/diffusers/blob/58eb52c/src/diffusers/loaders/single_file_utils.py).
 
 mod architecture;
@@ -13,13 +13,13 @@ mod prediction;
 mod unused;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::about::About;
 use super::config::{TextConfig, scheduler};
-use super::elsewhere::{Elsewhere, FindModel};
-use super::families::{FamilyData, Names, SingleFile, SinglePart};
+use super::elsewhere::Elsewhere;
+use super::families::{FamilyData, Names, SinglePart};
 use super::network::Network;
 use super::part::Part;
 use super::parts::Parts;
@@ -31,8 +31,8 @@ use ema::Ema;
 
 pub use architecture::Architecture;
 
-/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it, or
-/// of a model of the family that is on this machine.
+/// Opens a checkpoint whose family is told by its tensors. Its vocabulary is that of a `tokenizer` folder beside it,
+/// else CLIP's own.
 ///
 /// # Errors
 /// Files of other families and of other kinds, and files without a VAE or a text encoder that nothing stands in for,
@@ -94,21 +94,27 @@ impl Checkpoint<'_> {
         if !missing.is_empty() {
             return Err(LoadError::Invalid { file: file.to_owned(), reason: lacks(&missing, family) });
         }
-        for part in parts.iter_mut().filter(|part| part.tokenizer.is_none()) {
-            let Some(name) = part.data.tokenizer else { continue };
-            let folder = vocabulary(file, name, &family.single_file, elsewhere.find)?;
-            let tokenizer = tokenizer::open(&folder, name, &mut texts)?;
+        for (part, single) in parts.iter_mut().zip(family.single_file.parts) {
+            let (None, Some(name), Some(padding)) = (&part.tokenizer, part.data.tokenizer, single.padding) else {
+                continue;
+            };
+            let beside = file.parent().unwrap_or(Path::new(".")).join(name);
+            let tokenizer = match beside.is_dir() {
+                true => tokenizer::open(&beside, name, &mut texts)?,
+                false => tokenizer::of_clip(padding, name, &mut texts)?,
+            };
             warnings.extend(tokenizer.warnings().iter().cloned());
             part.tokenizer = Some(Arc::new(tokenizer));
         }
         let (source, folder, prompts) = (file.to_owned(), family.folder, family.prompts);
+        let process = process.usually(family.sampler.of(None));
         Ok(Parts { source, folder, parts, prompts, process, texts, warnings, about })
     }
 }
 
 /// Which parts a file lacks, and what to do.
 fn lacks(missing: &[(&Network, &str)], family: &FamilyData) -> String {
-    let known = family.single_file.vocabularies[0];
+    let known = family.single_file.text_encoders;
     let say = |(network, prefix): &(&Network, &str)| match network {
         Network::Vae(_) => format!(
             "it has no VAE (no tensors `{prefix}…`): set `model.vae` (or --vae) to one made for {}, a folder, a \
@@ -183,23 +189,5 @@ fn open_clip(weights: Weights, prefix: &str, config: &TextConfig) -> Result<Weig
     named.split_rows(|name| {
         let (module, kind) = name.split_once(".in_proj_")?;
         Some(["q", "k", "v"].map(|part| format!("{module}.{part}_proj.{kind}")).to_vec())
-    })
-}
-
-/// The folder of a vocabulary, which is not in the file. It is called `name`, and lies beside the file or in a model of
-/// the family.
-fn vocabulary(file: &Path, name: &str, known: &SingleFile, find: FindModel<'_>) -> Result<PathBuf, LoadError> {
-    let beside = file.parent().unwrap_or(Path::new(".")).join(name);
-    if beside.is_dir() {
-        return Ok(beside);
-    }
-    let folder = |id: &&str| Some(find(id)?.join(name)).filter(|folder| folder.is_dir());
-    known.vocabularies.iter().find_map(folder).ok_or_else(|| LoadError::NotFound {
-        folder: beside,
-        wanted: "vocab.json and merges.txt".to_owned(),
-        advice: Some(format!(
-            "a checkpoint in one file has no vocabulary: copy the `{name}` folder of {} from the Hub beside it",
-            known.vocabularies[0]
-        )),
     })
 }

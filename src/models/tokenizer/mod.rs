@@ -23,6 +23,7 @@ use chunks::{CHUNK_TOKENS, Token};
 use files::{Files, OLDER};
 
 mod chunks;
+mod clip;
 mod files;
 
 pub use chunks::Chunk;
@@ -37,8 +38,19 @@ const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d
 /// # Errors
 /// As [`Tokenizer::load`].
 pub(crate) fn open(folder: &Path, name: &str, hashes: &mut BTreeMap<String, Hash>) -> Result<Tokenizer, LoadError> {
-    let texts = Texts::of(folder, &NAMES)?;
-    let tokenizer = Tokenizer::from_texts(&texts)?;
+    read(&Texts::of(folder, &NAMES)?, name, hashes)
+}
+
+/// The same with CLIP's own vocabulary, for prompts that are filled up with the token `padding`.
+///
+/// # Errors
+/// As [`Tokenizer::load`].
+pub(crate) fn of_clip(padding: &str, name: &str, hashes: &mut BTreeMap<String, Hash>) -> Result<Tokenizer, LoadError> {
+    read(&clip::texts(padding)?, name, hashes)
+}
+
+fn read(texts: &Texts, name: &str, hashes: &mut BTreeMap<String, Hash>) -> Result<Tokenizer, LoadError> {
+    let tokenizer = Tokenizer::from_texts(texts)?;
     let files = texts.hashes("").filter(|(file, _)| tokenizer.depends_on(file));
     hashes.extend(files.map(|(file, hash)| (format!("{name}/{file}"), hash)));
     Ok(tokenizer)

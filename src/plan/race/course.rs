@@ -75,9 +75,10 @@ impl Course {
         let step = field.entrants[entrant].rungs[decision.rung];
         let best = decision.best.map(|best| field.title(best)).unwrap_or_default();
         Some(format!(
-            "{STOPPED} at step {step} of {}: its loss on held-out photos was {} above that of {best}, which is \
-             more than chance makes (corrected p {})",
+            "{STOPPED} at step {step} of {}: its {} was {} above that of {best}, which is more than chance makes \
+             (corrected p {})",
             field.entrants[entrant].steps,
+            field.measure.title(),
             crate::text::measurement(stopped.behind),
             crate::text::measurement(stopped.p)
         ))

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::records::rows::{ProbeRow, Split};
+use crate::choice::RaceMeasure;
+use crate::records::rows::{BandRow, ProbeRow, Split};
 
 /// The loss on held-out photos by optimizer step, in ascending order; step 0 is the base model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +27,19 @@ impl Curve {
     #[must_use]
     pub fn of(rows: &[ProbeRow]) -> Self {
         Self(rows.iter().filter(|row| row.split == Split::HeldOut).map(|row| (row.step, row.loss)).collect())
+    }
+
+    /// The curve of a measure in the rows of `probe_bands.csv`; `None` if it is not one of a third of the times.
+    #[must_use]
+    pub fn of_bands(rows: &[BandRow], measure: RaceMeasure) -> Option<Self> {
+        let loss: fn(&BandRow) -> Option<f64> = match measure {
+            RaceMeasure::HeldOutLoss => return None,
+            RaceMeasure::LittleNoise => |row| row.low,
+            RaceMeasure::MiddleNoise => |row| row.middle,
+            RaceMeasure::MuchNoise => |row| row.high,
+        };
+        let own = rows.iter().filter(|row| row.split == Split::HeldOut);
+        Some(Self(own.filter_map(|row| Some((row.step, loss(row)?))).collect()))
     }
 
     /// A curve of these values.
@@ -102,5 +116,11 @@ mod tests {
         let row = |step, split, loss| ProbeRow { step, split, loss };
         let rows = [row(0, Split::Train, 9.0), row(0, Split::HeldOut, 1.0), row(5, Split::HeldOut, 0.5)];
         assert_eq!(Curve::of(&rows), Curve::new(vec![(0, 1.0), (5, 0.5)]));
+        let row = |step, split, high| BandRow { step, split, low: Some(7.0), middle: None, high };
+        let rows = [row(0, Split::Train, None), row(0, Split::HeldOut, Some(1.0)), row(5, Split::HeldOut, None)];
+        let of = |measure| Curve::of_bands(&rows, measure);
+        assert_eq!(of(RaceMeasure::MuchNoise), Some(Curve::new(vec![(0, 1.0)])));
+        assert_eq!(of(RaceMeasure::LittleNoise), Some(Curve::new(vec![(0, 7.0), (5, 7.0)])));
+        assert_eq!((of(RaceMeasure::MiddleNoise), of(RaceMeasure::HeldOutLoss)), (Some(Curve::default()), None));
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::curve::Progress;
 use super::field::Field;
+use crate::choice::RaceMeasure;
 use crate::stage::Key;
 use crate::store::Store;
 
@@ -73,6 +74,8 @@ struct Question<'a> {
     rung: usize,
     rungs: usize,
     stop_values: bool,
+    #[serde(skip_serializing_if = "RaceMeasure::is_default")]
+    measure: RaceMeasure,
     /// Key, condition, repeat, steps and the step of the rung of each training that is still in the race.
     trainings: Vec<(&'a Key, usize, usize, u64, u64)>,
     /// Those of them that failed.
@@ -90,6 +93,7 @@ pub(super) fn name(field: &Field, rung: usize, alive: &[usize], failed: &dyn Fn(
         rung,
         rungs: field.rungs,
         stop_values: field.stop_values,
+        measure: field.measure,
         trainings: (entrants.iter().map(|e| &field.entrants[*e]))
             .map(|e| (&e.key, e.condition, e.repeat, e.steps, e.rungs[rung]))
             .collect(),

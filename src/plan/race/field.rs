@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::choice::RaceMeasure;
 use crate::experiment::{Settings, label};
 use crate::stage::{ByStage, Key, Stage};
 
@@ -15,6 +16,8 @@ pub struct Field {
     pub rungs: usize,
     /// Whether the last condition of a swept value may be stopped.
     pub stop_values: bool,
+    /// By what conditions are compared.
+    pub measure: RaceMeasure,
     /// All trainings, each once.
     pub entrants: Vec<Entrant>,
     /// The swept settings of each condition, seeds left out, as text by dotted name.
@@ -57,7 +60,7 @@ impl Field {
         let mut repeats: Vec<Vec<(String, String)>> = Vec::new();
         for cell in cells {
             let race = cell.settings.race.as_ref()?;
-            (field.rungs, field.stop_values) = (race.rungs.len(), race.stop_values);
+            (field.rungs, field.stop_values, field.measure) = (race.rungs.len(), race.stop_values, race.measure);
             let Some(&index) = cell.jobs.one(Stage::Train) else { continue };
             // Cells that share a training differ in what does not matter for it.
             if field.entrants.iter().any(|entrant| entrant.job == index) {

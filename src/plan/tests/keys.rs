@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::study::Study;
+use crate::choice::Sampler;
 use crate::photos::{Photo, Scan};
 use crate::plan::Plan;
 use crate::stage::Stage;
@@ -12,7 +13,7 @@ use Stage::{Baseline, ClassImages, Evaluate, Features, Generate, Prepare, Probe,
 const ALL: [Stage; 7] = [Prepare, Baseline, ClassImages, Train, Generate, Evaluate, Probe];
 
 /// The keys of the first cell; a stage with several jobs has several.
-fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
+pub(super) fn keys(plan: &Plan) -> BTreeMap<Stage, String> {
     let mut keys: BTreeMap<Stage, String> = BTreeMap::new();
     for (stage, job) in plan.cells[0].jobs.iter() {
         let key = plan.jobs[*job].key.to_string();
@@ -47,6 +48,7 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("dataset.seed=0", vec![]),
         ("race.rungs=[0.25]", vec![]),
         ("race.stop_values=true", vec![]),
+        ("race.measure=much-noise", vec![]),
         ("dataset.images=other-photos", vec![]),
         ("dataset.captions=true", vec![Train, Generate, Evaluate, Probe]),
         // In some.
@@ -86,10 +88,15 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         // Without the text encoders nothing has this rate.
         ("train.text_encoder_learning_rate=1e-5", vec![]),
         ("train.noise_offset=0.05", from_train.clone()),
+        ("train.clip_skip=1", from_train.clone()),
+        ("train.clip_skip=0", vec![]),
+        // Only a LoKr has factors; tested below, too.
+        ("train.lokr_factor=4", vec![]),
         ("train.ema_decay=0.99", from_train.clone()),
         ("train.caption_dropout=0.1", from_train.clone()),
         ("train.optimizer.lora_plus_ratio=16", from_train.clone()),
         ("train.prior_preservation.kind=output", vec![ClassImages, Train, Generate, Evaluate, Probe]),
+        ("dataset.aspect_buckets=true", vec![Prepare, ClassImages, Train, Generate, Evaluate, Probe]),
         ("dataset.random_flip=true", vec![Prepare, Train, Generate, Evaluate, Probe]),
         ("train.keep_every=100", from_train.clone()),
         // As long as the training: nothing is kept on the way.
@@ -120,6 +127,11 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
         ("generate.baseline_prompts=[]", vec![Baseline, Evaluate]),
         ("generate.lora_scale=0.5", vec![Generate, Evaluate, Probe]),
         ("generate.sampler=ddim", images.clone()),
+        // What the model's usual sampler is.
+        ("generate.sampler=dpm++2m", vec![]),
+        ("train.prior_preservation.sampler=dpm++2m", vec![]),
+        ("generate.guidance_rescale=0.7", images.clone()),
+        ("generate.guidance_rescale=0", vec![]),
         ("generate.steps=10", images.clone()),
         ("generate.guidance_scale=5", images.clone()),
         ("generate.timestep_spacing=trailing", images.clone()),
@@ -142,12 +154,12 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     }
     // Every setting is in the table above, so that a new one cannot be forgotten.
     let missing: Vec<_> = all_settings().into_iter().filter(|key| !seen.contains(key.as_str())).collect();
-    assert_eq!(missing, ["dataset.aspect_buckets", "train.lr_warmup_steps", "generate.checkpoint"], "tested below");
+    assert_eq!(missing, ["train.lr_warmup_steps", "generate.checkpoint"], "tested below");
     let mut study = Study::new(12);
-    let alone = "train.prior_preservation.images=0";
-    let before = study.plan("", &[alone]);
-    let buckets = study.plan("", &[alone, "dataset.aspect_buckets=true"]);
-    assert_eq!(changed(&before, &buckets), [Prepare, Train, Generate, Evaluate, Probe]);
+    let lokr = "train.adapter=lokr";
+    let before = study.plan("", &[lokr]);
+    let factor = study.plan("", &[lokr, "train.lokr_factor=4"]);
+    assert_eq!(changed(&before, &factor), [Train, Generate, Evaluate, Probe]);
     let mut study = Study::new(12);
     let kept = "train.keep_every=100";
     let before = study.plan("", &[kept]);
@@ -164,6 +176,22 @@ fn each_setting_changes_the_keys_of_the_stages_that_use_it() {
     assert!(!counts("constant", "train.lr_warmup_steps=5") && counts("linear", "train.lr_warmup_steps=5"));
     assert!(!counts("cosine", "train.lr_cycles=5") && counts("cosine-with-restarts", "train.lr_cycles=5"));
     assert!(!counts("linear", "train.lr_power=5") && counts("polynomial", "train.lr_power=5"));
+}
+
+#[test]
+fn the_usual_sampler_of_the_model_counts_where_the_study_names_none() {
+    let of = |sampler: Option<Sampler>, set: &[&str]| {
+        let mut study = Study::new(12);
+        let sources = study.experiment("", set).cells()[0].settings.model.sources();
+        study.facts.usual_samplers.extend(sampler.map(|sampler| (sources, sampler)));
+        study.plan("", set)
+    };
+    let (usual, euler) = (of(None, &[]), of(Some(Sampler::Euler), &[]));
+    assert_eq!(changed(&usual, &euler), [Baseline, ClassImages, Train, Generate, Evaluate, Probe]);
+    let named = ["generate.sampler=euler", "train.prior_preservation.sampler=euler"];
+    assert_eq!(changed(&euler, &of(None, &named)), []);
+    // Plan and report show the sampler that draws.
+    assert_eq!(euler.cells[0].settings.generate.images.sampling.sampler, Sampler::Euler);
 }
 
 /// Dotted names of all settings, from the commented defaults.
@@ -258,89 +286,4 @@ fn each_fact_changes_the_keys_of_the_stages_that_use_it() {
         &[Prepare, Train, Generate, Evaluate, Probe],
         "held-out photo",
     );
-}
-
-/// The keys of a cell's jobs, one line for each stage.
-fn key_lines(plan: &Plan) -> String {
-    keys(plan).into_iter().map(|(stage, key)| format!("{stage} {key}\n")).collect()
-}
-
-/// Stored results of earlier versions are found by these keys: they change only when a stage's `VERSION` is raised.
-#[test]
-fn keys_are_those_of_earlier_versions() {
-    let mut study = Study::new(12);
-    let plain = study.plan("[sweep]\ndataset.size = [5, 10]", &["train.prior_preservation.images=0"]);
-    insta::assert_snapshot!(key_lines(&plain), @"
-    prepare fa20bae520f55faa472b80a596f27c48
-    baseline 565b2066c290de8841a241885d327fde
-    train 0c35f287aab6d96159ff2c942c7d662a
-    generate 444835923451f41aee809f1e3605452e
-    evaluate 85fd70ca5f399326357c21263a47fcc1
-    probe e9267259203b1e0c21e601ca2b1ee04a 3eb601dd11a4720a501f30ce668f5a33
-    ");
-
-    let images = vec![study.folder.path().join("photos")];
-    let photos = &mut study.facts.photos.get_mut(&images).unwrap().photos;
-    for photo in photos.iter_mut().step_by(2) {
-        photo.caption = Some(format!("a caption of {}", photo.name));
-    }
-    photos[3].caption_file = Some("x.caption".into());
-    photos[3].caption = Some("told apart".into());
-    photos.iter_mut().for_each(|photo| photo.reading = 2);
-    let set = [
-        "dataset.captions=true",
-        "dataset.crop=random",
-        "dataset.seed=3",
-        "train.lr_scheduler=polynomial",
-        "train.lr_power=2",
-        "train.lr_warmup_steps=7",
-        "train.learning_rate=3e-4",
-        "train.max_grad_norm=2",
-        "train.prior_preservation.images=6",
-        "train.prior_preservation.weight=0.5",
-        "train.prior_preservation.seed=11",
-        "generate.negative_prompt=blurry",
-        "generate.lora_scale=0.5",
-        "generate.sampler=dpm++2m-karras",
-        "evaluate.probe_every=10",
-        "evaluate.drift_prompts=[\"a dog\"]",
-        "model.dtype=bf16",
-        "model.low_memory=true",
-    ];
-    insta::assert_snapshot!(key_lines(&study.plan("", &set)), @"
-    prepare dc51d20d8561179bff9798a7a732260e
-    baseline f3c0f808807761345f43eadfffbcd934
-    class_images f27c76521b90f0124215de6e32e6fb87
-    train 6df4cf2794ed56e2823956d02db60c70
-    generate 3297075ac641ebfb353f3c2f999af4c0
-    evaluate 751de9cbfbee0b092a7dd38958dad3f6
-    probe afa739168cad650e5858595abe8a582f f17c4b9407c93653adaa3eab88bbc22c
-    ");
-
-    let restarts = study.plan("", &["train.lr_scheduler=cosine-with-restarts", "train.lr_cycles=3"]);
-    let linear = study.plan("", &["train.lr_scheduler=linear", "train.lr_warmup_steps=7"]);
-    let trainings = [restarts, linear].map(|plan| keys(&plan)[&Train].clone());
-    insta::assert_snapshot!(trainings.join("\n"), @"
-    e40cbd940eceb3f29555256cfff44e66
-    e4bde6d789f2b735f99df5100e682a1e
-    ");
-}
-
-/// Two encoders, one for both purposes. Its jobs of the stage are those of the photos, of the base model's images with
-/// the texts, of those with the class word, and of the cell's images; the other one has no photos.
-#[test]
-fn keys_of_features_are_those_of_earlier_versions() {
-    let mut study = Study::new(12);
-    let encoders = "evaluate.encoders=[{name='clip', model='a/b', for=['identity', 'prompt']}, \
-                    {name='more', model='c/d', for='prompt'}]";
-    let plan = study.plan("", &["train.prior_preservation.images=0", encoders]);
-    let of_features = |plan: &Plan| keys(plan)[&Features].replace(' ', "\n");
-    insta::assert_snapshot!(of_features(&plan), @"
-    0d8a0ec63b384ddfc7cd8f0f215bc06c
-    5489c3526780f31c2ce81a4dd1321008
-    da64e360d2acafc00ee9a01334b9354b
-    1ae0b802bb06b217aff2b76a04d03093
-    de3617c683864dd5aa6d7d94a553b61c
-    1ac9092dfac5bfbde909819c95509bc1
-    ");
 }

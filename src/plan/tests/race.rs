@@ -9,7 +9,7 @@ const SWEEP: &str = "[sweep]\ntrain.rank = [4, 8]\ntrain.learning_rate = [1e-4, 
 fn no_key_depends_on_the_race() {
     let mut study = Study::new(30);
     let without = study.plan(SWEEP, &[]);
-    let with = study.plan(SWEEP, &["race.rungs=[0.25, 0.5]", "race.stop_values=true"]);
+    let with = study.plan(SWEEP, &["race.rungs=[0.25, 0.5]", "race.stop_values=true", "race.measure=much-noise"]);
     assert_eq!((without.race.is_some(), with.race.is_some()), (false, true));
     assert_eq!(without.jobs, with.jobs);
 }

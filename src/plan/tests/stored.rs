@@ -97,6 +97,7 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     test: A test
       dataset.size=5  (5 photos, 2 held out; 4 of 8 jobs done)
       dataset.size=10  (10 photos, 2 held out; 3 of 8 jobs done)
+      images: dpm++2m, 25 steps; class images: dpm++2m, 25 steps
 
     stage         cells                   state   reason
     prepare       all cells               cached
@@ -116,6 +117,9 @@ fn the_table_shows_cells_jobs_reasons_and_cost() {
     about 60 s and 1 kB for 1 job, unknown for 7 jobs
     memory at most, predicted: prepare 81 MB, train 1.3 GB
     ");
+    let several = study.plan("[sweep]\ngenerate.sampler = ['euler', 'ddim']", &["train.prior_preservation.images=0"]);
+    let text = table(&several, &status(&several, &store).unwrap(), &cost, &[]);
+    assert!(text.contains("\n  images: euler, 25 steps | ddim, 25 steps\n"), "{text}");
     let value = json(&plan, &statuses, &cost, &memory);
     assert_eq!(value["jobs"][8]["state"], "failed");
     assert_eq!(value["jobs"][8]["memory_bytes"], 1_310_000_000u64);

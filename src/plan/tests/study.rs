@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use crate::choice::Sampler;
 use crate::experiment::{Experiment, Overrides};
 use crate::photos::{Format, Photo, Scan};
 use crate::plan::{Facts, Plan, make};
@@ -59,7 +60,9 @@ impl Study {
         let experiment = self.experiment(text, set);
         for cell in experiment.cells() {
             // The same content wherever the model lies.
-            self.facts.base_hashes.entry(cell.settings.model.sources()).or_insert_with(|| "base-hash".to_owned());
+            let sources = cell.settings.model.sources();
+            self.facts.base_hashes.entry(sources.clone()).or_insert_with(|| "base-hash".to_owned());
+            self.facts.usual_samplers.entry(sources).or_insert(Sampler::DpmPp2m);
         }
         for encoder in &experiment.settings.evaluate.encoders {
             self.facts.encoder_hashes.insert(encoder.model.clone(), format!("hash of {}", encoder.name));

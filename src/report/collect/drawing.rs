@@ -23,7 +23,7 @@ pub(super) fn drawing(settings: &Settings) -> Drawing {
         timestep_spacing: images.sampling.timestep_spacing,
         sigmas: images.sampling.sigmas,
         reading: images.reading,
-        guidance_scale: images.guidance_scale,
+        guidance: images.guidance,
         negative_prompt: images.negative_prompt.clone(),
         lora_scale: settings.generate.lora_scale,
     }

@@ -14,7 +14,8 @@ pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, V
     let list: ImageList = json(artifact, FILE)?;
     let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let (mut pictures, mut files) = (Vec::new(), Vec::new());
-    for entry in list.images {
+    for entry in &list.images {
+        let (width, height) = list.size(entry);
         let Some(file) = place(&entry.file, folder) else {
             let reason = format!("`{}` is not the name of a generated image", entry.file);
             return Err(ReportError::Content { path: artifact.dir.join(FILE), reason });
@@ -22,9 +23,9 @@ pub(super) fn read(artifact: &Artifact, folder: &str) -> Result<(Vec<Picture>, V
         files.push(ReportFile { to: file.clone(), from: artifact.file(&entry.file)? });
         pictures.push(Picture {
             file,
-            width: pixels(list.settings.width),
-            height: pixels(list.settings.height),
-            prompt: entry.prompt,
+            width: pixels(width),
+            height: pixels(height),
+            prompt: entry.prompt.clone(),
             prompt_index: entry.prompt_index,
             seed: entry.seed,
             group: entry.group,

@@ -21,6 +21,7 @@ pub(super) fn why(race: Option<&(&Field, Course)>, job: usize) -> Option<String>
 pub(super) fn race(race: Option<&(&Field, Course)>, finished: &dyn Fn(usize) -> bool) -> Option<Race> {
     let (field, course) = race?;
     let mut out = Race {
+        measure: if field.measure.is_default() { String::new() } else { field.measure.title().to_owned() },
         rungs: field.rungs,
         decided: course.decisions.len(),
         steps: field.entrants.iter().map(|entrant| entrant.steps).sum(),

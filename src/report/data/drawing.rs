@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::{PromptOptions, Sigmas, Spacing};
+use crate::choice::{Guidance, PromptOptions, Sigmas, Spacing};
 
 /// What draws the images of a cell again, together with their prompts and seeds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,8 @@ pub struct Drawing {
     #[serde(default)]
     pub reading: PromptOptions,
     /// How strongly the images follow the prompt.
-    pub guidance_scale: f64,
+    #[serde(flatten)]
+    pub guidance: Guidance,
     /// What the images should not show.
     pub negative_prompt: String,
     /// Multiplies the adapter; 1 = as trained.

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// What a race did in a study.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Race {
+    /// What trainings are compared by; empty: their loss on held-out photos.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub measure: String,
     /// How many rungs there are.
     pub rungs: usize,
     /// At how many of them something was decided so far.

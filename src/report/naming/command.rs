@@ -18,12 +18,15 @@ pub(crate) fn beginning(cell: &CellData, with_adapter: bool, size: (u32, u32)) -
         format!("--dtype={}", drawing.dtype),
         format!("--sampler={}", drawing.sampler),
         format!("--steps={}", drawing.steps),
-        format!("--guidance-scale={}", drawing.guidance_scale),
+        format!("--guidance-scale={}", drawing.guidance.scale),
         format!("--width={}", size.0),
         format!("--height={}", size.1),
     ];
     words.extend(drawing.vae.as_ref().map(|vae| format!("--vae={vae}")));
     words.extend(drawing.text_encoders.as_ref().map(|model| format!("--text-encoders={model}")));
+    if drawing.guidance.rescale != 0.0 {
+        words.push(format!("--guidance-rescale={}", drawing.guidance.rescale));
+    }
     if drawing.timestep_spacing != Spacing::Model {
         words.push(format!("--spacing={}", drawing.timestep_spacing));
     }

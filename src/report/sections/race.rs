@@ -3,16 +3,21 @@
 use maud::html;
 
 use super::section::{Page, Section};
+use crate::choice::RaceMeasure;
 use crate::report::data::{Race, RaceStop};
 use crate::report::style::markdown;
 use crate::text::{count, measurement};
 
 /// What must be known of a race.
-const RULE: &str = "At each rung all trainings that are still in the race are compared by their loss on held-out \
-                    photos. A condition that is behind the best one by more than chance makes, after correction for \
-                    all pairs and all rungs, is stopped, unless it comes nearer so quickly that it may be ahead at \
-                    the end. Its trainings are not finished, so they count nowhere else in this report: nothing here \
-                    says how good they would have become.";
+fn rule(race: &Race) -> String {
+    let measure = if race.measure.is_empty() { RaceMeasure::HeldOutLoss.title() } else { race.measure.as_str() };
+    format!(
+        "At each rung all trainings that are still in the race are compared by their {measure}. A condition that is \
+         behind the best one by more than chance makes, after correction for all pairs and all rungs, is stopped, \
+         unless it comes nearer so quickly that it may be ahead at the end. Its trainings are not finished, so they \
+         count nowhere else in this report: nothing here says how good they would have become."
+    )
+}
 
 /// `None` without a race.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -35,7 +40,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             }
         }
         @for kept in &race.kept { p { (kept) } }
-        p.soft { (RULE) }
+        p.soft { (rule(race)) }
     };
     let mut lines = vec![format!("## The race\n\n{}", markdown::prose(&summary))];
     if !race.stopped.is_empty() {
@@ -47,7 +52,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         lines.push(table.join("\n"));
     }
     lines.extend(race.kept.iter().map(|kept| markdown::prose(kept)));
-    lines.push(RULE.to_owned());
+    lines.push(markdown::prose(&rule(race)));
     Some(Section { id: "race", title: "Race", html, markdown: lines.join("\n\n") })
 }
 

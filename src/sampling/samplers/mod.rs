@@ -39,7 +39,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler on the model's process.
+    /// A sampler on the model's process; [`choice::Sampler::Model`] is the one that the model is usually drawn with.
     ///
     /// This is cheap: it is also how a plan finds out whether a model allows that many steps.
     ///
@@ -47,6 +47,7 @@ impl Sampler {
     /// Settings that do not go together, no steps, more steps than training timesteps, a prediction type the method is
     /// not defined for, and step counts with which it would divide by zero.
     pub fn new(sampling: Sampling, process: &Process) -> Result<Self> {
+        let sampling = sampling.or(process.usual_sampler());
         let Sampling { sampler: kind, steps, timestep_spacing, sigmas } = sampling;
         sampling.check().map_err(candle_core::Error::wrap)?;
         let Process::Ddpm(schedule) = process;
@@ -59,6 +60,7 @@ impl Sampler {
             bail!("{steps} sampler steps; a model with {total} timesteps allows 1 to that");
         }
         let Layout { timesteps, init_noise_sigma, sigmas, divides_by_distance, method } = match kind {
+            choice::Sampler::Model => bail!("nobody knows the model's usual sampler: name one"),
             choice::Sampler::Ddim => ddim::layout(schedule, steps)?,
             choice::Sampler::Pndm => pndm::layout(schedule, steps)?,
             choice::Sampler::Euler => euler::plain(schedule, steps, sigmas)?,
@@ -228,8 +230,8 @@ mod tests {
                     // The last noise levels may lie beside the timesteps.
                     Kind::DpmPp2mKarras => last,
                     // If there is one timestep more than steps, only trailing spacing visits all of them.
-                    Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc if index == 3 => last,
-                    Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc => last - 1 - usize::from(offset),
+                    Kind::Model | Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc if index == 3 => last,
+                    Kind::Model | Kind::DpmPp2m | Kind::DpmPp2mSde | Kind::UniPc => last - 1 - usize::from(offset),
                     // Consistency models are distilled for 50 timesteps.
                     Kind::Lcm => 50,
                     // With an offset, leading timesteps reach one beyond the last.
@@ -239,6 +241,19 @@ mod tests {
                 assert!(every && allowed == expected, "{kind} of process {index}: at most {allowed}, all: {every}");
             }
         }
+    }
+
+    #[test]
+    fn the_model_names_its_sampler() {
+        let steps = Sampling::new(Kind::Model, 7);
+        let timesteps = |sampling, process: &Process| Sampler::new(sampling, process).unwrap().timesteps().to_vec();
+        let euler = process().usually(Kind::Euler);
+        assert_eq!(timesteps(steps, &euler), timesteps(Sampling::new(Kind::Euler, 7), &euler));
+        assert_ne!(timesteps(steps, &euler), timesteps(steps, &process()));
+        // What its sampler cannot do is found out when the model is known.
+        let karras = Sampling { sigmas: Sigmas::Karras, ..steps };
+        let error = Sampler::new(karras, &process().usually(Kind::Ddim)).unwrap_err().to_string();
+        assert!(error.contains("ddim does not work on noise levels"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::betas::{self, BetaOutOfRange};
 use super::settings::{PredictionType, SamplerDefaults, ScheduleSettings, TimestepSpacing};
+use crate::choice::Sampler;
 
 /// The forward process of DDPM with the settings a sampler takes over from the model's `scheduler_config.json`.
 ///
@@ -106,6 +107,12 @@ impl NoiseSchedule {
     /// The same with another spacing of sampler steps.
     pub(crate) fn spaced(&self, spacing: TimestepSpacing) -> Self {
         let sampler = SamplerDefaults { timestep_spacing: Some(spacing), ..self.sampler.clone() };
+        Self { sampler, ..self.clone() }
+    }
+
+    /// The same, usually drawn with that sampler.
+    pub(crate) fn usually(&self, usual: Sampler) -> Self {
+        let sampler = SamplerDefaults { usual, ..self.sampler.clone() };
         Self { sampler, ..self.clone() }
     }
 

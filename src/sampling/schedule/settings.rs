@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::choice::Sampler;
+
 /// What a denoiser was trained to predict from noisy latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,8 +42,10 @@ pub enum FinalSigma {
 
 /// Settings a sampler takes from the model; `None` means the sampler's own default, as in diffusers'
 /// `XScheduler.from_config`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SamplerDefaults {
+    /// The sampler that draws where nobody names another one.
+    pub usual: Sampler,
     /// Added to every timestep of leading spacing: 0 or 1.
     pub steps_offset: usize,
     /// How steps are spread.
@@ -52,6 +56,20 @@ pub struct SamplerDefaults {
     pub final_sigma: FinalSigma,
     /// Karras timesteps of a cosine schedule are cut to integers, not rounded.
     pub cosine: bool,
+}
+
+impl Default for SamplerDefaults {
+    /// Where a model says nothing.
+    fn default() -> Self {
+        Self {
+            usual: Sampler::DpmPp2m,
+            steps_offset: 0,
+            timestep_spacing: None,
+            set_alpha_to_one: None,
+            final_sigma: FinalSigma::default(),
+            cosine: false,
+        }
+    }
 }
 
 /// How the betas are made.

@@ -135,3 +135,14 @@ fn a_file_of_an_older_version_in_place_of_a_right_is_replaced() {
     fs::write(right.join("000000009"), b"\xff").unwrap();
     assert!(store.lock(Stage::Train, &w_key()).unwrap().is_none());
 }
+
+#[test]
+fn what_a_killed_process_left_beside_a_right_is_swept() {
+    let (_folder, store) = store();
+    drop(work(&store, &inputs(1)));
+    let left = right(&store).join(format!("{TEMP_PREFIX}left"));
+    fs::write(&left, "").unwrap();
+    store.sweep().unwrap();
+    assert!(!left.exists());
+    assert!(!held(&store));
+}

@@ -1,4 +1,4 @@
-"""Images of distilled models' schedules and of zero terminal SNR: few steps, trailing timesteps, guidance 0.
+"""Images of distilled models' schedules and of zero terminal SNR: few steps, trailing timesteps, guidance 0 or rescaled.
 
 diffusers 0.42.1, torch 2.15.0, transformers 5.23.0. Run: python few_steps.py
 Uses the tiny random models of ../models with the scheduler_config.json of SD-Turbo, SDXL-Lightning and a v-predicting model
@@ -39,8 +39,10 @@ CASES = [
     ("sd1", "lightning", "euler", 4, 0.0), ("sd1", "lightning", "ddim", 4, 0.0), ("sd1", "lightning", "euler", 8, 1.5),
     ("sd2", "zero_snr", "ddim", 4, 7.5), ("sd2", "zero_snr", "ddim", 13, 0.0), ("sd2", "zero_snr", "euler", 7, 7.5), ("sd2", "zero_snr", "euler-a", 9, 5.0),
 ]
+# with guidance_rescale; of these small models only large guidance shows it
+RESCALED = [("sd2", "zero_snr", "ddim", 6, 50.0, 0.7), ("sd2", "zero_snr", "euler", 5, 50.0, 1.0), ("sd1", "lightning", "euler", 6, 90.0, 0.3)]
 cases, tensors = [], {}
-for index, (model, schedule, sampler, steps, guidance) in enumerate(CASES):
+for index, (model, schedule, sampler, steps, guidance, rescale) in enumerate([(*case, 0.0) for case in CASES] + RESCALED):
     folder, f32 = MODELS / model, {"torch_dtype": torch.float32}
     pipe = StableDiffusionPipeline(
         vae=AutoencoderKL.from_pretrained(folder / "vae", **f32),
@@ -54,14 +56,14 @@ for index, (model, schedule, sampler, steps, guidance) in enumerate(CASES):
     calls = []
     pipe.unet.register_forward_hook(lambda module, args, output: calls.append(len(args[0])))
     image = pipe(
-        "a photo of the red house", negative_prompt="water", width=32, height=24, num_inference_steps=steps, guidance_scale=guidance,
+        "a photo of the red house", negative_prompt="water", width=32, height=24, num_inference_steps=steps, guidance_scale=guidance, guidance_rescale=rescale,
         generator=torch.Generator("cpu").manual_seed(100 + index), output_type="pil",
     ).images[0]
     pixels = torch.from_numpy(np.array(image))
-    print(model, schedule, sampler, steps, guidance, "calls", calls, "std %.1f" % pixels.float().std())
+    print(model, schedule, sampler, steps, guidance, rescale, "calls", calls, "std %.1f" % pixels.float().std())
     tensors[str(index)] = pixels.contiguous()
     cases.append({"model": model, "lora": False, "schedule": schedule, "sampler": sampler, "steps": steps, "width": 32, "height": 24, "seed": 100 + index,
-                  "guidance_scale": guidance, "prompt": "a photo of the red house", "negative_prompt": "water", "samples": sum(calls)})
+                  "guidance_scale": guidance, "prompt": "a photo of the red house", "negative_prompt": "water", "samples": sum(calls)} | ({"guidance_rescale": rescale} if rescale else {}))
 
 save_file(tensors, HERE / "few_steps.safetensors")
 (HERE / "few_steps.json").write_text(json.dumps({"schedules": SCHEDULES, "cases": cases}, indent=0) + "\n")

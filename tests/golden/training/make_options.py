@@ -2,10 +2,13 @@
 
 Made with torch 2.15, diffusers 0.42.1, transformers 5.23, peft 0.21.2; run from the repository root:
     python tests/golden/training/make_options.py
-As make.py: f64 from the models' f16 weights and seeded f32 inputs; only results are stored.
+As make.py: f64 from the models' f16 weights and seeded f32 inputs; only results are stored. Each case is also run in
+f32, and how far that is from f64 is stored: `f32` of a case has the largest distances of the first gradients, of the
+weights and of their change, each as a part of the tensor's norm, and the tensor whose change is farthest.
 
-text, text_2: LoRA in the text encoder, gradients through it, its own learning rate, as
-    `train_dreambooth_lora.py --train_text_encoder`; the running mean of diffusers' EMAModel.
+text, text_2, clip_skip: LoRA in the text encoder, gradients through it, its own learning rate, as
+    `train_dreambooth_lora.py --train_text_encoder`; the running mean of diffusers' EMAModel. clip_skip leaves out the
+    last layer as sd-scripts' `clip_skip = 2` does (`SdTextEncodingStrategy.encode_tokens`).
 output: the base model's own prediction is the target of the photos with other prompts (ai-toolkit's "diff output
     preservation": mse of prediction and prior prediction, times a weight); peft's LoRA+ and rsLoRA; feed-forward layers.
 """
@@ -27,12 +30,13 @@ torch.set_num_threads(1)
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
 STEPS = 20
+CHOSEN = {"dtype": torch.float64}
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 FEED_FORWARD = ["ff.net.0.proj", "ff.net.2"]
 
 
 def randn(seed, *shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).double()
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(CHOSEN["dtype"])
 
 
 def randint(seed, high, *shape):
@@ -56,9 +60,43 @@ def trainable(network, prefix):
     return pairs
 
 
+def encode(text, ids, clip_skip):
+    if not clip_skip:
+        return text(ids)[0]
+    states = text(ids, output_hidden_states=True).hidden_states
+    inner = getattr(text, "text_model", text)
+    return inner.final_layer_norm(states[-(clip_skip + 1)])
+
+
+def far(ours, exact, key, start=None):
+    """How far tensors are from the exact ones, the farthest one and its name."""
+    part = {}
+    for name in (k for k in exact if k.startswith(key)):
+        base = exact[name] if start is None else exact[name] - start[name.removeprefix(key)]
+        if base.norm() > 0:
+            part[name] = ((ours[name] - exact[name]).norm() / base.norm()).item()
+    name = max(part, key=part.get)
+    return part[name], name
+
+
 def run(name, case):
+    """The case in f64, with how far f32 is from it."""
+    CHOSEN["dtype"] = torch.float64
+    exact, rows, start = train(case)
+    CHOSEN["dtype"] = torch.float32
+    single, _, _ = train(case)
+    last = f"step{STEPS}."
+    update, tensor = far(single, exact, last, start)
+    f32 = {"gradient": far(single, exact, "gradient.")[0], "weights": far(single, exact, last)[0],
+           "update": update, "tensor": tensor.removeprefix(last)}
+    print(name, f32)
+    save_file({k: v.float().contiguous() for k, v in exact.items()}, HERE / f"{name}.safetensors")
+    return case | {"mask_tokens": {}, "steps": rows, "f32": f32}
+
+
+def train(case):
     folder = MODELS / case["model"]
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet").double().eval()
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet").to(CHOSEN["dtype"]).eval()
     schedule = DDPMScheduler.from_config(json.loads((folder / "scheduler/scheduler_config.json").read_text()))
     unet.requires_grad_(False)
     settings = dict(r=case["rank"], lora_alpha=case["alpha"], init_lora_weights="gaussian", use_rslora=case["rslora"])
@@ -67,15 +105,19 @@ def run(name, case):
     pairs = trainable(unet, "")
     text = None
     if case["text"]:
-        text = text_encoder(folder / "text_encoder").double().eval()
+        text = text_encoder(folder / "text_encoder").to(CHOSEN["dtype"]).eval()
         text.requires_grad_(False)
         text.add_adapter(LoraConfig(target_modules=["q_proj", "k_proj", "v_proj", "out_proj"], **settings))
-        own = trainable(text, "")
+        used = text.config.num_hidden_layers - case["clip_skip"]
+        own = {key: p for key, p in trainable(text, "").items() if int(re.search(r"layers\.(\d+)\.", key)[1]) < used}
+        for key, p in text.named_parameters():
+            p.requires_grad_(False)
         pairs |= {f"text_encoder.text_model.{key.removeprefix('text_model.')}": p for key, p in own.items()}
     pairs = dict(sorted(pairs.items()))
     for i, (key, p) in enumerate(pairs.items()):
         p.data = randn(1000 + i, *p.shape) * (1.0 / case["rank"] if key.endswith(".down") else case["up_deviation"])
         p.requires_grad_(True)
+    start = {key: p.detach().clone() for key, p in pairs.items()}
     params = list(pairs.values())
     if case["lora_plus"]:
         optimizer = create_loraplus_optimizer(
@@ -106,7 +148,7 @@ def run(name, case):
                 context = randn(seed + 2, total, 7, width)
             else:
                 ids = randint(seed + 4, text.config.vocab_size, total, 7)
-                context = text(ids)[0]
+                context = encode(text, ids, case["clip_skip"])
             noisy = schedule.add_noise(latents, noise, timesteps)
             v = schedule.config.prediction_type == "v_prediction"
             target = schedule.get_velocity(latents, noise, timesteps) if v else noise
@@ -115,7 +157,7 @@ def run(name, case):
                     unet.disable_adapters()
                     if text is not None:
                         text.disable_adapters()
-                    base_context = context[n:] if text is None else text(ids[n:])[0]
+                    base_context = context[n:] if text is None else encode(text, ids[n:], case["clip_skip"])
                     target = torch.cat([target[:n], unet(noisy[n:], timesteps[n:], base_context).sample])
                     unet.enable_adapters()
                     if text is not None:
@@ -131,7 +173,7 @@ def run(name, case):
             losses.append([loss.item(), instance.item(), prior.item() if prior is not None else None])
         if step == 0:
             for key, p in pairs.items():
-                out[f"gradient.{key}"] = p.grad.float().clone()
+                out[f"gradient.{key}"] = p.grad.clone()
         norm = torch.nn.utils.clip_grad_norm_(params, case["max_grad_norm"]).item()
         rate = lr.get_last_lr()[0]
         optimizer.step()
@@ -142,21 +184,21 @@ def run(name, case):
         mean = [sum(c) / len(c) if c[0] is not None else None for c in zip(*losses)]
         rows.append({"loss": mean[0], "instance_loss": mean[1], "prior_loss": mean[2], "learning_rate": rate, "grad_norm": norm})
     for i, (key, p) in enumerate(pairs.items()):
-        out[f"step{STEPS}.{key}"] = p.detach().float().clone()
+        out[f"step{STEPS}.{key}"] = p.detach().clone()
         if ema and (i % 7 == 0 or key.endswith("0.self_attn.q_proj.up")):
-            out[f"average.{key}"] = ema.shadow_params[i].float().clone()
-    save_file({k: v.contiguous() for k, v in out.items()}, HERE / f"{name}.safetensors")
-    return case | {"mask_tokens": {}, "steps": rows}
+            out[f"average.{key}"] = ema.shadow_params[i].clone()
+    return out, rows, start
 
 
 BASE = {"model": "sd1", "rank": 1, "alpha": 2.0, "dropout": 0.0, "up_deviation": 0.1, "learning_rate": 1e-3,
         "weight_decay": 1e-2, "lr_scheduler": "cosine", "warmup": 4, "max_grad_norm": 1.0, "batch_size": 2,
         "accumulation": 1, "prior": None, "size": [7, 5], "targets": "attention", "text": False, "text_rate": None,
-        "ema_decay": None, "lora_plus": None, "rslora": False, "output": False}
+        "ema_decay": None, "lora_plus": None, "rslora": False, "output": False, "clip_skip": 0}
 CASES = {
     "text": BASE | {"text": True, "text_rate": 4e-4, "ema_decay": 0.6, "accumulation": 2},
     "text_2": BASE | {"model": "sd2", "text": True, "text_rate": 1e-3, "size": [8, 12], "batch_size": 3, "output": True,
                       "prior": 0.7, "lr_scheduler": "constant", "warmup": 0},
+    "clip_skip": BASE | {"text": True, "text_rate": 4e-4, "clip_skip": 1},
     "output": BASE | {"targets": "attention-ff", "lora_plus": 4.0, "rslora": True, "output": True, "prior": 0.5,
                       "rank": 2, "alpha": 3.0},
 }

@@ -45,7 +45,7 @@ fn key_of_another_tool() {
     study.toml:4:1: unknown key `train.zzz`
      4 | zzz = 1
        | ^^^ expected a key of `[train]`
-       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, adapter, rank, alpha, dropout, max_grad_norm, targets, scaling, text_encoder, text_encoder_learning_rate, caption_dropout, noise_offset, ema_decay, snr_gamma, gradient_checkpointing, checkpoint_every, keep_every, seed, optimizer, prior_preservation
+       = there are: instance_prompt, steps, epochs, batch_size, gradient_accumulation, learning_rate, lr_scheduler, lr_warmup_steps, lr_cycles, lr_power, adapter, rank, alpha, lokr_factor, dropout, max_grad_norm, targets, scaling, text_encoder, text_encoder_learning_rate, clip_skip, caption_dropout, noise_offset, ema_decay, snr_gamma, gradient_checkpointing, checkpoint_every, keep_every, seed, optimizer, prior_preservation
     ");
 }
 

@@ -104,9 +104,9 @@ fn samplers_without_noise_levels() {
        |          ^^^^^^^^
        = euler, heun, dpm++2m, dpm++2m-sde, dpm++sde and unipc do; in a sweep, `[[exclude]]` drops the combination
     "#);
-    assert_snapshot!(errors("[generate]\ntimestep_spacing = \"trailing\"\nsigmas = \"beta\""), @r#"
-    study.toml:3:20: `generate.timestep_spacing`: the beta noise levels of dpm++2m decide its timesteps, so that trailing spacing changes nothing
-     3 | timestep_spacing = "trailing"
+    assert_snapshot!(errors("[generate]\nsampler = \"dpm++2m\"\ntimestep_spacing = \"trailing\"\nsigmas = \"beta\""), @r#"
+    study.toml:4:20: `generate.timestep_spacing`: the beta noise levels of dpm++2m decide its timesteps, so that trailing spacing changes nothing
+     4 | timestep_spacing = "trailing"
        |                    ^^^^^^^^^^
        = set the spacing or the noise levels, not both; in a sweep, `[[exclude]]` drops the combination
     "#);
@@ -122,7 +122,7 @@ fn choices() {
 
     study.toml:5:11: `generate.sampler` cannot be "dpm"
      5 | sampler = "dpm"
-       |           ^^^^^ expected ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
+       |           ^^^^^ expected model, ddim, pndm, euler, euler-a, dpm++2m, dpm++2m-karras, unipc, heun, ddpm, lcm, dpm++2m-sde or dpm++sde
        = did you mean `ddpm`?
 
     study.toml:7:9: `model.dtype` cannot be "fp16"
@@ -200,7 +200,10 @@ fn options_of_training_that_do_not_go_together() {
             "one learning rate",
         ),
         ("[train]\nadapter = \"loha\"\n[train.optimizer]\nlora_plus_ratio = 4.0", "LoRA+ is about the B matrix"),
-        ("[dataset]\naspect_buckets = true", "`train.prior_preservation.kind = \"output\"`"),
+        (
+            "[dataset]\nsize = 9\naspect_buckets = true\n[train.prior_preservation]\nimages = 8",
+            "expected at least 9: the photos lend their shapes to the class images in turn",
+        ),
     ];
     for (text, expected) in cases {
         let told = errors(text);
@@ -209,6 +212,8 @@ fn options_of_training_that_do_not_go_together() {
     for (text, expected) in [
         ("[train.optimizer]\nname = \"prodigy\"", "1.0 is usual with Prodigy"),
         ("[train]\ntext_encoder_learning_rate = 1e-5", "`train.text_encoder_learning_rate` has no effect"),
+        ("[train]\nclip_skip = 1", "images are drawn with `generate.clip_skip` = 0"),
+        ("[train]\nlokr_factor = 8", "`train.lokr_factor` has no effect"),
     ] {
         let told = crate::experiment::tests::warnings(text);
         assert!(told.contains(expected), "{text}: {told}");

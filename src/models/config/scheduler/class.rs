@@ -2,32 +2,34 @@
 
 use std::str::FromStr;
 
+use crate::choice::Sampler;
+
 /// The classes (of diffusers 0.35, without `Flax` in front and `Scheduler` at the end) whose forward process is DDPM's:
-/// noise by betas. They differ in how they sample, which the experiment file decides.
-const BETAS: [&str; 23] = [
-    "DDIM",
-    "DDIMInverse",
-    "DDIMParallel",
-    "DDPM",
-    "DDPMParallel",
-    "DEISMultistep",
-    "DPMSolverMultistep",
-    "DPMSolverMultistepInverse",
-    "DPMSolverSDE",
-    "DPMSolverSinglestep",
-    "EulerAncestralDiscrete",
-    "EulerDiscrete",
-    "HeunDiscrete",
-    "KDPM2AncestralDiscrete",
-    "KDPM2Discrete",
-    "LCM",
-    "LMSDiscrete",
-    "PNDM",
-    "RePaint",
-    "SASolver",
-    "TCD",
-    "TDD",
-    "UniPCMultistep",
+/// noise by betas. They differ in how they sample: beside each stands the sampler here that is like it.
+const BETAS: [(&str, Option<Sampler>); 23] = [
+    ("DDIM", Some(Sampler::Ddim)),
+    ("DDIMInverse", None),
+    ("DDIMParallel", Some(Sampler::Ddim)),
+    ("DDPM", Some(Sampler::Ddpm)),
+    ("DDPMParallel", Some(Sampler::Ddpm)),
+    ("DEISMultistep", None),
+    ("DPMSolverMultistep", Some(Sampler::DpmPp2m)),
+    ("DPMSolverMultistepInverse", None),
+    ("DPMSolverSDE", Some(Sampler::DpmPpSde)),
+    ("DPMSolverSinglestep", None),
+    ("EulerAncestralDiscrete", Some(Sampler::EulerA)),
+    ("EulerDiscrete", Some(Sampler::Euler)),
+    ("HeunDiscrete", Some(Sampler::Heun)),
+    ("KDPM2AncestralDiscrete", None),
+    ("KDPM2Discrete", None),
+    ("LCM", Some(Sampler::Lcm)),
+    ("LMSDiscrete", None),
+    ("PNDM", Some(Sampler::Pndm)),
+    ("RePaint", None),
+    ("SASolver", None),
+    ("TCD", None),
+    ("TDD", None),
+    ("UniPCMultistep", Some(Sampler::UniPc)),
 ];
 
 /// Beginnings of the classes of other processes, and what these are.
@@ -51,7 +53,10 @@ const OTHERS: [(&str, &str); 15] = [
 
 /// A scheduler class of the process this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SchedulerClass;
+pub(crate) struct SchedulerClass {
+    /// The sampler that is like it, if there is one here.
+    pub(crate) sampler: Option<Sampler>,
+}
 
 impl FromStr for SchedulerClass {
     type Err = String;
@@ -59,8 +64,8 @@ impl FromStr for SchedulerClass {
     fn from_str(name: &str) -> Result<Self, String> {
         let short = name.strip_prefix("Flax").unwrap_or(name);
         let short = short.strip_suffix("Scheduler").unwrap_or(short);
-        if BETAS.contains(&short) {
-            return Ok(Self);
+        if let Some((_, sampler)) = BETAS.iter().find(|(known, _)| *known == short) {
+            return Ok(Self { sampler: *sampler });
         }
         let shown: String = name.chars().take(80).filter(|c| !c.is_control()).collect();
         Err(match OTHERS.iter().find(|(start, _)| short.starts_with(start)) {
@@ -82,8 +87,14 @@ mod tests {
 
     #[test]
     fn classes_are_known_or_refused_by_name() {
-        for good in ["PNDMScheduler", "FlaxDDIMScheduler", "EulerDiscreteScheduler", "LCMScheduler"] {
-            assert_eq!(good.parse(), Ok(SchedulerClass));
+        for (good, sampler) in [
+            ("PNDMScheduler", Some(Sampler::Pndm)),
+            ("FlaxDDIMScheduler", Some(Sampler::Ddim)),
+            ("EulerDiscreteScheduler", Some(Sampler::Euler)),
+            ("EulerAncestralDiscreteScheduler", Some(Sampler::EulerA)),
+            ("TCDScheduler", None),
+        ] {
+            assert_eq!(good.parse(), Ok(SchedulerClass { sampler }));
         }
         let refused = |name: &str| name.parse::<SchedulerClass>().unwrap_err();
         assert!(refused("EDMEulerScheduler").contains("EDM model"));

@@ -73,6 +73,8 @@ fn sampler_defaults(fields: &Fields) -> Result<SamplerDefaults, ScheduleError> {
         set_alpha_to_one: flag(fields, "set_alpha_to_one")?,
         final_sigma: one_of("final_sigmas_type", end, "zero, sigma_min")?.unwrap_or_default(),
         cosine: fields.text("beta_schedule")?.as_deref() == Some("squaredcos_cap_v2"),
+        // The family knows it.
+        ..SamplerDefaults::default()
     })
 }
 

@@ -1,12 +1,15 @@
 //! The rule of the race: laws, and how often it is right on made-up studies of which the truth is known.
 
+mod resampled;
 mod rule;
 mod simulated;
 
 use std::collections::BTreeMap;
 
 use super::field::{Entrant, Field};
-use super::{Course, Curve, Decision, decide};
+use super::{Course, Curve, Decision, Progress, decide};
+use crate::choice::RaceMeasure;
+use crate::measures::verdict::{Axis, Condition, Direction, Study, Verdict, judge_pairs};
 use crate::stage::{KeyInputs, Stage};
 
 /// A field of these conditions, each trained with so many seeds.
@@ -25,10 +28,37 @@ fn field(conditions: &[&[(&str, &str)]], repeats: usize, steps: u64, rungs: &[u6
     Field {
         rungs: rungs.len(),
         stop_values: false,
+        measure: RaceMeasure::HeldOutLoss,
         entrants: entrants.collect(),
         conditions: conditions.iter().map(own).collect(),
         repeats,
     }
+}
+
+/// A normal number (Box and Muller).
+fn normal(random: &mut fastrand::Rng) -> f64 {
+    (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos()
+}
+
+/// What the whole grid says at the end, of the conditions that are wanted.
+fn verdict(field: &Field, curves: &[Curve], wanted: &[usize]) -> Verdict {
+    let row = |c: usize, of: fn(&Progress) -> f64| -> Vec<Option<f64>> {
+        let own = |r: usize| field.of_condition(c).find(|e| field.entrants[*e].repeat == r);
+        let at_end = |e: usize| curves[e].at(field.entrants[e].steps, field.entrants[e].steps);
+        (0..field.repeats).map(|r| at_end(own(r)?).as_ref().map(of)).collect()
+    };
+    let condition = |(level, c): (usize, &usize)| Condition {
+        scores: row(*c, |p| p.at),
+        floor: row(*c, |p| p.base),
+        diverged: 0,
+        levels: vec![level],
+    };
+    judge_pairs(&Study {
+        direction: Direction::Lower,
+        conditions: wanted.iter().enumerate().map(condition).collect(),
+        axes: vec![Axis { sizes: Vec::new(), levels: wanted.len() }],
+        span: None,
+    })
 }
 
 /// A whole race without a store: every training shows its curve. Returns the course and the steps that were made.

@@ -4,8 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use super::super::{Curve, Field};
-use super::{field, run};
-use crate::measures::verdict::{Axis, Condition, Direction, Study, Verdict, judge_pairs};
+use super::{field, normal, run, verdict};
 
 const STEPS: u64 = 400;
 const RUNGS: [u64; 3] = [50, 100, 200];
@@ -34,11 +33,6 @@ struct Truth {
     tau: f64,
 }
 
-/// A normal number (Box and Muller).
-fn normal(random: &mut fastrand::Rng) -> f64 {
-    (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (std::f64::consts::TAU * random.f64()).cos()
-}
-
 /// The curves of all trainings: shift of a repeat and noise of a training grow as the training goes on; the probe's own
 /// noise is that of 10 timesteps.
 fn curves(field: &Field, truth: &[Truth], random: &mut fastrand::Rng) -> Vec<Curve> {
@@ -54,26 +48,6 @@ fn curves(field: &Field, truth: &[Truth], random: &mut fastrand::Rng) -> Vec<Cur
         Curve::new([0, 25, 50, 100, 200, STEPS].map(&mut at).to_vec())
     };
     field.entrants.iter().map(&mut curve).collect()
-}
-
-/// What the whole grid says at the end, of the conditions that are wanted.
-fn verdict(field: &Field, curves: &[Curve], wanted: &[usize]) -> Verdict {
-    let at_end = |c: usize, r: usize| {
-        let own = field.of_condition(c).find(|e| field.entrants[*e].repeat == r)?;
-        Some(curves[own].at(STEPS, STEPS)?.at)
-    };
-    let condition = |(level, c): (usize, &usize)| Condition {
-        scores: (0..field.repeats).map(|r| at_end(*c, r)).collect(),
-        floor: vec![Some(BASE); field.repeats],
-        diverged: 0,
-        levels: vec![level],
-    };
-    judge_pairs(&Study {
-        direction: Direction::Lower,
-        conditions: wanted.iter().enumerate().map(condition).collect(),
-        axes: vec![Axis { sizes: Vec::new(), levels: wanted.len() }],
-        span: None,
-    })
 }
 
 /// A sweep as people make it: the rates differ by a factor, one of them is best, the neighbours are a tenth of the gain

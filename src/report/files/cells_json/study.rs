@@ -179,7 +179,7 @@ fn score(score: &Score) -> ScoreJson {
 }
 
 fn cell<'j>(judged: &'j Judged<'_>, index: usize, cell: &'j CellData, reader: For) -> CellJson<'j> {
-    let Drawing { model, model_is_path, sampler, steps, guidance_scale, lora_scale, .. } = &cell.drawing;
+    let Drawing { model, model_is_path, sampler, steps, guidance, lora_scale, .. } = &cell.drawing;
     let programs = reader == For::Programs;
     let ceiling = |score: &Score| score.measure()?.ceiling(cell.metrics.as_ref()?).map(|v| rounded(v, reader));
     // All images of a cell have one size.
@@ -208,7 +208,7 @@ fn cell<'j>(judged: &'j Judged<'_>, index: usize, cell: &'j CellData, reader: Fo
             model_is_path: *model_is_path,
             sampler,
             steps: *steps,
-            guidance_scale: *guidance_scale,
+            guidance_scale: guidance.scale,
         },
         toml: &cell.toml,
         command: command::beginning(cell, true, size),

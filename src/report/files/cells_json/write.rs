@@ -47,6 +47,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::choice::Guidance;
     use crate::report::data::{Drawing, Group, StudyData};
     use crate::report::finding::judged;
     use crate::report::fixture;
@@ -62,7 +63,7 @@ mod tests {
                 dtype: "f32".into(),
                 sampler: "ddim".into(),
                 steps: 5,
-                guidance_scale: 7.5,
+                guidance: Guidance::new(7.5),
                 lora_scale: 1.0,
                 ..Drawing::default()
             };
