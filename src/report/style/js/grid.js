@@ -61,10 +61,12 @@ const grid = (() => {
       }),
     );
   };
+  // Copies wait in a document of their own: in this one a browser loads their images, however lazy they are.
+  const inert = document.implementation.createHTMLDocument('');
   /** Puts a block on the page. Its own table may hold the images of another one since it was there before. */
   const stand = (compare, block) => {
     if (block.pristine) fill(block.table, block.pristine);
-    else block.pristine = block.table.cloneNode(true);
+    else block.pristine = inert.importNode(block.table, true);
     compare.stage = block;
     all('.swap', block.table).forEach(paint);
   };
