@@ -113,8 +113,18 @@ CONF
 }
 
 stop() {
-    for pid in "$run"/slurmd-*.pid "$run/slurmctld.pid" "$run/munge/munged.pid"; do
-        if [ -s "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi
+    local file pids=
+    for file in "$run"/slurmd-*.pid "$run/slurmctld.pid" "$run/munge/munged.pid"; do
+        if [ -s "$file" ]; then pids="$pids $(cat "$file")"; fi
+    done
+    for pid in $pids; do kill "$pid" 2>/dev/null || true; done
+    # The next cluster uses the same ports and files.
+    for pid in $pids; do
+        for _ in $(seq 100); do
+            [ "$(ps -o stat= -p "$pid" 2>/dev/null | cut -c1)" ] || break
+            [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ] || break
+            sleep 0.1
+        done
     done
 }
 
