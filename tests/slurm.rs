@@ -225,8 +225,9 @@ fn a_race_goes_on_by_itself() {
 #[ignore = "two minutes: a time limit of Slurm is at least one"]
 fn a_time_limit_of_slurm_ends_in_a_checkpoint() {
     let Some(slurm) = Cluster::start() else { return };
-    let long = SMALL.replace("steps = 6", "steps = 1000000").replace("dataset.size = [1, 2]", "dataset.size = [1]");
-    let study = Study::new(&long);
+    let one = raced().replace("rungs = [0.5]", "rungs = []").replace("[1e-2, 1e-7, 2e-7]", "[1e-2]");
+    let long = one.replace("steps = 2", "steps = 1000000").replace("probe_every = 1", "probe_every = 0");
+    let study = Study::new(&long.replace("train.seed = [1, 2]", "train.seed = [1]"));
     slurm.expect(0, &study, &["submit", "study.toml", "--launcher", "slurm", "--partition", "short", "--time", "1"]);
     let training = |queue: &[[String; 3]]| {
         queue.iter().find(|[_, state, name]| state == "RUNNING" && name.ends_with("-train")).map(|task| task[0].clone())
