@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -85,14 +86,18 @@ impl Cluster {
     #[track_caller]
     fn wait_for(&self, what: &str, found: impl Fn(&[[String; 3]]) -> bool) {
         let begun = Instant::now();
+        let mut pending: BTreeMap<String, Instant> = BTreeMap::new();
         loop {
             let queue = self.queue();
+            pending.retain(|task, _| queue.iter().any(|[id, state, _]| id == task && state == "PENDING"));
             if found(&queue) {
                 return;
             }
             assert!(begun.elapsed() < Duration::from_secs(240), "{what} never came: {queue:?}");
             for [id, state, _] in &queue {
-                if state == "PENDING" && id.contains('_') {
+                // A node takes back no task in the second in which it gave it away.
+                let since = *pending.entry(id.clone()).or_insert_with(Instant::now);
+                if state == "PENDING" && id.contains('_') && since.elapsed() > Duration::from_secs(3) {
                     self.ask(&["scontrol", "update", &format!("JobId={id}"), "StartTime=now"]);
                 }
             }
@@ -253,7 +258,7 @@ fn two_nodes_share_a_study() {
     let (alone, study) = (Study::new(&text), Study::new(&text));
     alone.expect(0, &["study.toml"]);
     slurm.expect(0, &study, &["submit", "study.toml", "--launcher", "slurm", "--cpus-per-task", "1"]);
-    let mut nodes = std::collections::BTreeSet::new();
+    let mut nodes = BTreeSet::new();
     let both = std::cell::RefCell::new(&mut nodes);
     slurm.wait_for("the end", |queue| {
         let listing = slurm.ask(&["squeue", "--noheader", "--array", "--states=RUNNING", "--format=%N"]);
