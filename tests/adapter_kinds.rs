@@ -156,6 +156,28 @@ fn a_new_adapter_of_any_kind_changes_nothing() {
     assert!(error.to_string().contains("norms of"), "{error}");
 }
 
+/// `lokr_fp8.safetensors` is what LyCORIS made with `factor=4`.
+#[test]
+fn a_lokr_with_a_factor_has_the_shapes_of_lycoris() {
+    let file = tensors("adapters/lokr_fp8.safetensors");
+    let flat = |layer: &AdaptableLayer| format!("lora_unet_{}", layer.name.replace('.', "_"));
+    let named = |layer: &AdaptableLayer| file.contains_key(&format!("{}.alpha", flat(layer)));
+    let layers: Vec<_> = unet().adaptable_layers(Targets::All).into_iter().filter(named).collect();
+    assert_eq!(layers.len(), 9);
+    let shapes = |lokr_factor| {
+        let kind = AdapterKind::Lokr;
+        let start = Start { kind, rank: 2, alpha: 3.0, seed: 7, lokr_factor, norms: &BTreeMap::new() };
+        let adapter = Adapter::begin(&start, &layers, &Device::Cpu).unwrap();
+        let bytes = save_kohya(&adapter, &BTreeMap::new()).unwrap();
+        let written = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
+        written.into_iter().map(|(name, tensor)| (name, tensor.dims().to_vec())).collect::<BTreeMap<_, _>>()
+    };
+    let theirs: BTreeMap<String, Vec<usize>> =
+        file.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+    assert_eq!(shapes(Some(4)), theirs);
+    assert_ne!(shapes(None), theirs);
+}
+
 /// The base model's weights with the adapter in them.
 fn merged(adapter: &Adapter) -> UNet2DConditionModel {
     let folder = golden("models/sd1/unet");

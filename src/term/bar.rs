@@ -16,13 +16,14 @@ impl Bars {
         Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
     }
 
-    /// Adds a bar with this title below the others.
-    pub(super) fn add(&self, title: &str) -> ProgressBar {
-        let bar = self.0.add(ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {bar:24}  {msg}") {
+    /// Adds a bar below the others, with a short name before it; what does not fit into the line behind it is cut off.
+    pub(super) fn add(&self, name: &str) -> ProgressBar {
+        // A bar without a length would look full.
+        let bar = self.0.add(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden()));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:14}  {bar:16}  {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        bar.set_prefix(title.to_owned());
+        bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }

@@ -27,7 +27,7 @@ pub(super) struct Arrived {
 impl DownloadView {
     /// A file that begins to arrive.
     pub(super) fn new(file: &str, bars: Option<&Bars>, now: Instant) -> Self {
-        let bar = bars.map(|bars| bars.add(&format!("download {}", plain_name(file))));
+        let bar = bars.map(|bars| bars.add("download"));
         Self { file: file.to_owned(), begun: now, last_line: now, bar }
     }
 
@@ -59,7 +59,7 @@ impl DownloadView {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(text);
+            bar.set_message(format!("{text}  {file}"));
             return None;
         }
         (now - self.last_line >= PLAIN_EVERY).then(|| {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::bar::Bars;
 use super::download::{Arrived, DownloadView};
-use super::job::{JobView, Progress};
+use super::job::{JobView, Progress, Title};
 use super::mode::ProgressMode;
 use crate::event::{Event, JobName, Observer};
 use crate::text::{Paint, count, duration, plain_name, plain_text};
@@ -129,8 +129,8 @@ impl State {
                 self.info(&format!("{}: {}", count(workers.len(), "worker"), workers.join(", ")));
                 self.workers = true;
                 if self.bars.is_some() {
-                    self.begin(Task::Study, "study".to_owned());
-                    self.study(now);
+                    self.begin(Task::Study, Title { head: "study".to_owned(), rest: String::new() });
+                    self.study();
                 }
             }
             Event::WorkerEnded { worker, reason, again } => {
@@ -143,7 +143,7 @@ impl State {
                 self.info(&format!("another runner is making {}: waiting for it", title(job)));
             }
             Event::JobStarted { job, reason, index, todo } => {
-                let head = format!("[{index}/{todo}] {}", paint.bold(&self.title(job)));
+                let head = format!("[{index}/{todo}] {}", paint.bold(&self.title(job).to_string()));
                 self.info(&format!("{head} {}", paint.dim(&format!("({})", plain_text(reason)))));
                 self.begin(Task::of(job), self.title(job));
             }
@@ -153,7 +153,7 @@ impl State {
             Event::JobFinished { job, seconds } => {
                 self.jobs.remove(&Task::of(job));
                 self.info(&format!("{} {} in {}", paint.green("done"), self.title(job), duration(*seconds)));
-                self.study_moved(now);
+                self.study_moved();
             }
             Event::JobPaused { job, done, total } => {
                 self.jobs.remove(&Task::of(job));
@@ -162,14 +162,19 @@ impl State {
             Event::JobFailed { job, reason, cells } => {
                 self.jobs.remove(&Task::of(job));
                 self.line(&format!("{} {}: {}", paint.red("failed"), self.title(job), plain_text(reason)));
-                self.study_moved(now);
+                self.study_moved();
                 if cells.len() > 1 {
                     self.line(&format!("       needed by {}", plain_name(&cells.join("; "))));
                 }
             }
             Event::DrawingStarted { images, model, device } => {
-                let title = format!("{} with {}", count(*images, "image"), plain_name(model));
-                self.info(&format!("{} {}", paint.bold(&title), paint.dim(&format!("(on {})", plain_name(device)))));
+                let rest = format!("with {}", plain_name(model));
+                let title = Title { head: count(*images, "image"), rest };
+                self.info(&format!(
+                    "{} {}",
+                    paint.bold(&title.to_string()),
+                    paint.dim(&format!("(on {})", plain_name(device)))
+                ));
                 self.begin(Task::Drawing, title);
             }
             Event::DrawingProgress { done, total } => {
@@ -208,24 +213,29 @@ impl State {
     }
 
     /// What people call a job, with its worker if there are several.
-    fn title(&self, job: &JobName) -> String {
+    fn title(&self, job: &JobName) -> Title {
         let title = title(job);
-        if self.workers && !job.worker.is_empty() { format!("{}: {title}", job.worker) } else { title }
+        match self.workers && !job.worker.is_empty() {
+            true => Title { head: format!("{}: {}", job.worker, title.head), ..title },
+            false => title,
+        }
     }
 
     /// A job has ended.
-    fn study_moved(&mut self, now: Instant) {
+    fn study_moved(&mut self) {
         self.ended += 1;
-        self.study(now);
+        self.study();
     }
 
     /// Moves the bar of the study, if there is one.
-    fn study(&mut self, now: Instant) {
+    fn study(&mut self) {
         let (done, total) = (self.ended, self.todo.max(self.ended));
-        self.progress(&Task::Study, &Progress { done, total, unit: "jobs", detail: "" }, now);
+        if let Some(view) = self.jobs.get_mut(&Task::Study) {
+            view.count(done, total);
+        }
     }
 
-    fn begin(&mut self, task: Task, title: String) {
+    fn begin(&mut self, task: Task, title: Title) {
         let view = JobView::new(title, self.bars.as_ref());
         self.jobs.insert(task, view);
     }
@@ -290,6 +300,6 @@ impl State {
 }
 
 /// What people call a job, e.g. `train dataset.size=5`.
-fn title(job: &JobName) -> String {
-    format!("{} {}", job.stage, plain_name(&job.label))
+fn title(job: &JobName) -> Title {
+    Title { head: job.stage.to_string(), rest: plain_name(&job.label) }
 }

@@ -63,9 +63,8 @@ fn follow(name: &str, recompute: Recompute) {
     let slack = if device().is_cpu() { 1. } else { 10. };
     // The numbers are those of f64. Where torch's own f32 is nearly as far from them as the limit, ours may be half as
     // far again as that.
-    let limit = |usual: f64, own: fn(&InF32) -> f64| {
-        slack * case.f32.as_ref().map_or(usual, |f32| usual.max(1.5 * own(f32)))
-    };
+    let limit =
+        |usual: f64, own: fn(&InF32) -> f64| slack * case.f32.as_ref().map_or(usual, |f32| usual.max(1.5 * own(f32)));
     assert!(gradient_error < limit(1e-4, |f32| f32.gradient), "{gradient_error}");
     assert!(loss_error < 1e-5 * slack && norm_error < 1e-4 * slack, "{loss_error} {norm_error}");
     assert!(average_error < 1e-5 * slack, "{average_error}");
@@ -112,7 +111,7 @@ fn text_encoder_and_kept_output_follow_peft_and_transformers_with_v_prediction()
 fn prompts_of_a_training_with_clip_skip_are_those_of_sd_scripts() {
     let golden = candle_core::safetensors::load(golden("training/sd_scripts.safetensors"), device()).unwrap();
     let ids = Tensor::from_vec((3..80).collect::<Vec<u32>>(), (1, 77), device()).unwrap();
-    let encode = |skip| text_without("sd1", skip).encode(&[ids.clone()], &LoraSet::empty()).unwrap().tokens;
+    let encode = |skip| text_without("sd1", skip).encode(std::slice::from_ref(&ids), &LoraSet::empty()).unwrap().tokens;
     let error = distance(&encode(1), &golden["clip_skip.2"]);
     println!("clip skip: {error:.1e}");
     assert!(error < 1e-5, "{error}");

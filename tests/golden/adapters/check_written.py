@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.loaders.lora_conversion_utils import _maybe_map_sgm_blocks_to_diffusers
+from diffusers.loaders.lora_conversion_utils import _convert_unet_lora_key, _maybe_map_sgm_blocks_to_diffusers
 from diffusers.utils import logging as diffusers_logging
 from lycoris.modules import get_module, make_module
 from safetensors.torch import load_file
@@ -89,7 +89,10 @@ def diffusers_names(names, pipe):
     if not any(name.startswith("lora_unet_input_blocks") for name in names):
         return {name: name for name in names}
     mapped = _maybe_map_sgm_blocks_to_diffusers({f"{name}.alpha": name for name in names}, pipe.unet.config)
-    return {name: key.removesuffix(".alpha") for key, name in mapped.items()}
+    old = lambda key: _convert_unet_lora_key(key).removeprefix("unet.").replace(".processor", "")
+    unet = lambda key: "lora_unet_" + old(key).replace(".", "_")
+    keys = {name: key.removesuffix(".alpha") for key, name in mapped.items()}
+    return {name: unet(key) if key.startswith("lora_unet_") else key for name, key in keys.items()}
 
 
 def through_lycoris(pipe, file):
