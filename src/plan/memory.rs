@@ -114,7 +114,7 @@ fn training(plan: &Plan, job: &Job, inputs: &Train) -> TrainSizes {
         pixels: (side, side),
         batch: samples * recipe.batch_size,
         passes: recipe.gradient_accumulation,
-        steps: recipe.steps as usize,
+        steps: recipe.steps,
         adapter: of_recipe(inputs),
         remembered: optimizer(recipe.optimizer.name) + if recipe.ema_decay.is_some() { 4 } else { 0 },
         text: recipe.text_encoder,

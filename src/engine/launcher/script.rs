@@ -36,7 +36,7 @@ pub fn job_list(plan: &Plan, array: &Array) -> String {
 pub fn task_script(command: &TaskCommand, jobs: &Path) -> String {
     let TaskCommand { program, folder, study, work } = command;
     let (program, folder, jobs) = (shell_word(program), shell_word(folder), shell_word(&jobs.to_string_lossy()));
-    let study = shell_line(&[study.as_slice(), work].concat());
+    let study = shell_line([study.as_slice(), work].concat());
     format!(
         r#"#!/bin/bash
 # Written by `runner submit`. Task N of the array does the job in line N of the list.
