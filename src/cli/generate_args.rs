@@ -78,8 +78,8 @@ pub struct GenerateArgs {
     /// terminal SNR
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_rescale)]
     guidance_rescale: f64,
-    /// How noise becomes an image; model: of Stable Diffusion 1 and 2 dpm++2m, of XL what its scheduler is. The noise of
-    /// dpm++sde is not that of diffusers: the same seed gives another image there
+    /// How noise becomes an image; model: of Stable Diffusion 1 and 2 dpm++2m, of XL what its scheduler is. The noise
+    /// of dpm++sde is not that of diffusers: the same seed gives another image there
     #[arg(long, default_value = "model", value_parser = words::<choice::Sampler>())]
     sampler: choice::Sampler,
     /// How the steps are spread over the training timesteps

@@ -11,8 +11,8 @@ use crate::tensors::texts::small_text;
 use crate::tensors::{LoadError, ModelFolder};
 
 /// Why the model in a folder cannot be used, as far as the configurations say so that are there: a model of another
-/// family or for another use than drawing from prompts. A file that is not there, or is no JSON, says nothing; so does a
-/// folder without `model_index.json`.
+/// family or for another use than drawing from prompts. A file that is not there, or is no JSON, says nothing; so does
+/// a folder without `model_index.json`.
 #[must_use]
 pub fn refusal(folder: &Path) -> Option<String> {
     check(folder).err().map(|error| error.to_string())

@@ -69,7 +69,8 @@ impl Memories {
     }
 
     /// What a base model of the Hub was when it was last seen. Where its sampler was not noted, it was an earlier
-    /// version of this program that saw the model: all of its images were drawn with `dpm++2m` unless another one was named.
+    /// version of this program that saw the model: all of its images were drawn with `dpm++2m` unless another
+    /// one was named.
     pub(super) fn base_model(&self, sources: &ModelSources) -> Option<KnownModel> {
         let noted = self.model(sources)?;
         let (hash, sampler) = noted.split_once(' ').unwrap_or((&noted, ""));

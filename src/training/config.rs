@@ -15,7 +15,8 @@ pub struct TrainingConfig {
     pub max_grad_norm: f64,
     /// Weight of the class images' loss.
     pub prior_weight: f64,
-    /// γ of the min-SNR weights of the photos' losses ([`Process::min_snr_weights`]); `None`: every loss has weight 1.
+    /// γ of the min-SNR weights of the photos' losses
+    /// ([`min_snr_weights`](crate::sampling::process::Process::min_snr_weights)); `None`: every loss has weight 1.
     pub snr_gamma: Option<f64>,
     /// Whether activations are kept or computed again in the backward pass.
     pub recompute: Recompute,

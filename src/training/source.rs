@@ -105,10 +105,11 @@ impl BatchSource {
             // As in `train_dreambooth_lora_sdxl.py`, a class image is told the sizes of the photo beside it: what tells
             // photos and class images apart is then the prompt alone.
             ClassMaterial::Images(images) => {
+                let told: Vec<Prompt> = samples.iter().map(Sample::told).collect();
                 let beside = self.images.beside(&self.photos, pass);
-                samples.extend(beside.into_iter().zip(&places).map(|(place, photo)| {
-                    let (item, photo) = (&images[place.item], &self.material.photos[photo.item]);
-                    let prompt = item.conditioning.with_sizes(photo.conditioning.sizes());
+                samples.extend(beside.into_iter().zip(told).map(|(place, photo)| {
+                    let item = &images[place.item];
+                    let prompt = item.conditioning.with_sizes(photo.sizes());
                     Sample { kind: "class", item, prompt, number: place.number, seed }
                 }))
             }

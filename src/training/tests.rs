@@ -191,9 +191,21 @@ fn half_of_the_samples_are_mirror_images() {
     let plain = item(1.0, 0.0);
     let conditioning = plain.conditioning.with_sizes(told(0.0).as_ref());
     let photo = TrainingItem { mirrored: Some(mirrored), conditioning, ..plain };
+    // A class image is told what the photo beside it is told, whatever its own sizes are.
+    let image = item(100.0, 0.0);
+    let image = TrainingItem { conditioning: image.conditioning.with_sizes(told(7.0).as_ref()), ..image };
+    let material = Material::with_images(vec![photo.clone()], vec![image]);
+    let beside = BatchSource::new(config(4, 1), &process(), material, vec![], &Device::Cpu).unwrap();
     let source =
         BatchSource::new(config(4, 1), &process(), Material::photos(vec![photo]), vec![], &Device::Cpu).unwrap();
-    let mut mirrored = 0;
+    let of_classes = |batch: &Batch| batch.conditioning.sizes().unwrap().to_vec2::<f32>().unwrap();
+    let (mut mirrored, mut differ) = (0, false);
+    for step in 0..20 {
+        let sizes = of_classes(&beside.batches(step).unwrap()[0]);
+        assert_eq!(sizes[..4], sizes[4..], "photos first");
+        differ |= sizes[..4].windows(2).any(|pair| pair[0] != pair[1]);
+    }
+    assert!(differ);
     for step in 0..250 {
         let batch = source.batches(step).unwrap().remove(0);
         let sizes = batch.conditioning.sizes().unwrap().to_vec2::<f32>().unwrap();

@@ -1,8 +1,9 @@
 //! CLIP's own vocabulary, which every family of Stable Diffusion has: a checkpoint in one file holds none.
 //!
 //! The merges are the first 48,894 of `bpe_simple_vocab_16e6.txt.gz` in [OpenAI's CLIP](https://github.com/openai/CLIP)
-//! (`assets/clip_merges-LICENSE.txt`), as its `simple_tokenizer.py` takes them; `tests/golden/single_file/vocabulary.py`
-//! makes the file. The ids follow from them: 256 bytes, the same at the end of a word, the merges, and two markers.
+//! (`assets/clip_merges-LICENSE.txt`), as its `simple_tokenizer.py` takes them;
+//! `tests/golden/single_file/vocabulary.py` makes the file. The ids follow from them: 256 bytes, the same at the end of
+//! a word, the merges, and two markers.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -5,8 +5,8 @@ use maud::{Markup, PreEscaped};
 /// Elements of a drawing that may have nothing inside.
 const EMPTY: [&str; 3] = ["line", "circle", "path"];
 
-/// The same drawing with `/>` at the end of empty elements, which is shorter. Quotes in texts and values are escaped, so
-/// `"></line>` is always such an end.
+/// The same drawing with `/>` at the end of empty elements, which is shorter. Quotes in texts and values are escaped,
+/// so `"></line>` is always such an end.
 pub(crate) fn closed(drawing: Markup) -> Markup {
     let close = |text: String, name: &&str| text.replace(&format!("\"></{name}>"), "\"/>");
     PreEscaped(EMPTY.iter().fold(drawing.into_string(), close))

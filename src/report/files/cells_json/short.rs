@@ -55,7 +55,11 @@ mod tests {
 
     #[test]
     fn what_can_be_put_back_is_left_out() {
-        let cell = |index: usize, seed: u64, command: &str| json!({ "index": index, "steps": 9, "seed": seed, "baseline": 0, "command": command, "checkpoint": null });
+        let cell = |index: usize, seed: u64, command: &str| {
+            json!({
+                "index": index, "steps": 9, "seed": seed, "baseline": 0, "command": command, "checkpoint": null,
+            })
+        };
         let study = json!({
             "baselines": [{ "command": "draw --a" }],
             "cells": [cell(0, 1, "draw --a --lora=0"), cell(1, 2, "draw --a --lora=1"), cell(2, 2, "other")],
@@ -63,7 +67,11 @@ mod tests {
                 { "index": 0, "id": "f0", "name": "a", "file": null, "held_out": false },
                 { "index": 1, "id": "f1", "name": "b", "file": "b.png", "held_out": true },
             ],
-            "images": [{ "id": "b0-p0-s0", "hash": "ab" }, { "id": "c0-p0-s0", "pairs": [[1, 2], null] }, { "id": "x" }],
+            "images": [
+                { "id": "b0-p0-s0", "hash": "ab" },
+                { "id": "c0-p0-s0", "pairs": [[1, 2], null] },
+                { "id": "x" },
+            ],
         });
         let expected = json!({
             "baselines": [{ "command": "draw --a" }],
