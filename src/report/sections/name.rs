@@ -130,7 +130,7 @@ fn trained_html(data: &StudyData, tests: &[TrainedTest<'_>]) -> Markup {
                 } }
                 tbody { @for test in tests {
                     tr {
-                        th scope="row" dir="auto" { (titles::full_title(data, test.cell)) }
+                        th scope="row" dir="auto" { span.name { (titles::full_title(data, test.cell)) } }
                         @for change in changes(test) { td.n { (change) } }
                     }
                 } }

@@ -140,8 +140,13 @@ pub(crate) fn difference(estimate: &Estimate) -> String {
     }
 }
 
-/// A number with its sign.
+/// A change of a loss with its sign, with four decimals whatever its size, so that a column can be compared at a glance.
 fn signed(value: f64) -> String {
-    let sign = if value < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", measurement(value.abs()))
+    let size = value.abs();
+    let text = if size < 1.0 { format!("{size:.4}") } else { measurement(size) };
+    match text.as_str() {
+        "0.0000" => text,
+        _ if value < 0.0 => format!("−{text}"),
+        _ => format!("+{text}"),
+    }
 }
