@@ -16,7 +16,7 @@ use crate::text::{self, count, measurement};
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     let (one, other) = (page.judged, page.other?);
     let different = differences(one.data, other.data);
-    let names = [one, other].map(|judged| titles::study_title(judged.data));
+    let names = titles(one.data, other.data);
     let (pairs, left) = shown(pairs(one.data, other.data));
     let html = html! {
         h2 { "Compared with another study" }
@@ -31,6 +31,12 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
     };
     let markdown = text(one, other, &different);
     Some(Section { id: "compare", title: "Compared", html, markdown })
+}
+
+/// The titles of the two studies, or their names if they have one title.
+fn titles<'a>(one: &'a StudyData, other: &'a StudyData) -> [&'a str; 2] {
+    let titles = [one, other].map(titles::study_title);
+    if titles[0] == titles[1] { [&one.name, &other.name] } else { titles }
 }
 
 fn settings(different: &[Difference]) -> Markup {
@@ -230,7 +236,7 @@ fn text(one: &Judged<'_>, other: &Judged<'_>, different: &[Difference]) -> Strin
     });
     let head = ["study", "settings", "trainings", "mean", "95 % interval"];
     let scores = markdown::table(&head, &["---", "---", "---:", "---:", "---:"], rows);
-    let [a, b] = [one, other].map(|judged| markdown::escape(titles::study_title(judged.data)));
+    let [a, b] = titles(one.data, other.data).map(markdown::escape);
     format!(
         "## Compared with another study\n\nThis study is “{a}”, the other one is “{b}”.\n\n{settings}\n\n{}\n\n\
          {scores}",
