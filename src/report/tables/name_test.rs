@@ -140,7 +140,7 @@ pub(crate) fn difference(estimate: &Estimate) -> String {
     }
 }
 
-/// A change of a loss with its sign, with four decimals whatever its size, so that a column can be compared at a glance.
+/// A change of a loss with its sign, with four decimals whatever its size: a column can be compared at a glance.
 fn signed(value: f64) -> String {
     let size = value.abs();
     let text = if size < 1.0 { format!("{size:.4}") } else { measurement(size) };
