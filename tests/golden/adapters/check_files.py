@@ -10,14 +10,12 @@ gives the same through LyCORIS's modules, and both predict what we predict (`our
 
 import hashlib
 import io
-import logging
 import sys
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import logging as diffusers_logging
 from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
@@ -26,19 +24,13 @@ from safetensors.torch import load_file
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from complaints import complaints  # noqa: E402
+
 MODELS = HERE.parent / "models"
 FILES = Path(sys.argv[1] if len(sys.argv) > 1 else "target/tmp/adapter_kinds")
 inputs = load_file(MODELS / "sd1.safetensors")
 ours = load_file(FILES / "ours.safetensors")
-
-
-class Complaints(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.WARNING)
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append(record.getMessage())
 
 
 def unet():
@@ -54,12 +46,10 @@ def error(model, kind):
 def with_diffusers(file):
     model = unet()
     pipe = StableDiffusionPipeline(None, None, None, model, None, None, None, requires_safety_checker=False)
-    complaints = Complaints()
-    diffusers_logging.get_logger("diffusers").addHandler(complaints)
-    state, alphas, metadata = pipe.lora_state_dict(str(file), return_lora_metadata=True)
-    pipe.load_lora_into_unet(state, alphas, model, metadata=metadata)
-    diffusers_logging.get_logger("diffusers").removeHandler(complaints)
-    assert not complaints.lines, complaints.lines
+    with complaints() as lines:
+        state, alphas, metadata = pipe.lora_state_dict(str(file), return_lora_metadata=True)
+        pipe.load_lora_into_unet(state, alphas, model, metadata=metadata)
+    assert not lines, lines
     used = sum("lora_A" in name for name, _ in model.named_parameters())
     assert used == sum(name.endswith("lora.down.weight") for name in load_file(file)), used
     return model

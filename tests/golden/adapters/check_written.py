@@ -11,14 +11,12 @@ compute (`<model>_<kind>_ours.safetensors`). LoRA files of either format and DoR
 """
 
 import json
-import logging
 import sys
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.loaders.lora_conversion_utils import _convert_unet_lora_key, _maybe_map_sgm_blocks_to_diffusers
-from diffusers.utils import logging as diffusers_logging
 from lycoris.modules import get_module, make_module
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -28,19 +26,11 @@ torch.set_grad_enabled(False)
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "models"
 FILES = Path(sys.argv[1] if len(sys.argv) > 1 else "target/tmp/written_files")
-sys.path.insert(0, str(HERE.parent / "sdxl"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "sdxl")]
 import make  # noqa: E402
+from complaints import complaints  # noqa: E402
 
 PROMPT = "a photo of the red house"
-
-
-class Complaints(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.WARNING)
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append(record.getMessage())
 
 
 def pipeline(model):
@@ -72,14 +62,11 @@ def computed(pipe, model):
 
 
 def through_diffusers(pipe, file):
-    complaints = Complaints()
-    logger = diffusers_logging.get_logger("diffusers")
-    logger.addHandler(complaints)
-    # Lengths (DoRA) cannot be made of weights that are not there yet.
-    pipe.load_lora_weights(file.parent, weight_name=file.name, low_cpu_mem_usage=False)
-    logger.removeHandler(complaints)
+    with complaints() as lines:
+        # Lengths (DoRA) cannot be made of weights that are not there yet.
+        pipe.load_lora_weights(file.parent, weight_name=file.name, low_cpu_mem_usage=False)
     # Of a file without a text encoder part diffusers says so.
-    assert not complaints.lines, (file.name, complaints.lines)
+    assert not lines, (file.name, lines)
     parts = [part for part in (pipe.unet, pipe.text_encoder, getattr(pipe, "text_encoder_2", None)) if part is not None]
     return sum("lora_" in name for part in parts for name, _ in part.named_parameters())
 

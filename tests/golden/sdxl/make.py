@@ -259,6 +259,20 @@ def images():
     (HERE / "images.json").write_text(json.dumps(cases, indent=0) + "\n")
 
 
+def optimizer_step(prediction, noise, optimizer, params):
+    """The rest of a step of train_dreambooth_lora_sdxl.py: the second half of the batch are class images."""
+    prediction, prior = prediction.chunk(2, dim=0)
+    target, prior_target = noise.chunk(2, dim=0)
+    instance_loss = torch.nn.functional.mse_loss(prediction, target)
+    prior_loss = torch.nn.functional.mse_loss(prior, prior_target)
+    loss = instance_loss + prior_loss
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(params, 1.0).item()
+    optimizer.step()
+    optimizer.zero_grad()
+    return {"loss": loss.item(), "instance_loss": instance_loss.item(), "prior_loss": prior_loss.item(), "grad_norm": norm}
+
+
 def training():
     """The loop of train_dreambooth_lora_sdxl.py with prior preservation, on drawn latents and conditions."""
     unet = models()["unet"].double()
@@ -280,18 +294,7 @@ def training():
         noisy = noise_scheduler.add_noise(latents, noise, timesteps)
         prediction = unet(noisy, timesteps, context,
                           added_cond_kwargs={"time_ids": sizes, "text_embeds": pooled}).sample
-        # train_dreambooth_lora_sdxl.py: the second half are class images.
-        prediction, prior = prediction.chunk(2, dim=0)
-        target, prior_target = noise.chunk(2, dim=0)
-        instance_loss = torch.nn.functional.mse_loss(prediction, target)
-        prior_loss = torch.nn.functional.mse_loss(prior, prior_target)
-        loss = instance_loss + prior_loss
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(params, 1.0).item()
-        optimizer.step()
-        optimizer.zero_grad()
-        rows.append({"loss": loss.item(), "instance_loss": instance_loss.item(), "prior_loss": prior_loss.item(),
-                     "grad_norm": norm})
+        rows.append(optimizer_step(prediction, noise, optimizer, params))
     trained = torch.cat([p.detach().float().flatten() for p in params])
     save_file({"trained": trained}, HERE / "training.safetensors")
     (HERE / "training.json").write_text(json.dumps(rows, indent=0) + "\n")

@@ -84,17 +84,7 @@ def train():
         more = {"time_ids": sizes, "text_embeds": result.text_embeds}
         noisy = noise_scheduler.add_noise(latents, noise, timesteps)
         prediction = parts["unet"](noisy, timesteps, torch.cat(states, dim=-1), added_cond_kwargs=more).sample
-        prediction, prior = prediction.chunk(2, dim=0)
-        target, prior_target = noise.chunk(2, dim=0)
-        instance_loss = torch.nn.functional.mse_loss(prediction, target)
-        prior_loss = torch.nn.functional.mse_loss(prior, prior_target)
-        loss = instance_loss + prior_loss
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(params, 1.0).item()
-        optimizer.step()
-        optimizer.zero_grad()
-        rows.append({"loss": loss.item(), "instance_loss": instance_loss.item(), "prior_loss": prior_loss.item(),
-                     "grad_norm": norm})
+        rows.append(make.optimizer_step(prediction, noise, optimizer, params))
     return {key: p.detach() for key, p in pairs.items()}, start, rows
 
 

@@ -5,30 +5,22 @@ Made with torch 2.15, diffusers 0.42.1, peft 0.21.2; not part of CI. Run from th
     python tests/golden/training/check_file.py [target/tmp/lora_files]
 """
 
-import logging
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import logging as diffusers_logging
 from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from complaints import complaints  # noqa: E402
+
 MODEL = HERE.parent / "models/sd1"
 FILES = Path(sys.argv[1] if len(sys.argv) > 1 else "target/tmp/lora_files")
-
-
-class Complaints(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.WARNING)
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append(record.getMessage())
 
 
 def pipeline():
@@ -46,12 +38,10 @@ def main():
     ours = load_file(FILES / "ours.safetensors")
     for name in ["pytorch_lora_weights", "kohya", "to_kohya", "to_diffusers"]:
         pipe = pipeline()
-        complaints = Complaints()
-        diffusers_logging.get_logger("diffusers").addHandler(complaints)
-        pipe.load_lora_weights(FILES, weight_name=f"{name}.safetensors")
-        diffusers_logging.get_logger("diffusers").removeHandler(complaints)
+        with complaints() as lines:
+            pipe.load_lora_weights(FILES, weight_name=f"{name}.safetensors")
         # Diffusers says so of every file without a text encoder part.
-        lines = [line for line in complaints.lines if not line.startswith("No LoRA keys associated to CLIPTextModel")]
+        lines = [line for line in lines if not line.startswith("No LoRA keys associated to CLIPTextModel")]
         assert not lines, lines
         loaded = sum("lora_A" in key for key, _ in pipe.unet.named_parameters())
         with torch.no_grad():
