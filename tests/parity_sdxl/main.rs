@@ -23,6 +23,7 @@ mod dialects;
 mod images;
 mod prompts;
 mod real_sizes;
+mod steps;
 mod text;
 mod training;
 mod values;

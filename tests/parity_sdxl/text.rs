@@ -2,9 +2,9 @@
 
 use runner::choice::Targets;
 use runner::models::{Recompute, TrainedText};
-use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{Batch, Preserved, Prompt, TokenIds, Trainer, TrainingConfig};
 
+use super::steps::{Step, away, config, follow};
 use super::*;
 
 const SIZES: [[f32; 6]; 2] = [[1333., 999., 0., 171., 16., 12.], [16., 12., 0., 0., 16., 12.]];
@@ -42,22 +42,12 @@ fn gradients_of_both_text_encoders_equal_pefts() {
     assert!(layers.iter().all(|layer| !layer.name.starts_with("text_encoder.text_model.encoder.layers.2.")));
 }
 
-const STEPS: usize = 20;
-
 /// What `tests/golden/sdxl/make_text.py` recorded.
 #[derive(serde::Deserialize)]
 struct Training {
     steps: Vec<Step>,
     /// How far torch's own training in f32 is from the same in f64.
     f32: InF32,
-}
-
-#[derive(serde::Deserialize)]
-struct Step {
-    loss: f64,
-    instance_loss: f64,
-    prior_loss: f64,
-    grad_norm: f64,
 }
 
 #[derive(serde::Deserialize)]
@@ -96,7 +86,6 @@ fn twenty_steps_with_both_text_encoders_follow_peft_transformers_and_torch() {
     let model = model();
     let Training { steps, f32 } =
         serde_json::from_slice(&std::fs::read(golden("text_training.json")).unwrap()).unwrap();
-    assert_eq!(steps.len(), STEPS);
     let trained = &tensors("text_training.safetensors")["trained"];
     for recompute in [Recompute::Nothing, Recompute::Blocks] {
         let text = TrainedText::load(&model.prompts).unwrap();
@@ -108,42 +97,22 @@ fn twenty_steps_with_both_text_encoders_follow_peft_transformers_and_torch() {
             variable.set(&there(&(randn(3000 + i as u64, variable.dims()) * scale).unwrap())).unwrap();
         }
         let begin = joined(adapter.variables().map(|(_, variable)| variable.as_tensor())).copy().unwrap();
-        let config = TrainingConfig {
-            learning_rate: LrSchedule { curve: LrCurve::Constant, peak: 1e-3, warmup_steps: 0, total_steps: STEPS },
-            optimizer: OptimizerConfig::AdamW(AdamWConfig { weight_decay: 1e-4, ..AdamWConfig::default() }),
-            max_grad_norm: 1.0,
-            prior_weight: 1.0,
-            snr_gamma: None,
-            recompute,
-            text_encoder_rate: Some(4e-4),
-            lora_plus_ratio: 1.0,
-            ema_decay: None,
-        };
+        let config = TrainingConfig { text_encoder_rate: Some(4e-4), ..config(recompute) };
         let mut trainer = Trainer::new(&model.denoiser, &model.process, config, adapter).unwrap().with_text(text);
-        let (mut loss_error, mut norm_error) = (0f64, 0f64);
-        for (step, expected) in steps.iter().enumerate() {
-            let report = trainer.step(&[batch(&model, step)]).unwrap();
-            let relative = |a: f64, b: f64| (a / b - 1.0).abs();
-            loss_error = loss_error
-                .max(relative(report.loss, expected.loss))
-                .max(relative(report.instance_loss, expected.instance_loss))
-                .max(relative(report.prior_loss.unwrap(), expected.prior_loss));
-            norm_error = norm_error.max(relative(report.grad_norm, expected.grad_norm));
-        }
-        let norm = |x: &Tensor| f64::from(x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()).sqrt();
+        let (loss_error, norm_error) = follow(&mut trainer, &steps, |step| batch(&model, step));
         let (mut worst, mut first) = ((0f64, String::new()), 0);
         for (name, variable) in trainer.adapter().variables() {
             let count = variable.elem_count();
             let (golden, begin) = (trained.narrow(0, first, count).unwrap(), begin.narrow(0, first, count).unwrap());
             first += count;
             let ours = variable.flatten_all().unwrap();
-            let far = norm(&(&ours - &golden).unwrap()) / norm(&(&golden - &begin).unwrap());
+            let far = away(&ours, &golden, &begin);
             if far > worst.0 {
                 worst = (far, name);
             }
         }
         let ours = joined(trainer.adapter().variables().map(|(_, variable)| variable.as_tensor()));
-        let far = norm(&(&ours - trained).unwrap()) / norm(&(trained - &begin).unwrap());
+        let far = away(&ours, trained, &begin);
         println!(
             "{recompute:?}: losses {loss_error:.1e}, norms {norm_error:.1e}, the weights' change {far:.1e}, at most \
              {:.1e} ({}); torch in f32 {:.1e}, at most {:.1e} ({})",

@@ -2,36 +2,12 @@
 
 use runner::models::Recompute;
 use runner::models::config::LatentScale;
-use runner::training::optimizer::{AdamWConfig, LrCurve, LrSchedule, OptimizerConfig};
 use runner::training::{
-    Batch, BatchConfig, BatchSource, Material, Preserved, ProbeSet, Trainer, TrainingConfig, TrainingItem, probe_values,
+    Batch, BatchConfig, BatchSource, Material, Preserved, ProbeSet, Trainer, TrainingItem, probe_values,
 };
 
+use super::steps::{Step, away, config, follow};
 use super::*;
-
-const STEPS: usize = 20;
-
-#[derive(serde::Deserialize)]
-struct Step {
-    loss: f64,
-    instance_loss: f64,
-    prior_loss: f64,
-    grad_norm: f64,
-}
-
-fn config(recompute: Recompute) -> TrainingConfig {
-    TrainingConfig {
-        learning_rate: LrSchedule { curve: LrCurve::Constant, peak: 1e-3, warmup_steps: 0, total_steps: STEPS },
-        optimizer: OptimizerConfig::AdamW(AdamWConfig { weight_decay: 1e-4, ..AdamWConfig::default() }),
-        max_grad_norm: 1.0,
-        prior_weight: 1.0,
-        snr_gamma: None,
-        recompute,
-        text_encoder_rate: None,
-        lora_plus_ratio: 1.0,
-        ema_decay: None,
-    }
-}
 
 /// The batch of a step, two photos and two class images, each with its own sizes.
 fn batch(step: usize) -> Batch {
@@ -62,24 +38,13 @@ fn twenty_steps_follow_peft_and_torch() {
         let start = adapter(&model, 0.0);
         let begin = joined(start.variables().map(|(_, variable)| variable.as_tensor())).copy().unwrap();
         let mut trainer = Trainer::new(&model.denoiser, &model.process, config(recompute), start).unwrap();
-        let (mut loss_error, mut norm_error) = (0f64, 0f64);
-        for (step, expected) in expected.iter().enumerate() {
-            let report = trainer.step(&[batch(step)]).unwrap();
-            let relative = |a: f64, b: f64| (a / b - 1.0).abs();
-            loss_error = loss_error
-                .max(relative(report.loss, expected.loss))
-                .max(relative(report.instance_loss, expected.instance_loss))
-                .max(relative(report.prior_loss.unwrap(), expected.prior_loss));
-            norm_error = norm_error.max(relative(report.grad_norm, expected.grad_norm));
-        }
+        let (loss_error, norm_error) = follow(&mut trainer, &expected, batch);
         let trained = joined(trainer.adapter().variables().map(|(_, variable)| variable.as_tensor()));
-        let golden = &tensors("training.safetensors")["trained"];
-        let norm = |x: &Tensor| x.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
-        let far = norm(&(&trained - golden).unwrap()) / norm(&(golden - &begin).unwrap());
+        let far = away(&trained, &tensors("training.safetensors")["trained"], &begin);
         println!("{recompute:?}: losses {loss_error:.1e}, norms {norm_error:.1e}, the weights' change {far:.1e}");
         let slack = if device().is_cpu() { 1. } else { 10. };
         assert!(loss_error < 1e-5 * slack && norm_error < 1e-4 * slack, "{loss_error} {norm_error}");
-        assert!(far < 1e-3 * slack as f32, "{far}");
+        assert!(far < 1e-3 * slack, "{far}");
     }
 }
 
