@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{SMALL, Study, assert_same, run_until};
+use common::{SMALL, Study, assert_same, kill_now_and_then, moments, run_until};
 
 /// The small study with adapters that are kept on the way, not only at checkpoints of the training.
 fn keeping() -> Study {
@@ -71,18 +71,10 @@ fn killed_two_hundred_times_ends_in_the_same_bytes() {
 
 fn kill_at_random_moments(trials: usize, kills: usize) {
     let (expected, whole) = reference();
-    // Weyl sequence: moments spread evenly over the whole run, the same in every test run.
-    let mut fraction = 0.37_f64;
+    let mut moments = moments();
     for trial in 0..trials {
         let study = keeping();
-        for _ in 0..kills {
-            fraction = (fraction + 0.618_033_988_749_895).fract();
-            let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(whole.mul_f64(fraction));
-            // It may have ended already; then this is a run that finds everything done.
-            let _ = child.kill();
-            child.wait().unwrap();
-        }
+        kill_now_and_then(&study, whole, moments.by_ref().take(kills));
         study.expect(0, &["study.toml"]);
         assert_same(expected, &study, &format!("trial {trial}"));
     }

@@ -5,11 +5,10 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use common::{Study, assert_same, decisions, raced, run_until};
+use common::{Study, assert_same, decisions, kill_now_and_then, moments, raced, run_until};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -76,17 +75,10 @@ fn a_race_is_the_same_after_a_kill_and_loses_nothing() {
 fn kill_at_random_moments(races: usize, kills: usize) {
     let (expected, decided, whole) = undisturbed();
     assert!(!decided.is_empty());
-    let mut fraction = 0.37_f64;
+    let mut moments = moments();
     for race in 0..races {
         let study = Study::new(&raced());
-        for _ in 0..kills {
-            fraction = (fraction + 0.618_033_988_749_895).fract();
-            let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(whole.mul_f64(fraction));
-            // It may have ended already.
-            let _ = child.kill();
-            child.wait().unwrap();
-        }
+        kill_now_and_then(&study, *whole, moments.by_ref().take(kills));
         study.expect(0, &["study.toml"]);
         assert_same(expected, &study, &format!("race {race}, killed {kills} times"));
         assert!(decisions(&study) == *decided, "race {race} decided otherwise");

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Study, assert_same};
+use common::{Study, assert_same, moments};
 
 /// Cells of one tiny model that take a fraction of a second each.
 fn toy(seeds: &str) -> Study {
@@ -139,14 +139,13 @@ fn separate_workers_share_the_work_and_a_report_follows() {
 /// Kills workers at moments that are spread over the run.
 fn kill_workers(seeds: &'static str, kills: usize) {
     let expected = expected(seeds);
-    let (mut killed, mut fraction) = (0, 0.37_f64);
+    let (mut killed, mut moments) = (0, moments());
     while killed < kills {
         let study = toy(seeds);
         for _ in 0..30 {
             let mut watcher = start(&study, &["study.toml", "--devices", "cpu:2"]);
             while killed < kills && watcher.try_wait().unwrap().is_none() {
-                fraction = (fraction + 0.618_033_988_749_895).fract();
-                std::thread::sleep(Duration::from_secs_f64(0.1 + 2.0 * fraction));
+                std::thread::sleep(Duration::from_secs_f64(0.1 + 2.0 * moments.next().unwrap()));
                 let workers = workers(&study);
                 if let Some(pid) = workers.get(killed % workers.len().max(1)) {
                     signal(*pid, "KILL");

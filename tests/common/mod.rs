@@ -10,6 +10,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 /// A temporary project with one experiment file.
@@ -183,6 +184,22 @@ pub fn assert_same(expected: &BTreeMap<String, Vec<u8>>, study: &Study, what: &s
     assert!(differing.is_empty(), "{what}: only in one of the two: {differing:?}");
     for (name, bytes) in expected {
         assert!(*bytes == actual[name], "{what}: {name} differs from the undisturbed run");
+    }
+}
+
+/// Moments as fractions of a run: a Weyl sequence, spread evenly over the whole and the same in every test run.
+pub fn moments() -> impl Iterator<Item = f64> {
+    std::iter::successors(Some(0.37_f64), |last| Some((last + 0.618_033_988_749_895).fract())).skip(1)
+}
+
+/// Starts a study and kills it, as often as there are moments. `whole` is how long an undisturbed run takes.
+pub fn kill_now_and_then(study: &Study, whole: Duration, moments: impl Iterator<Item = f64>) {
+    for fraction in moments {
+        let mut child = study.command(&["study.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(fraction));
+        // It may have ended already; then this is a run that finds everything done.
+        let _ = child.kill();
+        child.wait().unwrap();
     }
 }
 
