@@ -31,7 +31,7 @@ impl Turn {
         let gone: Vec<bool> = plan.race.iter().flat_map(|field| &field.entrants).map(|e| lost[e.job]).collect();
         let news = if decides { race.advance_without(&gone)? } else { race.follow(&gone) };
         // What was decided stops trainings.
-        let statuses = plan::status(plan, store)?;
+        let statuses = if news.is_empty() { statuses } else { plan::status(plan, store)? };
         let at_rung = (0..plan.jobs.len()).map(|job| race.waits(job)).collect::<Result<Vec<_>, _>>()?;
         let rungs = race.rungs_left();
         let turn = Self::of(plan, &statuses, &lost, if rungs > 0 { &at_rung } else { &[] });
