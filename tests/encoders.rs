@@ -87,7 +87,7 @@ fn an_old_store_gets_features_and_nothing_else() {
     let cells = table(&report, "cells.csv");
     let number = |name: &str| cells[0][name].parse::<f64>().unwrap();
     let images = table(&report, "images.csv");
-    let (photos, drawn) = (features(&report, "dino/photos"), features(&report, "dino/dataset.size-1"));
+    let (photos, drawn) = (features(&report, "dino/photos"), features(&report, "dino/size-1"));
     assert_eq!((photos.images.len(), photos.mirrored.len()), (4, 4));
     // The training photo is the one with the lower likeness to the three others than identity_train says.
     let subject: Vec<&Vec<f32>> =
@@ -102,7 +102,7 @@ fn an_old_store_gets_features_and_nothing_else() {
     for name in ["identity", "identity@clip", "prompt_following", "copying_gap", "contrast"] {
         assert!(names.contains(name), "{names:?}");
     }
-    let clip = (features(&report, "clip/baseline"), features(&report, "clip/dataset.size-1"));
+    let clip = (features(&report, "clip/baseline"), features(&report, "clip/size-1"));
     assert_eq!(clip.0.texts.len(), 1);
     let following = |file: &str| cosine(&clip.1.images[file], &clip.0.texts[0]);
     let expected = (following("images/prompt_00_0.png") + following("images/prompt_00_1.png")) / 2.0;
@@ -146,7 +146,7 @@ fn with_masks_the_likeness_to_the_subject_alone_is_measured() {
     }
 
     // The numbers follow from the files of the report.
-    let (photos, drawn) = (features(&report, "dino/photos"), features(&report, "dino/dataset.size-1"));
+    let (photos, drawn) = (features(&report, "dino/photos"), features(&report, "dino/size-1"));
     let floor = features(&report, "dino/class-words");
     assert_eq!((photos.images.len(), photos.mirrored.len(), photos.masked.len()), (4, 4, 3));
     assert!(photos.masked.iter().all(|(file, masked)| cosine(masked, &photos.images[file]) < 0.9999));

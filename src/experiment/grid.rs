@@ -145,8 +145,21 @@ pub(super) fn cell_label(combination: &[(String, toml::Value)]) -> String {
     parts.join(" ")
 }
 
-/// Folder names for labels: safe on every system, unique among the cells even where case does not count.
-pub(super) fn slugs(labels: &[String]) -> Vec<String> {
+/// `size=5 rank=4`: a label without the names of tables, as far as it needs none. Keys that end alike keep theirs.
+fn short_label(combination: &[(String, toml::Value)]) -> String {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let alike = |key: &str| combination.iter().filter(|(other, _)| last(other) == last(key)).count() > 1;
+    let name = |key: &String| if alike(key) { key.clone() } else { last(key) };
+    let short: Vec<_> = combination.iter().map(|(key, value)| (name(key), value.clone())).collect();
+    cell_label(&short)
+}
+
+/// Folder names of cells: safe on every system, unique among the cells even where case does not count.
+pub(super) fn slugs<'c>(cells: impl Iterator<Item = &'c [(String, toml::Value)]>) -> Vec<String> {
+    safe_names(&cells.map(short_label).collect::<Vec<_>>())
+}
+
+fn safe_names(labels: &[String]) -> Vec<String> {
     const LONGEST: usize = 80;
     let mut seen = BTreeSet::new();
     let mut slug = |label: &String| {
@@ -172,7 +185,7 @@ mod tests {
     #[test]
     fn slugs_are_safe_and_unique() {
         let labels = ["a=x", "a=X", "a=../../b c", "default", &format!("a={}", "é".repeat(200)), "a=1", "a-1"];
-        let slugs = slugs(&labels.map(str::to_owned));
+        let slugs = safe_names(&labels.map(str::to_owned));
         let lower: BTreeSet<String> = slugs.iter().map(|s| s.to_lowercase()).collect();
         assert_eq!(lower.len(), labels.len(), "{slugs:?}");
         for slug in &slugs {
@@ -182,5 +195,16 @@ mod tests {
         }
         assert_eq!(slugs[0], "a-x");
         assert_eq!(slugs[3], "default");
+    }
+
+    #[test]
+    fn folders_are_named_without_tables_where_that_is_clear() {
+        let cell = |keys: &[&str]| -> Vec<(String, toml::Value)> {
+            keys.iter().map(|key| ((*key).to_owned(), toml::Value::Integer(5))).collect()
+        };
+        let cells =
+            [cell(&["dataset.size", "train.seed"]), cell(&["dataset.seed", "train.seed", "train.rank"]), cell(&[])];
+        let slugs = slugs(cells.iter().map(Vec::as_slice));
+        assert_eq!(slugs, ["size-5-seed-5", "dataset.seed-5-train.seed-5-rank-5", "default"]);
     }
 }

@@ -103,9 +103,9 @@ fn resolve_cells(
 
 /// Gives every cell its label and a folder name that is unique in the study.
 fn named(mut cells: Vec<Cell>) -> Vec<Cell> {
-    let labels: Vec<String> = cells.iter().map(|cell| grid::cell_label(&cell.assignments)).collect();
-    for ((cell, slug), label) in cells.iter_mut().zip(grid::slugs(&labels)).zip(labels) {
-        (cell.label, cell.slug) = (label, slug);
+    let slugs = grid::slugs(cells.iter().map(|cell| cell.assignments.as_slice()));
+    for (cell, slug) in cells.iter_mut().zip(slugs) {
+        (cell.label, cell.slug) = (grid::cell_label(&cell.assignments), slug);
     }
     cells
 }

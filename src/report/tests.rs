@@ -134,8 +134,8 @@ fn nothing_of_the_user_becomes_markup() {
     let (_dir, out, _) = written(data, "evil");
     for name in ["index.html", "cost.html"] {
         let page = std::fs::read_to_string(out.join(name)).expect("page");
-        // The page has its own script, and the study as JSON beside it.
-        let scripts = if name == "index.html" { 2 } else { 1 };
+        // A page has its own scripts, before its contents and behind them, and the study as JSON.
+        let scripts = if name == "index.html" { 3 } else { 2 };
         assert_eq!(page.matches("<script").count(), scripts, "{name}");
         assert!(!page.contains("<img src=x") && !page.contains("alert(1)</script>"), "{name}");
         // The text is there, escaped, and cannot end an attribute either.

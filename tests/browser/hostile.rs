@@ -51,7 +51,7 @@ fn long_and_backward_texts_do_not_break_the_page() {
 /// Opens the large view and insists that its image has at least 40 % of the area that it could have in this window.
 #[track_caller]
 fn image_is_large(tab: &mut Tab, what: &str) {
-    tab.eval("document.querySelector('.shot').click(); 0");
+    tab.eval("document.querySelector('[data-id]').click(); 0");
     tab.load_all();
     tab.settle();
     let share = tab.eval(

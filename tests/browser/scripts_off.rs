@@ -14,7 +14,7 @@ const NUMBERS: &str = r"[...new Set([...document.querySelectorAll('header.top, m
     .map((e) => e.innerText).join(' ').match(/\d+(\.\d+)?/g))]";
 
 /// The files of the images of the report, whose pictures or links can be seen.
-const IMAGES: &str = "[...new Set([...document.querySelectorAll('main a.shot, main img')] \
+const IMAGES: &str = "[...new Set([...document.querySelectorAll('main a[data-id], main img')] \
     .filter((e) => e.checkVisibility({ visibilityProperty: true })) \
     .flatMap((e) => [e.getAttribute('href'), e.getAttribute('src')]) \
     .filter((link) => link).map(decodeURIComponent))]";

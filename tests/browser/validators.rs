@@ -1,4 +1,4 @@
-//! html-validate and axe-core, two programs of npm, have nothing to say. `tests/browser/package.json` pins them.
+//! html-validate, axe-core and esbuild, programs of npm, have nothing to say. `tests/browser/package.json` pins them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,6 +38,16 @@ fn html_validate_has_nothing_to_say() {
     assert!(output.status.success(), "{said}");
 }
 
+#[test]
+fn built_scripts_are_what_their_sources_make() {
+    if package("esbuild/package.json").is_none() {
+        return;
+    }
+    let build = root().join("src/report/style/build.mjs");
+    let output = Command::new("node").arg(build).arg("--check").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Runs axe-core on the page as it is.
 #[track_caller]
 fn accessible(tab: &mut Tab, axe: &str, what: &str) {
@@ -69,7 +79,7 @@ fn axe_on(tab: &mut Tab, axe: &str, report: &Path) {
     }
     tab.press("l");
     accessible(tab, axe, "with LoRA off");
-    tab.eval("document.querySelector('.shot').click(); 0");
+    tab.eval("document.querySelector('[data-id]').click(); 0");
     tab.settle();
     accessible(tab, axe, "with the large view open");
 }

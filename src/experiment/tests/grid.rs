@@ -119,7 +119,7 @@ fn sweeps_over_lists_floats_and_texts() {
     let experiment = load(text).unwrap();
     let cells = experiment.cells();
     assert_eq!(cells[0].label, "generate.seeds=[0,1] train.learning_rate=1e-4 train.lr_scheduler=cosine");
-    assert_eq!(cells[0].slug, "generate.seeds--0-1--train.learning_rate-1e-4-train.lr_scheduler-cosine");
+    assert_eq!(cells[0].slug, "seeds--0-1--learning_rate-1e-4-lr_scheduler-cosine");
     assert_eq!(
         (cells[2].settings.generate.images.seeds.clone(), cells[3].settings.train.recipe.learning_rate),
         (vec![2], 0.5)

@@ -9,7 +9,7 @@ use super::runs::{Group, groups};
 use super::smooth::{high, mean_line, thinned, zero_phase_average};
 
 /// The most points of a line of single steps, which jump, and of a smooth one.
-const POINTS: (usize, usize) = (160, 44);
+const POINTS: (usize, usize) = (120, 44);
 
 /// The training loss of every training. A figure without panels if there is none.
 pub(crate) fn training(data: &StudyData) -> Figure {

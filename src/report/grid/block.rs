@@ -19,7 +19,7 @@ pub(super) fn block(of: &Compare<'_>, table: &Table) -> Markup {
     let name = if title.is_empty() { of.what.to_owned() } else { format!("{}: {title}", of.what) };
     html! {
         div.combination data-at=(at) data-lowest=[lowest] {
-            @if !title.is_empty() { h3 dir="auto" { (title) } }
+            @if !title.is_empty() { h3 { (title) } }
             @if let Some(losses) = losses { p.losses { (losses.said) } }
             div.scroll {
                 table.grid data-set=(of.set) aria-label=(name) style=(format!("--n:{}", table.columns.len())) {
@@ -51,7 +51,7 @@ fn title(choices: &[Choice], table: &Table) -> String {
 fn head(data: &StudyData, column: &Column) -> Markup {
     let title = column.title(data);
     match column {
-        Column::Baseline(_) => html! { th.base scope="col" dir="auto" { (title) } },
-        Column::Cell(_) | Column::NoCell(_) => html! { th scope="col" { span.cellhead dir="auto" { (title) } } },
+        Column::Baseline(_) => html! { th.base scope="col" { (title) } },
+        Column::Cell(_) | Column::NoCell(_) => html! { th scope="col" { span.cellhead { (title) } } },
     }
 }

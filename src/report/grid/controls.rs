@@ -54,11 +54,11 @@ pub(super) fn markup(layout: &Layout, set: &str) -> Markup {
 fn tabs(choice: &Choice, index: usize, set: &str) -> Markup {
     html! {
         fieldset data-choice=(index) {
-            legend dir="auto" { (choice.name()) }
+            legend { (choice.name()) }
             @for (i, label) in choice.labels.iter().enumerate() {
                 label {
                     input type="radio" name={ (set) "-" (index) } value=(i) checked[i == choice.first];
-                    span dir="auto" { (label) }
+                    span { (label) }
                 }
             }
         }
@@ -74,7 +74,7 @@ fn slider(choice: &Choice, index: usize, set: &str) -> Markup {
             div {
                 input id=(id) type="range" min="0" max=(choice.values.len() - 1) step="1" value=(choice.first)
                     aria-valuetext=(choice.say(choice.first));
-                ul.ticks { @for label in &choice.labels { li dir="auto" { (label) } } }
+                ul.ticks { @for label in &choice.labels { li { (label) } } }
             }
             @if steps { output for=(id) {} }
         }

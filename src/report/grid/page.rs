@@ -9,7 +9,7 @@ use super::{controls, real};
 /// The whole comparison.
 pub(crate) fn markup(compare: &Compare<'_>) -> Markup {
     html! {
-        div.compare data-compare=(compare.set) {
+        div.compare.fold data-compare=(compare.set) {
             div.bar {
                 (real::strip(compare.data, compare.set))
                 (controls::markup(&compare.layout, compare.set))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::compare::Compare;
 use crate::measures::table::copying::NEAREST_SIMILARITY;
-use crate::report::data::{Group, Picture, Problem, find};
+use crate::report::data::{Group, Picture, Problem};
 use crate::report::naming::{titles, words};
 use crate::report::page::column::{Column, NOT_ASKED, Slot};
 use crate::report::page::layout::Table;
@@ -26,7 +26,7 @@ pub(super) fn by_name(of: &Compare<'_>, table: &Table) -> Markup {
         @if !images.is_empty() {
             tbody.name {
                 tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
-                    span dir="auto" {
+                    span {
                         "by its name, without LoRA" @if let Some(prompt) = one { ": " bdi { (prompt) } }
                     }
                 } }
@@ -37,7 +37,7 @@ pub(super) fn by_name(of: &Compare<'_>, table: &Table) -> Markup {
                             @for (set, p) in &images {
                                 li {
                                     (Shot::below_prompt(p, Of::Baseline(*set), "base model").markup())
-                                    @if one.is_none() { small.cap dir="auto" { (p.prompt) } }
+                                    @if one.is_none() { small.cap { (p.prompt) } }
                                 }
                             }
                         }
@@ -75,7 +75,7 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
                         th.seed scope="row" { (seed) }
                         @for column in &table.columns {
                             @let base = matches!(column, Column::Baseline(_)).then_some("base");
-                            td class=[base] data-head=(column.title(of.data)) {
+                            td class=[base] {
                                 (slot(of, column, prompt, *seed))
                             }
                         }
@@ -89,9 +89,9 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
 /// A prompt; a long one is cut to three lines until it is opened.
 fn wording(prompt: &str) -> Markup {
     if prompt.chars().count() > LONG {
-        html! { details.long { summary { span.text dir="auto" { (prompt) } } } }
+        html! { details.long { summary { span.text { (prompt) } } } }
     } else {
-        html! { span dir="auto" { (prompt) } }
+        html! { span { (prompt) } }
     }
 }
 
@@ -108,18 +108,17 @@ fn slot(of: &Compare<'_>, column: &Column, prompt: &PromptRows, seed: u64) -> Ma
         Column::Cell(index) | Column::NoCell(index) => *index,
     };
     let Some(cell) = data.cells.get(index) else { return missing(None) };
-    let swap = data.baseline_of(cell).and_then(|b| find(&b.images, of.group, prompt.index, seed)).is_some();
     let close = cell.metrics.as_ref().is_some_and(|m| closeness::is_close(p, m));
     let badge = NEAREST_SIMILARITY.value(&p.values).filter(|_| close).map(|s| format!("≈ photo {s:.2}"));
     html! {
-        (Shot { swap, badge, ..Shot::below_prompt(p, Of::Cell(index), &titles::full_title(data, cell)) }.markup())
-        @if p.prompt != prompt.prompt { small.soft dir="auto" { (p.prompt) } }
+        (Shot { badge, ..Shot::below_prompt(p, Of::Cell(index), &titles::full_title(data, cell)) }.markup())
+        @if p.prompt != prompt.prompt { small.soft { (p.prompt) } }
     }
 }
 
 /// A hatched box with the reason, so that no place is blank.
 fn missing(problem: Option<&Problem>) -> Markup {
     html! {
-        div.missing { span dir="auto" { (words::why_missing(problem, "no image")) } }
+        div.missing { span { (words::why_missing(problem, "no image")) } }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn page(judged: &Judged<'_>) -> String {
     let alone: f64 = data.costs.iter().map(|c| c.seconds * c.cells.len().max(1) as f64).sum();
     let body = html! {
         header.top {
-            h1 dir="auto" { "What it cost: " (titles::study_title(data)) }
+            h1 { "What it cost: " (titles::study_title(data)) }
             p.finding {
                 @if data.costs.is_empty() { "Nothing is made yet." }
                 @else { (text::duration(once)) " of work on what is kept." }
@@ -60,7 +60,7 @@ fn row(cost: &Cost, cells: usize) -> Markup {
     html! {
         tr {
             th scope="row" { (cost.stage) small.mono { (cost.key.get(..12).unwrap_or(&cost.key)) } }
-            td dir="auto" {
+            td {
                 @if cost.cells.len() == cells && cells > 1 { "all " (cells) " cells" } @else { (cost.cells.join("; ")) }
             }
             td.n { (text::duration(cost.seconds)) }

@@ -42,14 +42,14 @@ fn header(page: &Page<'_>) -> Markup {
     let images = images_made(data);
     html! {
         header.top {
-            h1 dir="auto" { (titles::study_title(data)) }
+            h1 { (titles::study_title(data)) }
             (live::banner(data))
-            p.finding dir="auto" { (finding.lead) }
+            p.finding { (finding.lead) }
             (answer::block(page))
             details.behind {
                 summary { "The numbers behind it" }
-                p dir="auto" { (prose(&finding.headline)) }
-                ul.notes { @for note in &finding.notes { li dir="auto" { (prose(note)) } } }
+                p { (prose(&finding.headline)) }
+                ul.notes { @for note in &finding.notes { li { (prose(note)) } } }
             }
             ul.pills {
                 li { (complete) " of " (text::count(data.cells.len(), "cell")) " complete" }

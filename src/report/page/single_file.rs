@@ -12,6 +12,7 @@ use crate::files::plain_file;
 use crate::report::data::StudyData;
 use crate::report::error::ReportError;
 use crate::report::page::tags::{Piece, Tag, pieces};
+use crate::report::style::page::OF_SINGLE_FILE;
 use crate::report::style::{link, picture};
 
 /// What the page says at its top.
@@ -19,7 +20,6 @@ const NOTE: &str = "<p class=\"banner\">This page is one file. It holds small co
                     and all other files lie in the folder of the report.</p>";
 /// What is written behind a link to a file that is left out.
 const LEFT_OUT: &str = " <small>(not in this file)</small>";
-const SCRIPT: &str = include_str!("../style/js/single.js");
 /// Larger files are no pages of this program.
 const MOST_PAGE: u64 = 1 << 40;
 /// Larger files are no pictures of a report.
@@ -52,7 +52,7 @@ pub fn single_file(data: &StudyData, folder: &Path, most: u64) -> Result<String,
                 left_out = false;
                 if let Some(file) = local(&tag, "href") {
                     // Scripts give an image its link again: its large view shows the small copy.
-                    let is_shot = tag.value("class").is_some_and(|class| class.split(' ').any(|word| word == "shot"));
+                    let is_shot = tag.value("data-id").is_some();
                     tag.remove("href");
                     tag.set("data-file", &file);
                     left_out = !is_shot;
@@ -78,7 +78,7 @@ pub fn single_file(data: &StudyData, folder: &Path, most: u64) -> Result<String,
     }
     let inside = inside(data, &shown, &mut pictures)?;
     out.push_str(&format!("<script type=\"application/json\" id=\"inside\">{inside}</script>\n"));
-    out.push_str(&format!("<script>'use strict';\n{SCRIPT}</script>\n{after}"));
+    out.push_str(&format!("<script>{OF_SINGLE_FILE}</script>\n{after}"));
     let bytes = out.len() as u64;
     if bytes > most { Err(ReportError::TooLarge { bytes, most }) } else { Ok(out) }
 }

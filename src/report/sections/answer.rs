@@ -48,9 +48,9 @@ fn card(answer: &Answer, picture: &Markup, link: &Markup) -> Markup {
     html! {
         article.card {
             h2 { (answer.question) }
-            p.says dir="auto" { (answer.sentence) }
+            p.says { (answer.sentence) }
             @if let Some(number) = &answer.number {
-                p.number dir="auto" {
+                p.number {
                     b { (number.value) } " " span { (number.of) }
                     @if !number.interval.is_empty() { small { (number.interval) } }
                 }
@@ -58,7 +58,7 @@ fn card(answer: &Answer, picture: &Markup, link: &Markup) -> Markup {
             div.picture { (picture) }
             (link)
             @if !answer.more.is_empty() {
-                ul.more { @for line in &answer.more { li dir="auto" { (line) } } }
+                ul.more { @for line in &answer.more { li { (line) } } }
             }
         }
     }
@@ -125,16 +125,12 @@ fn known(data: &StudyData) -> Markup {
 /// The first image of a cell.
 fn image(data: &StudyData, index: usize, cell: &CellData) -> Markup {
     let picture = cell.images.iter().find(|p| p.group == Group::Prompt);
-    let base = data.baseline_of(cell).and_then(|set| {
-        let of = picture?;
-        crate::report::data::find(&set.images, of.group, of.prompt_index, of.seed)
-    });
     let title = titles::full_title(data, cell);
     html! {
         @if let Some(picture) = picture {
             ul.faces data-set="taken" {
                 li {
-                    (Shot { swap: base.is_some(), ..Shot::generated(picture, Of::Cell(index), &title) }.markup())
+                    (Shot::generated(picture, Of::Cell(index), &title).markup())
                     small { "with this file" }
                 }
             }

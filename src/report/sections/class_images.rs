@@ -7,7 +7,7 @@ use crate::report::style::shot::{Of, Shot};
 use crate::text;
 
 /// At most so many images are shown: more would only push the rest of the page away.
-const SHOWN: usize = 60;
+const SHOWN: usize = 20;
 
 /// One strip per set of images; `None` without prior preservation.
 pub(super) fn section(page: &Page<'_>) -> Option<Section> {
@@ -22,8 +22,8 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             "(prior preservation)."
         }
         @for (nth, set) in sets.iter().enumerate() {
-            @if !set.label.is_empty() { h3 dir="auto" { (set.label) } }
-            p.soft dir="auto" {
+            @if !set.label.is_empty() { h3 { (set.label) } }
+            p.soft {
                 (text::count(set.images.len(), "image"))
                 @if let Some(p) = set.images.first() { " of “" bdi { (p.prompt) } "”" }
                 @match set.cells.len() {
@@ -35,7 +35,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             @if let Some(problem) = &set.problem { p.over { (problem.reason) } }
             ul.strip data-set="class" {
                 @for p in set.images.iter().take(SHOWN) {
-                    li { (Shot::generated(p, Of::Class(nth), "class image").markup()) }
+                    li { (Shot::below_prompt(p, Of::Class(nth), "class image").markup()) }
                 }
             }
             @if set.images.len() > SHOWN { p.soft { (set.images.len() - SHOWN) " more in the images folder." } }

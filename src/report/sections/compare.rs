@@ -53,7 +53,7 @@ fn settings(different: &[Difference]) -> Markup {
                     @for difference in different {
                         tr {
                             th scope="row" { code { (difference.key) } }
-                            @for value in &difference.values { td dir="auto" { (said(value)) } }
+                            @for value in &difference.values { td { (said(value)) } }
                         }
                     }
                 }
@@ -136,7 +136,7 @@ fn scores(one: &Judged<'_>, other: &Judged<'_>) -> Markup {
                             tr {
                                 th scope="row" { (study) }
                                 @for (index, field) in row.iter().enumerate() {
-                                    td class=[(index > 0).then_some("n")] dir="auto" { (field) }
+                                    td class=[(index > 0).then_some("n")] { (field) }
                                 }
                             }
                         }
@@ -207,7 +207,7 @@ fn images(one: &StudyData, other: &StudyData, pairs: &[CellPair<'_>], left: usiz
                                 th.seed scope="row" { (a.seed) }
                                 td {
                                     (Shot::generated(a, Of::Cell(pair.at.0), &names[0]).markup())
-                                    small.soft dir="auto" { (text::shortened(&a.prompt, 120)) }
+                                    small.soft { (text::shortened(&a.prompt, 120)) }
                                 }
                                 td { (Shot::generated(b, Of::Other(pair.at.1), &names[1]).markup()) }
                             }

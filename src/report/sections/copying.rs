@@ -111,7 +111,7 @@ fn both(page: &Page<'_>, pair: &Pair<'_>) -> Markup {
             figure { (image(page, pair)) }
             figure { (photo(pair)) }
         }
-        small.cap dir="auto" {
+        small.cap {
             (similarity(pair)) " · " (title(page, pair)) " · seed " (pair.image.seed)
         }
     }
@@ -155,7 +155,7 @@ fn all(page: &Page<'_>, pairs: &[Pair<'_>]) -> Markup {
                             figure.real {
                                 (photo(first))
                                 figcaption {
-                                    small dir="auto" { (first.photo.name) }
+                                    small { (first.photo.name) }
                                     small { (count(pairs.len(), "image")) }
                                 }
                             }

@@ -117,11 +117,11 @@ fn table(data: &StudyData, groups: &[Adapters<'_>], taken: Option<usize>) -> Mar
                 tbody { @for group in groups { @for (place, (index, cell)) in group.cells.iter().enumerate() {
                     tr {
                         @if place == 0 {
-                            th scope="rowgroup" rowspan=(group.cells.len()) dir="auto" {
+                            th scope="rowgroup" rowspan=(group.cells.len()) {
                                 @if group.title.is_empty() { "all" } @else { (group.title) }
                             }
                         }
-                        td dir="auto" {
+                        td {
                             (titles::full_title(data, cell))
                             @if taken == Some(*index) { " " b.take { "take this one" } }
                         }

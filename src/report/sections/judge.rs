@@ -77,8 +77,8 @@ fn table(judged: &Judged<'_>, eye: &Eye) -> Markup {
                 tbody { @for pair in &eye.pairs {
                     @let [first, second, often, interval, equal] = row(judged, pair);
                     tr {
-                        th scope="row" dir="auto" { (first) }
-                        td dir="auto" { (second) }
+                        th scope="row" { (first) }
+                        td { (second) }
                         td.n { (often) }
                         td.n { (interval) }
                         td.n { (equal) }

@@ -36,17 +36,17 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                 @for p in set.images.iter().filter(|p| p.group == Group::Baseline) {
                     li {
                         (Shot::below_prompt(p, Of::Baseline(nth), "base model").markup())
-                        small.cap dir="auto" { (p.prompt) " · seed " (p.seed) }
+                        small.cap { (p.prompt) " · seed " (p.seed) }
                     }
                 }
             }
         }
-        @for sentence in told(&base) { p dir="auto" { (sentence) } }
+        @for sentence in told(&base) { p { (sentence) } }
         @let tables = distinct(&base);
         @for (place, test) in tables.iter().enumerate() {
             @if place == 0 { (base_html(page.data, test, tables.len() > 1)) } @else {
                 details {
-                    summary dir="auto" { "The same numbers for " (titles::full_title(page.data, test.cell)) }
+                    summary { "The same numbers for " (titles::full_title(page.data, test.cell)) }
                     (base_html(page.data, test, false))
                 }
             }
@@ -102,7 +102,7 @@ fn base_html(data: &StudyData, test: &BaseTest<'_>, several: bool) -> Markup {
                     th.n scope="col" { "against the class word" }
                 } }
                 tbody { @for [word, loss, difference] in rows(test) {
-                    tr { th scope="row" dir="auto" { (word) } td.n { (loss) } td.n { (difference) } }
+                    tr { th scope="row" { (word) } td.n { (loss) } td.n { (difference) } }
                 } }
             }
         }
@@ -130,7 +130,7 @@ fn trained_html(data: &StudyData, tests: &[TrainedTest<'_>]) -> Markup {
                 } }
                 tbody { @for test in tests {
                     tr {
-                        th scope="row" dir="auto" { span.name { (titles::full_title(data, test.cell)) } }
+                        th scope="row" { span.name { (titles::full_title(data, test.cell)) } }
                         @for change in changes(test) { td.n { (change) } }
                     }
                 } }

@@ -127,7 +127,7 @@ impl Numbers<'_> {
         html! {
             tbody {
                 tr {
-                    th scope="row" dir="auto" {
+                    th scope="row" {
                         span.name { (row.title) }
                         @if let Some(standing) = standing {
                             small class=[(standing != Standing::Worse).then_some("good")] { (standing.word()) }
@@ -137,7 +137,7 @@ impl Numbers<'_> {
                     @if row.runs.iter().any(|run| is_measured(run.cell)) {
                         @for column in self.columns() { (self.mean(row, column)) }
                     } @else {
-                        td.why colspan=(self.columns().count()) dir="auto" {
+                        td.why colspan=(self.columns().count()) {
                             (words::why_missing(first.cell.problems.first(), "not measured"))
                         }
                     }
@@ -179,7 +179,7 @@ impl Numbers<'_> {
     fn training(&self, run: &Run<'_>) -> Markup {
         html! {
             tr.training {
-                th scope="row" dir="auto" {
+                th scope="row" {
                     span.name { (run.title) }
                     @if run.diverged { small.over { "diverged" } }
                 }
@@ -192,7 +192,7 @@ impl Numbers<'_> {
                         }
                     }
                 } @else {
-                    td.why colspan=(self.columns().count()) dir="auto" {
+                    td.why colspan=(self.columns().count()) {
                         (words::why_missing(run.cell.problems.first(), "not measured"))
                     }
                 }

@@ -35,7 +35,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
         }
         @for (i, set) in sets.iter().enumerate() {
             @let before: &[usize] = if i == 0 { &[] } else { sets[i - 1] };
-            h3 dir="auto" { (text::count(set.len(), "training photo")) (which(data, &sets, set)) }
+            h3 { (text::count(set.len(), "training photo")) (which(data, &sets, set)) }
             (strip(data, set, "photos", |p| i > 0 && !before.contains(&p)))
         }
         @for set in &held_out {
@@ -91,8 +91,8 @@ fn one(photo: &PhotoData, index: usize, new: bool) -> Markup {
     html! {
         @match Shot::photo(index, photo, alt) {
             Some(shot) => (shot.markup()),
-            None => span dir="auto" { (photo.name) },
+            None => span { (photo.name) },
         }
-        @if let Some(caption) = &photo.caption { small.cap dir="auto" { (caption) } }
+        @if let Some(caption) = &photo.caption { small.cap { (caption) } }
     }
 }

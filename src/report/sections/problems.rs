@@ -39,7 +39,7 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
                     @for row in &rows {
                         tr {
                             th scope="row" { (row.problem.stage) @if row.problem.failed { small.over { "failed" } } }
-                            td dir="auto" { (row.problem.cause()) }
+                            td { (row.problem.cause()) }
                             td { (cells_html(data, row)) }
                         }
                     }
@@ -100,7 +100,7 @@ fn cell_words(data: &StudyData, row: &Row<'_>, cell: &CellData) -> String {
 
 fn cells_html(data: &StudyData, row: &Row<'_>) -> maud::Markup {
     let list = html! {
-        ul.plain { @for cell in &row.cells { li dir="auto" { (cell_words(data, row, cell)) } } }
+        ul.plain { @for cell in &row.cells { li { (cell_words(data, row, cell)) } } }
     };
     html! {
         @if row.cells.len() > OPEN {

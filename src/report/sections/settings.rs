@@ -17,14 +17,14 @@ pub(super) fn section(page: &Page<'_>) -> Option<Section> {
             dl.set {
                 @for swept in &data.axes {
                     dt { (axis::name(&swept.key)) " " code { (swept.key) } }
-                    dd dir="auto" { (swept.values.join(", ")) }
+                    dd { (swept.values.join(", ")) }
                 }
             }
         }
         @if !data.derived.is_empty() {
             p { "These differ with the swept settings:" }
             dl.set {
-                @for axis in &data.derived { dt { code { (axis.key) } } dd dir="auto" { (axis.values.join(", ")) } }
+                @for axis in &data.derived { dt { code { (axis.key) } } dd { (axis.values.join(", ")) } }
             }
         }
         details {

@@ -1,5 +1,7 @@
 //! The lines of a chart: an inner drawing in its own units, which is stretched to the width that there is.
 
+use std::ops::RangeInclusive;
+
 use maud::{Markup, html};
 
 use super::chart::{Curve, Ink};
@@ -11,8 +13,8 @@ pub(super) const TICKS: (usize, usize) = (5, 7);
 pub(super) const HEIGHT: f64 = 190.0;
 /// The width of the inner drawing in its own units.
 pub(super) const WIDTH: f64 = 1000.0;
-/// A line through more points is drawn in whole pixels.
-const MANY: usize = 60;
+/// A thin line through more points is drawn in whole pixels, and any line through many more.
+const MANY: [usize; 2] = [20, 60];
 
 /// The two scales of a chart.
 #[derive(Clone, Copy)]
@@ -77,7 +79,8 @@ pub(super) fn way(curve: &Curve, place: impl Fn((f64, f64)) -> (f64, f64)) -> St
         return String::new();
     }
     // Rounded before they are subtracted, so that nothing adds up.
-    let grain = if points.len() > MANY { 1.0 } else { 10.0 };
+    let thin = curve.look.width < 2.0;
+    let grain = if points.len() > MANY[usize::from(!thin)] { 1.0 } else { 10.0 };
     let grains = |v: f64| (v * grain).round();
     let number = |grains: f64| short(grains / grain);
     let places: Vec<(f64, f64)> = points.into_iter().map(|(x, y)| (grains(x), grains(y))).collect();
@@ -91,6 +94,26 @@ pub(super) fn way(curve: &Curve, place: impl Fn((f64, f64)) -> (f64, f64)) -> St
         out += &step;
     }
     out
+}
+
+/// How near lines come to a height in a part of the width; infinite without lines there.
+pub(super) fn distance(curves: &[Curve], part: RangeInclusive<f64>, height: f64, axes: Axes) -> f64 {
+    const STEPS: u8 = 12;
+    let (from, to) = part.into_inner();
+    let places = (0..=STEPS).map(|step| from + (to - from) * f64::from(step) / f64::from(STEPS));
+    let heights = places.flat_map(|x| curves.iter().filter_map(move |curve| height_at(curve, x, axes)));
+    heights.map(|line| (line - height).abs()).fold(f64::INFINITY, f64::min)
+}
+
+/// Where a line is at a place of the width, between two of its points.
+fn height_at(curve: &Curve, x: f64, axes: Axes) -> Option<f64> {
+    let place = |p: &(f64, f64)| (axes.x.place(p.0), up(p.1, axes));
+    curve
+        .points
+        .windows(2)
+        .map(|w| (place(&w[0]), place(&w[1])))
+        .find(|(a, b)| a.0 <= x && x <= b.0 && a.0 < b.0)
+        .map(|(a, b)| a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0))
 }
 
 /// The class that gives a mark its colour.
@@ -116,5 +139,17 @@ mod tests {
         let steps: Vec<f64> = numbers.split_whitespace().map(|n| n.parse().expect("a number")).collect();
         let end = |from: usize| steps.iter().skip(from).step_by(2).sum::<f64>();
         assert_eq!((end(0), end(1)), (599.0, (points[599].1.round() - points[0].1.round())), "{out}");
+    }
+
+    #[test]
+    fn lines_leave_room_above_or_below() {
+        let scale = |high| Scale { low: 0.0, high };
+        let axes = Axes { x: scale(10.0), y: scale(1.0), whole: false };
+        let flat = Curve::new("", vec![(0.0, 0.5), (10.0, 0.5)], line(Ink::Soft, 1.0));
+        let steep = Curve::new("", vec![(0.0, 0.0), (10.0, 1.0)], line(Ink::Soft, 1.0));
+        assert_eq!(distance(std::slice::from_ref(&flat), 0.2..=0.4, 75.0, axes), 20.0);
+        let nearest = distance(&[flat, steep], 0.2..=0.4, 130.0, axes);
+        assert!(nearest < 4.0, "the steep line passes there: {nearest}");
+        assert_eq!(distance(&[], 0.2..=0.4, 75.0, axes), f64::INFINITY);
     }
 }

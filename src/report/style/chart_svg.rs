@@ -6,13 +6,15 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::chart::{Curve, Figure, Look, Mark, Panel};
-use super::chart_lines::{Axes, HEIGHT, TICKS, WIDTH, ink, lines, look_of, mesh, path, up, way};
+use super::chart_lines::{Axes, HEIGHT, TICKS, WIDTH, distance, ink, lines, look_of, mesh, path, up, way};
 use super::scale::{drawable, percent, short};
 use super::xml::closed;
 use crate::text::measurement;
 
 /// The height of one row of numbers below.
 const ROW: f64 = 17.0;
+/// The radius of a point that states none, as the style has it.
+const USUAL: i32 = 3;
 /// More names than this are folded.
 const NAMES: usize = 8;
 impl Figure {
@@ -41,7 +43,7 @@ impl Figure {
         let height = HEIGHT + rows as f64 * ROW;
         html! {
             figure.chart {
-                @if !panel.title.is_empty() { figcaption dir="auto" { (panel.title) } }
+                @if !panel.title.is_empty() { figcaption { (panel.title) } }
                 p.up aria-hidden="true" { (self.y_label) }
                 svg height=(short(height)) role="img" aria-label=(said(panel, &self.x_label)) {
                     (self.numbers(panel, axes))
@@ -50,7 +52,7 @@ impl Figure {
                     @for (place, curve) in panel.curves.iter().enumerate() {
                         (self.dots(curve, &panel.curves[place + 1..], axes))
                     }
-                    @for mark in &panel.marks { (named(mark, axes)) }
+                    @for mark in &panel.marks { (named(mark, &panel.curves, axes)) }
                 }
             }
         }
@@ -96,13 +98,14 @@ impl Figure {
         let shown = |p: &&(f64, f64)| drawable(p.0) && axes.y.holds(p.1) && !covered(p);
         let points: Vec<&(f64, f64)> = curve.points.iter().filter(|p| own > 0 && shown(p)).collect();
         let role = if curve.look.width >= 2.0 { "main" } else { "side" };
+        let unusual = (own != USUAL).then_some(own);
         html! {
             @if !points.is_empty() {
                 g class=(format!("{} {role}", ink(curve.look.ink))) data-thing=[curve.thing] {
                     // The name once; the script puts it before each number.
                     @if !curve.name.is_empty() { title { (curve.name) } }
                     @for (x, y) in points {
-                        circle cx=(percent(axes.x.place(*x))) cy=(short(up(*y, axes))) r=(own) {
+                        circle cx=(percent(axes.x.place(*x))) cy=(short(up(*y, axes))) r=[unusual] {
                             title {
                                 (measurement(*y))
                                 @if !self.x_label.is_empty() { " at " (self.x_label) " " (number(*x)) }
@@ -150,18 +153,25 @@ fn radius(curve: &Curve) -> i32 {
     if one_place { curve.look.dots.max(4) } else { curve.look.dots }
 }
 
-/// A place with a ring around it and its name beside it.
-fn named(mark: &Mark, axes: Axes) -> Markup {
+/// A place with a ring around it and its name below or above it, where the lines leave more room.
+fn named(mark: &Mark, curves: &[Curve], axes: Axes) -> Markup {
+    /// How much of the width a name takes, about.
+    const NAME: f64 = 0.24;
+    /// From the place to the foot of the name, below and above, and from there to its middle.
+    const FEET: [f64; 2] = [21.0, -12.0];
+    const MIDDLE: f64 = -4.0;
     let (x, y) = (axes.x.place(mark.at.0), up(mark.at.1, axes));
-    let anchor = match x {
-        x if x < 0.25 => "start",
-        x if x > 0.75 => "end",
-        _ => "middle",
+    let (anchor, left) = match x {
+        x if x < 0.25 => ("start", x),
+        x if x > 0.75 => ("end", x - NAME),
+        _ => ("middle", x - NAME / 2.0),
     };
-    let below = if y > HEIGHT - 26.0 { y - 12.0 } else { y + 21.0 };
+    let under = |foot: &f64| (MIDDLE.abs()..=HEIGHT - 5.0).contains(&(y + foot + MIDDLE));
+    let room = |foot: &f64| distance(curves, left..=left + NAME, y + foot + MIDDLE, axes);
+    let foot = FEET.into_iter().filter(under).max_by(|a, b| room(a).total_cmp(&room(b))).unwrap_or(FEET[0]);
     html! {
         circle class={ "ring " (ink(mark.ink)) } cx=(percent(x)) cy=(short(y)) r="8" {}
-        text.name x=(percent(x)) y=(short(below)) style={ "text-anchor:" (anchor) } { (mark.text) }
+        text.name x=(percent(x)) y=(short(y + foot)) style={ "text-anchor:" (anchor) } { (mark.text) }
     }
 }
 
@@ -226,9 +236,7 @@ mod tests {
         }
         // The first point is at the bottom left, the eighth colour is the first again.
         assert!(
-            page.contains(
-                "<g class=\"k2 main\"><title>a &lt;&quot;&gt; line</title><circle cx=\"0%\" cy=\"190\" r=\"3\">"
-            ),
+            page.contains("<g class=\"k2 main\"><title>a &lt;&quot;&gt; line</title><circle cx=\"0%\" cy=\"190\">"),
             "{page}"
         );
         assert!(page.contains("<path class=\"k2\" stroke-width=\"2\" d=\"M0 190l1000-190\"/>"), "{page}");
@@ -245,7 +253,7 @@ mod tests {
         let page = figure.svg().into_string();
         assert_eq!(well_formed(&page), Ok(()), "{page}");
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
-        assert!(page.contains("</title><circle cx=\"100%\" cy=\"95\" r=\"3\">"), "{page}");
+        assert!(page.contains("</title><circle cx=\"100%\" cy=\"95\">"), "{page}");
         assert!(page.contains("<g class=\"k0 side\"><circle cx=\"50%\" cy=\"95\" r=\"4\">"), "{page}");
         assert_eq!(page.matches("<circle cx").count(), 2, "{page}");
     }

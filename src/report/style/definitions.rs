@@ -6,7 +6,7 @@ use maud::{Markup, html};
 pub(crate) fn list<'s>(items: impl Iterator<Item = (&'s str, &'s str)>) -> Markup {
     html! {
         dl.set {
-            @for (name, value) in items { dt { code { (name) } } dd dir="auto" { (value) } }
+            @for (name, value) in items { dt { code { (name) } } dd { (value) } }
         }
     }
 }

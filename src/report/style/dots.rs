@@ -13,7 +13,7 @@ use crate::text::measurement;
 /// The height of a row in pixels.
 const HEIGHT: i32 = 30;
 /// Round numbers under the rows: so many do not touch each other on a phone.
-const TICKS: usize = 6;
+const TICKS: usize = 5;
 
 /// A number of each training, by condition.
 pub(crate) struct DotPlot {
@@ -112,7 +112,7 @@ impl DotPlot {
         let limits = |(low, high): (f64, f64)| format!("{} {} to {}", marks.band, measurement(low), measurement(high));
         html! {
             div.strip {
-                div.name dir="auto" {
+                div.name {
                     @match &row.href { Some(href) => a href=(href) { (row.label) }, None => (row.label) }
                 }
                 svg height=(HEIGHT) role="img" aria-label=(said(row, marks)) {
@@ -130,7 +130,7 @@ impl DotPlot {
                             line.band x1=(at(low)) x2=(at(high)) { title { (limits((low, high))) } }
                         }
                         @for (value, name) in dots() {
-                            circle cx=(at(*value)) r="5" { title { (name) ": " (measurement(*value)) } }
+                            circle cx=(at(*value)) { title { (name) ": " (measurement(*value)) } }
                         }
                         // The mean of one training is its dot.
                         @if let Some(mean) = mean.filter(|_| row.dots.len() != 1) {
@@ -188,8 +188,8 @@ fn said(row: &DotRow, marks: Marks) -> String {
 /// A number at an end of the axis stays inside.
 fn anchor(place: f64) -> &'static str {
     match place {
-        p if p < 0.18 => "start",
-        p if p > 0.82 => "end",
+        p if p < 0.06 => "start",
+        p if p > 0.94 => "end",
         _ => "middle",
     }
 }

@@ -14,5 +14,4 @@ pub(crate) mod page;
 pub(crate) mod picture;
 pub(crate) mod scale;
 pub(crate) mod shot;
-mod squeeze;
 pub(crate) mod xml;

@@ -2,7 +2,6 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::squeeze;
 use crate::report::naming::words;
 
 /// Only pictures of the folder itself are loaded. `file:` is named because some browsers do not count a folder that is
@@ -10,50 +9,24 @@ use crate::report::naming::words;
 const POLICY: &str = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/// The look, one file for each thing; a rule of a later file wins.
-const STYLE: &[&str] = &[
-    include_str!("css/base.css"),
-    include_str!("css/header.css"),
-    include_str!("css/live.css"),
-    include_str!("css/answer.css"),
-    include_str!("css/navigation.css"),
-    include_str!("css/table.css"),
-    include_str!("css/matters.css"),
-    include_str!("css/grid.css"),
-    include_str!("css/photos.css"),
-    include_str!("css/copying.css"),
-    include_str!("css/chart.css"),
-    include_str!("css/viewer.css"),
-    include_str!("css/judge.css"),
-    include_str!("css/print.css"),
-];
+/// The look. What is in `built/` is made from `css/` and `js/` by `build.mjs`.
+const STYLE: &str = include_str!("built/page.css");
 
 /// What a page with charts can do.
-pub(crate) const OF_CHARTS: &[&str] =
-    &[include_str!("js/shared.js"), include_str!("js/charts.js"), include_str!("js/print.js")];
+pub(crate) const OF_CHARTS: &str = include_str!("built/charts.js");
 
-/// What the page of a study can do, one file for each thing. All stand in one function and share their names.
-pub(crate) const OF_STUDY: &[&str] = &[
-    include_str!("js/shared.js"),
-    include_str!("js/state.js"),
-    include_str!("js/theme.js"),
-    include_str!("js/copy.js"),
-    include_str!("js/navigation.js"),
-    include_str!("js/swap.js"),
-    include_str!("js/grid.js"),
-    include_str!("js/study.js"),
-    include_str!("js/zoom.js"),
-    include_str!("js/panel.js"),
-    include_str!("js/sort.js"),
-    include_str!("js/matters.js"),
-    include_str!("js/viewer.js"),
-    include_str!("js/charts.js"),
-    include_str!("js/judge.js"),
-    include_str!("js/print.js"),
-];
+/// What the page of a study can do.
+pub(crate) const OF_STUDY: &str = include_str!("built/study.js");
 
 /// What a page of a run that is going on can do besides.
-const LIVE: &str = include_str!("js/live.js");
+const LIVE: &str = include_str!("built/live.js");
+
+/// What a page that holds its pictures does before the rest.
+pub(crate) const OF_SINGLE_FILE: &str = include_str!("built/single.js");
+
+/// Before anything is shown: what the style hides until a script has seen to it. It is shown again if a script fails.
+const BEFORE: &str = "{const{classList}=document.documentElement;classList.add('js');\
+                      addEventListener('error',()=>classList.remove('js'))}";
 
 /// Whether a page is loaded again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +37,10 @@ pub(crate) enum Reload {
     After(u64),
 }
 
-/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page; `scripts`
+/// Head and frame shared by all pages. `preview` is the picture that other sites show for a link to the page; `script`
 /// is what the page can do.
-pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, scripts: &[&str], reload: Reload) -> String {
+pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, script: &str, reload: Reload) -> String {
     let live = if reload == Reload::Never { "" } else { LIVE };
-    let script = squeeze::script(&[&scripts.concat(), live].concat());
-    let script = format!("'use strict';\n(() => {{\n{script}}})();");
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -84,11 +55,12 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, script
                 }
                 title { (title) }
                 @if let Some(file) = preview { meta property="og:image" content=(file); }
-                style { (PreEscaped(squeeze::style(&STYLE.concat()))) }
+                style { (PreEscaped(STYLE)) }
+                script { (PreEscaped(BEFORE)) }
             }
             body {
                 (body)
-                script { (PreEscaped(script)) }
+                script { (PreEscaped(script)) (PreEscaped(live)) }
             }
         }
     }
@@ -98,20 +70,39 @@ pub(crate) fn document(title: &str, preview: Option<&str>, body: &Markup, script
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+
+    /// Every source with its hash, as `build.mjs` writes them.
+    fn sources() -> String {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/style");
+        let in_folder = |folder: &'static str| {
+            let files = std::fs::read_dir(here.join(folder)).unwrap();
+            files.map(move |file| format!("{folder}/{}", file.unwrap().file_name().to_str().unwrap()))
+        };
+        let mut names: Vec<String> =
+            ["build.mjs".to_owned()].into_iter().chain(in_folder("css")).chain(in_folder("js")).collect();
+        names.sort();
+        let line = |name: &String| {
+            let hash = digest(&SHA256, &std::fs::read(here.join(name)).unwrap());
+            let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hash}  {name}\n")
+        };
+        names.iter().map(line).collect()
+    }
+
     #[test]
-    fn what_is_squeezed_is_written_so_that_it_can_be() {
-        for text in super::STYLE.iter().chain(super::OF_STUDY).chain([&super::LIVE]) {
-            let lines = || text.lines().map(str::trim);
-            let starts = lines().filter(|line| line.starts_with("/*")).count();
-            let ends = lines().filter(|line| line.ends_with("*/")).count();
-            assert_eq!(starts, ends, "a comment that begins a line must end one");
-            assert!(lines().all(|line| line.matches('`').count() % 2 == 0), "a text must end on its line");
-        }
+    fn what_is_built_is_made_from_these_sources() {
+        let built = include_str!("built/sources.txt");
+        assert_eq!(sources(), built, "npm ci --prefix tests/browser && node src/report/style/build.mjs");
     }
 
     #[test]
     fn own_style_and_script_cannot_end_their_element() {
-        for text in super::STYLE.iter().chain(super::OF_STUDY).chain([&super::LIVE]) {
+        for text in [STYLE, BEFORE, OF_CHARTS, OF_STUDY, LIVE, OF_SINGLE_FILE] {
             assert!(!text.contains("</"), "raw text must not close its element");
         }
     }

@@ -1,9 +1,8 @@
 //! One image on a page.
 //!
-//! Every image of the page is `<a class="shot" href=FULL data-id=ID>` around the picture shown; without `href` the
-//! picture shown is the full file. Scripts may replace these in place, so the large view reads them when it opens. One
-//! that `swap`s has the base model's image on the same
-//! noise elsewhere on the page. A square picture states no size: the style says that pictures are square.
+//! Every image of the page is `<a href=FULL data-id=ID>` around the picture shown; without `href` the picture shown is
+//! the full file. Scripts may replace these in place, so the large view reads them when it opens. A square picture
+//! states no size: the style says that pictures are square.
 //!
 //! | ID | what it is |
 //! |---|---|
@@ -66,8 +65,6 @@ pub(crate) struct Shot<'s> {
     pub(crate) size: (u32, u32),
     /// What it shows.
     pub(crate) alt: String,
-    /// Whether the page also has the base model's image on the same noise.
-    pub(crate) swap: bool,
     /// A few words on the image.
     pub(crate) badge: Option<String>,
 }
@@ -76,12 +73,11 @@ impl Shot<'_> {
     /// The link and the picture.
     pub(crate) fn markup(&self) -> Markup {
         let shown = picture::shown(self.file, self.size.0);
-        let class = if self.swap { "shot swap" } else { "shot" };
         let (width, height) = self.size;
         let oblong = width != height;
         html! {
             // A picture that is shown whole needs no second name: the script makes the link to it.
-            a class=(class) href=[(shown != self.file).then(|| href(self.file))] data-id=(self.id) {
+            a href=[(shown != self.file).then(|| href(self.file))] data-id=(self.id) {
                 img src=(href(&shown)) width=[oblong.then_some(width)] height=[oblong.then_some(height)] alt=(self.alt)
                     loading="lazy";
                 @if let Some(badge) = &self.badge { small { (badge) } }
@@ -94,13 +90,13 @@ impl<'s> Shot<'s> {
     /// A photo of the subject; `None` if it has no file in the report.
     pub(crate) fn photo(index: usize, photo: &'s PhotoData, alt: String) -> Option<Self> {
         let file = photo.file.as_deref()?;
-        Some(Self { id: photo_id(index), file, size: (photo.width, photo.height), alt, swap: false, badge: None })
+        Some(Self { id: photo_id(index), file, size: (photo.width, photo.height), alt, badge: None })
     }
 
     /// A generated image; `what` says which model made it. Its words are seed and prompt, too.
     pub(crate) fn generated(p: &'s Picture, of: Of, what: &str) -> Self {
         let alt = format!("{what}, seed {}: {}", p.seed, p.prompt);
-        Self { id: of.id(p), file: &p.file, size: (p.width, p.height), alt, swap: false, badge: None }
+        Self { id: of.id(p), file: &p.file, size: (p.width, p.height), alt, badge: None }
     }
 
     /// A generated image in a long list, where a prompt is told by its number, counted from 1.

@@ -83,7 +83,7 @@ impl Columns {
         let real = ceiling(row);
         html! {
             tr {
-                th scope="row" dir="auto" { span.name { (row.title) } }
+                th scope="row" { span.name { (row.title) } }
                 @for (.., of) in &self.pixels { (number(of(row))) }
                 (number(real))
                 td class=[(close > 0).then_some("over")] data-v=[real.map(|_| close)] {

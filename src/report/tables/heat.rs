@@ -110,11 +110,11 @@ impl Heat {
                     }
                     thead { tr {
                         td {}
-                        @for title in &self.titles[1] { th.n scope="col" dir="auto" { (title) } }
+                        @for title in &self.titles[1] { th.n scope="col" { (title) } }
                     } }
                     tbody { @for (row, (title, cells)) in self.titles[0].iter().zip(&self.cells).enumerate() {
                         tr {
-                            th scope="row" dir="auto" { span.name { (title) } }
+                            th scope="row" { span.name { (title) } }
                             @for (column, cell) in cells.iter().enumerate() {
                                 @match cell.mean {
                                     Some(mean) => td class={ "n h" (scale(mean)) } {

@@ -20,7 +20,7 @@ pub(crate) fn html(data: &StudyData, rows: &[Row<'_>]) -> Markup {
                     table.numbers.figures {
                         thead { tr {
                             th scope="col" { "measure" }
-                            @for row in rows { th.n scope="col" dir="auto" { span.name { (row.title) } } }
+                            @for row in rows { th.n scope="col" { span.name { (row.title) } } }
                         } }
                         tbody { @for (name, measure) in &names {
                             tr {

@@ -57,14 +57,14 @@ fn row(judged: &Judged<'_>, condition: usize, known: bool) -> Markup {
     let words = format!("{} {}", judged.title(condition), standing.map_or("", Standing::word));
     html! {
         tr data-words=(words) {
-            @if judged.axes.is_empty() { th scope="row" dir="auto" { span.name { (judged.title(condition)) } } }
+            @if judged.axes.is_empty() { th scope="row" { span.name { (judged.title(condition)) } } }
             @for (i, axis) in judged.axes.iter().enumerate() {
                 @let level = levels.get(i).copied().unwrap_or_default();
                 @let title = axis.values.get(level).copied().unwrap_or_default();
                 // Numbers sort as numbers.
                 @let number = axis.values.get(level).and_then(|value| value.parse::<f64>().ok());
-                @if i == 0 { th scope="row" dir="auto" data-v=[number] { span.name { (title) } } }
-                @else { td dir="auto" data-v=[number] { (title) } }
+                @if i == 0 { th scope="row" data-v=[number] { span.name { (title) } } }
+                @else { td data-v=[number] { (title) } }
             }
             td.n data-v=[verdict.score.map(|s| sortable(s.mean))] { (number_or_dash(verdict.score.map(|s| s.mean))) }
             td.n data-v=[interval.map(|(low, high)| sortable(high - low))] {

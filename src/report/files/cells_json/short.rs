@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// - cells that state only what differs from the cell before,
 /// - commands of cells as what they add to that of their base model (`adds`),
 /// - photos without what their place says,
-/// - images as lists: name, hash, nearest photo, pairs, prompt; what is missing at the end is left out.
+/// - images as lists: name, hash, nearest photo, pairs, prompt; what is missing at the end of a list is left out.
 pub(super) fn short(mut study: Value) -> Value {
     let beginnings: Vec<Value> = list(&mut study, "baselines").iter().map(|set| set["command"].clone()).collect();
     let cells = list(&mut study, "cells");
@@ -43,7 +43,13 @@ fn list<'v>(study: &'v mut Value, key: &str) -> &'v mut [Value] {
 
 fn fields_in_order(fields: &mut Map<String, Value>) -> Value {
     let mut take = |key| fields.remove(key).unwrap_or_default();
-    let mut values = ["id", "hash", "nearest_photo", "pairs", "text"].map(&mut take).to_vec();
+    without_end(Value::Array(["id", "hash", "nearest_photo", "pairs", "text"].map(&mut take).to_vec()))
+}
+
+/// A list, and each list in it, without what is missing at the end.
+fn without_end(value: Value) -> Value {
+    let Value::Array(values) = value else { return value };
+    let mut values: Vec<Value> = values.into_iter().map(without_end).collect();
     values.truncate(values.iter().rposition(|value| !value.is_null()).map_or(0, |last| last + 1));
     Value::Array(values)
 }
@@ -69,7 +75,7 @@ mod tests {
             ],
             "images": [
                 { "id": "b0-p0-s0", "hash": "ab" },
-                { "id": "c0-p0-s0", "pairs": [[1, 2], null] },
+                { "id": "c0-p0-s0", "pairs": [[1, 2], null, [3, null], null] },
                 { "id": "x" },
             ],
         });
@@ -81,7 +87,7 @@ mod tests {
                 { "command": "other", "adds": null },
             ],
             "photos": [{ "name": "a", "file": null }, { "name": "b", "file": "b.png", "held_out": true }],
-            "images": [["b0-p0-s0", "ab"], ["c0-p0-s0", null, null, [[1, 2], null]], ["x"]],
+            "images": [["b0-p0-s0", "ab"], ["c0-p0-s0", null, null, [[1, 2], null, [3]]], ["x"]],
         });
         assert_eq!(short(study), expected);
     }

@@ -34,21 +34,21 @@ const grid = (() => {
     attributes(to.querySelector('img'), from.querySelector('img'));
     badge(to)?.remove();
     if (badge(from)) to.append(badge(from).cloneNode(true));
-    if (to.classList.contains('swap')) paint(to);
+    if (to.dataset.id.startsWith('c')) paint(to);
   };
   const words = (cell) =>
     all('small', cell)
-      .filter((small) => !small.closest('.shot'))
+      .filter((small) => !small.closest('[data-id]'))
       .map((small) => small.textContent)
       .join('\n');
   const fillCell = (to, from) => {
     attributes(to, from);
-    const [old, next] = [all('.shot', to), all('.shot', from)];
+    const [old, next] = [all('[data-id]', to), all('[data-id]', from)];
     if (old.length && old.length === next.length && words(to) === words(from)) {
       old.forEach((a, i) => copy(a, next[i]));
     } else {
       to.replaceChildren(...[...from.childNodes].map((node) => node.cloneNode(true)));
-      all('.swap', to).forEach(paint);
+      swapping(to).forEach(paint);
     }
   };
   const sameShape = (a, b) =>
@@ -68,7 +68,13 @@ const grid = (() => {
     if (block.pristine) fill(block.table, block.pristine);
     else block.pristine = inert.importNode(block.table, true);
     compare.stage = block;
-    all('.swap', block.table).forEach(paint);
+    swapping(block.table).forEach(paint);
+  };
+  const scroller = ({ element }) => element.querySelector('.scroll');
+  /** The columns' names at each tile, for a table without a head that follows the page. */
+  const name = ({ table }) => {
+    const names = [...table.tHead.rows[0].cells].map((th) => (th.querySelector('.cellhead') || th).textContent);
+    for (const td of all('tbody td', table)) td.dataset.head = names[td.cellIndex];
   };
   const show = (compare, block) => {
     if (compare.current === block) return;
@@ -87,6 +93,7 @@ const grid = (() => {
     if (heading) heading.textContent = block.title;
     const losses = compare.stage.element.querySelector('.losses');
     if (losses) losses.textContent = block.losses;
+    if (!scroller(compare.stage).classList.contains('fits')) name(compare.stage);
     rove(compare);
   };
 
@@ -193,8 +200,9 @@ const grid = (() => {
       const sticky = contents ? element.querySelector('.real') : bar;
       element.style.setProperty('--bar', (sticky ? sticky.offsetHeight : 0) + 'px');
       if (!stage) continue;
-      const scroll = stage.element.querySelector('.scroll');
-      scroll.classList.toggle('fits', stage.table.offsetWidth <= element.clientWidth);
+      const fits = stage.table.offsetWidth <= element.clientWidth;
+      scroller(stage).classList.toggle('fits', fits);
+      if (!fits) name(stage);
     }
   };
 
@@ -202,12 +210,12 @@ const grid = (() => {
   const visible = (a) => a.offsetParent !== null;
   /** One image of each comparison can be reached by Tab; arrows move on. */
   const rove = ({ stage }, to) => {
-    const shots = all('.shot', stage.table);
+    const shots = all('[data-id]', stage.table);
     const own = to || shots.find((a) => a.tabIndex === 0 && a.hasAttribute('tabindex')) || shots[0];
     for (const a of shots) a.tabIndex = a === own ? 0 : -1;
   };
   const walk = (a, key) => {
-    const shots = all('.shot', a.closest('.grid')).filter(visible);
+    const shots = all('[data-id]', a.closest('.grid')).filter(visible);
     const line = shots.filter((b) => lineOf(b) === lineOf(a));
     const place = line.indexOf(a);
     if (key === 'ArrowLeft') return line[place - 1];
@@ -226,7 +234,7 @@ const grid = (() => {
     (target.tagName === 'INPUT' && !/^(radio|range|checkbox)$/.test(target.type));
   let flick = false;
   const overImages = (target) =>
-    target.matches('.grid .shot') || (target === document.body && document.querySelector('.grid:hover'));
+    target.matches('.grid [data-id]') || (target === document.body && document.querySelector('.grid:hover'));
   const keys = { ',': ['step', -1], '.': ['step', 1], '<': ['scale', -1], '>': ['scale', 1] };
   const onKey = (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || writes(e.target)) return;
@@ -239,7 +247,7 @@ const grid = (() => {
         flick = true;
         setOff(!off);
       }
-    } else if (/^(Arrow|Home$|End$)/.test(e.key) && e.target.matches('.grid .shot')) {
+    } else if (/^(Arrow|Home$|End$)/.test(e.key) && e.target.matches('.grid [data-id]')) {
       e.preventDefault();
       walk(e.target, e.key)?.focus();
     }
@@ -268,7 +276,7 @@ const grid = (() => {
     document.addEventListener('keyup', (e) => e.key === ' ' && unflick());
     addEventListener('blur', unflick);
     document.addEventListener('focusin', ({ target }) => {
-      const compare = target.matches('.grid .shot') && compares.find((c) => c.element.contains(target));
+      const compare = target.matches('.grid [data-id]') && compares.find((c) => c.element.contains(target));
       if (compare) rove(compare, target);
     });
     document.addEventListener('input', ({ target }) => {
@@ -308,7 +316,7 @@ const grid = (() => {
 
   /** The image of that name in the table where it is now; chooses the combination that shows it. */
   const reveal = (id) => {
-    const named = `.shot[data-id="${CSS.escape(id)}"]`;
+    const named = `[data-id="${CSS.escape(id)}"]`;
     for (const compare of compares) {
       const here = compare.stage?.table.querySelector(named);
       if (here) return here;

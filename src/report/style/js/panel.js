@@ -75,7 +75,7 @@ const panel = (() => {
       const li = make('li');
       li.append(make('b', '', number(pair[0])), make('span', '', score.title));
       const against = [];
-      if (pair[1] !== null) against.push(score.floor + ' ' + number(pair[1]));
+      if (pair.length > 1) against.push(score.floor + ' ' + number(pair[1]));
       if (ceilings[i] !== null && ceilings[i] !== undefined)
         against.push(score.ceiling + ' ' + number(ceilings[i]));
       if (score.better) against.push(score.better + ' is better');

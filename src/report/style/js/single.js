@@ -23,6 +23,6 @@
     },
   });
   // The large view opens an image by its link.
-  for (const a of document.querySelectorAll('a.shot'))
+  for (const a of document.querySelectorAll('a[data-id]'))
     a.setAttribute('href', (a.dataset.file ? a : a.querySelector('img')).dataset.file);
 }

@@ -86,7 +86,7 @@ const study = (() => {
     known: (id) => images.has(id) || photos.has(id),
     /** Where the full file of an image is; an element of the page that shows it knows it best. */
     source: (id) => {
-      const shot = document.querySelector('.shot[data-id="' + CSS.escape(id) + '"]');
+      const shot = document.querySelector('[data-id="' + CSS.escape(id) + '"]');
       if (shot) return shot.getAttribute('href');
       return file(id) ? link(file(id)) : null;
     },

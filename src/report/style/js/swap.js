@@ -2,20 +2,25 @@
 const toggles = all('.toggle');
 /** What the page shows for each image of the base model. */
 const bases = new Map(
-  all('.shot[data-id^="b"]').map((a) => [a.dataset.id, a.querySelector('img').getAttribute('src')]),
+  all('[data-id^="b"]').map((a) => [a.dataset.id, a.querySelector('img').getAttribute('src')]),
 );
 /** Shows an image as the switch says. */
 const paint = (a) => {
   const img = a.querySelector('img');
   if (!('on' in img.dataset)) {
-    if (!off) return;
+    const base = off && bases.get(study.base(a.dataset.id));
+    if (!base) return;
     img.dataset.on = img.getAttribute('src');
     img.dataset.says = img.alt;
+    img.dataset.off = base;
   }
-  img.src = off ? bases.get(study.base(a.dataset.id)) : img.dataset.on;
+  a.classList.toggle('swapped', off);
+  img.src = off ? img.dataset.off : img.dataset.on;
   img.alt = (off ? 'base model instead of ' : '') + img.dataset.says;
   if (img.title) img.title = img.alt;
 };
+/** The images of cells in the comparisons and in the answers. */
+const swapping = (within) => all('[data-id^="c"]', within).filter((a) => a.closest('.grid, .card'));
 /** Tells the large view that images were replaced. */
 const changed = () => document.dispatchEvent(new Event('grid-change'));
 const setOff = (value) => {
@@ -23,7 +28,7 @@ const setOff = (value) => {
   off = value;
   document.body.classList.toggle('off', off);
   for (const b of toggles) b.setAttribute('aria-pressed', String(off));
-  all('.swap').forEach(paint);
+  swapping().forEach(paint);
   changed();
 };
 /** The other state of the switch, kept in the address. */

@@ -45,7 +45,7 @@
     new ResizeObserver(lens.draw).observe(stage);
 
     const shotOf = (name) => {
-      const shots = all('.shot[data-id="' + CSS.escape(name) + '"]');
+      const shots = all('[data-id="' + CSS.escape(name) + '"]');
       return shots.find((a) => a.getClientRects().length) || null;
     };
     const altOf = (name) => {
@@ -123,7 +123,7 @@
     /** The next element of the same set along the row (dx) or the column (dy). */
     const neighbour = (dx, dy) => {
       const set = place?.closest('[data-set]');
-      const shots = set ? all('.shot', set).filter((a) => a.getClientRects().length) : [];
+      const shots = set ? all('[data-id]', set).filter((a) => a.getClientRects().length) : [];
       const placeOf = dx ? lineOf : columnOf;
       const alike = shots.filter((a) => placeOf(a) === placeOf(place));
       return (alike.includes(place) && alike[alike.indexOf(place) + dx + dy]) || null;
@@ -323,7 +323,7 @@
 
     // Opening and closing.
     document.addEventListener('click', (e) => {
-      const a = e.target.closest('.shot');
+      const a = e.target.closest('[data-id]');
       if (!a || !study.known(a.dataset.id) || e.ctrlKey || e.metaKey || e.shiftKey || e.button) return;
       e.preventDefault();
       mode = 'one';
