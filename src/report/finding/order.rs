@@ -24,11 +24,16 @@ pub(super) fn shares(judged: &Judged<'_>) -> Option<String> {
         return Some(alike);
     }
     let of_best = |c: &usize| Some(v.conditions[*c].gain.as_ref()?.change.mean / gain.change.mean);
-    let said = |c: &usize| Some(words::bought(judged.title(*c), of_best(c)?, judged.title(best)));
-    let mut others: Vec<&usize> = scored.iter().filter(|c| **c != best).collect();
+    let mut others: Vec<(usize, f64)> =
+        scored.iter().filter(|c| **c != best).filter_map(|c| Some((*c, of_best(c)?))).collect();
     // The nearest to the best first.
-    others.sort_by(|a, b| of_best(b).unwrap_or(f64::NAN).total_cmp(&of_best(a).unwrap_or(f64::NAN)));
-    let parts: Vec<String> = others.into_iter().filter_map(said).collect();
+    others.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let names = |group: &[(usize, f64)]| group.iter().map(|other| judged.title(other.0)).collect::<Vec<_>>();
+    let alike = |a: &(usize, f64), b: &(usize, f64)| {
+        words::tenths(a.1) == words::tenths(b.1) && words::listable(&names(&[*a, *b]))
+    };
+    let said = |group: &[(usize, f64)]| words::bought(&names(group), group[0].1, judged.title(best));
+    let parts: Vec<String> = others.chunk_by(alike).map(said).collect();
     (!parts.is_empty()).then(|| parts.join(", and "))
 }
 

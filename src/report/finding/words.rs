@@ -41,7 +41,9 @@ pub(super) fn tenths(share: f64) -> &'static str {
 }
 
 /// `15 photos bought nine tenths of what 25 photos bought`.
-pub(super) fn bought(name: &str, share: f64, best: &str) -> String {
+pub(super) fn bought(names: &[&str], share: f64, best: &str) -> String {
+    let each = if names.len() > 1 { " each" } else { "" };
+    let name = text::list(names) + each;
     match tenths(share) {
         equal @ "nearly as much as" => format!("{name} bought {equal} {best}"),
         nothing @ "next to nothing" => format!("{name} bought {nothing}"),
@@ -210,8 +212,8 @@ mod tests {
 
     #[test]
     fn sentences_read_well() {
-        assert_eq!(bought("15 photos", 0.88, "25 photos"), "15 photos bought nine tenths of what 25 photos bought");
-        assert_eq!(bought("15 photos", 0.97, "25 photos"), "15 photos bought nearly as much as 25 photos");
+        assert_eq!(bought(&["15 photos"], 0.88, "25 photos"), "15 photos bought nine tenths of what 25 photos bought");
+        assert_eq!(bought(&["15 photos"], 0.97, "25 photos"), "15 photos bought nearly as much as 25 photos");
         assert_eq!(worse("5 photos", &["15 photos", "25 photos"], true), "5 photos are worse than both others");
         assert_eq!(worse("rank 4", &["rank 16"], false), "rank 4 is worse than rank 16");
         assert_eq!(alike(&["15 photos", "25 photos"]), "15 photos and 25 photos cannot be told apart");

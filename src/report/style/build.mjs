@@ -10,7 +10,7 @@ const { transformSync } = createRequire(here('../../../tests/browser/package.jso
 
 // The look, one file for each thing; a rule of a later file wins.
 const style =
-  'base header live answer navigation table matters grid photos copying chart viewer judge print';
+  'base header live answer navigation table matters compare controls shot grid photos copying chart viewer judge print';
 // What pages can do, one file for each thing. The files of a page stand in one function and share their names.
 const scripts = {
   charts: 'shared charts print',

@@ -82,6 +82,11 @@ class Judge:
         others = self.column(training.held_out, 2)
         return (self.column(files, 0) @ middle).mean().item(), (self.column(files, 2) @ others.T).mean().item()
 
+    def likeness_of_photos(self, training):
+        """By the probes: the mean cosine of each photo with the mean of the others."""
+        faces = self.column(training.photos, 0)
+        return (faces * F.normalize(faces.sum(0) - faces, dim=1)).sum(1).mean().item()
+
     def following(self, asked):
         """By the probes: the share of what prompts ask for that is shown. By the encoder: cosines with the text."""
         files = [file for _, file in asked]
@@ -103,11 +108,19 @@ class Judge:
         row |= {"ceiling": (held @ learnt.T).mean().item(), "ceiling_held": ((apart.sum() - n) / (n * n - n)).item()}
         row["probes"], row["identity"] = self.identity(training, files)
         row["probes_base"], row["floor"] = self.identity(training, base)
+        row["probes_ceiling"] = self.likeness_of_photos(training)
+        row["share"] = share(row["identity"], row["floor"], row["ceiling"])
+        row["probes_share"] = share(row["probes"], row["probes_base"], row["probes_ceiling"])
         row["right"], row["clip"] = self.following(prompted)
         row["right_base"], row["clip_base"] = self.following(asked)
         if drift := [file for _, file in training.pictures.get("drift", [])]:
             row["probes_class"], row["class"] = self.identity(training, drift)
         return row
+
+
+def share(value, floor, ceiling):
+    """How far of the way from the base model's pictures to real photos."""
+    return (value - floor) / (ceiling - floor)
 
 
 def rank(rows, a, b):
@@ -134,7 +147,8 @@ def summary(store, rows):
         return f"{np.mean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
 
     cells = [store, len(rows), f"{rank(rows, 'identity', 'probes'):.3f}"]
-    cells += [f"{rank_within(rows, 'identity', 'probes'):.3f}", f"{rank(rows, 'clip', 'right'):.3f}"]
+    cells += [f"{rank(rows, 'share', 'probes_share'):.3f}", f"{rank_within(rows, 'identity', 'probes'):.3f}"]
+    cells += [f"{rank(rows, 'clip', 'right'):.3f}"]
     cells += [cosine(name) for name in ("ceiling", "ceiling_held", "identity", "floor")]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -144,9 +158,9 @@ def main():
     torch.set_num_threads(options.threads)
     judge, every = Judge(options), []
     print(
-        "| store | trainings | identity, rank | following, rank | held out to training photos | among held out", end=""
+        "| store | trainings | identity, rank | its share of the way | inside a figurine | following, rank", end=""
     )
-    print(" | pictures | base model |\n|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(" | held out to training photos | among held out | pictures | base model |\n|---|" + "---:|" * 9)
     for store in options.stores:
         rows = [{"store": str(store)} | judge.measure(training) for training in trainings(store)]
         print(summary(store, rows), flush=True)

@@ -117,6 +117,12 @@ fn the_study_of_the_review_is_answered() {
 }
 
 #[test]
+fn conditions_that_bought_the_same_share_a_sentence() {
+    let data = seeds(&["3", "6", "12"], &[&[0.2991, 0.2995], &[0.2993, 0.2996], &[0.2700, 0.2710]], 0.2995);
+    has(&finding(&judged(&data)).headline, &["3 photos and 6 photos each bought next to nothing."]);
+}
+
+#[test]
 fn one_training_of_each_claims_nothing() {
     let f = finding(&judged(&fixture::study()));
     insta::assert_snapshot!(f.headline);
