@@ -8,7 +8,7 @@ use crate::real::real;
 use crate::tab::{Tab, WINDOWS, address};
 
 /// The largest page of a study like the demo: three sizes, three trainings each.
-const MOST_BYTES: u64 = 300_000;
+const MOST_BYTES: u64 = 250_000;
 
 /// Opens a page with all its pictures and insists on silence.
 #[track_caller]
