@@ -65,9 +65,12 @@ pub(super) fn by_prompt(of: &Compare<'_>, table: &Table) -> Markup {
         @for prompt in &of.layout.prompts {
             tbody {
                 tr { th.prompt scope="rowgroup" colspan=(table.columns.len() + 1) {
-                    (wording(&prompt.prompt))
-                    @if prompt.seeds.len() > FOLDED {
-                        button.seeds type="button" aria-expanded="false" { "all " (prompt.seeds.len()) " seeds" }
+                    // One thing, which stays in view together when the table scrolls sideways.
+                    div {
+                        (wording(&prompt.prompt))
+                        @if prompt.seeds.len() > FOLDED {
+                            button.seeds type="button" aria-expanded="false" { "all " (prompt.seeds.len()) " seeds" }
+                        }
                     }
                 } }
                 @for (nth, seed) in prompt.seeds.iter().enumerate() {
