@@ -14,6 +14,8 @@ use crate::text::measurement;
 const HEIGHT: i32 = 30;
 /// Round numbers under the rows: so many do not touch each other on a phone.
 const TICKS: usize = 5;
+/// The most signs of all these numbers together, a space behind each.
+const ROOM: usize = 20;
 
 /// A number of each training, by condition.
 pub(crate) struct DotPlot {
@@ -78,9 +80,9 @@ impl DotPlot {
                     @for row in &self.rows { (self.row(row, scale, marks)) }
                     div.strip.axis aria-hidden="true" {
                         svg height="20" {
-                            @for tick in scale.ticks(TICKS) {
+                            @for (tick, label) in numbers(scale) {
                                 @let place = scale.place(tick);
-                                text x=(percent(place)) y="14" text-anchor=(anchor(place)) { (scale.say(tick)) }
+                                text x=(percent(place)) y="14" text-anchor=(anchor(place)) { (label) }
                             }
                         }
                     }
@@ -185,6 +187,21 @@ fn said(row: &DotRow, marks: Marks) -> String {
     if row.label.is_empty() { numbers } else { format!("{}: {numbers}", row.label) }
 }
 
+/// The numbers below, as few and as short as a narrow card needs.
+fn numbers(scale: Scale) -> Vec<(f64, String)> {
+    let said = |most: usize| {
+        let ticks = scale.ticks(most);
+        let mut labels: Vec<String> = ticks.iter().map(|tick| scale.say(*tick)).collect();
+        let longer = |label: &String| label.contains('.') && !label.contains('e') && label.ends_with(['0', '.']);
+        while !labels.is_empty() && labels.iter().all(longer) {
+            labels.iter_mut().for_each(|label| drop(label.pop()));
+        }
+        ticks.into_iter().zip(labels).collect::<Vec<_>>()
+    };
+    let fits = |numbers: &Vec<(f64, String)>| numbers.iter().map(|n| n.1.chars().count() + 1).sum::<usize>() <= ROOM;
+    (1..=TICKS).rev().map(said).find(fits).unwrap_or_default()
+}
+
 /// A number at an end of the axis stays inside.
 fn anchor(place: f64) -> &'static str {
     match place {
@@ -197,6 +214,14 @@ fn anchor(place: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_below_are_short_and_have_room() {
+        let labels = |low, high| numbers(Scale { low, high }).into_iter().map(|n| n.1).collect::<Vec<_>>();
+        assert_eq!(labels(0.0, 0.92), ["0.0", "0.2", "0.4", "0.6", "0.8"]);
+        assert_eq!(labels(0.7705, 0.7815), ["0.775", "0.780"]);
+        assert_eq!(labels(-30.0, 110.0), ["0", "50", "100"]);
+    }
 
     fn plot(rows: Vec<DotRow>) -> DotPlot {
         DotPlot {
