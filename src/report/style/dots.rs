@@ -194,7 +194,7 @@ fn numbers(scale: Scale) -> Vec<(f64, String)> {
         let mut labels: Vec<String> = ticks.iter().map(|tick| scale.say(*tick)).collect();
         let longer = |label: &String| label.contains('.') && !label.contains('e') && label.ends_with(['0', '.']);
         while !labels.is_empty() && labels.iter().all(longer) {
-            labels.iter_mut().for_each(|label| drop(label.pop()));
+            labels.iter_mut().for_each(|label| label.truncate(label.len() - 1));
         }
         ticks.into_iter().zip(labels).collect::<Vec<_>>()
     };
