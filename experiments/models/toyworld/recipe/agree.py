@@ -22,7 +22,7 @@ from data.world import SHOWN
 from models.probes import Probes, small
 from stages.clip import Reader as Clip
 from stages.dino import Reader as Dino
-from study.scores import read
+from study.scores import likeness_of_photos, read
 from study.store import trainings
 
 MODELS = Path(__file__).resolve().parents[2]
@@ -82,11 +82,6 @@ class Judge:
         others = self.column(training.held_out, 2)
         return (self.column(files, 0) @ middle).mean().item(), (self.column(files, 2) @ others.T).mean().item()
 
-    def likeness_of_photos(self, training):
-        """By the probes: the mean cosine of each photo with the mean of the others."""
-        faces = self.column(training.photos, 0)
-        return (faces * F.normalize(faces.sum(0) - faces, dim=1)).sum(1).mean().item()
-
     def following(self, asked):
         """By the probes: the share of what prompts ask for that is shown. By the encoder: cosines with the text."""
         files = [file for _, file in asked]
@@ -108,7 +103,7 @@ class Judge:
         row |= {"ceiling": (held @ learnt.T).mean().item(), "ceiling_held": ((apart.sum() - n) / (n * n - n)).item()}
         row["probes"], row["identity"] = self.identity(training, files)
         row["probes_base"], row["floor"] = self.identity(training, base)
-        row["probes_ceiling"] = self.likeness_of_photos(training)
+        row["probes_ceiling"] = likeness_of_photos(self.column(training.photos, 0))
         row["share"] = share(row["identity"], row["floor"], row["ceiling"])
         row["probes_share"] = share(row["probes"], row["probes_base"], row["probes_ceiling"])
         row["right"], row["clip"] = self.following(prompted)

@@ -29,6 +29,11 @@ def pictures(folder, kind):
     return {number: np.stack(images) for number, images in found.items()}
 
 
+def likeness_of_photos(faces):
+    """The mean cosine of each photo (n, d) with the mean of the others: each is compared as a picture would be."""
+    return (faces * F.normalize(faces.sum(0) - faces, dim=1)).sum(1).mean().item()
+
+
 class Scores:
     """Scores pictures against the photos of one subject. `values` are the words of every attribute."""
 
@@ -36,9 +41,7 @@ class Scores:
         self.run, self.judge, self.values, self.photos = run, judge, values, photos
         faces = probes.identities(run, self.judge, photos)
         self.middle = F.normalize(faces.mean(0), dim=0)
-        # Each photo is compared with the mean of the others, as a picture would be.
-        rest = F.normalize(faces.sum(0) - faces, dim=1)
-        self.of_photos = (faces * rest).sum(1).mean().item()
+        self.of_photos = likeness_of_photos(faces)
 
     def identity(self, images):
         """Cosines with the mean of the subject's photos."""
