@@ -70,7 +70,6 @@ const grid = (() => {
     compare.stage = block;
     swapping(block.table).forEach(paint);
   };
-  const scroller = ({ element }) => element.querySelector('.scroll');
   /** The columns' names at each tile, for a table without a head that follows the page. */
   const name = ({ table }) => {
     const names = [...table.tHead.rows[0].cells].map((th) => (th.querySelector('.cellhead') || th).textContent);
@@ -93,7 +92,6 @@ const grid = (() => {
     if (heading) heading.textContent = block.title;
     const losses = compare.stage.element.querySelector('.losses');
     if (losses) losses.textContent = block.losses;
-    if (!scroller(compare.stage).classList.contains('fits')) name(compare.stage);
     rove(compare);
   };
 
@@ -201,7 +199,7 @@ const grid = (() => {
       element.style.setProperty('--bar', (sticky ? sticky.offsetHeight : 0) + 'px');
       if (!stage) continue;
       const fits = stage.table.offsetWidth <= element.clientWidth;
-      scroller(stage).classList.toggle('fits', fits);
+      stage.element.querySelector('.scroll').classList.toggle('fits', fits);
       if (!fits) name(stage);
     }
   };

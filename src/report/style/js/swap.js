@@ -7,15 +7,14 @@ const bases = new Map(
 /** Shows an image as the switch says. */
 const paint = (a) => {
   const img = a.querySelector('img');
+  const base = off && bases.get(study.base(a.dataset.id));
   if (!('on' in img.dataset)) {
-    const base = off && bases.get(study.base(a.dataset.id));
     if (!base) return;
     img.dataset.on = img.getAttribute('src');
     img.dataset.says = img.alt;
-    img.dataset.off = base;
   }
   a.classList.toggle('swapped', off);
-  img.src = off ? img.dataset.off : img.dataset.on;
+  img.src = base || img.dataset.on;
   img.alt = (off ? 'base model instead of ' : '') + img.dataset.says;
   if (img.title) img.title = img.alt;
 };
