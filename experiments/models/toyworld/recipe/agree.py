@@ -7,6 +7,7 @@ The encoders are those of the repository unless told otherwise. Prints Markdown.
 
 import argparse
 import csv
+import itertools
 import json
 import re
 from pathlib import Path
@@ -26,6 +27,11 @@ from study.scores import likeness_of_photos, read
 from study.store import trainings
 
 MODELS = Path(__file__).resolve().parents[2]
+# Of the table: rank correlations, in how many pairs both agree, and the encoder's cosines.
+COLUMNS = [
+    *("store", "trainings", "identity, rank", "share of the way, rank", "pairs of one figurine", "inside one, rank"),
+    *("following, rank", "held out to training photos", "among held out", "pictures", "base model"),
+]
 
 
 def arguments():
@@ -123,12 +129,35 @@ def rank(rows, a, b):
     return stats.spearmanr([row[a] for row in rows], [row[b] for row in rows], nan_policy="omit").statistic
 
 
-def rank_within(rows, a, b):
-    """The mean of the correlations inside one figurine, where there are five trainings or more of it."""
+def rank_with_interval(rows, a, b):
+    """The correlation, and its 95 % interval with figurines drawn anew (bootstrap), where there are five or more."""
+    groups = list(by_figurine(rows).values())
+    value = f"{rank(rows, a, b):.3f}"
+    if len(groups) < 5:
+        return value
+    rng = np.random.default_rng(0)
+    drawn = [[row for i in rng.integers(len(groups), size=len(groups)) for row in groups[i]] for _ in range(2000)]
+    low, high = np.nanquantile([rank(some, a, b) for some in drawn], [0.025, 0.975])
+    return f"{value} ({low:.2f} to {high:.2f})"
+
+
+def by_figurine(rows):
     groups = {}
     for row in rows:
         groups.setdefault(row["figurine"], []).append(row)
-    large = [group for group in groups.values() if len(group) >= 5]
+    return groups
+
+
+def pairs_agree(rows, a, b):
+    """In how many pairs of trainings of one figurine both columns prefer the same one, as "n of m"."""
+    pairs = [pair for group in by_figurine(rows).values() for pair in itertools.combinations(group, 2)]
+    same = sum((one[a] - other[a]) * (one[b] - other[b]) > 0 for one, other in pairs)
+    return f"{same} of {len(pairs)}"
+
+
+def rank_within(rows, a, b):
+    """The mean of the correlations inside one figurine, where there are five trainings or more of it."""
+    large = [group for group in by_figurine(rows).values() if len(group) >= 5]
     return (
         np.average([rank(group, a, b) for group in large], weights=[len(group) for group in large]) if large else np.nan
     )
@@ -141,9 +170,9 @@ def summary(store, rows):
         values = [row[name] for row in rows]
         return f"{np.mean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
 
-    cells = [store, len(rows), f"{rank(rows, 'identity', 'probes'):.3f}"]
-    cells += [f"{rank(rows, 'share', 'probes_share'):.3f}", f"{rank_within(rows, 'identity', 'probes'):.3f}"]
-    cells += [f"{rank(rows, 'clip', 'right'):.3f}"]
+    cells = [store, len(rows), rank_with_interval(rows, "identity", "probes")]
+    cells += [rank_with_interval(rows, "share", "probes_share"), pairs_agree(rows, "identity", "probes")]
+    cells += [f"{rank_within(rows, 'identity', 'probes'):.3f}", f"{rank(rows, 'clip', 'right'):.3f}"]
     cells += [cosine(name) for name in ("ceiling", "ceiling_held", "identity", "floor")]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -152,10 +181,7 @@ def main():
     options = arguments()
     torch.set_num_threads(options.threads)
     judge, every = Judge(options), []
-    print(
-        "| store | trainings | identity, rank | its share of the way | inside a figurine | following, rank", end=""
-    )
-    print(" | held out to training photos | among held out | pictures | base model |\n|---|" + "---:|" * 9)
+    print("| " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * (len(COLUMNS) - 1))
     for store in options.stores:
         rows = [{"store": str(store)} | judge.measure(training) for training in trainings(store)]
         print(summary(store, rows), flush=True)

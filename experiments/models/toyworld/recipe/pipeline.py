@@ -2,7 +2,7 @@
 
 import shutil
 
-from stages import clip, count, dino, export, latents, probes, render, tags, text, tokenizer, unet, vae
+from stages import clip, count, dino, export, latents, likeness, probes, render, tags, text, tokenizer, unet, vae
 
 
 def read_text(run):
@@ -21,6 +21,7 @@ STAGES = {
     "latents": latents.work,
     "text": read_text,
     "probes": probes.work,
+    "likeness": likeness.work,
     "dino": dino.work,
     "clip": clip.work,
     "unet": unet.work,

@@ -22,6 +22,10 @@ class Initial:
         """The folder `name` of the model, or None where this part starts from nothing."""
         return self.model / name if self.model and name in self.folders else None
 
+    def encoder(self):
+        """The folder of the identity encoder, beside the model's, or None where it starts from nothing."""
+        return self.model.with_name(f"{self.model.name}-dino") if self.model and "dino" in self.folders else None
+
 
 @dataclass(eq=False)
 class Run:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 
 # In their order, as the command line names them.
-STAGES = ["render", "tokenizer", "vae", "latents", "text", "probes", "dino", "clip", "unet", "count", "export"]
+STAGES = "render tokenizer vae latents text probes likeness dino clip unet count export".split()
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,13 @@ class Settings:
     # Figurines of a step of the identity encoder, and views of each.
     dino_people: int = 16
     dino_views: int = 4
+    # The teachers of the identity encoder, and pairs of their step.
+    teachers: int = 2
+    likeness_batch: int = 64
     clip_batch: int = 96
     # Micro-batches of a step, which two processes can share.
     vae_parts: int = 2
+    dino_parts: int = 2
     tags_parts: int = 2
     unet_parts: int = 4
     # Learning rates of AdamW. A matrix under Muon moves by the same RMS.
@@ -49,12 +53,14 @@ class Settings:
     text_rate: float = 2e-3
     unet_rate: float = 2e-3
     probe_rate: float = 2e-3
+    likeness_rate: float = 2e-3
     dino_rate: float = 2e-3
     clip_rate: float = 2e-3
     # How much of their average over steps the weights keep in every step.
     vae_ema: float = 0.999
     unet_ema: float = 0.999
     probe_ema: float = 0.99
+    likeness_ema: float = 0.99
     dino_ema: float = 0.995
     clip_ema: float = 0.995
     # VAE: the share of its time that it sees crops, and the weight of the KL divergence.
@@ -88,8 +94,17 @@ class Settings:
 CPU = Settings(
     images=28_000,
     validation=1024,
-    people=6000,
-    seconds={"vae": 1800, "text": 480, "tags": 660, "probes": 1200, "dino": 1500, "clip": 1500, "unet": 6660},
+    people=10_000,
+    seconds={
+        "vae": 1800,
+        "text": 480,
+        "tags": 660,
+        "probes": 1200,
+        "likeness": 1500,
+        "dino": 1500,
+        "clip": 1500,
+        "unet": 6660,
+    },
 )
 
 # One large GPU, 13 minutes of training. These are the numbers of the shipped model; its folder has 40.5 MB.
@@ -97,13 +112,15 @@ GPU = Settings(
     images=26 * 8192,
     validation=2048,
     people=10_000,
-    seconds={"vae": 180, "text": 22, "tags": 30, "probes": 40, "dino": 40, "clip": 40, "unet": 530},
+    seconds={"vae": 180, "text": 22, "tags": 30, "probes": 40, "likeness": 40, "dino": 40, "clip": 40, "unet": 530},
     unet_channels=(112, 160, 224),
     vae_channels=(32, 64, 128, 160),
     vae_batch=48,
     text_batch=1024,
     clip_batch=1024,
     dino_people=256,
+    dino_parts=1,
+    likeness_batch=256,
     unet_batch=256,
     probe_batch=256,
     vae_parts=1,
@@ -121,7 +138,7 @@ SMOKE = Settings(
     images=600,
     validation=64,
     people=40,
-    seconds={"vae": 30, "text": 8, "tags": 12, "probes": 20, "dino": 20, "clip": 20, "unet": 110},
+    seconds={"vae": 30, "text": 8, "tags": 12, "probes": 20, "likeness": 20, "dino": 20, "clip": 20, "unet": 110},
     text_layers=2,
     dino_layers=2,
     clip_layers=2,
@@ -130,6 +147,7 @@ SMOKE = Settings(
     text_batch=64,
     clip_batch=32,
     dino_people=8,
+    likeness_batch=8,
     unet_batch=16,
     probe_batch=16,
     gate=0.0,

@@ -17,7 +17,7 @@ from settings import PRESETS, STAGES
 
 ROOT = Path(__file__).resolve().parents[4]
 # The folders of the initial model that each word of --init-parts names.
-PARTS = {"text": ["tokenizer", "text_encoder"], "vae": ["vae"], "unet": ["unet"]}
+PARTS = {"text": ["tokenizer", "text_encoder"], "vae": ["vae"], "unet": ["unet"], "dino": ["dino"]}
 
 
 def arguments():
@@ -40,7 +40,8 @@ def arguments():
         "--init-parts",
         type=parts,
         default="text,vae,unet",
-        help="the parts of it that are used (default: %(default)s); text means the tokenizer, too",
+        help="the parts of it that are used (default: %(default)s); text means the tokenizer, too, and dino the folder "
+        "MODEL-dino beside the model",
     )
     add("--renderer", type=Path, default=ROOT / "target/release/examples/toyworld", help="the toyworld example")
     add("--pack", type=Path, metavar="FOLDER", help="only write the results there, in parts for a transfer")

@@ -2,11 +2,18 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 def pixels(images):
     """uint8 (n, h, w, 3) → float (n, 3, h, w) in -1..1"""
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def soften(x, which):
+    """Halves the resolution of some (bool, n) of the pictures (n, 3, h, w), as a VAE and few steps of a sampler may."""
+    soft = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
+    return torch.where(which[:, None, None, None], soft, x)
 
 
 def to_images(tensor):

@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from data.pictures import pixels
+from data.pictures import pixels, soften
 
 
 class Views:
@@ -36,6 +36,4 @@ class Views:
         grid = F.affine_grid(frames, (len(pictures), 3, self.side, self.side), align_corners=False)
         x = F.grid_sample(pixels(pictures), grid, padding_mode="reflection", align_corners=False)
         x = x * colors[:, :, 0, None, None] + colors[:, :, 1, None, None] + noise
-        # A VAE and a sampler of few steps leave pictures soft: so are half of the views.
-        blurred = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
-        return torch.where(soft[:, None, None, None] < 0.5, blurred, x).clamp(-1, 1)
+        return soften(x, soft < 0.5).clamp(-1, 1)

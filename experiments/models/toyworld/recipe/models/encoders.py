@@ -51,8 +51,16 @@ class Looks(nn.Module):
         return self.attributes(feature), self.geometry(feature)
 
 
+def start_dino(run):
+    """The encoder of the initial model, or a new one. Its feature is the first token after the last layer norm."""
+    init = run.initial.encoder()
+    dino = Dinov2Model.from_pretrained(init, attn_implementation=ATTENTION).float() if init else new_dino(run.settings)
+    # No token is masked here, so that this one has no gradient.
+    dino.embeddings.mask_token.requires_grad_(False)
+    return dino
+
+
 def new_dino(settings):
-    """The feature of a picture is the first token after the last layer norm."""
     return Dinov2Model(
         Dinov2Config(
             hidden_size=settings.dino_width,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from data.people import identity_auc, kept_people, kept_pictures
+from data.pictures import soften
 from data.tags import classes, match_loss, scores, tag_loss
 from data.world import SHOWN, rendered
 from loop import trainer
@@ -41,15 +42,14 @@ class Task:
         # With noise and blur, the softness of a generated picture is nothing new.
         n = len(chosen) + len(pairs)
         much = 0.05 * torch.rand((n, 1, 1, 1), generator=generator)
-        soft = torch.rand((n, 1, 1, 1), generator=generator) < 0.4
+        soft = torch.rand(n, generator=generator) < 0.4
         noise = run.machine.put(much) * run.rng.randn((n, 3, SIDE, SIDE), generator)
         labels = world.labels[chosen]
         return world.pictures(chosen), self.people.pictures(pairs), noise, soft, labels, labels[:, COUNTED]
 
     def loss(self, pictures, persons, noise, soft, labels, counted):
         machine, sizes = self.run.machine, self.probes.sizes
-        x = torch.cat([small(pictures), small(persons)]) + noise
-        x = torch.where(soft, F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear"), x)
+        x = soften(torch.cat([small(pictures), small(persons)]) + noise, soft)
         a, b = x.split([len(pictures), len(persons)])
         with machine.autocast():
             logits, faces = self.probes.attributes(machine.put(a)), self.probes.identity(machine.put(b))
