@@ -128,7 +128,7 @@ pub(super) const KINDS: [Kind; 8] = [
     },
     Kind {
         name: "variety_lost",
-        of: |cell| cell.value("feature_variety"),
+        of: variety,
         limit: Limit::Below(VARIETY),
         one_is_enough: true,
         said: |low, high| {
@@ -169,6 +169,13 @@ pub(crate) fn leak(cell: &CellData) -> Option<f64> {
     let span = ceiling.zip(floor).map(|(ceiling, floor)| ceiling - floor);
     let too_little = gained.zip(span).is_some_and(|(gained, span)| gained < GAINED * span);
     cell.value("leak").filter(|_| !too_little)
+}
+
+/// The variety of a cell's images; `None` also where they vary as much as real photos of the subject do. The sharper an
+/// encoder sees who it is, the more alike it finds all images of one subject.
+fn variety(cell: &CellData) -> Option<f64> {
+    let photos = cell.value("feature_variety_photos");
+    cell.value("feature_variety").filter(|images| photos.is_none_or(|photos| *images < photos))
 }
 
 /// A side effect of a condition; `None` where it is not measured, or where the encoder that measures it is blind.

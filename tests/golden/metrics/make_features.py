@@ -110,6 +110,8 @@ expected = {
         [gap(held_out["plain"][i], [j for j in everyone if j != i], k) for i in everyone]
     ),
     "feature_variety": variety(2) / variety(3),
+    "feature_variety_photos": np.mean([1 - cos(a, b) for a, b in itertools.combinations(held_out["plain"], 2)])
+    / variety(3),
     "leak": leak_of(everyone),
     "leak_low": lower_limit(leak_of),
 }

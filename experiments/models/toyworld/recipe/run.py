@@ -24,7 +24,9 @@ class Initial:
 
     def encoder(self):
         """The folder of the identity encoder, beside the model's, or None where it starts from nothing."""
-        return self.model.with_name(f"{self.model.name}-dino") if self.model and "dino" in self.folders else None
+        if self.model and "dino" in self.folders:
+            model = self.model.resolve()
+            return model.with_name(f"{model.name}-dino")
 
 
 @dataclass(eq=False)

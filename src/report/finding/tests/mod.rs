@@ -268,6 +268,20 @@ fn side_effects_are_called_and_only_they() {
     has(&with("collapsed", [1.0, 0.0, 0.0]), &["With 5 photos: 100\u{a0}% of the images have collapsed"]);
 }
 
+#[test]
+fn images_that_vary_as_much_as_real_photos_have_lost_no_variety() {
+    let with = |photos: f64| {
+        let mut data = likeness([0.45, 0.72, 0.73]);
+        for cell in &mut data.cells {
+            put(cell, "feature_variety", 0.2);
+            put(cell, "feature_variety_photos", photos);
+        }
+        said(&data)
+    };
+    has(&with(0.5), &["images of one prompt are much alike"]);
+    has_not(&with(0.15), &["alike"]);
+}
+
 /// The verdict of a report, computed again from its CSV files by a script that knows `docs/verdict.md` only.
 #[test]
 fn a_report_can_be_recomputed() {
