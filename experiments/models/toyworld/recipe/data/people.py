@@ -18,6 +18,14 @@ def kept_pictures(run, people=None):
     return world.images[first:], world.labels[first:], torch.arange(count).repeat_interleave(each)
 
 
+def pairs(settings, count, generator):
+    """Two renders of each of `count` people to train on, drawn at random: all first ones, then all others."""
+    persons = torch.randperm(settings.people - kept_people(settings), generator=generator)[:count]
+    each = settings.per_person
+    first, other = torch.rand((len(persons), each), generator=generator).topk(2).indices.unbind(1)
+    return torch.cat([persons * each + first, persons * each + other])
+
+
 def auc(same, other):
     """The chance that a value of `same` is larger than one of `other`."""
     ranks = torch.cat([same, other]).argsort().argsort()[: len(same)].double() + 1

@@ -51,6 +51,13 @@ def small(images):
     return F.avg_pool2d(x, x.shape[-1] // SIDE) if x.shape[-1] > SIDE else x
 
 
+def flaws(run, n, generator):
+    """Noise (n, 3, 64, 64), and which of n pictures are soft, so that neither is new in a generated picture."""
+    much = 0.05 * torch.rand((n, 1, 1, 1), generator=generator)
+    soft = torch.rand(n, generator=generator) < 0.4
+    return run.machine.put(much) * run.rng.randn((n, 3, SIDE, SIDE), generator), soft
+
+
 def parts(run, images):
     """uint8 pictures as the probes read them, 64 at a time."""
     put, device = run.machine.put, run.machine.device

@@ -7,7 +7,7 @@ stage `probes` learns, too; but here are other networks, so that the probes can 
 import torch
 import torch.nn.functional as F
 
-from data.people import identity_auc, kept_people, kept_pictures
+from data.people import identity_auc, kept_pictures, pairs
 from data.pictures import soften
 from data.tags import match_loss
 from data.world import rendered
@@ -15,7 +15,7 @@ from folder import replace_tensors
 from loop import trainer
 from loop.training import Training
 from models.likeness import Teachers, features
-from models.probes import SIDE, small
+from models.probes import flaws, small
 
 TEMPERATURE = 0.1
 
@@ -41,20 +41,14 @@ class Task:
         self.run, self.s, self.teachers, self.people = run, run.settings, teachers, rendered(run, "people")
 
     def draw(self, generator, _progress):
-        s, run = self.s, self.run
-        persons = torch.randperm(s.people - kept_people(s), generator=generator)[: s.likeness_batch].sort().values
-        picked = torch.rand((len(persons), s.per_person), generator=generator).topk(2).indices
-        chosen = (persons[:, None] * s.per_person + picked).T.flatten()
-        n = len(chosen)
-        much = 0.05 * torch.rand((n, 1, 1, 1), generator=generator)
-        noise = run.machine.put(much) * run.rng.randn((n, 3, SIDE, SIDE), generator)
-        return self.people.pictures(chosen), noise, torch.rand(n, generator=generator) < 0.4
+        chosen = pairs(self.s, self.s.likeness_batch, generator)
+        return self.people.pictures(chosen), *flaws(self.run, len(chosen), generator)
 
     def loss(self, pictures, noise, soft):
         x = soften(small(pictures) + noise, soft)
         with self.run.machine.autocast():
-            pairs = [unit.chunk(2) for unit in self.teachers.apart(self.run.machine.put(x))]
-        losses = torch.stack([match_loss(one @ other.T / TEMPERATURE) for one, other in pairs])
+            halves = [unit.chunk(2) for unit in self.teachers.apart(self.run.machine.put(x))]
+        losses = torch.stack([match_loss(one @ other.T / TEMPERATURE) for one, other in halves])
         return losses.sum(), {"identity": losses.mean().detach()}
 
 

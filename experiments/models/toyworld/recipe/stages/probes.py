@@ -8,14 +8,14 @@ renders and on pictures that went through the VAE.
 import torch
 import torch.nn.functional as F
 
-from data.people import identity_auc, kept_people, kept_pictures
+from data.people import identity_auc, kept_pictures, pairs
 from data.pictures import soften
 from data.tags import classes, match_loss, scores, tag_loss
 from data.world import SHOWN, rendered
 from loop import trainer
 from loop.training import Training
 from models import vae
-from models.probes import SIDE, Probes, attributes, identities, small
+from models.probes import Probes, attributes, flaws, identities, small
 
 # What the prompts ask for must not drown among the looks.
 COUNTED = [SHOWN.index(name) for name in ("headwear", "headwear_color", "held", "held_color", "shirt")]
@@ -32,20 +32,14 @@ class Task:
         self.things = (self.world.label("color") > 0).nonzero().flatten()
 
     def draw(self, generator, _progress):
-        run, world, third, each = self.run, self.world, self.s.probe_batch // 3, self.s.per_person
+        world, third = self.world, self.s.probe_batch // 3
         among = lambda pool, n: pool[torch.randint(0, len(pool), (n,), generator=generator)]  # noqa: E731
         anything = torch.randint(0, len(world), (third,), generator=generator)
         chosen = torch.cat([among(self.rare, third), among(self.things, third), anything]).sort().values
-        persons = torch.randperm(self.s.people - kept_people(self.s), generator=generator)[:third]
-        first, other = torch.rand((len(persons), each), generator=generator).topk(2).indices.unbind(1)
-        pairs = torch.cat([persons * each + first, persons * each + other])
-        # With noise and blur, the softness of a generated picture is nothing new.
-        n = len(chosen) + len(pairs)
-        much = 0.05 * torch.rand((n, 1, 1, 1), generator=generator)
-        soft = torch.rand(n, generator=generator) < 0.4
-        noise = run.machine.put(much) * run.rng.randn((n, 3, SIDE, SIDE), generator)
+        two = pairs(self.s, third, generator)
+        noise, soft = flaws(self.run, len(chosen) + len(two), generator)
         labels = world.labels[chosen]
-        return world.pictures(chosen), self.people.pictures(pairs), noise, soft, labels, labels[:, COUNTED]
+        return world.pictures(chosen), self.people.pictures(two), noise, soft, labels, labels[:, COUNTED]
 
     def loss(self, pictures, persons, noise, soft, labels, counted):
         machine, sizes = self.run.machine, self.probes.sizes
