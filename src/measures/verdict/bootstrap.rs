@@ -20,25 +20,38 @@ const SEED: u64 = 9;
 /// `None` if the table is empty, not a rectangle, or holds something that is not a number.
 #[must_use]
 pub fn bootstrap(table: &[Vec<f64>]) -> Option<Estimate> {
-    let (rows, columns) = (table.len(), table.first()?.len());
-    let whole = columns > 0 && table.iter().all(|row| row.len() == columns && row.iter().all(|v| v.is_finite()));
-    if !whole {
+    bootstrap_of(&[table], |means| means.first().copied())
+}
+
+/// The same of a number that comes from the means of several tables, such as a share. The tables have the same columns,
+/// which are drawn once for all of them; the rows of each are drawn for themselves. `None` also if the number is not
+/// defined for the tables, or for one of the draws.
+#[must_use]
+pub fn bootstrap_of(tables: &[&[Vec<f64>]], number: impl Fn(&[f64]) -> Option<f64>) -> Option<Estimate> {
+    let columns = tables.first()?.first()?.len();
+    let whole = |row: &Vec<f64>| row.len() == columns && row.iter().all(|v| v.is_finite());
+    if columns == 0 || tables.iter().any(|table| table.is_empty() || !table.iter().all(whole)) {
         return None;
     }
-    let mean = table.iter().flatten().sum::<f64>() / (rows * columns) as f64;
-    let n = [rows, columns].into_iter().filter(|n| *n > 1).min().unwrap_or(1);
+    let all = |n: usize| (0..n).collect::<Vec<usize>>();
+    let mean_of = |table: &[Vec<f64>], rows: &[usize], columns: &[usize]| {
+        let sum: f64 = rows.iter().map(|r| columns.iter().map(|c| table[*r][*c]).sum::<f64>()).sum();
+        sum / (rows.len() * columns.len()) as f64
+    };
+    let mean = number(&tables.iter().map(|t| mean_of(t, &all(t.len()), &all(columns))).collect::<Vec<_>>())?;
+    let rows = tables.iter().map(|table| table.len());
+    let n = rows.chain([columns]).filter(|n| *n > 1).min().unwrap_or(1);
     if n < 2 {
         return Some(Estimate { n, mean, sd: None, low: None, high: None });
     }
     let mut random = Random::new(SEED);
     let mut draw = |n: usize| -> Vec<usize> { (0..n).map(|_| if n > 1 { random.below(n) } else { 0 }).collect() };
-    let mut means: Vec<f64> = (0..DRAWS)
-        .map(|_| {
-            let (rows, columns) = (draw(rows), draw(columns));
-            let sum: f64 = rows.iter().map(|r| columns.iter().map(|c| table[*r][*c]).sum::<f64>()).sum();
-            sum / (rows.len() * columns.len()) as f64
-        })
-        .collect();
+    let draws = (0..DRAWS).map(|_| {
+        let rows: Vec<Vec<usize>> = tables.iter().map(|table| draw(table.len())).collect();
+        let columns = draw(columns);
+        number(&tables.iter().zip(&rows).map(|(table, rows)| mean_of(table, rows, &columns)).collect::<Vec<_>>())
+    });
+    let mut means = draws.collect::<Option<Vec<f64>>>()?;
     means.sort_by(f64::total_cmp);
     let t = two_sided_quantile(0.05, (n - 1) as f64);
     let tail = normal(-t * (n as f64 / (n - 1) as f64).sqrt());

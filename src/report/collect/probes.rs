@@ -1,13 +1,13 @@
 //! The probe values of a cell, and the measures that come from them.
 
 use crate::measures::Of;
-use crate::measures::probe_values::{ProbeChanges, paired};
+use crate::measures::probe_values::ProbeChanges;
 use crate::measures::record::Values;
 use crate::measures::table::{self, probe_loss};
 use crate::plan::Cell;
-use crate::records::probe_values::{ProbeValueRow, Words};
+use crate::records::probe_values::ProbeValueRow;
 use crate::records::rows::{self, Row as _, Split};
-use crate::report::data::{Probes, select};
+use crate::report::data::Probes;
 use crate::report::error::ReportError;
 use crate::stage::{Inputs, Stage};
 
@@ -36,11 +36,7 @@ impl Collector<'_> {
 
 /// The measures of a cell that its probe values give.
 pub(super) fn measures(probes: &Probes) -> Values {
-    let of = |split| {
-        let values = |rows| select(rows, Words::Identifier, split);
-        paired(&values(&probes.base), &values(&probes.after))
-    };
-    let (train, held_out) = (of(Split::Train), of(Split::HeldOut));
+    let (train, held_out) = (probes.change(Split::Train), probes.change(Split::HeldOut));
     let changes = ProbeChanges { train: train.as_ref(), held_out: held_out.as_ref() };
     let mut values = probe_loss::of_values(&changes);
     for measure in table::all() {

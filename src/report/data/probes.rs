@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measures::probe_values::ProbeValue;
+use crate::measures::probe_values::{Paired, ProbeValue, paired};
 use crate::records::probe_values::{ProbeValueRow, Words};
 use crate::records::rows::Split;
 
@@ -17,6 +17,15 @@ pub struct Probes {
     pub base: Vec<ProbeValueRow>,
     /// The adapter's values; empty until they are measured.
     pub after: Vec<ProbeValueRow>,
+}
+
+impl Probes {
+    /// What the training changed under the identifier on photos of a kind; `None` where the values are not kept.
+    #[must_use]
+    pub fn change(&self, split: Split) -> Option<Paired> {
+        let of = |rows| select(rows, Words::Identifier, split);
+        paired(&of(&self.base), &of(&self.after))
+    }
 }
 
 /// Some of the values.

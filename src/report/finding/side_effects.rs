@@ -8,7 +8,7 @@ use crate::report::tables::closeness::close_images;
 use super::blind;
 use super::judged::Judged;
 use super::question::Question;
-use super::words;
+use super::{within, words};
 
 /// An image counts as copied when it is nearer to a training photo than unseen photos are by more than this cosine.
 const COPY: f64 = 0.05;
@@ -40,8 +40,8 @@ pub(super) struct Kind {
     pub(super) of: fn(&CellData) -> Option<f64>,
     /// What it is held against.
     pub(super) limit: Limit,
-    /// Whether one training is enough to call it.
-    pub(super) one_is_enough: bool,
+    /// Whether one training shows it, given that its images and photos are few; `None` where its number decides.
+    pub(super) in_one: fn(&CellData) -> Option<bool>,
     /// What it is called, given the lowest and the highest mean of the conditions that have it.
     said: fn(f64, f64) -> String,
 }
@@ -52,11 +52,12 @@ pub(super) const KINDS: [Kind; 8] = [
         name: OVERWRITTEN,
         of: leak,
         limit: Limit::Above(LEAK),
-        one_is_enough: true,
+        in_one: |cell| Some(cell.value("leak_low").is_some_and(|low| low > LEAK)),
         said: |low, high| {
             format!(
-                "the class was overwritten: other members of the class look like the subject, {}",
-                words::way(low, high)
+                "the class was overwritten: images of other members of the class gained {}\u{a0}% of the likeness that \
+                 the subject's own images gained",
+                percent(low, high)
             )
         },
     },
@@ -64,7 +65,7 @@ pub(super) const KINDS: [Kind; 8] = [
         name: COPYING,
         of: |cell| Some(cell.value("copying_gap")? - cell.value("held_out_copying_gap")?),
         limit: Limit::Above(COPY),
-        one_is_enough: true,
+        in_one: |_| None,
         said: |low, high| {
             format!(
                 "images copy their photos: they are nearer to a training photo than new photos of the subject are (by \
@@ -81,7 +82,7 @@ pub(super) const KINDS: [Kind; 8] = [
             (images > 0).then(|| close_images(cell) as f64 / images as f64)
         },
         limit: Limit::Above(CLOSE),
-        one_is_enough: true,
+        in_one: |_| None,
         said: |low, high| {
             format!(
                 "{}\u{a0}% of the images are, pixel by pixel, closer to a training photo than new photos are",
@@ -96,7 +97,7 @@ pub(super) const KINDS: [Kind; 8] = [
             Some(cell.value("prompt_following_change")? / base)
         },
         limit: Limit::Below(-LOST),
-        one_is_enough: true,
+        in_one: |_| None,
         said: |low, high| {
             format!("{}\u{a0}% of what the base model follows of its prompts was lost", percent(-high, -low))
         },
@@ -108,7 +109,7 @@ pub(super) const KINDS: [Kind; 8] = [
             Some((cell.value("probe_held_out")? - base) / base)
         },
         limit: Limit::Above(0.0),
-        one_is_enough: true,
+        in_one: within::rose,
         said: |low, high| {
             let percent = words::span(low * 100.0, high * 100.0, 1);
             format!("the loss on unseen photos ended {percent}\u{a0}% above the base model's")
@@ -118,7 +119,7 @@ pub(super) const KINDS: [Kind; 8] = [
         name: FORGOTTEN,
         of: |cell| cell.value("prompt_following_change"),
         limit: Limit::Below(0.0),
-        one_is_enough: false,
+        in_one: |_| Some(false),
         said: |low, high| {
             format!(
                 "images follow their prompts less than the base model's do (by a cosine of {})",
@@ -130,7 +131,7 @@ pub(super) const KINDS: [Kind; 8] = [
         name: "variety_lost",
         of: variety,
         limit: Limit::Below(VARIETY),
-        one_is_enough: true,
+        in_one: |_| None,
         said: |low, high| {
             format!("images of one prompt are much alike: {}\u{a0}% of the variety is left", percent(low, high))
         },
@@ -139,7 +140,7 @@ pub(super) const KINDS: [Kind; 8] = [
         name: "collapsed",
         of: |cell| cell.value("collapsed"),
         limit: Limit::Above(COLLAPSED),
-        one_is_enough: true,
+        in_one: |_| None,
         said: |low, high| {
             format!("{}\u{a0}% of the images have collapsed into noise or one colour", percent(low, high))
         },
@@ -183,9 +184,11 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     if is_blind(judged, kind) {
         return None;
     }
-    let cells = judged.conditions[condition].cells(judged.data);
-    let mut effect = SideEffect::of(cells.filter_map(kind.of), kind.limit)?;
-    effect.there &= kind.one_is_enough || effect.estimate.n > 1;
+    let cells = || judged.conditions[condition].cells(judged.data).filter(|cell| (kind.of)(cell).is_some());
+    let mut effect = SideEffect::of(cells().filter_map(kind.of), kind.limit)?;
+    if effect.estimate.n == 1 {
+        effect.there &= cells().next().and_then(kind.in_one).unwrap_or(true);
+    }
     Some(effect)
 }
 
@@ -211,10 +214,14 @@ pub(super) fn heart(judged: &Judged<'_>, condition: usize) -> Option<ByHeart> {
         let base = cell.value(&format!("baseline_probe_{split}")).filter(|base| *base > 0.0)?;
         Some((cell.value(&format!("probe_{split}"))? - base) / base)
     };
-    let cells = judged.conditions[condition].cells(judged.data);
-    let changes: Vec<(f64, f64)> =
-        cells.filter_map(|cell| Some((change(cell, "train")?, change(cell, "held_out")?))).collect();
-    by_heart(&changes)
+    let changes = |cell| Some((change(cell, "train")?, change(cell, "held_out")?));
+    let measured: Vec<_> =
+        judged.conditions[condition].cells(judged.data).filter_map(|cell| Some((cell, changes(cell)?))).collect();
+    let mut heart = by_heart(&measured.iter().map(|(_, changes)| *changes).collect::<Vec<_>>())?;
+    if let [(cell, _)] = measured.as_slice() {
+        heart.there &= within::fell_apart(cell).unwrap_or(true);
+    }
+    Some(heart)
 }
 
 /// The side effects of a condition that speak against taking it, by name.
@@ -284,7 +291,11 @@ fn worse_than_base(judged: &Judged<'_>) -> Option<String> {
     let gains = |c: &usize| judged.verdict.conditions[*c].gain;
     let sign = judged.study.direction.sign();
     let worse = |c: &usize| gains(c).is_some_and(|g| g.call == Call::Worse);
-    let seen = |c: &usize| gains(c).is_some_and(|g| g.change.n == 1 && g.change.mean * sign < 0.0);
+    let by_chance = |c: &usize| {
+        let rose = judged.conditions[*c].cells(judged.data).next().and_then(within::rose);
+        judged.question == Question::HeldOut && rose == Some(false)
+    };
+    let seen = |c: &usize| gains(c).is_some_and(|g| g.change.n == 1 && g.change.mean * sign < 0.0) && !by_chance(c);
     let scored = judged.scored();
     let clear: Vec<&str> = scored.iter().filter(|c| worse(c)).map(|c| judged.title(*c)).collect();
     if !clear.is_empty() && words::listable(&clear) && !clear.contains(&"") {

@@ -7,7 +7,9 @@ mod trainings;
 use super::files;
 use super::*;
 use crate::choice::Purpose;
-use crate::report::data::{Axis, CellData, EncoderData, Likeness, Problem, Setting, StudyData};
+use crate::records::probe_values::{ProbeValueRow, Words};
+use crate::records::rows::Split;
+use crate::report::data::{Axis, CellData, EncoderData, Likeness, Probes, Problem, Setting, StudyData};
 use crate::report::files::folder::Folder;
 use crate::report::fixture;
 
@@ -261,11 +263,51 @@ fn side_effects_are_called_and_only_they() {
         }
         said(&data)
     };
-    has(&with("leak", [0.8, 0.1, 0.1]), &["With 5 photos: the class was overwritten", "80\u{a0}% of the way"]);
+    has(
+        &with("leak", [0.8, 0.1, 0.1]),
+        &["With 5 photos: the class was overwritten", "gained 80\u{a0}% of the likeness"],
+    );
     has(&with("copying_gap", [0.3, 0.01, 0.0]), &["With 5 photos: images copy their photos"]);
     has(&with("prompt_following_change", [-0.1, 0.0, 0.0]), &["With 5 photos: images follow their prompts less"]);
     has(&with("feature_variety", [0.2, 0.9, 0.95]), &["With 5 photos: images of one prompt are much alike: 20\u{a0}%"]);
     has(&with("collapsed", [1.0, 0.0, 0.0]), &["With 5 photos: 100\u{a0}% of the images have collapsed"]);
+}
+
+/// The losses of five photos of a kind, each its own share above or below 0.3.
+fn losses(split: Split, changes: [f64; 5]) -> impl Iterator<Item = ProbeValueRow> {
+    changes.into_iter().enumerate().map(move |(photo, change)| ProbeValueRow {
+        words: Words::Identifier,
+        split,
+        photo: format!("p{photo}"),
+        timestep: 500.0,
+        loss: 0.3 * (1.0 + change),
+    })
+}
+
+#[test]
+fn in_one_training_a_side_effect_must_be_more_than_the_chance_of_its_images_and_photos() {
+    let one = |train: [f64; 5], held_out: [f64; 5], leak_low: f64| {
+        let mut data = likeness([0.45, 0.72, 0.73]);
+        data.cells.retain(|cell| cell.assignments.contains(&setting("train.seed", "0")));
+        for cell in &mut data.cells {
+            let before = losses(Split::Train, [0.0; 5]).chain(losses(Split::HeldOut, [0.0; 5])).collect();
+            let after = losses(Split::Train, train).chain(losses(Split::HeldOut, held_out)).collect();
+            cell.probes = Probes { base_job: "base".into(), job: "job".into(), base: before, after };
+            let mean = |changes: [f64; 5]| 0.3 * (1.0 + changes.iter().sum::<f64>() / 5.0);
+            put(cell, "baseline_probe_train", 0.3);
+            put(cell, "baseline_probe_held_out", 0.3);
+            put(cell, "probe_train", mean(train));
+            put(cell, "probe_held_out", mean(held_out));
+            put(cell, "leak", 0.9);
+            put(cell, "leak_low", leak_low);
+        }
+        said(&data)
+    };
+    let (sure, chance) = ([0.11, 0.10, 0.09, 0.10, 0.12], [0.30, -0.25, 0.20, -0.22, 0.04]);
+    let fell = sure.map(|change| -change);
+    has(&one(fell, sure, 0.6), &["the class was overwritten", "the loss on unseen photos ended", "by heart"]);
+    has_not(&one(chance, chance, 0.1), &["overwritten", "ended", "by heart"]);
+    has_not(&one(chance.map(|change| change - 0.05), chance, 0.1), &["by heart"]);
 }
 
 #[test]
