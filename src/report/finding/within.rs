@@ -23,8 +23,8 @@ pub(super) fn rose(cell: &CellData) -> Option<bool> {
     cell.probes.change(Split::HeldOut)?.difference.above(0.0)
 }
 
-/// Whether the loss fell more on the training photos than on the held-out photos, as shares of the base model's, by more
-/// than the chance of these photos: the two intervals do not meet. `None` where the values are not kept.
+/// Whether the loss fell more on the training photos than on the held-out photos, as shares of the base model's, by
+/// more than the chance of these photos: the two intervals do not meet. `None` where the values are not kept.
 pub(super) fn fell_apart(cell: &CellData) -> Option<bool> {
     let (train, held_out) = (cell.probes.change(Split::Train)?, cell.probes.change(Split::HeldOut)?);
     Some(train.difference.high? / train.before < held_out.difference.low? / held_out.before)
