@@ -186,8 +186,8 @@ pub(super) fn side_effect(judged: &Judged<'_>, condition: usize, kind: &Kind) ->
     }
     let cells = || judged.conditions[condition].cells(judged.data).filter(|cell| (kind.of)(cell).is_some());
     let mut effect = SideEffect::of(cells().filter_map(kind.of), kind.limit)?;
-    if effect.estimate.n == 1 {
-        effect.there &= cells().next().and_then(kind.in_one).unwrap_or(true);
+    if effect.there && effect.estimate.n == 1 {
+        effect.there = cells().next().and_then(kind.in_one).unwrap_or(true);
     }
     Some(effect)
 }
@@ -218,8 +218,8 @@ pub(super) fn heart(judged: &Judged<'_>, condition: usize) -> Option<ByHeart> {
     let measured: Vec<_> =
         judged.conditions[condition].cells(judged.data).filter_map(|cell| Some((cell, changes(cell)?))).collect();
     let mut heart = by_heart(&measured.iter().map(|(_, changes)| *changes).collect::<Vec<_>>())?;
-    if let [(cell, _)] = measured.as_slice() {
-        heart.there &= within::fell_apart(cell).unwrap_or(true);
+    if let ([(cell, _)], true) = (measured.as_slice(), heart.there) {
+        heart.there = within::fell_apart(cell).unwrap_or(true);
     }
     Some(heart)
 }

@@ -2,8 +2,8 @@
 
     /tmp/t18/venv/bin/python tests/golden/metrics/make_features.py
 
-numpy 2.4.6, scipy 1.17.1. Writes `features.json` beside itself. The definitions are those of docs/measures.md, written in the
-slowest way: every subset of photos, and every draw of the bootstrap.
+numpy 2.4.6, scipy 1.17.1. Writes `features.json` beside itself. The definitions are those of docs/measures.md, written
+in the slowest way: every subset of photos, and every draw of the bootstrap over photos.
 """
 
 import itertools
@@ -91,7 +91,8 @@ def leak_low():
     further out than the percentile, as docs/verdict.md says of few photos and images."""
     photos, random, leaks = held_out["plain"], SplitMix(9), []
     gain = lambda image, instead, photo: cos(image, photo) - cos(instead, photo)
-    pairs = {"class": list(zip(of("class", 2), of("class", 3))), "subject": list(zip(of("subject", 2), of("subject", 4)))}
+    two = lambda shows, instead: list(zip(of(shows, 2), of(shows, instead)))
+    pairs = {"class": two("class", 3), "subject": two("subject", 4)}
     draw = lambda items: [items[random.below(len(items))] for _ in items]
     for _ in range(2000):
         drawn = {shows: draw(pairs[shows]) for shows in ("class", "subject")}
